@@ -1,0 +1,28 @@
+# Short names for what ./till and .ci do; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types doctor ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run everything on this machine
+	./till demo
+
+test: ## run the test suite
+	./till test
+
+doctor: ## look at what this installation needs
+	./till doctor
+
+lint: ## check style, layers and scripts
+	.ci/run lint
+
+format: ## put the code into shape
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+types: ## check the types
+	.ci/run types
+
+ci: ## run what continuous integration runs
+	.ci/run

@@ -1,0 +1,1 @@
+"""Tillkeeper: captured money becomes goods delivered once and books that balance."""

@@ -1,0 +1,50 @@
+"""All SQL of the catalogue."""
+
+from collections.abc import Sequence
+
+from tillkeeper.catalog.values import Package
+from tillkeeper.kernel.db import Transaction
+
+
+async def select(tx: Transaction, package: str | None) -> list[Package]:
+    """Read one active package, or all."""
+    rows = await tx.fetch(
+        """
+        SELECT package.id, package.kind, package.title, package.quantity,
+               jsonb_object_agg(price.currency, price.amount) AS prices
+        FROM package JOIN package_price AS price ON price.package_id = package.id
+        WHERE package.active AND ($1::text IS NULL OR package.id = $1)
+        GROUP BY package.id
+        ORDER BY package.kind, package.quantity, package.id
+        """,
+        package,
+    )
+    return [Package(**dict(row) | {"prices": _in_order(row["prices"])}) for row in rows]
+
+
+async def upsert(tx: Transaction, packages: Sequence[Package]) -> None:
+    """Write packages and replace their prices."""
+    await tx.execute(
+        """
+        INSERT INTO package (id, kind, title, quantity)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
+        ON CONFLICT (id) DO UPDATE
+        SET kind = excluded.kind, title = excluded.title, quantity = excluded.quantity, active = true
+        """,
+        [package.id for package in packages],
+        [package.kind for package in packages],
+        [package.title for package in packages],
+        [package.quantity for package in packages],
+    )
+    await tx.execute("DELETE FROM package_price WHERE package_id = ANY($1::text[])", [item.id for item in packages])
+    prices = [(package.id, currency, price) for package in packages for currency, price in package.prices.items()]
+    await tx.execute(
+        "INSERT INTO package_price SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])",
+        [package for package, _, _ in prices],
+        [currency for _, currency, _ in prices],
+        [price for _, _, price in prices],
+    )
+
+
+def _in_order(prices: dict[str, int]) -> dict[str, int]:
+    return {currency: prices[currency] for currency in sorted(prices, key=lambda code: (code != "INR", code))}

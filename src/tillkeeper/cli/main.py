@@ -1,0 +1,40 @@
+"""The list of commands, and what every command does when it fails."""
+
+from http import HTTPStatus
+from typing import NoReturn
+
+import typer
+
+from tillkeeper.cli import ExitCode, doctor, testing
+from tillkeeper.kernel.errors import TillError
+
+app = typer.Typer(
+    help="Tillkeeper: a captured payment becomes goods, exactly once, and books that balance.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, and those can hold secrets
+)
+app.command("doctor")(doctor.doctor)
+app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
+
+
+def run() -> None:
+    """Run the command that the command line names."""
+    try:
+        app(prog_name="till")
+    except TillError as error:
+        fail(error)
+
+
+def fail(error: TillError) -> NoReturn:
+    """Say what happened, why and what to do next, and end."""
+    typer.secho(error.title, err=True, fg=typer.colors.RED, bold=True)
+    if error.detail != error.title:
+        typer.echo(f"  why   {_indented(error.detail)}", err=True)
+    typer.echo(f"  next  {_indented(error.next_step)}", err=True)
+    unreachable = error.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
+    raise SystemExit(ExitCode.UNREACHABLE if unreachable else ExitCode.FAILED)
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n        ")

@@ -1,0 +1,94 @@
+"""Take a webhook in: verified, stored, and only then acknowledged."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tillkeeper import inbox
+from tillkeeper.inbox import Arrival
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.crypto import sha256
+from tillkeeper.kernel.db import retry_conflicts
+from tillkeeper.kernel.errors import NotFoundError, TillError
+from tillkeeper.till import Till
+
+batch_max = 200
+queue_max = 5000
+writers = 2
+"""Two connections: while one commits, the other gathers what came meanwhile."""
+
+
+class IntakeFullError(TillError):
+    """Report that more webhooks wait for the disk than fit; the gateway will send this one again."""
+
+    code = "overloaded"
+    status = 503
+    title = "Too many webhooks are waiting to be stored"
+    category = "api_error"
+    retryable = True
+    retry_after_seconds = 1
+    next_step = "Send the webhook again; nothing of it was stored."
+
+
+@dataclass(slots=True)
+class Intake:
+    """Gather the webhooks that arrive during one commit, to store them together in the next."""
+
+    till: Till
+    waiting: list[tuple[Arrival, asyncio.Future[bool]]] = field(default_factory=list)
+    writing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def store(self, arrival: Arrival) -> bool:
+        """Store an arrival durably; true when it is new, false for a duplicate."""
+        if len(self.waiting) >= queue_max:
+            raise IntakeFullError
+        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.waiting.append((arrival, stored))
+        if len(self.writing) < writers:
+            task = asyncio.create_task(self._write())
+            self.writing.add(task)
+            task.add_done_callback(self.writing.discard)
+        return await stored
+
+    async def _write(self) -> None:
+        while self.waiting:
+            batch, self.waiting[:batch_max] = self.waiting[:batch_max], []
+            try:
+                new = await _commit(self.till, [arrival for arrival, _ in batch])
+            except Exception as error:  # noqa: BLE001 (each waiting request gets it)
+                for _, stored in batch:
+                    if not stored.done():
+                        stored.set_exception(error)
+                continue
+            for arrival, stored in batch:
+                if not stored.done():
+                    stored.set_result(arrival.id in new)
+
+
+async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Verify a webhook and store it; true when it is new.
+
+    Raises SignatureInvalidError, PayloadUnreadableError or NotFoundError, and then nothing is stored.
+    """
+    till = intake.till
+    found = till.gateways.get(gateway)
+    if found is None:
+        message = f"No gateway “{gateway[:32]}” is configured here."
+        raise NotFoundError(message)
+    envelope = found.verify(headers, body, till.now())
+    arrival = Arrival(
+        id=ids.new(),
+        gateway=gateway,
+        event_id=envelope.event_id,
+        content_sha=sha256(body),
+        type=envelope.type,
+        body=till.box.seal(body),
+    )
+    return await intake.store(arrival)
+
+
+@retry_conflicts
+async def _commit(till: Till, arrivals: list[Arrival]) -> set[UUID]:
+    async with till.db.transaction() as tx:
+        return await inbox.receive(tx, arrivals)

@@ -1,0 +1,22 @@
+"""Finish what was left behind, and fold what was put off."""
+
+from tillkeeper import idempotency, ledger
+from tillkeeper.till import Till
+
+roll_batch_max = 5000
+
+
+async def sweep(till: Till, *, limit: int = roll_batch_max) -> int:
+    """Fold waiting deltas into the balances of busy accounts; return how many.
+
+    Webhooks and gateway calls need no sweeping: their rows are the queue, locks vanish with a dead worker,
+    and a lease that ran out makes a call due again.
+    """
+    async with till.db.transaction() as tx:
+        return await ledger.roll(tx, limit)
+
+
+async def purge(till: Till) -> int:
+    """Forget idempotency keys that were answered more than a day ago; return how many."""
+    async with till.db.transaction() as tx:
+        return await idempotency.purge(tx)

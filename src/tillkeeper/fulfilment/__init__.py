@@ -1,0 +1,34 @@
+"""Goods: handed over once per paid line, taken back exactly as far as money went back."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.facts import Change, Goods
+from tillkeeper.fulfilment import rules, store
+from tillkeeper.fulfilment.kinds import KINDS
+from tillkeeper.kernel.db import Transaction
+
+__all__ = ["KINDS", "carry_out", "refundable"]
+
+
+async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
+    """Grant, revoke or restore what changes ask for, each payment line once."""
+    moving = [change for change in changes if change.sale and change.step in rules.MOVING]
+    if not moving:
+        return []
+    known = await store.lock(tx, sorted({change.payment for change in moving}))
+    orders, after = rules.orders(known, moving)
+    done: list[Goods] = []
+    for name, kind in KINDS.items():
+        asked = [order for order in orders if order.change.sale and order.change.sale.kind == name]
+        if asked:
+            done.extend(await kind.carry_out(tx, asked))
+    changed = [after[id_] for id_ in sorted(after) if after[id_] != known.get(id_)]
+    if changed:
+        await store.save(tx, changed)
+    return done
+
+
+async def refundable(tx: Transaction, change_kind: str, payment: UUID, *, captured: int, refunded: int) -> int | None:
+    """Tell how much of a payment can be refunded for goods that were not used; None means all of it."""
+    return await KINDS[change_kind].refundable(tx, payment, captured=captured, refunded=refunded)

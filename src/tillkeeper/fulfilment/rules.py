@@ -1,0 +1,59 @@
+"""What changes ask of goods: granted once, revoked by the absolute formula."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from tillkeeper.facts import Change, Step
+from tillkeeper.fulfilment.values import Action, Entitlement, Order
+from tillkeeper.kernel import ids
+
+MOVING = frozenset({Step.CAPTURED, Step.REFUND_REQUESTED, Step.REFUND_FAILED})
+
+
+def orders(known: dict[UUID, Entitlement], changes: Sequence[Change]) -> tuple[list[Order], dict[UUID, Entitlement]]:
+    """Turn changes into orders, each seeing what the ones before it did; return them and what payments then have."""
+    after, asked = dict(known), []
+    for change in changes:
+        held = after.get(change.payment)
+        order = _grant(change) if change.step is Step.CAPTURED and not held else _adjust(change, held)
+        if order:
+            asked.append(order)
+            after[change.payment] = _after(order, held)
+    return asked, after
+
+
+def revoked_total(granted: int, *, refunded: int, captured: int) -> int:
+    """Tell how much is revoked in total once `refunded` of `captured` went back: never step by step."""
+    return granted if refunded >= captured else granted * refunded // captured
+
+
+def _grant(change: Change) -> Order:
+    assert change.sale, "only a sale is delivered"
+    assert change.user, "a sale has a buyer"
+    return Order(action=Action.GRANT, change=change, user=change.user, units=change.sale.units * change.sale.quantity)
+
+
+def _adjust(change: Change, held: Entitlement | None) -> Order | None:
+    if held is None or change.step is Step.CAPTURED:
+        return None
+    target = revoked_total(held.granted, refunded=change.refunded_total, captured=change.captured_total)
+    difference = target - held.revoked
+    action = Action.REVOKE if change.step is Step.REFUND_REQUESTED else Action.RESTORE
+    return Order(action=action, change=change, user=held.user, units=abs(difference))
+
+
+def _after(order: Order, held: Entitlement | None) -> Entitlement:
+    if held is None:
+        assert order.change.sale, "only a sale is delivered"
+        return Entitlement(
+            id=ids.new(),
+            payment=order.change.payment,
+            kind=order.change.sale.kind,
+            user=order.user,
+            granted=order.units,
+            revoked=0,
+            created_at=order.change.at,
+        )
+    sign = 1 if order.action is Action.REVOKE else -1
+    return replace(held, revoked=held.revoked + sign * order.units)

@@ -1,0 +1,46 @@
+"""All SQL of entitlements."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.fulfilment.values import Entitlement
+from tillkeeper.kernel.db import Transaction
+
+
+async def lock(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Entitlement]:
+    """Lock what payments were given."""
+    rows = await tx.fetch(
+        "SELECT * FROM entitlement WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
+    )
+    return {
+        row["payment_id"]: Entitlement(
+            id=row["id"],
+            payment=row["payment_id"],
+            kind=row["kind"],
+            user=row["user_id"],
+            granted=row["granted"],
+            revoked=row["revoked"],
+            created_at=row["created_at"],
+        )
+        for row in rows
+    }
+
+
+async def save(tx: Transaction, entitlements: Sequence[Entitlement]) -> None:
+    """Write what payments were given; the unique key makes a second delivery of a line impossible."""
+    await tx.execute(
+        """
+        INSERT INTO entitlement (id, payment_id, line, ordinal, kind, user_id, granted, revoked, created_at)
+        SELECT id, payment_id, 0, 0, kind, user_id, granted, revoked, created_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::timestamptz[])
+             AS new (id, payment_id, kind, user_id, granted, revoked, created_at)
+        ON CONFLICT (id) DO UPDATE SET revoked = excluded.revoked
+        """,
+        [item.id for item in entitlements],
+        [item.payment for item in entitlements],
+        [item.kind for item in entitlements],
+        [item.user for item in entitlements],
+        [item.granted for item in entitlements],
+        [item.revoked for item in entitlements],
+        [item.created_at for item in entitlements],
+    )

@@ -1,0 +1,39 @@
+"""Orders to hand over or take back, and what a payment has had, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tillkeeper.facts import Change
+
+
+class Action(StrEnum):
+    """Name what can be done with goods."""
+
+    GRANT = "grant"
+    REVOKE = "revoke"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Hold one thing to do for one user because of one change."""
+
+    action: Action
+    change: Change
+    user: UUID
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    """Hold what one line of a payment was given, and how much of it was taken back."""
+
+    id: UUID
+    payment: UUID
+    kind: str
+    user: UUID
+    granted: int
+    revoked: int
+    created_at: datetime

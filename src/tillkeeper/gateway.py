@@ -1,0 +1,172 @@
+"""What every gateway must be able to do, in our own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from tillkeeper.facts import Notice
+from tillkeeper.kernel.clock import Now
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.secrets import Secrets
+
+
+class SignatureInvalidError(TillError):
+    """Report a webhook that the gateway did not sign, or signed too long ago."""
+
+    code = "signature_invalid"
+    status = 400
+    title = "The webhook's signature does not verify"
+    category = "invalid_request"
+    next_step = "Check the webhook secret of this gateway and the clock of this machine; nothing was stored."
+
+
+class PayloadUnreadableError(TillError):
+    """Report a signed body that is not an event of this gateway."""
+
+    code = "malformed_json"
+    status = 400
+    title = "The body is not JSON that can be used"
+    category = "invalid_request"
+    next_step = "Send the event exactly as the gateway sends it: a JSON object with an id and a type."
+
+
+class GatewayUnavailableError(TillError):
+    """Report a gateway that certainly did not execute what we asked; nothing was charged."""
+
+    code = "gateway_unavailable"
+    status = 503
+    title = "The payment gateway cannot be used right now"
+    category = "gateway_error"
+    retryable = True
+    retry_after_seconds = 5
+    next_step = "Nothing was charged. Send the same request with the same Idempotency-Key again."
+
+
+class ConfigurationError(TillError):
+    """Report a setting that is missing or cannot be right; the program does not start with it."""
+
+    code = "configuration"
+    title = "A setting is missing or wrong"
+    category = "configuration"
+    next_step = "Correct the setting and start again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Hold everything a gateway needs to let somebody pay; `key` is sent as the idempotency key."""
+
+    payment: UUID
+    key: str
+    amount: int
+    currency: str
+    title: str
+    return_url: str
+    manual_capture: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """Hold a refund to be made at the gateway; `reference` is the gateway's id of the payment."""
+
+    payment: UUID
+    refund: UUID
+    key: str
+    reference: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Say that the gateway did it, what it called it, what the customer does next and what we learned."""
+
+    references: tuple[str, ...] = ()
+    next_action: dict[str, str] | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """Say that the gateway understood and said no."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Say that certainly nothing was executed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Say that nobody can tell from here whether it was executed; `final` when asking again cannot help."""
+
+    reason: str
+    final: bool = False
+
+
+Outcome: TypeAlias = Accepted | Declined | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Hold what a verified webhook says on its outside."""
+
+    event_id: str
+    type: str
+
+
+class Gateway(Protocol):
+    """Talk to one payment gateway; only flows call the async verbs, and never inside a transaction."""
+
+    name: str
+    key_window_seconds: int
+    """How long a key may be sent again safely; after it, only looking up is allowed."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+        """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError."""
+
+    def translate(self, body: bytes) -> list[Notice]:
+        """Put a webhook body into our words; an empty list means that it has no effect here."""
+
+    def check_amount(self, amount: int, currency: str) -> None:
+        """Raise when this gateway cannot take the amount exactly."""
+
+    def predict_fee(self, amount: int, currency: str) -> int:
+        """Tell the fee to expect, in minor units; the gateway's own figure corrects it later."""
+
+    async def create(self, order: Order) -> Outcome:
+        """Open a checkout."""
+
+    async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
+        """Take authorised money."""
+
+    async def cancel(self, reference: str, key: str) -> Outcome:
+        """End what has not been paid: expire the checkout or void the authorisation."""
+
+    async def refund(self, order: RefundOrder) -> Outcome:
+        """Give money back."""
+
+    async def retrieve(self, reference: str) -> Outcome:
+        """Ask what has become of a payment."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class Connector(Protocol):
+    """Make a gateway from its secrets: what `GATEWAY` in each gateway's folder is."""
+
+    name: str
+
+    def configured(self, secrets: Secrets) -> bool:
+        """Tell whether any of its variables is set; raises ConfigurationError when only some are."""
+
+    def connect(self, secrets: Secrets, *, mode: str, now: Now) -> Gateway:
+        """Open it; raises ConfigurationError for secrets that do not belong to the mode."""

@@ -1,0 +1,44 @@
+"""Stripe: hosted checkout, webhooks, refunds."""
+
+from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateways.stripe.adapter import Stripe
+from tillkeeper.kernel.clock import Now
+from tillkeeper.kernel.secrets import Secrets
+
+__all__ = ["GATEWAY"]
+
+REQUIRED = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+OWN_API_BASE = "https://api.stripe.com"
+
+
+class StripeConnector:
+    """Open Stripe from STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and, outside live mode, STRIPE_API_BASE."""
+
+    name = "stripe"
+
+    def configured(self, secrets: Secrets) -> bool:
+        """Tell whether Stripe's variables are set; raises ConfigurationError when only some are."""
+        missing = [name for name in REQUIRED if not secrets.get(name)]
+        if missing and len(missing) < len(REQUIRED):
+            message = f"Stripe is configured only in part: {', '.join(missing)} is missing or empty."
+            raise ConfigurationError(message)
+        return not missing
+
+    def connect(self, secrets: Secrets, *, mode: str, now: Now) -> Gateway:
+        """Open Stripe; raises ConfigurationError for keys that do not belong to the mode."""
+        base = secrets.get("STRIPE_API_BASE") or OWN_API_BASE
+        live_key = secrets.get("STRIPE_SECRET_KEY").startswith(("sk_live_", "rk_live_"))
+        if live_key != (mode == "live"):
+            message = f"STRIPE_SECRET_KEY is a {'live' if live_key else 'test'} key, and TILL_MODE is {mode}."
+            raise ConfigurationError(message)
+        allowed = secrets.get("TILL_ALLOW_API_BASE") == "1" or mode == "sandbox"
+        if base != OWN_API_BASE and not allowed:
+            message = f"STRIPE_API_BASE points elsewhere than Stripe ({base}), and TILL_MODE is {mode}."
+            raise ConfigurationError(message)
+        if mode == "sandbox" and base == OWN_API_BASE:
+            message = "TILL_MODE is sandbox, and STRIPE_API_BASE does not point to `till sandbox`."
+            raise ConfigurationError(message)
+        return Stripe(secrets, base=base, now=now)
+
+
+GATEWAY = StripeConnector()

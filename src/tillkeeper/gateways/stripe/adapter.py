@@ -1,0 +1,250 @@
+"""Calls to Stripe through its own SDK: retries off, time-outs set, telemetry off."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, NoReturn, cast
+
+import httpx2
+import stripe
+
+from tillkeeper.facts import Notice
+from tillkeeper.gateway import Accepted, Declined, Envelope, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.gateways.stripe import webhook
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.clock import Now
+from tillkeeper.kernel.db import assert_no_transaction
+from tillkeeper.kernel.money import CurrencyNotSupportedError, exponent
+from tillkeeper.kernel.secrets import Secrets
+
+connect_timeout_seconds = 10
+total_timeout_seconds = 30
+connections_max = 100
+key_window_seconds = 23 * 3600
+"""Stripe keeps keys for at least 24 hours; the hour is for clocks that differ."""
+stripe_amount_max = 99_999_999
+fee_basis_points = 290
+fee_fixed = 30
+REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
+HTTP_TOO_MANY = 429
+HTTP_CONFLICT = 409
+HTTP_SERVER_ERROR = 500
+
+stripe.enable_telemetry = False  # the SDK would keep a file of its own on this machine
+
+
+class NotSentError(stripe.APIConnectionError):
+    """Report a call that never reached Stripe."""
+
+
+class Wire(stripe.HTTPClient):
+    """Carry the SDK's requests, and tell "never sent" from "no answer": only the first may go elsewhere."""
+
+    name = "httpx2"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._http = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(
+                total_timeout_seconds, connect=connect_timeout_seconds, pool=connect_timeout_seconds
+            ),
+            limits=httpx2.Limits(max_connections=connections_max),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request."""
+        try:
+            async with asyncio.timeout(total_timeout_seconds):
+                answer = await self._http.request(method.upper(), url, headers=dict(headers), content=post_data or None)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise NotSentError(type(error).__name__, should_retry=False) from error
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise stripe.APIConnectionError(type(error).__name__, should_retry=False) from error
+        return answer.content, answer.status_code, answer.headers
+
+    async def sleep_async(self, secs: Any) -> None:
+        """Wait between retries; there are none."""
+        await asyncio.sleep(secs)
+
+    async def close_async(self) -> None:
+        """Close connections."""
+        await self._http.aclose()
+
+
+class Stripe:
+    """Talk to Stripe."""
+
+    name = "stripe"
+    key_window_seconds = key_window_seconds
+
+    def __init__(self, secrets: Secrets, *, base: str, now: Now) -> None:
+        self._secrets = secrets
+        self._now = now
+        self._wire = Wire()
+        self._client = stripe.StripeClient(
+            secrets.get("STRIPE_SECRET_KEY"),
+            base_addresses={"api": base},
+            http_client=self._wire,
+            max_network_retries=0,
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+        """Check a webhook's signature with the secret, and with the previous one while it is accepted."""
+        return webhook.verify(headers, body, self._secrets.accepted("STRIPE_WEBHOOK_SECRET", now), now)
+
+    def translate(self, body: bytes) -> list[Notice]:
+        """Put a webhook body into our words."""
+        return webhook.translate(body)
+
+    def check_amount(self, amount: int, currency: str) -> None:
+        """Raise CurrencyNotSupportedError when Stripe cannot take the amount exactly."""
+        _to_stripe(amount, currency)
+
+    def predict_fee(self, amount: int, currency: str) -> int:
+        """Tell Stripe's usual fee, rounded half up."""
+        del currency
+        return (amount * fee_basis_points + 5_000) // 10_000 + fee_fixed if amount > fee_fixed else 0
+
+    async def create(self, order: Order) -> Outcome:
+        """Open a hosted checkout session that knows our payment, and whose intent does too."""
+        ours = {"payment": ids.text("payment", order.payment)}
+        capture = "manual" if order.manual_capture else "automatic"
+        params = {
+            "mode": "payment",
+            "client_reference_id": ours["payment"],
+            "success_url": order.return_url,
+            "cancel_url": order.return_url,
+            "expires_at": int(order.expires_at.timestamp()),
+            "metadata": ours,
+            "payment_intent_data": {"metadata": ours, "capture_method": capture},
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": order.currency.lower(),
+                        "unit_amount": _to_stripe(order.amount, order.currency),
+                        "product_data": {"name": order.title},
+                    },
+                }
+            ],
+        }
+        call = self._client.v1.checkout.sessions.create_async
+        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _opened)
+
+    async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
+        """Take authorised money; `reference` is the payment intent."""
+        params = {"amount_to_capture": _to_stripe(amount, currency)}
+        call = self._client.v1.payment_intents.capture_async
+        return await _outcome(lambda: call(reference, cast(Any, params), {"idempotency_key": key}), _intent)
+
+    async def cancel(self, reference: str, key: str) -> Outcome:
+        """Expire an open session, or cancel an intent that is not captured."""
+        if reference.startswith("cs_"):
+            expire = self._client.v1.checkout.sessions.expire_async
+            return await _outcome(lambda: expire(reference, {}, {"idempotency_key": key}), _session)
+        void = self._client.v1.payment_intents.cancel_async
+        return await _outcome(lambda: void(reference, {}, {"idempotency_key": key}), _intent)
+
+    async def refund(self, order: RefundOrder) -> Outcome:
+        """Give money back; our ids travel along, because the webhook may come first."""
+        params = {
+            "payment_intent": order.reference,
+            "amount": _to_stripe(order.amount, order.currency),
+            "metadata": {
+                "payment": ids.text("payment", order.payment),
+                "refund": ids.text("refund", order.refund),
+            },
+        }
+        call = self._client.v1.refunds.create_async
+        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _refund)
+
+    async def retrieve(self, reference: str) -> Outcome:
+        """Ask what has become of a session or an intent."""
+        if reference.startswith("cs_"):
+            sessions = self._client.v1.checkout.sessions
+            return await _outcome(lambda: sessions.retrieve_async(reference), _session)
+        intents = self._client.v1.payment_intents
+        return await _outcome(lambda: intents.retrieve_async(reference), _intent)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._wire.close_async()
+
+
+def _to_stripe(amount: int, currency: str) -> int:
+    """Turn ISO 4217 minor units into Stripe's integer; raises CurrencyNotSupportedError when that is not exact."""
+    scale = webhook.decimals(currency) - exponent(currency)
+    if scale < 0 and amount % 10**-scale:
+        _refuse(f"Stripe takes {currency} only in whole units.")
+    sent = amount * 10**scale if scale >= 0 else amount // 10**-scale
+    if currency in webhook.THREE_DECIMAL and sent % 10:
+        _refuse(f"Stripe takes {currency} only in steps of ten thousandths: the last digit must be 0.")
+    if not 0 < sent <= stripe_amount_max:
+        _refuse(f"Stripe takes at most eight digits, and {sent} {currency} has more.")
+    return sent
+
+
+def _refuse(message: str) -> NoReturn:
+    raise CurrencyNotSupportedError(message, param="amount")
+
+
+async def _outcome(call: Callable[[], Awaitable[Any]], read: Callable[[webhook.Object], Accepted]) -> Outcome:
+    """Make a call and sort its end: what is not certainly refused before execution is unknown."""
+    assert_no_transaction()
+    try:
+        answer = (await call()).to_dict()
+    except NotSentError as error:
+        return Refused(reason=f"Stripe could not be reached: {error.user_message}")
+    except stripe.CardError as error:
+        return Declined(code=_decline_code(error), message=error.user_message or "The card was declined.")
+    except stripe.StripeError as error:
+        return _failed(error)
+    try:
+        return read(answer)
+    except (KeyError, TypeError, AttributeError) as error:
+        return Unknown(reason=f"Stripe's answer lacks {error}.")
+
+
+def _failed(error: stripe.StripeError) -> Outcome:
+    status = error.http_status or 0
+    code = error.code or type(error).__name__
+    reason = f"Stripe answered {status} {code}"
+    if isinstance(error, stripe.IdempotencyError | stripe.APIConnectionError) or code in REPLY_LOST:
+        return Unknown(reason=reason)
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError) or status == HTTP_TOO_MANY:
+        return Refused(reason=reason)
+    if (
+        isinstance(error, stripe.InvalidRequestError)
+        and status not in {0, HTTP_CONFLICT}
+        and status < HTTP_SERVER_ERROR
+    ):
+        return Declined(code=code, message=error.user_message or "Stripe refused the request.")
+    return Unknown(reason=reason)
+
+
+def _decline_code(error: stripe.CardError) -> str:
+    return str(getattr(error.error, "decline_code", None) or error.code or "card_declined")
+
+
+def _opened(session: webhook.Object) -> Accepted:
+    return Accepted(
+        references=(session["id"],),
+        next_action={"type": "redirect", "url": session["url"]},
+        notices=tuple(webhook.of_session(session, {})),
+    )
+
+
+def _session(session: webhook.Object) -> Accepted:
+    return Accepted(references=(session["id"],), notices=tuple(webhook.of_session(session, {})))
+
+
+def _intent(intent: webhook.Object) -> Accepted:
+    return Accepted(references=(intent["id"],), notices=tuple(webhook.of_intent(intent, {})))
+
+
+def _refund(refund: webhook.Object) -> Accepted:
+    return Accepted(references=(), notices=tuple(webhook.of_refund(refund, {})))

@@ -1,0 +1,72 @@
+"""Balance transactions: what a charge or refund did to the merchant's balance, with Stripe's fee.
+
+The fee is 2.9 % plus 30 minor units, rounded half up; it is kept when a charge is refunded. Each currency
+settles in itself, so no exchange rate occurs.
+"""
+
+from tillkeeper.gateways.stripe.sandbox import lists
+from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
+from tillkeeper.gateways.stripe.sandbox.form import Params
+from tillkeeper.sandbox_kit.books import Json
+
+fee_per_mille = 29
+fee_fixed_minor = 30
+available_after_seconds = 2 * 86_400
+
+CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure"}
+
+
+def fee(amount: int) -> int:
+    """Work out Stripe's fee on a captured amount, in minor units, rounded half up."""
+    return (amount * fee_per_mille + 500) // 1000 + fee_fixed_minor
+
+
+def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int = 0) -> Json:
+    """Move the merchant's balance by a signed amount, less the fee."""
+    fee_details = [
+        {
+            "amount": fee_amount,
+            "application": None,
+            "currency": source["currency"],
+            "description": "Stripe processing fees",
+            "type": "stripe_fee",
+        }
+    ]
+    return act.put(
+        {
+            "id": new_id("txn"),
+            "object": "balance_transaction",
+            "amount": amount,
+            "available_on": act.now + available_after_seconds,
+            "balance_type": "payments",
+            "created": act.now,
+            "currency": source["currency"],
+            "description": source.get("description"),
+            "exchange_rate": None,
+            "fee": fee_amount,
+            "fee_details": fee_details if fee_amount else [],
+            "net": amount - fee_amount,
+            "reporting_category": CATEGORIES[kind],
+            "source": source["id"],
+            "status": "pending",
+            "type": kind,
+        }
+    )
+
+
+def retrieve(act: Act, params: Params, transaction_id: str) -> Json:
+    """Show a balance transaction."""
+    params.done()
+    return _as_of_now(act, act.load("balance_transaction", transaction_id))
+
+
+def listing(act: Act, params: Params) -> Json:
+    """List balance transactions, narrowed by source, type, currency or payout."""
+    narrowed = {name: params.text(name) for name in ("source", "type", "currency", "payout")}
+    where = {name: value for name, value in narrowed.items() if value is not None}
+    page = lists.page(act, params, lists.Shelf("balance_transaction", "/v1/balance_transactions", where))
+    return {**page, "data": [_as_of_now(act, transaction) for transaction in page["data"]]}
+
+
+def _as_of_now(act: Act, transaction: Json) -> Json:
+    return {**transaction, "status": "available" if transaction["available_on"] <= act.now else "pending"}

@@ -1,0 +1,259 @@
+"""The hosted checkout page: where a person, or a browser test, plays the customer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tillkeeper.gateways.stripe.sandbox import checkout, sessions
+from tillkeeper.gateways.stripe.sandbox.act import Act
+from tillkeeper.gateways.stripe.sandbox.cards import DECLINES
+from tillkeeper.gateways.stripe.sandbox.currencies import written
+from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
+from tillkeeper.sandbox_kit import paper
+from tillkeeper.sandbox_kit.books import Json
+from tillkeeper.sandbox_kit.faults import webhook_copies_max
+from tillkeeper.sandbox_kit.stand import Desk
+
+PAPER = paper.desk_paper(Path(__file__).parent / "templates")
+COPIES = {1: "once", 2: "twice", 3: "3 times", 50: "50 times"}
+CODES = {
+    "generic_decline": "Card declined",
+    "insufficient_funds": "Insufficient funds",
+    "expired_card": "Expired card",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Serve the pages of one desk."""
+
+    desk: Desk
+
+    async def show(self, request: Request) -> Response:
+        """Show what is to be paid, or why there is nothing to pay."""
+        with self.desk.books.change(self.desk.gateway) as change:
+            act = Act(self.desk, change, self.desk.now())
+            session = change.find("checkout.session", request.path_params["session"])
+            if session is None:
+                return _unknown()
+            if session["status"] != "open" or session["expires_at"] <= act.now:
+                return _closed(session)
+            return _checkout(act, session)
+
+    async def act(self, request: Request) -> Response:
+        """Do what the customer pressed."""
+        session_id = request.path_params["session"]
+        form = await _form(request)
+        press = PRESSES.get(form.get("act", "pay"))
+        if press is None or form.get("code", "generic_decline") not in DECLINES:
+            return _unknown()
+        try:
+            with self.desk.books.change(self.desk.gateway) as change:
+                act = Act(self.desk, change, self.desk.now(), copies=_copies(form))
+                onward = press(act, session_id, form)
+        except StripeError:
+            # Paid or expired in the meantime, or never there: the page itself says which.
+            onward = f"/stripe/pay/{session_id}"
+        return RedirectResponse(onward, HTTPStatus.SEE_OTHER)
+
+    async def show_bank(self, request: Request) -> Response:
+        """Show the bank's question."""
+        with self.desk.books.change(self.desk.gateway) as change:
+            intent = change.find("payment_intent", request.path_params["intent"])
+            if intent is None:
+                return _unknown()
+            session = sessions.of_intent(Act(self.desk, change, self.desk.now()), intent["id"])
+        if intent["status"] != "requires_action":
+            return _nothing_to_confirm(intent, session)
+        context = {
+            "merchant": self.desk.merchant,
+            "intent": intent,
+            "total": written(intent["amount"], intent["currency"]),
+            "copies": request.query_params.get("copies", ""),
+        }
+        return paper.page(PAPER, "authenticate.html", context, onward=_onward(session, intent))
+
+    async def answer_bank(self, request: Request) -> Response:
+        """Take the customer's answer to the bank."""
+        intent_id = request.path_params["intent"]
+        form = await _form(request)
+        passed = form.get("outcome") == "complete"
+        try:
+            with self.desk.books.change(self.desk.gateway) as change:
+                act = Act(self.desk, change, self.desk.now(), copies=_copies(form))
+                intent = act.load("payment_intent", intent_id)
+                target = intent["next_action"]
+                intent = checkout.authenticate_intent(act, intent, passed=passed)
+                onward = _after_bank(act, intent, target, passed=passed)
+        except StripeError:
+            onward = f"/stripe/authenticate/{intent_id}"
+        return RedirectResponse(onward, HTTPStatus.SEE_OTHER)
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """List the pages of one desk."""
+    pages = Pages(desk)
+    return [
+        Route("/pay/{session}", pages.show, methods=["GET"]),
+        Route("/pay/{session}", pages.act, methods=["POST"]),
+        Route("/authenticate/{intent}", pages.show_bank, methods=["GET"]),
+        Route("/authenticate/{intent}", pages.answer_bank, methods=["POST"]),
+    ]
+
+
+Press = Callable[[Act, str, dict[str, str]], str]
+
+
+def _pay(act: Act, session_id: str, _form: dict[str, str]) -> str:
+    session = checkout.pay(act, session_id)
+    return sessions.landing(session, session["success_url"] or session["return_url"]) or f"/stripe/pay/{session_id}"
+
+
+def _decline(act: Act, session_id: str, form: dict[str, str]) -> str:
+    checkout.decline(act, session_id, form.get("code", "generic_decline"))
+    return f"/stripe/pay/{session_id}"
+
+
+def _authenticate(act: Act, session_id: str, form: dict[str, str]) -> str:
+    session = checkout.ask(act, session_id)
+    return f"/stripe/authenticate/{session['payment_intent']}?{urlencode({'copies': form.get('copies', '')})}"
+
+
+def _abandon(act: Act, session_id: str, _form: dict[str, str]) -> str:
+    session = act.load("checkout.session", session_id)
+    return sessions.landing(session, session["cancel_url"]) or f"/stripe/pay/{session_id}"
+
+
+PRESSES: dict[str, Press] = {"pay": _pay, "decline": _decline, "authenticate": _authenticate, "abandon": _abandon}
+
+
+async def _form(request: Request) -> dict[str, str]:
+    fields = parse_qs((await request.body()).decode("latin-1"))
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _copies(form: dict[str, str]) -> int | None:
+    asked = form.get("copies", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= webhook_copies_max else None
+
+
+def _checkout(act: Act, session: Json) -> Response:
+    currency = session["currency"]
+    items = [
+        {
+            "name": item["description"],
+            "quantity": item["quantity"],
+            "unit": written(item["price"]["unit_amount"], currency),
+            "total": written(item["amount_total"], currency),
+        }
+        for item in sessions.private(act, session["id"])["line_items"]
+    ]
+    intent = act.load("payment_intent", session["payment_intent"]) if session["payment_intent"] else None
+    error = intent["last_payment_error"] if intent else None
+    expires = datetime.fromtimestamp(session["expires_at"], UTC)
+    context = {
+        "merchant": act.desk.merchant,
+        "session": session,
+        "items": items,
+        "total": written(session["amount_total"], currency),
+        "email": (session["customer_details"] or {}).get("email"),
+        "reference": session["client_reference_id"],
+        "expires": expires.strftime("%-d %b %Y, %H:%M UTC"),
+        "expires_iso": expires.isoformat(),
+        "error": error["message"] if error else None,
+        "copies": _choices(act.change.dial.webhook_copies),
+        "declines": [{"code": code, "label": label} for code, label in CODES.items()],
+        "commands": _commands(act.desk, session["id"]),
+    }
+    onward = (session["success_url"], session["cancel_url"], session["return_url"])
+    return paper.page(PAPER, "pay.html", context, onward=onward)
+
+
+def _choices(usual: int) -> list[Json]:
+    offered = {**COPIES, usual: COPIES.get(usual, f"{usual} times")}
+    return [{"value": value, "label": offered[value], "chosen": value == usual} for value in sorted(offered)]
+
+
+def _commands(desk: Desk, session_id: str) -> list[str]:
+    base = f"{desk.public_url}/_control/stripe/sessions/{session_id}"
+    return [
+        f"curl -X POST {base}/pay -d '{{\"copies\": 2}}'",
+        f'curl -X POST {base}/authenticate -d \'{{"outcome": "fail"}}\'',
+        f'curl -X POST {base}/decline -d \'{{"code": "insufficient_funds"}}\'',
+        f"curl -X POST {base}/abandon",
+    ]
+
+
+def _closed(session: Json) -> Response:
+    total = written(session["amount_total"], session["currency"])
+    if session["status"] == "complete":
+        told = {
+            "tone": "success",
+            "heading": "Already paid",
+            "says": "This checkout is complete. Nothing more will be charged.",
+            "back": sessions.landing(session, session["success_url"] or session["return_url"]),
+            "back_label": "Back to the shop",
+        }
+    else:
+        told = {
+            "tone": "warning",
+            "heading": "This checkout has expired",
+            "says": "Nothing was charged. Start again in the shop to get a fresh checkout.",
+            "back": sessions.landing(session, session["cancel_url"] or session["return_url"]),
+            "back_label": "Back to the shop",
+        }
+    return paper.page(PAPER, "closed.html", {**told, "total": total}, onward=())
+
+
+def _unknown() -> Response:
+    told = {
+        "tone": "danger",
+        "heading": "There is no such checkout",
+        "says": "The address is wrong, or the sandbox was started over with new books. Start again in the shop.",
+        "total": None,
+        "back": None,
+        "back_label": "",
+    }
+    return paper.page(PAPER, "closed.html", told, status=HTTPStatus.NOT_FOUND)
+
+
+def _nothing_to_confirm(intent: Json, session: Json | None) -> Response:
+    told = {
+        "tone": "info",
+        "heading": "There is nothing to confirm",
+        "says": f"This payment is not waiting for authentication: its status is {intent['status']}.",
+        "total": written(intent["amount"], intent["currency"]),
+        "back": f"/stripe/pay/{session['id']}" if session else None,
+        "back_label": "Back to the checkout",
+    }
+    return paper.page(PAPER, "closed.html", told)
+
+
+def _onward(session: Json | None, intent: Json) -> tuple[str | None, ...]:
+    if session is not None:
+        return session["success_url"], session["cancel_url"], session["return_url"]
+    return (intent["next_action"]["redirect_to_url"]["return_url"],)
+
+
+def _after_bank(act: Act, intent: Json, target: Json, *, passed: bool) -> str:
+    session = sessions.of_intent(act, intent["id"])
+    if session is not None:
+        done = sessions.landing(session, session["success_url"] or session["return_url"])
+        return done if passed and done else f"/stripe/pay/{session['id']}"
+    return_url = target["redirect_to_url"]["return_url"]
+    if not return_url:
+        return f"/stripe/authenticate/{intent['id']}"
+    status = "succeeded" if passed else "failed"
+    told = {
+        "payment_intent": intent["id"],
+        "payment_intent_client_secret": intent["client_secret"],
+        "redirect_status": status,
+    }
+    return f"{return_url}{'&' if '?' in return_url else '?'}{urlencode(told)}"

@@ -1,0 +1,218 @@
+"""Stripe's webhooks: the signature over the raw bytes, and its events in our words."""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tillkeeper.facts import EXPIRED, Notice, NoticeKind
+from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.kernel.money import exponent
+
+tolerance_seconds = 300
+header_length_max = 4096
+DIGITS = re.compile(r"[0-9]{1,12}")
+ZERO_DECIMAL = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+THREE_DECIMAL = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+Object = dict[str, Any]
+
+
+class EventHead(msgspec.Struct):
+    """Hold what the intake needs of an event, without reading the rest."""
+
+    id: str
+    type: str
+
+
+HEAD = msgspec.json.Decoder(EventHead)
+BODY = msgspec.json.Decoder(Object)
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> Envelope:
+    """Check `Stripe-Signature` within 300 s both ways; raises SignatureInvalidError or PayloadUnreadableError."""
+    moment, signatures = _parse(headers.get("stripe-signature", ""))
+    if abs(int(now.timestamp()) - int(moment)) > tolerance_seconds:
+        message = f"The webhook was signed more than {tolerance_seconds} seconds from now."
+        raise SignatureInvalidError(message)
+    signed = moment.encode() + b"." + body
+    expected = [hmac.new(secret.encode(), signed, sha256).hexdigest().encode() for secret in secrets]
+    if not any(hmac.compare_digest(right, given) for right in expected for given in signatures):
+        message = "No signature in Stripe-Signature matches the webhook secret."
+        raise SignatureInvalidError(message)
+    return _head(body)
+
+
+def translate(body: bytes) -> list[Notice]:
+    """Put an event into our words; an empty list means that it has no effect here."""
+    event = BODY.decode(body)
+    read = READERS.get(event["type"])
+    return read(event["data"]["object"], event) if read else []
+
+
+def of_session(session: Object, event: Object) -> list[Notice]:
+    """Read a checkout session: paid is captured money, open or unpaid is nothing yet."""
+    if event.get("type") == "checkout.session.async_payment_failed":
+        return [_notice(NoticeKind.PAYMENT_FAILED, session, _session_ids(session), code="async_payment_failed")]
+    if session["status"] == "expired":
+        return [_notice(NoticeKind.PAYMENT_CANCELED, session, _session_ids(session), code=EXPIRED)]
+    if session["payment_status"] == "paid":
+        amount = session["amount_total"]
+        return [_notice(NoticeKind.PAYMENT_CAPTURED, session, _session_ids(session), amount=amount)]
+    return []
+
+
+def of_intent(intent: Object, event: Object) -> list[Notice]:
+    """Read a payment intent by its status; a failed attempt is told by the event only."""
+    if event.get("type") == "payment_intent.payment_failed":
+        error = intent.get("last_payment_error") or {}
+        return [
+            _notice(
+                NoticeKind.PAYMENT_FAILED,
+                intent,
+                (intent["id"],),
+                code=error.get("decline_code") or error.get("code"),
+                message=error.get("message"),
+            )
+        ]
+    kind, amount = INTENT_STATES.get(intent["status"], (None, None))
+    if kind is None:
+        return []
+    code = intent.get("cancellation_reason") if kind is NoticeKind.PAYMENT_CANCELED else None
+    return [_notice(kind, intent, (intent["id"],), amount=intent[amount] if amount else None, code=code)]
+
+
+def of_refund(refund: Object, event: Object) -> list[Notice]:
+    """Read a refund by its status."""
+    kind = REFUND_STATES.get(refund["status"] or "", NoticeKind.REFUND_CREATED)
+    code = refund.get("failure_reason") if kind is NoticeKind.REFUND_FAILED else None
+    metadata = refund.get("metadata") or {}
+    return [
+        Notice(
+            kind=kind,
+            gateway="stripe",
+            references=_id_of(refund.get("payment_intent") or refund.get("charge")),
+            payment=_ours("payment", metadata),
+            amount=from_stripe(refund["amount"], refund["currency"].upper()),
+            currency=refund["currency"].upper(),
+            refund=_ours("refund", metadata),
+            refund_reference=refund["id"],
+            code=code,
+            live=bool(event.get("livemode")),
+        )
+    ]
+
+
+INTENT_STATES = {
+    "succeeded": (NoticeKind.PAYMENT_CAPTURED, "amount_received"),
+    "requires_capture": (NoticeKind.PAYMENT_AUTHORIZED, "amount_capturable"),
+    "processing": (NoticeKind.PAYMENT_PENDING, None),
+    "canceled": (NoticeKind.PAYMENT_CANCELED, None),
+}
+REFUND_STATES = {
+    "succeeded": NoticeKind.REFUND_SUCCEEDED,
+    "failed": NoticeKind.REFUND_FAILED,
+    "canceled": NoticeKind.REFUND_FAILED,
+}
+# `charge.*` tells the same facts again; reading one object for each fact keeps one reason for each effect.
+READERS = {
+    "checkout.session.completed": of_session,
+    "checkout.session.async_payment_succeeded": of_session,
+    "checkout.session.async_payment_failed": of_session,
+    "checkout.session.expired": of_session,
+    "payment_intent.succeeded": of_intent,
+    "payment_intent.amount_capturable_updated": of_intent,
+    "payment_intent.processing": of_intent,
+    "payment_intent.payment_failed": of_intent,
+    "payment_intent.canceled": of_intent,
+    "refund.created": of_refund,
+    "refund.updated": of_refund,
+    "refund.failed": of_refund,
+}
+
+
+def decimals(currency: str) -> int:
+    """Tell how many decimals Stripe counts for a currency: its own table, not ISO 4217 (ISK and UGX stay at 2)."""
+    return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+
+
+def from_stripe(amount: int, currency: str) -> int:
+    """Turn Stripe's integer into ISO 4217 minor units; raises PayloadUnreadableError when that would lose money."""
+    scale = decimals(currency) - exponent(currency)
+    if scale <= 0:
+        return amount * 10**-scale
+    if amount % 10**scale:
+        message = f"{amount} {currency} of Stripe is no whole number of minor units."
+        raise PayloadUnreadableError(message)
+    return amount // 10**scale
+
+
+def _notice(
+    kind: NoticeKind,
+    thing: Object,
+    references: tuple[str, ...],
+    *,
+    amount: int | None = None,
+    code: str | None = None,
+    message: str | None = None,
+) -> Notice:
+    currency = (thing.get("currency") or "").upper() or None
+    return Notice(
+        kind=kind,
+        gateway="stripe",
+        references=references,
+        payment=_ours("payment", thing.get("metadata") or {}),
+        amount=None if amount is None or currency is None else from_stripe(amount, currency),
+        currency=currency,
+        code=code,
+        message=message,
+        live=bool(thing.get("livemode")),
+    )
+
+
+def _session_ids(session: Object) -> tuple[str, ...]:
+    return (*_id_of(session.get("payment_intent")), session["id"])
+
+
+def _id_of(value: str | Object | None) -> tuple[str, ...]:
+    """Read an id from a field that may be expanded."""
+    if isinstance(value, dict):
+        return (value["id"],)
+    return (value,) if value else ()
+
+
+def _ours(prefix: str, metadata: Mapping[str, str]) -> UUID | None:
+    """Read our own id from metadata; whatever else stands there is somebody else's business."""
+    try:
+        return ids.parse(prefix, metadata.get(prefix, ""))
+    except NotFoundError:
+        return None
+
+
+def _head(body: bytes) -> Envelope:
+    try:
+        head = HEAD.decode(body)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        message = "The signed body is not a Stripe event: a JSON object with an id and a type."
+        raise PayloadUnreadableError(message) from error
+    return Envelope(event_id=head.id, type=head.type)
+
+
+def _parse(header: str) -> tuple[str, list[bytes]]:
+    if len(header) > header_length_max:
+        raise SignatureInvalidError
+    pairs = [part.partition("=")[::2] for part in header.split(",")]
+    moment = next((value for name, value in pairs if name.strip() == "t"), "")
+    if not DIGITS.fullmatch(moment):
+        message = "The header Stripe-Signature is missing or has no time in it."
+        raise SignatureInvalidError(message)
+    return moment, [value.encode() for name, value in pairs if name.strip() == "v1"]

@@ -1,0 +1,20 @@
+"""The keys that make a repeated request one effect."""
+
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from tillkeeper.kernel.db import metadata
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_sha", LargeBinary, nullable=False),
+    Column("resource_id", UUID),
+    Column("status", Integer),
+    Column("body", JSONB),
+    Column("lease_until", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("idempotency_key_created_index", "created_at", postgresql_where="status IS NOT NULL"),
+)

@@ -1,0 +1,63 @@
+"""Webhooks as they came: the row is both the proof of arrival and the work to do."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from tillkeeper.kernel.db import metadata
+
+AT = DateTime(timezone=True)
+
+inbox_message = Table(
+    "inbox_message",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("content_sha", LargeBinary, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column(
+        "status",
+        Text,
+        CheckConstraint(
+            "status IN ('received', 'processed', 'parked', 'ignored', 'quarantined', 'dead')", name="status"
+        ),
+        nullable=False,
+        server_default="received",
+    ),
+    Column("payment_id", UUID),
+    Column("waits_for", Text),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("reason", Text),
+    Column("due_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    Column("received_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    Column("finished_at", AT),
+    UniqueConstraint("gateway", "event_id"),
+    UniqueConstraint("gateway", "content_sha"),
+    Index("inbox_message_due_index", "due_at", "id", postgresql_where="status IN ('received', 'parked')"),
+    Index("inbox_message_waits_index", "waits_for", postgresql_where="status = 'parked'"),
+    Index("inbox_message_payment_index", "payment_id", postgresql_where="payment_id IS NOT NULL"),
+    Index("inbox_message_received_index", "received_at", "id"),
+)
+
+inbox_duplicate = Table(
+    "inbox_duplicate",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("message_id", UUID, ForeignKey("inbox_message.id"), nullable=False, index=True),
+    Column("received_at", AT, nullable=False, server_default=func.clock_timestamp()),
+)

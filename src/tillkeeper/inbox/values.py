@@ -1,0 +1,39 @@
+"""Messages of the inbox as plain values."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Hold a verified webhook that is about to be stored; `body` is sealed."""
+
+    id: UUID
+    gateway: str
+    event_id: str
+    content_sha: bytes
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Hold a stored webhook that a worker has claimed; `body` is sealed."""
+
+    id: UUID
+    gateway: str
+    type: str
+    body: bytes
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Hold how one try at a message ended; `delay_ms` set means that it is tried again after that."""
+
+    message: UUID
+    status: str
+    reason: str | None = None
+    payment: UUID | None = None
+    waits_for: str | None = None
+    delay_ms: int | None = None

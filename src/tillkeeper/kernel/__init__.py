@@ -1,0 +1,1 @@
+"""Ground that knows nothing of payments: money, ids, time, errors, the database."""

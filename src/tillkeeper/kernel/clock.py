@@ -1,0 +1,18 @@
+"""Where time is read: everybody else is handed `now`."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Now = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """Read the wall clock in UTC."""
+    return datetime.now(UTC)
+
+
+def timer_ms() -> Callable[[], int]:
+    """Start a stopwatch; calling what it returns reads whole milliseconds."""
+    start = time.monotonic_ns()
+    return lambda: (time.monotonic_ns() - start) // 1_000_000

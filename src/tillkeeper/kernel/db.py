@@ -1,0 +1,191 @@
+"""PostgreSQL: one pool, one way to open a transaction, and the errors that mean "not reachable"."""
+
+import asyncio
+import functools
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, ParamSpec, Self, TypeVar
+
+import asyncpg
+import msgspec
+import sqlalchemy
+
+from tillkeeper.kernel.errors import DatabaseUnavailableError
+
+connections_max = 10
+connect_timeout_seconds = 5
+lock_timeout_seconds = 10
+statement_timeout_seconds = 30
+conflict_attempts_max = 6
+conflict_pause_seconds = 0.02
+
+metadata = sqlalchemy.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_index",
+        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+"""Every table of every package, so that the migrations can be compared with them."""
+
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DiskFullError,
+    asyncpg.InterfaceError,
+)
+CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+Record = asyncpg.Record
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+_in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+
+
+def assert_no_transaction() -> None:
+    """Fail when the caller holds a transaction open: the network is never touched inside one."""
+    assert not _in_transaction.get(), "a gateway was called inside a database transaction"
+
+
+class Transaction:
+    """Hold one open transaction; whatever reads or writes takes it as its first argument."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, *values: object) -> list[Record]:
+        """Run a statement and return its rows."""
+        rows: list[Record] = await self._connection.fetch(sql, *values)
+        return rows
+
+    async def fetchrow(self, sql: str, *values: object) -> Record | None:
+        """Run a statement and return its first row, if any."""
+        row: Record | None = await self._connection.fetchrow(sql, *values)
+        return row
+
+    async def fetchval(self, sql: str, *values: object) -> Any:
+        """Run a statement and return the first column of its first row."""
+        return await self._connection.fetchval(sql, *values)
+
+    async def execute(self, sql: str, *values: object) -> int:
+        """Run a statement and return how many rows it touched."""
+        status: str = await self._connection.execute(sql, *values)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+
+class Database:
+    """Lend transactions from a bounded pool."""
+
+    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
+        self.url = url
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, connections: int = connections_max) -> Self:
+        """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=connections,
+                init=_prepare,
+                timeout=connect_timeout_seconds,
+                server_settings={
+                    "application_name": "tillkeeper",
+                    "timezone": "UTC",
+                    "lock_timeout": f"{lock_timeout_seconds}s",
+                    "statement_timeout": f"{statement_timeout_seconds}s",
+                    "idle_in_transaction_session_timeout": f"{statement_timeout_seconds}s",
+                },
+            )
+        except (*UNREACHABLE, asyncpg.InvalidCatalogNameError) as error:
+            raise DatabaseUnavailableError(_unreachable(error)) from error
+        return cls(url, pool)
+
+    async def close(self) -> None:
+        """Let running statements end, then close every connection."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=connect_timeout_seconds)
+        except (TimeoutError, *UNREACHABLE):
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; leaving the block commits, an exception rolls everything back."""
+        assert not _in_transaction.get(), "transactions do not nest"
+        token = _in_transaction.set(True)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield Transaction(connection)
+        except UNREACHABLE as error:
+            raise DatabaseUnavailableError(_unreachable(error)) from error
+        finally:
+            _in_transaction.reset(token)
+
+    async def listen(self, channel: str, heard: Callable[[], None]) -> "Listener":
+        """Call `heard` for each notification on `channel`, on a connection of its own."""
+        try:
+            connection = await asyncpg.connect(self.url, timeout=connect_timeout_seconds)
+            await connection.add_listener(channel, lambda *_: heard())
+        except UNREACHABLE as error:
+            raise DatabaseUnavailableError(_unreachable(error)) from error
+        return Listener(connection)
+
+
+class Listener:
+    """Hold a listening connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether the connection has gone, so that the owner opens another."""
+        return bool(self._connection.is_closed())
+
+    async def close(self) -> None:
+        """Stop listening."""
+        try:
+            await self._connection.close(timeout=connect_timeout_seconds)
+        except UNREACHABLE:
+            self._connection.terminate()
+
+
+def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Params, Awaitable[Result]]:
+    """Run a function of one transaction again when PostgreSQL says that it collided with another."""
+
+    @functools.wraps(work)
+    async def run(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        for attempt in range(1, conflict_attempts_max):
+            try:
+                return await work(*args, **kwargs)
+            except CONFLICTS:
+                await asyncio.sleep(conflict_pause_seconds * 2**attempt * random.random())  # noqa: S311 (jitter)
+        return await work(*args, **kwargs)
+
+    return run
+
+
+def _unreachable(error: BaseException) -> str:
+    return f"PostgreSQL does not answer ({type(error).__name__}). Nothing was stored."
+
+
+async def _prepare(connection: Any) -> None:
+    """Exchange jsonb as Python values."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )

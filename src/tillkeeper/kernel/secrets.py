@@ -1,0 +1,60 @@
+"""Secrets from the environment or from files, with the previous one during a rotation."""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tillkeeper.kernel.errors import TillError
+
+file_reread_seconds = 5
+
+
+class SecretUnreadableError(TillError):
+    """Report a secret whose file cannot be read."""
+
+    code = "secret_unreadable"
+    title = "A secret cannot be read"
+    next_step = "Check the path and the rights of the file, then start again."
+
+
+class Secrets:
+    """Read `NAME`, or the file that `NAME_FILE` points to, and `NAME_PREVIOUS` until `NAME_PREVIOUS_UNTIL`."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+        self._files: dict[str, tuple[float, str]] = {}
+
+    def get(self, name: str) -> str:
+        """Read a secret; empty when it is not set."""
+        path = self._environment.get(f"{name}_FILE")
+        return self._file(path) if path else self._environment.get(name, "")
+
+    def accepted(self, name: str, now: datetime) -> list[str]:
+        """List what verifies at `now`: the secret, and the previous one while its grace lasts."""
+        found = [self.get(name)]
+        until = self._environment.get(f"{name}_PREVIOUS_UNTIL", "")
+        if not until or now < _moment(until, f"{name}_PREVIOUS_UNTIL"):
+            found.append(self.get(f"{name}_PREVIOUS"))
+        return [secret for secret in found if secret]
+
+    def _file(self, path: str) -> str:
+        read_at, text = self._files.get(path, (0.0, ""))
+        if not read_at or time.monotonic() - read_at > file_reread_seconds:
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                message = f"The file {path} cannot be read: {error.strerror}."
+                raise SecretUnreadableError(message) from error
+            self._files[path] = (time.monotonic(), text)
+        return text
+
+
+def _moment(text: str, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{name} is not a time such as 2026-11-21T10:00:00Z."
+        raise SecretUnreadableError(message) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,46 @@
+"""Calls that gateways must hear: committed before they are made, made again until an answer is known."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.operations import store
+from tillkeeper.operations.values import Kind, Operation
+
+__all__ = ["Kind", "Operation", "ask", "claim", "finish", "postpone", "take_over", "unfinished"]
+
+lease_seconds = 45
+"""Longer than the longest gateway call (30 s), so that a lease runs out only under a dead worker."""
+retry_seconds = (5, 60, 300, 3600, 21600, 43200)
+
+
+async def ask(tx: Transaction, operations: Sequence[Operation]) -> None:
+    """Remember calls to be made; one with a token is leased to the caller, who makes it at once."""
+    if operations:
+        await store.insert(tx, operations, lease_seconds)
+
+
+async def claim(tx: Transaction, limit: int) -> list[Operation]:
+    """Lease the calls that are due."""
+    return await store.claim(tx, limit, lease_seconds)
+
+
+async def take_over(tx: Transaction, subject: UUID) -> Operation | None:
+    """Lease the unfinished call of a payment or refund whose caller has died."""
+    return await store.take_over(tx, subject, lease_seconds)
+
+
+async def unfinished(tx: Transaction, subject: UUID) -> bool:
+    """Tell whether the call of a payment or refund is still being tried."""
+    return await store.unfinished(tx, subject)
+
+
+async def finish(tx: Transaction, operation: Operation, state: str, *, error: str | None = None) -> bool:
+    """End a call; false when its lease was lost meanwhile, and then nothing may be written for it."""
+    return await store.finish(tx, operation, state, error)
+
+
+async def postpone(tx: Transaction, operation: Operation, *, error: str) -> bool:
+    """Make the call again later, with the same key; false when its lease was lost meanwhile."""
+    delay = retry_seconds[min(operation.tries, len(retry_seconds)) - 1]
+    return await store.postpone(tx, operation, delay, error)

@@ -1,0 +1,136 @@
+"""All SQL of operations."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.operations.values import Kind, Operation
+
+
+async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int) -> None:
+    """Append operations; those that carry a token are leased to the caller from the start."""
+    await tx.execute(
+        """
+        INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, tries, due_at, lease_until)
+        SELECT asked.*, (asked.token IS NOT NULL)::int,
+               clock_timestamp() + CASE WHEN asked.token IS NULL THEN interval '0' ELSE $8 * interval '1 second' END,
+               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $8 * interval '1 second' END
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[])
+             AS asked (id, kind, payment_id, refund_id, gateway, key, token)
+        ON CONFLICT DO NOTHING
+        """,
+        [operation.id for operation in operations],
+        [operation.kind for operation in operations],
+        [operation.payment for operation in operations],
+        [operation.refund for operation in operations],
+        [operation.gateway for operation in operations],
+        [operation.key for operation in operations],
+        [operation.token for operation in operations],
+        lease_seconds,
+    )
+
+
+async def claim(tx: Transaction, limit: int, lease_seconds: int) -> list[Operation]:
+    """Lease what is due; a lease that ran out belongs to whoever comes next, with a new token."""
+    rows = await tx.fetch(
+        """
+        WITH due AS (
+            SELECT id FROM operation
+            WHERE state = 'asked' AND due_at <= clock_timestamp()
+            ORDER BY due_at, id
+            LIMIT $1
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE operation
+        SET lease_token = $3, tries = tries + 1,
+            lease_until = clock_timestamp() + $2 * interval '1 second',
+            due_at = clock_timestamp() + $2 * interval '1 second'
+        FROM due WHERE operation.id = due.id
+        RETURNING operation.*
+        """,
+        limit,
+        lease_seconds,
+        ids.new(),
+    )
+    return [_operation(row) for row in rows]
+
+
+async def take_over(tx: Transaction, subject: UUID, lease_seconds: int) -> Operation | None:
+    """Lease the unfinished opening of a payment, or making of a refund, whose lease has run out."""
+    row = await tx.fetchrow(
+        """
+        UPDATE operation
+        SET lease_token = $2, tries = tries + 1,
+            lease_until = clock_timestamp() + $3 * interval '1 second',
+            due_at = clock_timestamp() + $3 * interval '1 second'
+        WHERE coalesce(refund_id, payment_id) = $1 AND kind IN ('create', 'refund') AND state = 'asked'
+          AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+        RETURNING *
+        """,
+        subject,
+        ids.new(),
+        lease_seconds,
+    )
+    return _operation(row) if row else None
+
+
+async def unfinished(tx: Transaction, subject: UUID) -> bool:
+    """Tell whether the opening of a payment, or the making of a refund, is still being tried."""
+    return bool(
+        await tx.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM operation WHERE coalesce(refund_id, payment_id) = $1
+                           AND kind IN ('create', 'refund') AND state = 'asked')
+            """,
+            subject,
+        )
+    )
+
+
+async def finish(tx: Transaction, operation: Operation, state: str, error: str | None) -> bool:
+    """End an operation; false when the lease was lost to somebody else meanwhile."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE operation SET state = $3, error = $4, lease_until = NULL, finished_at = clock_timestamp()
+            WHERE id = $1 AND lease_token = $2 AND state = 'asked'
+            """,
+            operation.id,
+            operation.token,
+            state,
+            error,
+        )
+    )
+
+
+async def postpone(tx: Transaction, operation: Operation, delay_seconds: int, error: str) -> bool:
+    """Give the lease back and ask for another try later."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE operation
+            SET lease_token = NULL, lease_until = NULL, error = $4,
+                due_at = clock_timestamp() + $3 * interval '1 second'
+            WHERE id = $1 AND lease_token = $2 AND state = 'asked'
+            """,
+            operation.id,
+            operation.token,
+            delay_seconds,
+            error,
+        )
+    )
+
+
+def _operation(row: Record) -> Operation:
+    return Operation(
+        id=row["id"],
+        kind=Kind(row["kind"]),
+        payment=row["payment_id"],
+        refund=row["refund_id"],
+        gateway=row["gateway"],
+        key=row["key"],
+        token=row["lease_token"],
+        tries=row["tries"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,1 @@
+"""Looking after an installation: its own PostgreSQL, the doctor, migrations and proofs."""

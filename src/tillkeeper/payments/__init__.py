@@ -1,0 +1,133 @@
+"""Payments: their states, attempts, refunds and history."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.facts import REFUND_KINDS, Change, Notice, Verdict
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.payments import store
+from tillkeeper.payments.rules import (
+    RefundExceedsCapturedError,
+    RefundNotAllowedError,
+    decide,
+    open_checkout,
+    reserve_refund,
+)
+from tillkeeper.payments.values import (
+    Book,
+    Decision,
+    NewPayment,
+    Opening,
+    OwnMove,
+    Payment,
+    Refund,
+    RefundStatus,
+    Status,
+)
+
+__all__ = [
+    "Book",
+    "Decision",
+    "NewPayment",
+    "Opening",
+    "OwnMove",
+    "Payment",
+    "Refund",
+    "RefundExceedsCapturedError",
+    "RefundNotAllowedError",
+    "RefundStatus",
+    "Status",
+    "changes",
+    "create",
+    "decide",
+    "finish_attempt",
+    "link",
+    "lock",
+    "lock_one",
+    "lock_with_refunds",
+    "open_checkout",
+    "opening",
+    "record",
+    "reserve_refund",
+    "take_expired",
+]
+
+
+async def create(tx: Transaction, new: NewPayment, *, attempt: UUID, key: str, cause: str) -> None:
+    """Remember a payment and its first attempt before any gateway hears of it."""
+    await store.insert(tx, new)
+    await store.insert_attempt(tx, attempt, new.id, new.gateway, key)
+    await store.insert_first_change(tx, new.id, cause, new.created_at)
+
+
+async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
+    """Lock the payments that notices speak of, and their refunds when a notice is about one."""
+    pairs = sorted({(notice.gateway, reference) for notice in notices for reference in notice.references})
+    references = await store.find(tx, [gateway for gateway, _ in pairs], [reference for _, reference in pairs])
+    wanted = {notice.payment for notice in notices if notice.payment} | set(references.values())
+    payments = await store.lock(tx, list(wanted))
+    about_refunds = any(notice.kind in REFUND_KINDS for notice in notices)
+    refunds = await store.lock_refunds(tx, list(payments)) if about_refunds else {}
+    return Book(payments=payments, refunds=refunds, references=references)
+
+
+async def lock_one(tx: Transaction, payment: UUID) -> Payment | None:
+    """Lock one payment."""
+    return (await store.lock(tx, [payment])).get(payment)
+
+
+async def lock_with_refunds(tx: Transaction, payment: UUID) -> tuple[Payment | None, dict[UUID, Refund]]:
+    """Lock one payment and all its refunds."""
+    found = await lock_one(tx, payment)
+    return found, await store.lock_refunds(tx, [payment]) if found else {}
+
+
+async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequence[str]) -> None:
+    """Write what was decided: states, history, the gateways' ids and refunds."""
+    final = {decision.payment.id: decision.payment for decision in decisions if decision.payment}
+    refunds = {decision.refund.id: decision.refund for decision in decisions if decision.refund}
+    if final:
+        await store.update(tx, [final[id_] for id_ in sorted(final)])
+        await link(tx, decisions)
+    if refunds:
+        await store.save_refunds(tx, [refunds[id_] for id_ in sorted(refunds)])
+    if any(decision.change for decision in decisions):
+        await store.insert_changes(tx, decisions, causes)
+
+
+async def link(tx: Transaction, decisions: Sequence[Decision]) -> None:
+    """Remember the gateways' ids that notices brought."""
+    links = sorted(
+        {
+            (decision.payment.gateway, reference, decision.payment.id)
+            for decision in decisions
+            if decision.payment
+            for reference in decision.links or (decision.notice.references if decision.notice else ())
+        }
+    )
+    if links:
+        await store.insert_references(tx, links)
+
+
+def changes(decisions: Sequence[Decision]) -> list[Change]:
+    """List what really changed, in order."""
+    return [decision.change for decision in decisions if decision.change and decision.verdict is Verdict.APPLIED]
+
+
+async def finish_attempt(tx: Transaction, key: str, opening: Opening, *, latency_ms: int) -> None:
+    """Write down what the gateway answered to an attempt."""
+    await store.finish_attempt(tx, key, opening, latency_ms)
+
+
+async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
+    """Mark unpaid payments whose time is over as being ended; return them with their gateways."""
+    return await store.take_expired(tx, limit)
+
+
+async def opening(tx: Transaction, payment: UUID) -> Record:
+    """Read what a gateway must know to open a checkout; raises NotFoundError."""
+    row = await store.opening(tx, payment)
+    if row is None:
+        raise NotFoundError
+    return row

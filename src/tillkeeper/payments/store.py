@@ -1,0 +1,269 @@
+"""All SQL of payments."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.facts import Sale
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.payments.values import Decision, NewPayment, Opening, Payment, Refund, RefundStatus, Status
+
+
+async def find(tx: Transaction, gateways: Sequence[str], references: Sequence[str]) -> dict[tuple[str, str], UUID]:
+    """Map the gateways' ids to payments."""
+    rows = await tx.fetch(
+        """
+        SELECT known.gateway, known.reference, known.payment_id
+        FROM unnest($1::text[], $2::text[]) AS asked (gateway, reference)
+        JOIN payment_reference AS known USING (gateway, reference)
+        """,
+        gateways,
+        references,
+    )
+    return {(row["gateway"], row["reference"]): row["payment_id"] for row in rows}
+
+
+async def lock(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Payment]:
+    """Lock payments in the order of their ids."""
+    rows = await tx.fetch(
+        """
+        SELECT payment.*
+        FROM unnest($1::uuid[]) AS asked (id)
+        JOIN payment USING (id)
+        ORDER BY payment.id
+        FOR NO KEY UPDATE OF payment
+        """,
+        sorted(set(payments)),
+    )
+    return {row["id"]: _payment(row) for row in rows}
+
+
+async def lock_refunds(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Refund]:
+    """Lock every refund of these payments."""
+    rows = await tx.fetch(
+        "SELECT * FROM refund WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
+    )
+    return {row["id"]: _refund(row) for row in rows}
+
+
+async def insert(tx: Transaction, new: NewPayment) -> None:
+    """Remember a payment."""
+    await tx.execute(
+        """
+        INSERT INTO payment (id, mode, status, amount, currency, user_id, sale, description, gateway, checkout,
+                             capture_method, return_url, metadata, created_at, expires_at)
+        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, 'hosted', $9, $10, $11, $12, $13)
+        """,
+        new.id,
+        new.mode,
+        new.amount,
+        new.currency,
+        new.user,
+        asdict(new.sale) if new.sale else None,
+        new.description,
+        new.gateway,
+        new.capture_method,
+        new.return_url,
+        new.metadata,
+        new.created_at,
+        new.expires_at,
+    )
+
+
+async def insert_attempt(tx: Transaction, attempt: UUID, payment: UUID, gateway: str, key: str) -> None:
+    """Remember a try before it is made."""
+    await tx.execute(
+        """
+        INSERT INTO attempt (id, payment_id, ordinal, gateway, key)
+        SELECT $1, $2, count(*) + 1, $3, $4 FROM attempt WHERE payment_id = $2
+        """,
+        attempt,
+        payment,
+        gateway,
+        key,
+    )
+
+
+async def finish_attempt(tx: Transaction, key: str, opening: Opening, latency_ms: int) -> None:
+    """Write down what the gateway answered."""
+    await tx.execute(
+        """
+        UPDATE attempt
+        SET outcome = $2, latency_ms = $3, error_code = $4, error_message = $5, finished_at = clock_timestamp()
+        WHERE key = $1
+        """,
+        key,
+        opening.move,
+        latency_ms,
+        opening.error_code,
+        opening.error_message,
+    )
+
+
+async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
+    """Write the final state of every payment touched."""
+    await tx.execute(
+        """
+        UPDATE payment
+        SET status = new.status, amount_captured = new.captured, amount_refunding = new.refunding,
+            amount_refunded = new.refunded, gateway_reference = new.reference, next_action = new.next_action,
+            error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at
+        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
+                    $8::text[], $9::text[], $10::timestamptz[])
+             AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
+                     captured_at)
+        WHERE payment.id = new.id
+        """,
+        [payment.id for payment in payments],
+        [payment.status for payment in payments],
+        [payment.captured for payment in payments],
+        [payment.refunding for payment in payments],
+        [payment.refunded for payment in payments],
+        [payment.reference for payment in payments],
+        [payment.next_action for payment in payments],
+        [payment.error_code for payment in payments],
+        [payment.error_message for payment in payments],
+        [payment.captured_at for payment in payments],
+    )
+
+
+async def insert_references(tx: Transaction, links: Sequence[tuple[str, str, UUID]]) -> None:
+    """Remember what the gateways call these payments."""
+    await tx.execute(
+        """
+        INSERT INTO payment_reference (gateway, reference, payment_id)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[])
+        ON CONFLICT DO NOTHING
+        """,
+        [gateway for gateway, _, _ in links],
+        [reference for _, reference, _ in links],
+        [payment for _, _, payment in links],
+    )
+
+
+async def insert_changes(tx: Transaction, decisions: Sequence[Decision], causes: Sequence[str]) -> None:
+    """Append to the history of payments."""
+    rows = [(decision.change, cause) for decision, cause in zip(decisions, causes, strict=True) if decision.change]
+    await tx.execute(
+        """
+        INSERT INTO payment_change (payment_id, status_before, status_after, step, reason, cause, amount, at)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                             $8::timestamptz[])
+        """,
+        [change.payment for change, _ in rows],
+        [change.before for change, _ in rows],
+        [change.after for change, _ in rows],
+        [change.step for change, _ in rows],
+        [change.reason for change, _ in rows],
+        [cause for _, cause in rows],
+        [change.amount for change, _ in rows],
+        [change.at for change, _ in rows],
+    )
+
+
+async def insert_first_change(tx: Transaction, payment: UUID, cause: str, at: datetime) -> None:
+    """Start the history of a payment."""
+    await tx.execute(
+        """
+        INSERT INTO payment_change (payment_id, status_before, status_after, step, reason, cause, at)
+        VALUES ($1, NULL, 'created', 'none', 'created', $2, $3)
+        """,
+        payment,
+        cause,
+        at,
+    )
+
+
+async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
+    """Write refunds, new ones and known ones."""
+    await tx.execute(
+        """
+        INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
+                            error_code, created_at, settled_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                             $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+        ON CONFLICT (id) DO UPDATE
+        SET status = excluded.status, gateway_reference = excluded.gateway_reference,
+            error_code = excluded.error_code, settled_at = excluded.settled_at
+        """,
+        [refund.id for refund in refunds],
+        [refund.payment for refund in refunds],
+        [refund.amount for refund in refunds],
+        [refund.currency for refund in refunds],
+        [refund.status for refund in refunds],
+        [refund.origin for refund in refunds],
+        [refund.reason for refund in refunds],
+        [refund.gateway for refund in refunds],
+        [refund.reference for refund in refunds],
+        [refund.error_code for refund in refunds],
+        [refund.created_at for refund in refunds],
+        [refund.settled_at for refund in refunds],
+    )
+
+
+async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
+    """Mark unpaid payments whose time is over, by the database's clock, and return them with their gateways."""
+    rows = await tx.fetch(
+        """
+        WITH over AS (
+            SELECT id FROM payment
+            WHERE status IN ('created', 'requires_action', 'outcome_unknown') AND ending_at IS NULL
+              AND expires_at < clock_timestamp()
+            ORDER BY expires_at, id
+            LIMIT $1
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE payment SET ending_at = clock_timestamp() FROM over WHERE payment.id = over.id
+        RETURNING payment.id, payment.gateway
+        """,
+        limit,
+    )
+    return sorted((row["id"], row["gateway"]) for row in rows)
+
+
+async def opening(tx: Transaction, payment: UUID) -> Record | None:
+    """Read what a gateway must know to open a checkout."""
+    return await tx.fetchrow(
+        "SELECT id, status, amount, currency, sale, description, return_url, capture_method, expires_at "
+        "FROM payment WHERE id = $1",
+        payment,
+    )
+
+
+def _payment(row: Record) -> Payment:
+    return Payment(
+        id=row["id"],
+        status=Status(row["status"]),
+        amount=row["amount"],
+        currency=row["currency"],
+        captured=row["amount_captured"],
+        refunding=row["amount_refunding"],
+        refunded=row["amount_refunded"],
+        user=row["user_id"],
+        sale=Sale(**row["sale"]) if row["sale"] else None,
+        gateway=row["gateway"],
+        manual_capture=row["capture_method"] == "manual",
+        reference=row["gateway_reference"],
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        next_action=row["next_action"],
+        captured_at=row["captured_at"],
+    )
+
+
+def _refund(row: Record) -> Refund:
+    return Refund(
+        id=row["id"],
+        payment=row["payment_id"],
+        amount=row["amount"],
+        currency=row["currency"],
+        status=RefundStatus(row["status"]),
+        origin=row["origin"],
+        gateway=row["gateway"],
+        reference=row["gateway_reference"],
+        reason=row["reason"],
+        created_at=row["created_at"],
+        error_code=row["error_code"],
+        settled_at=row["settled_at"],
+    )

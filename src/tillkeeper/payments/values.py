@@ -1,0 +1,132 @@
+"""Payments and refunds as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tillkeeper.facts import Change, Notice, Sale, Verdict
+
+
+class Status(StrEnum):
+    """Name every state a payment can be in."""
+
+    CREATED = "created"
+    IN_REVIEW = "in_review"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    REQUIRES_CAPTURE = "requires_capture"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class RefundStatus(StrEnum):
+    """Name every state a refund can be in."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Hold what deciding about a payment needs; amounts are minor units of `currency`."""
+
+    id: UUID
+    status: Status
+    amount: int
+    currency: str
+    captured: int
+    refunding: int
+    refunded: int
+    user: UUID | None
+    sale: Sale | None
+    gateway: str
+    manual_capture: bool
+    reference: str | None
+    error_code: str | None = None
+    error_message: str | None = None
+    next_action: dict[str, str] | None = None
+    captured_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard."""
+
+    id: UUID
+    payment: UUID
+    amount: int
+    currency: str
+    status: RefundStatus
+    origin: str
+    gateway: str
+    reference: str | None
+    reason: str | None
+    created_at: datetime
+    error_code: str | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPayment:
+    """Hold a payment that is about to be remembered for the first time."""
+
+    id: UUID
+    mode: str
+    amount: int
+    currency: str
+    user: UUID | None
+    sale: Sale | None
+    description: str | None
+    gateway: str
+    capture_method: str
+    return_url: str | None
+    metadata: dict[str, str]
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Hold the locked payments that a set of notices speaks of, found by our id or by the gateway's."""
+
+    payments: dict[UUID, Payment]
+    refunds: dict[UUID, Refund]
+    references: dict[tuple[str, str], UUID]
+
+
+class OwnMove(StrEnum):
+    """Name the moves that start here and not at a gateway."""
+
+    OPENED = "opened"
+    UNCLEAR = "unclear"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Hold what became of the try to open a checkout."""
+
+    move: OwnMove
+    references: tuple[str, ...] = ()
+    next_action: dict[str, str] | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Hold what became of one fact: the verdict with its reason, and the new values when it was applied."""
+
+    verdict: Verdict
+    reason: str
+    notice: Notice | None = None
+    links: tuple[str, ...] = ()
+    payment: Payment | None = None
+    refund: Refund | None = None
+    change: Change | None = None
+    waits_for: str | None = None

@@ -1,0 +1,74 @@
+"""The books as the API and the command line show them, and what must always be true of them."""
+
+from tillkeeper import ledger
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.ledger import TrialBalance
+from tillkeeper.reports import time
+
+PROMISES = {
+    "a captured payment was not delivered exactly once": """
+        SELECT payment.id::text FROM payment LEFT JOIN entitlement ON entitlement.payment_id = payment.id
+        WHERE payment.sale IS NOT NULL
+        GROUP BY payment.id
+        HAVING count(entitlement.id) <> CASE WHEN payment.amount_captured > 0 THEN 1 ELSE 0 END""",
+    "refunds of a payment do not add up": """
+        SELECT payment.id::text FROM payment LEFT JOIN refund ON refund.payment_id = payment.id
+        GROUP BY payment.id
+        HAVING payment.amount_refunded <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'succeeded'), 0)
+            OR payment.amount_refunding <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'pending'), 0)""",
+    "a wallet is not the sum of its movements": """
+        SELECT wallet.user_id::text FROM wallet LEFT JOIN wallet_entry USING (user_id)
+        GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(wallet_entry.amount), 0)""",
+    "a wallet is not the sum of its lots": """
+        SELECT wallet.user_id::text FROM wallet LEFT JOIN credit_lot USING (user_id)
+        GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(credit_lot.remaining), 0)""",
+    "a wallet differs from its account in the books": """
+        SELECT wallet.user_id::text FROM wallet
+        LEFT JOIN account ON account.code = 'wallet:' || wallet.user_id
+        LEFT JOIN balance ON balance.account_id = account.id
+        WHERE wallet.balance <> coalesce(balance.credits - balance.debits, 0)""",
+    "captured money is not in the books": """
+        SELECT payment.id::text FROM payment
+        LEFT JOIN journal ON (source, source_id, kind) = ('payment', payment.id::text, 'capture')
+        LEFT JOIN posting ON posting.journal_id = journal.id
+        GROUP BY payment.id HAVING payment.amount_captured <> coalesce(sum(posting.amount), 0)""",
+}
+"""Each query lists what breaks a promise; all of them are empty, always."""
+
+
+async def check(tx: Transaction) -> list[str]:
+    """Say in sentences what is wrong with the books, or nothing."""
+    wrong = await ledger.check(tx)
+    for sentence, query in PROMISES.items():
+        rows = await tx.fetch(query)
+        wrong.extend(f"{sentence}: {row[0]}" for row in rows)
+    return wrong
+
+
+def show(balance: TrialBalance) -> dict[str, object]:
+    """Shape a trial balance."""
+    return {
+        "object": "trial_balance",
+        "as_of": time(balance.as_of),
+        "balanced": balance.balanced,
+        "totals": [
+            {
+                "currency": total.currency,
+                "debits": total.debits,
+                "credits": total.credits,
+                "difference": total.difference,
+            }
+            for total in balance.totals.values()
+        ],
+        "accounts": [
+            {
+                "code": row.code,
+                "currency": row.currency,
+                "class": row.kind,
+                "debits": row.debits,
+                "credits": row.credits,
+                "balance": row.amount,
+            }
+            for row in balance.accounts
+        ],
+    }

@@ -1,0 +1,38 @@
+"""Lists in pages that stay right while rows are added: a cursor is the last row's place, not a count."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.kernel.db import Record
+from tillkeeper.kernel.errors import InvalidFieldError
+
+limit_default = 20
+limit_max = 100
+
+
+def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    """Read where a page starts; raises InvalidFieldError."""
+    if cursor is None:
+        return None, None
+    try:
+        at, _, id_ = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        return datetime.fromisoformat(at), UUID(id_)
+    except (ValueError, binascii.Error) as error:
+        message = "A cursor is the `next_cursor` of an earlier page, unchanged."
+        raise InvalidFieldError(message, param="cursor") from error
+
+
+def page(rows: Sequence[Record], limit: int, at: str, show: Callable[[Record], dict[str, object]]) -> dict[str, object]:
+    """Shape a page from one row more than asked."""
+    shown = rows[:limit]
+    has_more = len(rows) > limit
+    last = shown[-1] if shown else None
+    cursor = base64.urlsafe_b64encode(f"{last[at].isoformat()}|{last['id']}".encode()).decode() if last else None
+    return {
+        "data": [show(row) for row in shown],
+        "has_more": has_more,
+        "next_cursor": cursor if has_more else None,
+    }

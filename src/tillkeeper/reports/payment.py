@@ -1,0 +1,102 @@
+"""Payments as the API shows them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.reports import paging, time
+
+SELECT = """
+SELECT payment.*, end_user.name AS user_name,
+       entitlement.granted, entitlement.revoked, entitlement.kind AS goods_kind
+FROM payment
+LEFT JOIN end_user ON end_user.id = payment.user_id
+LEFT JOIN entitlement ON entitlement.payment_id = payment.id AND entitlement.line = 0 AND entitlement.ordinal = 0
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Hold what payments to list; None means any."""
+
+    user: str | None = None
+    status: str | None = None
+    gateway: str | None = None
+    limit: int = paging.limit_default
+    cursor: str | None = None
+
+
+async def show(tx: Transaction, payment: UUID) -> dict[str, object]:
+    """Show one payment; raises NotFoundError."""
+    row = await tx.fetchrow(f"{SELECT} WHERE payment.id = $1", payment)
+    if row is None:
+        message = "No payment has this id."
+        raise NotFoundError(message)
+    return _show(row)
+
+
+async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
+    """List payments, newest first."""
+    at, id_ = paging.place(wanted.cursor)
+    rows = await tx.fetch(
+        f"""{SELECT}
+        WHERE ($1::text IS NULL OR end_user.name = $1)
+          AND ($2::text IS NULL OR payment.status = $2)
+          AND ($3::text IS NULL OR payment.gateway = $3)
+          AND ($4::timestamptz IS NULL OR (payment.created_at, payment.id) < ($4, $5::uuid))
+        ORDER BY payment.created_at DESC, payment.id DESC LIMIT $6
+        """,
+        wanted.user,
+        wanted.status,
+        wanted.gateway,
+        at,
+        id_,
+        wanted.limit + 1,
+    )
+    return paging.page(rows, wanted.limit, "created_at", _show)
+
+
+def _show(row: Record) -> dict[str, object]:
+    error = {"code": row["error_code"], "message": row["error_message"]} if row["error_code"] else None
+    return {
+        "id": ids.text("payment", row["id"]),
+        "object": "payment",
+        "mode": row["mode"],
+        "status": row["status"],
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "amount_captured": row["amount_captured"],
+        "amount_refunding": row["amount_refunding"],
+        "amount_refunded": row["amount_refunded"],
+        "amount_disputed": row["amount_disputed"],
+        "user": row["user_name"],
+        "customer": None,
+        "package": row["sale"]["package"] if row["sale"] else None,
+        "quantity": row["sale"]["quantity"] if row["sale"] else None,
+        "description": row["description"],
+        "gateway": row["gateway"],
+        "gateway_reference": row["gateway_reference"],
+        "checkout": row["checkout"],
+        "capture_method": row["capture_method"],
+        "next_action": row["next_action"],
+        "fulfilment": _fulfilment(row),
+        "last_error": error,
+        "metadata": row["metadata"],
+        "created_at": time(row["created_at"]),
+        "expires_at": time(row["expires_at"]),
+        "captured_at": time(row["captured_at"]),
+    }
+
+
+def _fulfilment(row: Record) -> dict[str, object] | None:
+    if row["sale"] is None:
+        return None
+    granted, revoked = row["granted"], row["revoked"] or 0
+    if granted is None:
+        status, quantity = "pending", row["sale"]["units"] * row["sale"]["quantity"]
+    else:
+        status = "delivered" if not revoked else "revoked" if revoked == granted else "partly_revoked"
+        quantity = granted
+    return {"status": status, "kind": row["sale"]["kind"], "quantity": quantity, "revoked": revoked}

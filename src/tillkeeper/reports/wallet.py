@@ -1,0 +1,50 @@
+"""Wallets as the API shows them."""
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.reports import time
+
+
+async def show(tx: Transaction, user: str) -> dict[str, object]:
+    """Show a user's credits; a user who never bought has none."""
+    row = await tx.fetchrow(
+        "SELECT wallet.balance, wallet.debt FROM wallet JOIN end_user ON end_user.id = wallet.user_id "
+        "WHERE end_user.name = $1",
+        user,
+    )
+    balance, debt = (row["balance"], row["debt"]) if row else (0, 0)
+    return {"object": "wallet", "user": user, "balance": balance, "frozen": 0, "debt": debt, "currency": "CRD"}
+
+
+async def entries(tx: Transaction, user: str, *, limit: int, before: int | None) -> dict[str, object]:
+    """List the movements of a wallet, newest first."""
+    rows = await tx.fetch(
+        """
+        SELECT wallet_entry.* FROM wallet_entry JOIN end_user ON end_user.id = wallet_entry.user_id
+        WHERE end_user.name = $1 AND ($2::bigint IS NULL OR wallet_entry.id < $2)
+        ORDER BY wallet_entry.id DESC LIMIT $3
+        """,
+        user,
+        before,
+        limit + 1,
+    )
+    has_more = len(rows) > limit
+    shown = rows[:limit]
+    return {
+        "data": [_entry(row) for row in shown],
+        "has_more": has_more,
+        "next_cursor": str(shown[-1]["id"]) if has_more else None,
+    }
+
+
+def _entry(row: Record) -> dict[str, object]:
+    prefix = {"grant": "payment", "spend": "spend", "debt_repaid": "payment"}.get(row["kind"], "refund")
+    return {
+        "kind": row["kind"],
+        "amount": row["amount"],
+        "balance_before": row["balance_before"],
+        "balance_after": row["balance_after"],
+        "source": ids.text(prefix, row["source"]),
+        "reason": row["reason"],
+        "at": time(row["at"]),
+    }

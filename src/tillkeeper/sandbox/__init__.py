@@ -1,0 +1,1 @@
+"""One app that hosts every imitated gateway, with pages and verbs to steer them."""

@@ -1,0 +1,79 @@
+"""The one place where configuration is read."""
+
+import os
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tillkeeper.kernel.errors import TillError
+
+REFUSED_NAMES = {
+    "PAYMENTS_MOCK_MODE": "Set TILL_MODE=sandbox: the bundled gateways are real servers, not a mock.",
+    "MONGODB_URI": "Tillkeeper keeps its books in PostgreSQL; bring old data over with `till import`.",
+    "PAYMENT_ENVIRONMENT": "Its new name is TILL_MODE, with the values sandbox, test and live.",
+}
+secret_key_length_min = 16
+
+
+class SettingsError(TillError):
+    """Report configuration that cannot be used; the program does not start with it."""
+
+    code = "configuration"
+    title = "The configuration cannot be used"
+    category = "configuration"
+    next_step = "Correct the setting named above and start again."
+
+
+class Settings(BaseSettings):
+    """Hold the whole configuration, read once from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    mode: Annotated[Literal["sandbox", "test", "live"], Field(validation_alias="TILL_MODE")] = "sandbox"
+    database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
+    database_owner_url: Annotated[str, Field(validation_alias="DATABASE_OWNER_URL")] = ""
+    database_direct_url: Annotated[str, Field(validation_alias="DATABASE_DIRECT_URL")] = ""
+    database_connections_max: Annotated[int, Field(validation_alias="TILL_DATABASE_CONNECTIONS_MAX", ge=2)] = 12
+    secret_key: Annotated[str, Field(validation_alias="TILL_SECRET_KEY", min_length=secret_key_length_min, repr=False)]
+    public_url: Annotated[str, Field(validation_alias="TILL_PUBLIC_URL")] = "http://127.0.0.1:8000"
+    metrics_port: Annotated[
+        int, Field(validation_alias=AliasChoices("TILL_METRICS_PORT", "PAYMENT_PROMETHEUS_PORT"))
+    ] = 8001
+    maintenance_mode: Annotated[bool, Field(validation_alias="MAINTENANCE_MODE")] = False
+    amount_units_min: Annotated[int, Field(validation_alias="TILL_AMOUNT_UNITS_MIN", ge=0)] = 1
+    amount_units_max: Annotated[int, Field(validation_alias="TILL_AMOUNT_UNITS_MAX", ge=1)] = 50_000
+    payment_lifetime_minutes: Annotated[
+        int, Field(validation_alias="TILL_PAYMENT_LIFETIME_MINUTES", ge=31, le=1439)
+    ] = 60
+    shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
+    """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.shop and self.mode != "sandbox":
+            message = "TILL_SHOP is for TILL_MODE=sandbox: its visitors are not logged in"
+            raise ValueError(message)
+        return self
+
+    @property
+    def live(self) -> bool:
+        """Tell whether real money moves."""
+        return self.mode == "live"
+
+
+def load() -> Settings:
+    """Read the environment; raises SettingsError with the name of what is wrong."""
+    for name, hint in REFUSED_NAMES.items():
+        if name in os.environ:
+            message = f"{name} is set, and is not used here. {hint}"
+            raise SettingsError(message)
+    if os.environ.get("REQUIRE_WEBHOOK_SIGNATURE", "true").lower() in {"false", "0", "no"}:
+        message = "REQUIRE_WEBHOOK_SIGNATURE=false is set. Signatures are always required; remove it."
+        raise SettingsError(message)
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment supplies the required ones
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        message = f"{'.'.join(str(part) for part in first['loc']) or 'Configuration'}: {first['msg']}."
+        raise SettingsError(message) from error

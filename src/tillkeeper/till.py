@@ -1,0 +1,41 @@
+"""Everything a flow may touch, passed by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from tillkeeper import gateways
+from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.kernel import clock
+from tillkeeper.kernel.clock import Now
+from tillkeeper.kernel.crypto import Box
+from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Till:
+    """Hold the open database, the open gateways, the clock and the box for stored bodies."""
+
+    settings: Settings
+    db: Database
+    gateways: Mapping[str, Gateway]
+    box: Box
+    now: Now = clock.now
+
+    @classmethod
+    async def open(cls, settings: Settings, *, secrets: Secrets | None = None, now: Now = clock.now) -> Self:
+        """Connect to everything; raises ConfigurationError or DatabaseUnavailableError."""
+        opened = gateways.connect(secrets or Secrets(), mode=settings.mode, now=now)
+        if settings.live and not opened:
+            message = "TILL_MODE is live, and no gateway is configured."
+            raise ConfigurationError(message)
+        db = await Database.connect(settings.database_url, connections=settings.database_connections_max)
+        return cls(settings=settings, db=db, gateways=opened, box=Box(settings.secret_key), now=now)
+
+    async def close(self) -> None:
+        """Close everything."""
+        for gateway in self.gateways.values():
+            await gateway.close()
+        await self.db.close()

@@ -1,0 +1,107 @@
+"""The proof of the books finds every kind of damage, and says where it is."""
+
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from tillkeeper import ledger
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Database
+from tillkeeper.ledger import chart, recipes
+
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+GUARDS_OFF = """
+    ALTER TABLE journal DISABLE TRIGGER journal_append_only;
+    ALTER TABLE posting DISABLE TRIGGER posting_append_only;
+    ALTER TABLE account DISABLE TRIGGER account_append_only;
+    ALTER TABLE posting DROP CONSTRAINT posting_journal_id_fkey, DROP CONSTRAINT posting_debit_id_currency_fkey,
+        DROP CONSTRAINT posting_credit_id_currency_fkey, DROP CONSTRAINT posting_amount_check,
+        DROP CONSTRAINT posting_sides_check;
+    ALTER TABLE balance_delta DROP CONSTRAINT balance_delta_account_id_fkey;
+    ALTER TABLE balance DROP CONSTRAINT balance_guarded_check;
+"""
+EUR = "(SELECT id FROM account WHERE code = 'gateway:stripe:clearing:EUR')"
+WALLET = "(SELECT id FROM account WHERE code LIKE 'wallet:%')"
+A_CAPTURE = f"(SELECT min(id) FROM posting WHERE debit_id = {EUR})"
+
+
+async def sound(db: Database) -> None:
+    """Write sound books."""
+    user, payment = ids.new(), ids.new()
+    async with db.transaction() as tx:
+        await ledger.post(
+            tx,
+            [
+                recipes.capture(payment, gateway="stripe", currency="EUR", amount=900, credits_to="deferred", at=AT),
+                recipes.capture(ids.new(), gateway="stripe", currency="EUR", amount=500, credits_to="other", at=AT),
+                recipes.fee(payment, gateway="stripe", currency="EUR", amount=30, at=AT),
+                recipes.grant(payment, user=user, units=100, at=AT),
+            ],
+        )
+    async with db.transaction() as tx:
+        await ledger.roll(tx, 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("DELETE FROM posting WHERE id = " + A_CAPTURE, "has no postings"),
+        ("DELETE FROM posting WHERE id = " + A_CAPTURE, "Account gateway:stripe:clearing:EUR shows debits 1400"),
+        ("UPDATE posting SET amount = amount + 1 WHERE id = " + A_CAPTURE, "no longer has the postings"),
+        ("UPDATE posting SET amount = amount + 1 WHERE id = " + A_CAPTURE, "its postings add up to 1401"),
+        ("UPDATE posting SET debit_id = credit_id, credit_id = debit_id", "no longer has the postings"),
+        ("UPDATE journal SET payload_sha = sha256('x') WHERE kind = 'fee'", " fee) no longer has the postings"),
+        ("INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount)"
+         " SELECT journal_id, debit_id, credit_id, currency, amount FROM posting", "no longer has the postings"),
+        ("DELETE FROM journal WHERE kind = 'grant'", "which does not exist"),
+        ("UPDATE posting SET currency = 'USD' WHERE id = " + A_CAPTURE, "no such account in that currency"),
+        ("UPDATE posting SET credit_id = 999 WHERE id = " + A_CAPTURE, "names account 999 in EUR"),
+        ("UPDATE posting SET amount = -amount WHERE id = " + A_CAPTURE, "which moves nothing"),
+        ("UPDATE posting SET credit_id = debit_id WHERE id = " + A_CAPTURE, "which moves nothing"),
+        ("DELETE FROM balance WHERE account_id = " + EUR, "Account gateway:stripe:clearing:EUR has no balance row"),
+        ("INSERT INTO balance (account_id, credits, guarded) SELECT max(id) + 1, 5, false FROM account",
+         "violates foreign key"),
+        ("UPDATE balance SET credits = credits + 1 WHERE account_id = " + WALLET, "shows debits 0 and credits 101"),
+        ("UPDATE balance SET guarded = false", "is marked guarded=True and its balance guarded=False"),
+        ("UPDATE balance SET debits = 101 WHERE account_id = " + WALLET, "is guarded and stands at -1"),
+        ("UPDATE balance SET held = 101 WHERE account_id = " + WALLET, "is guarded and stands at -1"),
+        ("DELETE FROM balance_delta", "its postings add up to"),
+        ("INSERT INTO balance_delta (account_id, debits, credits) SELECT account_id, debits, credits"
+         " FROM balance_delta", "its postings add up to"),
+        (f"INSERT INTO balance_delta (account_id, debits, credits) VALUES ({WALLET}, 0, 0)",
+         "has turnover waiting although"),
+        ("INSERT INTO balance_delta (account_id, debits, credits) VALUES (999, 7, 0)", "Account number 999 shows"),
+    ],
+)  # fmt: skip
+async def test_planted_damage_is_found_and_named(
+    db: Database, owner: asyncpg.Connection, damage: str, sentence: str
+) -> None:
+    await sound(db)
+    async with db.transaction() as tx:
+        assert await ledger.check(tx) == []
+    await owner.execute(GUARDS_OFF)
+
+    if sentence == "violates foreign key":
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match=sentence):
+            await owner.execute(damage)
+        return
+    await owner.execute(damage)
+
+    async with db.transaction() as tx:
+        found = await ledger.check(tx)
+    assert any(sentence in each for each in found), found
+
+
+async def test_the_proof_names_the_first_faults_and_counts_the_rest(db: Database, owner: asyncpg.Connection) -> None:
+    users = [ids.new() for _ in range(25)]
+    async with db.transaction() as tx:
+        await ledger.post(tx, [recipes.grant(ids.new(), user=user, units=1, at=AT) for user in users])
+    await owner.execute("UPDATE balance SET credits = 2 WHERE guarded")
+
+    async with db.transaction() as tx:
+        found = await ledger.check(tx)
+
+    assert len(found) == 21
+    assert min(chart.wallet(user).code for user in users) in found[0]
+    assert found[-1] == "… and 5 more of this kind."

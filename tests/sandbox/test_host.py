@@ -1,0 +1,98 @@
+"""The host of the imitated gateways: what it refuses, and what it documents."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.testclient import TestClient
+
+from tillkeeper.sandbox import app
+from tillkeeper.sandbox.config import SandboxConfig
+
+
+def config(folder: Path) -> SandboxConfig:
+    return SandboxConfig(folder / "books.sqlite", "http://sandbox.test", {"stripe": "sk_test_1"})
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(app.build(config(tmp_path))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("key", ["", "sk_live_1", "rk_live_1", "rzp_live_1"])
+def test_an_empty_or_live_key_refuses_to_start(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="test key for stripe"):
+        SandboxConfig(tmp_path / "books.sqlite", "http://sandbox.test", {"stripe": key})
+
+
+def test_webhooks_are_never_sent_unsigned(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="without a webhook secret: stripe"):
+        SandboxConfig(tmp_path / "b", "http://sandbox.test", {"stripe": "sk_test_1"}, {"stripe": "http://127.0.0.1:9"})
+
+
+def test_every_gateway_folder_with_a_sandbox_is_found() -> None:
+    folders = Path(app.gateways.__path__[0]).glob("*/sandbox/__init__.py")
+    assert {stand.name for stand in app.stands()} == {folder.parts[-3] for folder in folders}
+
+
+def test_health_names_the_gateways(client: TestClient) -> None:
+    assert client.get("/health").json() == {"status": "ok", "gateways": ["stripe"]}
+
+
+def test_every_control_verb_is_documented(client: TestClient) -> None:
+    page = client.get("/_control/docs").text
+    known = [(method, path) for method, path in addresses(client.app.routes, "") if path.startswith("/_control")]  # type: ignore[attr-defined]
+    assert len(known) > 15
+    for method, path in known:
+        assert path == "/_control/docs" or f'<span class="method">{method}</span> {path}</h3>' in page
+
+
+def addresses(routes: list[BaseRoute], prefix: str) -> Iterator[tuple[str, str]]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from addresses(route.routes, prefix + route.path)
+        elif isinstance(route, Route):
+            yield from ((method, prefix + route.path) for method in (route.methods or set()) - {"HEAD"})
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"webhook_copies": 0},
+        {"webhook_copies": 101},
+        {"webhook_copies": True},
+        {"webhooks_held": 1},
+        {"latency_ms": "10"},
+        {"rain": True},
+    ],
+)
+def test_a_wrong_wish_for_the_dial_changes_nothing(client: TestClient, wish: dict[str, object]) -> None:
+    before = client.get("/_control/faults").json()
+    refused = client.put("/_control/faults", json={"webhook_delay_ms": 5, **wish})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"]
+    assert client.get("/_control/faults").json() == before
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"copies": 0}', '{"copies": 101}', '{"surprise": 1}'])
+def test_a_control_call_that_makes_no_sense_is_explained(client: TestClient, body: str) -> None:
+    refused = client.post("/_control/stripe/sessions/cs_none/pay", content=body)
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"]
+
+
+def test_acting_on_what_is_not_there_is_404(client: TestClient) -> None:
+    assert client.post("/_control/stripe/sessions/cs_none/pay").status_code == 404
+    assert client.get("/_control/books/nobody").status_code == 404
+
+
+def test_a_gateway_without_a_listener_owes_no_webhooks(client: TestClient) -> None:
+    made = client.post("/stripe/v1/customers", headers={"Authorization": "Bearer sk_test_1"})
+    assert made.status_code == 200
+    assert client.get("/_control/webhooks").json() == {"data": []}
+
+
+def test_the_style_sheet_is_served_from_here(client: TestClient) -> None:
+    assert client.get("/_static/sandbox.css").headers["content-type"].startswith("text/css")
