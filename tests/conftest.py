@@ -2,6 +2,7 @@
 
 import ipaddress
 import itertools
+import os
 import shutil
 import sys
 import tempfile
@@ -99,9 +100,9 @@ def databases(pytestconfig: pytest.Config) -> Databases:
 
 
 @pytest.fixture
-def database(databases: Databases, worker_id: str) -> Iterator[str]:
+def database(databases: Databases) -> Iterator[str]:
     """Name a migrated database that belongs to this test alone."""
-    name = f"test_{worker_id}_{next(numbers)}"
+    name = f"test_{os.getpid()}_{next(numbers)}"
     databases.clone(name, template=TEMPLATE)
     yield name
     databases.drop(name)

@@ -23,6 +23,8 @@ GUARDS_OFF = """
 """
 EUR = "(SELECT id FROM account WHERE code = 'gateway:stripe:clearing:EUR')"
 WALLET = "(SELECT id FROM account WHERE code LIKE 'wallet:%')"
+COLUMNS = "journal_id, debit_id, credit_id, currency, amount"
+SIDES = "account_id, debits, credits"
 A_CAPTURE = f"(SELECT min(id) FROM posting WHERE debit_id = {EUR})"
 
 
@@ -47,33 +49,28 @@ async def sound(db: Database) -> None:
     ("damage", "sentence"),
     [
         ("DELETE FROM posting WHERE id = " + A_CAPTURE, "has no postings"),
-        ("DELETE FROM posting WHERE id = " + A_CAPTURE, "Account gateway:stripe:clearing:EUR shows debits 1400"),
+        ("DELETE FROM posting WHERE id = " + A_CAPTURE, "Account gateway:stripe:clearing:EUR shows 1400 debits"),
         ("UPDATE posting SET amount = amount + 1 WHERE id = " + A_CAPTURE, "no longer has the postings"),
-        ("UPDATE posting SET amount = amount + 1 WHERE id = " + A_CAPTURE, "its postings add up to 1401"),
+        ("UPDATE posting SET amount = amount + 1 WHERE id = " + A_CAPTURE, "its postings make 1401"),
         ("UPDATE posting SET debit_id = credit_id, credit_id = debit_id", "no longer has the postings"),
         ("UPDATE journal SET payload_sha = sha256('x') WHERE kind = 'fee'", " fee) no longer has the postings"),
-        ("INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount)"
-         " SELECT journal_id, debit_id, credit_id, currency, amount FROM posting", "no longer has the postings"),
+        (f"INSERT INTO posting ({COLUMNS}) SELECT {COLUMNS} FROM posting", "no longer has the postings"),
         ("DELETE FROM journal WHERE kind = 'grant'", "which does not exist"),
         ("UPDATE posting SET currency = 'USD' WHERE id = " + A_CAPTURE, "no such account in that currency"),
         ("UPDATE posting SET credit_id = 999 WHERE id = " + A_CAPTURE, "names account 999 in EUR"),
         ("UPDATE posting SET amount = -amount WHERE id = " + A_CAPTURE, "which moves nothing"),
         ("UPDATE posting SET credit_id = debit_id WHERE id = " + A_CAPTURE, "which moves nothing"),
         ("DELETE FROM balance WHERE account_id = " + EUR, "Account gateway:stripe:clearing:EUR has no balance row"),
-        ("INSERT INTO balance (account_id, credits, guarded) SELECT max(id) + 1, 5, false FROM account",
-         "violates foreign key"),
-        ("UPDATE balance SET credits = credits + 1 WHERE account_id = " + WALLET, "shows debits 0 and credits 101"),
+        ("UPDATE balance SET credits = credits + 1 WHERE account_id = " + WALLET, "shows 0 debits, 101 credits"),
         ("UPDATE balance SET guarded = false", "is marked guarded=True and its balance guarded=False"),
         ("UPDATE balance SET debits = 101 WHERE account_id = " + WALLET, "is guarded and stands at -1"),
         ("UPDATE balance SET held = 101 WHERE account_id = " + WALLET, "is guarded and stands at -1"),
-        ("DELETE FROM balance_delta", "its postings add up to"),
-        ("INSERT INTO balance_delta (account_id, debits, credits) SELECT account_id, debits, credits"
-         " FROM balance_delta", "its postings add up to"),
-        (f"INSERT INTO balance_delta (account_id, debits, credits) VALUES ({WALLET}, 0, 0)",
-         "has turnover waiting although"),
-        ("INSERT INTO balance_delta (account_id, debits, credits) VALUES (999, 7, 0)", "Account number 999 shows"),
+        ("DELETE FROM balance_delta", "its postings make"),
+        (f"INSERT INTO balance_delta ({SIDES}) SELECT {SIDES} FROM balance_delta", "its postings make"),
+        (f"INSERT INTO balance_delta ({SIDES}) VALUES ({WALLET}, 0, 0)", "has turnover waiting although"),
+        (f"INSERT INTO balance_delta ({SIDES}) VALUES (999, 7, 0)", "Account number 999 shows"),
     ],
-)  # fmt: skip
+)
 async def test_planted_damage_is_found_and_named(
     db: Database, owner: asyncpg.Connection, damage: str, sentence: str
 ) -> None:
@@ -82,10 +79,6 @@ async def test_planted_damage_is_found_and_named(
         assert await ledger.check(tx) == []
     await owner.execute(GUARDS_OFF)
 
-    if sentence == "violates foreign key":
-        with pytest.raises(asyncpg.ForeignKeyViolationError, match=sentence):
-            await owner.execute(damage)
-        return
     await owner.execute(damage)
 
     async with db.transaction() as tx:

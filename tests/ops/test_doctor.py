@@ -96,9 +96,9 @@ def test_a_migrated_database_is_fine(database_url: str) -> None:
 
 
 def test_a_database_without_migrations_is_a_problem_that_names_the_command(databases: Databases) -> None:
-    databases.create("doctor_empty")
-    finding = doctor.check_database(databases.owner_url("doctor_empty"))
-    databases.drop("doctor_empty")
+    databases.create("empty_for_the_doctor")
+    finding = doctor.check_database(databases.owner_url("empty_for_the_doctor"))
+    databases.drop("empty_for_the_doctor")
     assert is_a_problem_with_a_fix(finding)
     assert "till migrate" in finding.fix
 

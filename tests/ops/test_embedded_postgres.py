@@ -14,6 +14,7 @@ import pytest
 
 from tillkeeper.ops import embedded_postgres
 from tillkeeper.ops.embedded_postgres import (
+    Databases,
     EmbeddedPostgres,
     EmbeddedPostgresError,
     PostgresInUseError,
@@ -32,6 +33,14 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     server.destroy()
 
 
+@pytest.fixture
+def empty(databases: Databases) -> Iterator[str]:
+    name = f"empty_{os.getpid()}"
+    databases.create(name)
+    yield name
+    databases.drop(name)
+
+
 def kill(server: EmbeddedPostgres) -> None:
     """Kill the server as a power cut of its process would."""
     assert server.pid
@@ -44,57 +53,47 @@ def wait_until_busy(server: EmbeddedPostgres) -> None:
         assert time.monotonic() < deadline
 
 
-async def test_the_application_role_may_connect_but_own_nothing(server: EmbeddedPostgres) -> None:
-    server.databases.create("till")
-    connection = await asyncpg.connect(server.databases.app_url("till"))
+async def test_the_application_role_may_connect_but_own_nothing(databases: Databases, empty: str) -> None:
+    connection = await asyncpg.connect(databases.app_url(empty))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute("CREATE TABLE mine (id int)")
     await connection.close()
 
 
-async def test_the_owner_role_may_create_tables(server: EmbeddedPostgres) -> None:
-    server.databases.create("till")
-    connection = await asyncpg.connect(server.databases.owner_url("till"))
-    await connection.execute("CREATE TABLE mine (id int)")
-    await connection.close()
-
-
-async def test_a_clone_holds_what_its_template_held(server: EmbeddedPostgres) -> None:
-    server.databases.create("till")
-    connection = await asyncpg.connect(server.databases.owner_url("till"))
+async def test_a_clone_holds_what_its_owner_put_into_the_template(databases: Databases, empty: str) -> None:
+    connection = await asyncpg.connect(databases.owner_url(empty))
     await connection.execute("CREATE TABLE mine AS SELECT 7 AS id")
     await connection.close()
-    server.databases.clone("copy", template="till")
-    connection = await asyncpg.connect(server.databases.owner_url("copy"))
+    databases.clone(f"{empty}_copy", template=empty)
+    connection = await asyncpg.connect(databases.owner_url(f"{empty}_copy"))
     assert await connection.fetchval("SELECT id FROM mine") == 7
     await connection.close()
+    databases.drop(f"{empty}_copy")
 
 
-def test_creating_a_database_twice_keeps_the_first(server: EmbeddedPostgres) -> None:
-    server.databases.create("till")
-    oid = server.databases.run("SELECT oid FROM pg_database WHERE datname = 'till'")
-    server.databases.create("till")
-    assert server.databases.run("SELECT oid FROM pg_database WHERE datname = 'till'") == oid
+def test_creating_a_database_twice_keeps_the_first(databases: Databases, empty: str) -> None:
+    oid = databases.run(f"SELECT oid FROM pg_database WHERE datname = '{empty}'")
+    databases.create(empty)
+    assert databases.run(f"SELECT oid FROM pg_database WHERE datname = '{empty}'") == oid
 
 
-def test_a_dropped_database_is_gone(server: EmbeddedPostgres) -> None:
-    server.databases.create("till")
-    server.databases.drop("till")
-    assert server.databases.run("SELECT count(*) FROM pg_database WHERE datname = 'till'") == "0"
+def test_a_dropped_database_is_gone(databases: Databases, empty: str) -> None:
+    databases.drop(empty)
+    assert databases.run(f"SELECT count(*) FROM pg_database WHERE datname = '{empty}'") == "0"
 
 
-def test_a_name_that_needs_quotes_is_refused(server: EmbeddedPostgres) -> None:
+def test_a_name_that_needs_quotes_is_refused(databases: Databases) -> None:
     with pytest.raises(EmbeddedPostgresError, match="small letters"):
-        server.databases.drop('till"; DROP ROLE x')
+        databases.drop('till"; DROP ROLE x')
 
 
 @pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"])
-def test_what_is_committed_is_on_disk(server: EmbeddedPostgres, setting: str) -> None:
-    assert server.databases.run(f"SHOW {setting}") == "on"
+def test_what_is_committed_is_on_disk(databases: Databases, setting: str) -> None:
+    assert databases.run(f"SHOW {setting}") == "on"
 
 
-def test_the_server_listens_on_no_network_address(server: EmbeddedPostgres) -> None:
-    assert server.databases.run("SHOW listen_addresses") == ""
+def test_the_server_listens_on_no_network_address(databases: Databases) -> None:
+    assert databases.run("SHOW listen_addresses") == ""
 
 
 def test_the_path_of_the_socket_is_short_however_long_the_data_folder_is(tmp_path: Path) -> None:
@@ -112,10 +111,11 @@ def test_the_server_has_a_process_group_of_its_own(server: EmbeddedPostgres) -> 
     assert os.getpgid(server.pid) == server.pid
 
 
-def test_starting_a_running_server_changes_nothing(server: EmbeddedPostgres) -> None:
-    pid = server.pid
+def test_starting_a_running_server_starts_it_anew(server: EmbeddedPostgres) -> None:
+    before = server.pid
     server.start()
-    assert server.pid == pid
+    assert before != server.pid is not None
+    assert server.databases.run("SELECT 1") == "1"
 
 
 def test_data_survives_a_restart(server: EmbeddedPostgres) -> None:
@@ -134,7 +134,7 @@ def test_a_killed_server_starts_again_with_its_data(server: EmbeddedPostgres) ->
 
 
 def test_busy_backends_of_a_killed_server_have_ended_before_the_next_one_starts(server: EmbeddedPostgres) -> None:
-    command = [server.binaries / "psql", "-X", "-d", server.databases.owner_url("postgres"), "-c", BUSY_SQL]
+    command = [str(server.binaries / "psql"), "-X", "-d", server.databases.owner_url("postgres"), "-c", BUSY_SQL]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as busy:
         wait_until_busy(server)
         before = set(embedded_postgres._processes_in(server.data))

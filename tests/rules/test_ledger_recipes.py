@@ -70,11 +70,13 @@ def test_a_fee_is_corrected_both_ways_under_a_key_of_its_proof(difference: int, 
 
 def test_a_grant_comes_from_the_issuer_and_repays_debt_from_the_wallet() -> None:
     grant = recipes.grant(PAYMENT, user=USER, units=120, at=AT)
-    repaid = recipes.debt_repaid(PAYMENT, user=USER, units=20, at=AT)
+    earned = [Earned(currency="EUR", amount=1_667)]
+    repaid = recipes.debt_repaid("payment", PAYMENT, user=USER, units=20, recognised=earned, at=AT)
 
     assert lines(grant) == [(ISSUER, WALLET, "CRD", 120)]
-    assert lines(repaid) == [(WALLET, DEBT, "CRD", 20)]
-    assert net(grant, repaid) == {ISSUER: 120, WALLET: -100, DEBT: -20}
+    assert lines(repaid) == [(WALLET, DEBT, "CRD", 20), (DEFERRED, EARNED, "EUR", 1_667)]
+    assert net(grant, repaid) == {ISSUER: 120, WALLET: -100, DEBT: -20, DEFERRED: 1_667, EARNED: -1_667}
+    assert repaid.key == ("payment", str(PAYMENT), "debt_repaid")
 
 
 def test_a_spend_earns_each_currency_once_and_leaves_zero_out() -> None:

@@ -7,6 +7,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
+from tillkeeper import gateways
 from tillkeeper.sandbox import app
 from tillkeeper.sandbox.config import SandboxConfig
 
@@ -33,7 +34,7 @@ def test_webhooks_are_never_sent_unsigned(tmp_path: Path) -> None:
 
 
 def test_every_gateway_folder_with_a_sandbox_is_found() -> None:
-    folders = Path(app.gateways.__path__[0]).glob("*/sandbox/__init__.py")
+    folders = Path(gateways.__path__[0]).glob("*/sandbox/__init__.py")
     assert {stand.name for stand in app.stands()} == {folder.parts[-3] for folder in folders}
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from tillkeeper.cli import ExitCode, doctor, testing
+from tillkeeper.cli import ExitCode, demo, doctor, events, keys, ledger, migrate, serving, testing, trigger
 from tillkeeper.kernel.errors import TillError
 
 app = typer.Typer(
@@ -14,7 +14,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those can hold secrets
 )
+app.command("demo")(demo.demo)
+app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
+app.command("sandbox")(serving.sandbox)
+app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("trigger")(trigger.trigger)
+app.add_typer(events.app, name="events")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(keys.app, name="keys")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 
 

@@ -45,10 +45,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """Hold the answer that the first request got."""
+    """Hold the answer that the first request got; `repeated` when it is not the first time it is given."""
 
     status: int
     body: dict[str, object]
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ async def claim(tx: Transaction, wish: Wish) -> Claim | Replay:
     if not same(row["request_sha"], wish.request_sha):
         raise KeyReusedError
     if row["status"] is not None:
-        return Replay(status=row["status"], body=row["body"])
+        return Replay(status=row["status"], body=row["body"], repeated=True)
     if not row["lease_over"]:
         raise InProgressError
     await store.renew(tx, wish.scope, wish.key, lease_seconds)

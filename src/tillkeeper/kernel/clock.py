@@ -16,3 +16,8 @@ def timer_ms() -> Callable[[], int]:
     """Start a stopwatch; calling what it returns reads whole milliseconds."""
     start = time.monotonic_ns()
     return lambda: (time.monotonic_ns() - start) // 1_000_000
+
+
+def pause_ms(duration: int) -> None:
+    """Wait in a command that has nothing else to do; whatever serves requests uses asyncio.sleep."""
+    time.sleep(duration / 1000)

@@ -16,7 +16,8 @@ SECRET_TEXTS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|-----BEGIN[^-]+-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+CARD_NUMBER = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)")
+"""Every card network's numbers begin with 2 to 6, which leaves times in milliseconds alone."""
 
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")

@@ -298,8 +298,7 @@ PROOFS = (
         """,
     ),
     (
-        "Account {code} shows debits {debits} and credits {credits}; its postings add up to {posted_debits} and"
-        " {posted_credits}.",
+        "Account {code} shows {debits} debits, {credits} credits; its postings make {posted_debits}, {posted_credits}.",
         f"""
         SELECT coalesce(code, 'number ' || account_id) AS code,
                coalesce(stored.debits, 0) AS debits, coalesce(stored.credits, 0) AS credits,

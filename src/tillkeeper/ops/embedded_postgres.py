@@ -202,9 +202,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> Self:
-        """Start the server, making its data at the first time, and wait until it accepts connections."""
-        if self.pid:
-            return self
+        """Start the server, anew when it runs or was killed, and wait until it accepts connections."""
         self._prepare_folders()
         if self._lock is None:
             self._take_lock()
@@ -313,6 +311,9 @@ class EmbeddedPostgres:
             while strays and time.monotonic() < deadline:
                 time.sleep(poll_seconds)
                 strays = _processes_in(self.data)
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait(stop_timeout_seconds)
         if Path("/proc/self").exists():  # elsewhere PostgreSQL's own, more cautious check has to do
             (self.data / "postmaster.pid").unlink(missing_ok=True)
             (self.databases.socket_folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 import stripe
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from stripe.checkout import Session
 
 from tillkeeper.sandbox.app import build
 from tillkeeper.sandbox.config import SandboxConfig
@@ -71,7 +72,9 @@ class Recorder(stripe.RequestsClient):
         super().__init__()
         self.answers: list[dict[str, Any]] = []
 
-    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
+    def request(  # type: ignore[override]  # Stripe's own transport narrows its parent's signature
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         content, status, answered = super().request(method, url, headers, post_data)
         if status == 200:
             self.answers.append(json.loads(content))
@@ -102,7 +105,7 @@ class Sandbox:
     def get(self, path: str) -> httpx2.Response:
         return self.http.get(f"{self.url}/stripe/v1/{path}", headers={"Authorization": f"Bearer {KEY}"})
 
-    def session(self, *, amount: int = 1200, currency: str = "usd", **more: Any) -> stripe.checkout.Session:
+    def session(self, *, amount: int = 1200, currency: str = "usd", **more: Any) -> Session:
         price: Any = {"currency": currency, "unit_amount": amount, "product_data": {"name": "120 credits"}}
         params: Any = {
             "mode": "payment",
@@ -221,7 +224,7 @@ def sandbox(tmp_path: Path, ears: Ears) -> Iterator[Sandbox]:
     client = stripe.StripeClient(KEY, base_addresses={"api": f"{url}/stripe"}, http_client=transport)
     with serving(build(config), listener), httpx2.Client() as http:
         yield Sandbox(url, ears.receiver, client, http, books)
-        transport.close()
+        transport.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

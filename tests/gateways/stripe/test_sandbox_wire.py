@@ -67,7 +67,7 @@ def test_a_key_may_have_255_characters(sandbox: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "form,code,param",
+    ("form", "code", "param"),
     [
         ("currency=eur", "parameter_missing", "amount"),
         ("amount=1000", "parameter_missing", "currency"),
@@ -101,7 +101,7 @@ def test_a_bad_parameter_of_an_intent_is_named(sandbox: Any, form: str, code: st
 
 
 @pytest.mark.parametrize(
-    "form,param",
+    ("form", "param"),
     [
         (SESSION.replace("mode=payment", "a=1"), "mode"),
         (SESSION.replace("mode=payment", "mode=subscription"), "mode"),
@@ -142,12 +142,18 @@ def test_what_does_not_exist_is_404_with_its_name(sandbox: Any) -> None:
     assert unknown.json()["error"]["message"] == "Unrecognized request URL (GET: /v1/subscriptions)."
 
 
-@pytest.mark.parametrize("key", ["sk_test_other", "sk_live_real", "rk_live_real", ""])
+@pytest.mark.parametrize("key", ["sk_test_other", "sk_live_real", "rk_live_real"])
 def test_only_the_sandboxs_own_key_opens_it(sandbox: Any, key: str) -> None:
     refused = sandbox.post("payment_intents", INTENT, secret=key)
     assert refused.status_code == 401
     assert refused.json()["error"]["type"] == "invalid_request_error"
     assert "sk_live_real" not in refused.text
+
+
+def test_a_request_without_a_key_is_told_how_to_send_one(sandbox: Any) -> None:
+    refused = sandbox.http.get(f"{sandbox.url}/stripe/v1/charges")
+    assert refused.status_code == 401
+    assert "You did not provide an API key" in refused.json()["error"]["message"]
 
 
 def test_the_key_may_come_as_basic_user(sandbox: Any) -> None:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from tillkeeper.gateways.stripe.sandbox import checkout, control, pages, routes
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.sandbox_kit.books import Change, Json
-from tillkeeper.sandbox_kit.stand import Desk, Verb
+from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
 
 
 class StripeSandbox:
@@ -47,4 +47,4 @@ class StripeSandbox:
                 checkout.lapse(act, thing)
 
 
-SANDBOX = StripeSandbox()
+SANDBOX: Stand = StripeSandbox()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tillkeeper.gateways.stripe.sandbox import balance, cards, events, lists
+from tillkeeper.gateways.stripe.sandbox import balance, blanks, cards, events, lists
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.cards import Card
 from tillkeeper.gateways.stripe.sandbox.form import Params
@@ -26,15 +26,11 @@ def record(act: Act, intent: Json, swipe: Swipe, *, captured: bool) -> Json:
     card, declined = swipe.card, swipe.card.code is not None
     held_until = None if captured or declined else act.now + authorisation_lapses_after_seconds
     charge = {
+        **blanks.CHARGE,
         "id": new_id("ch"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if captured and not declined else 0,
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": swipe.method["billing_details"],
         "calculated_statement_descriptor": None if declined else "TILL SANDBOX",
         "captured": captured and not declined,
@@ -42,14 +38,9 @@ def record(act: Act, intent: Json, swipe: Swipe, *, captured: bool) -> Json:
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
         "failure_code": card.code,
         "failure_message": card.message or None,
-        "fraud_details": {},
-        "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
         "outcome": _outcome(card),
         "paid": not declined,
         "payment_intent": intent["id"],
@@ -58,18 +49,9 @@ def record(act: Act, intent: Json, swipe: Swipe, *, captured: bool) -> Json:
             card, intent["amount"], authenticated=swipe.authenticated, capture_before=held_until
         ),
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": None,
-        "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "failed" if declined else "succeeded",
-        "transfer_data": None,
-        "transfer_group": None,
     }
     return act.put(charge)
 

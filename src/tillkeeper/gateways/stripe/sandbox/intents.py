@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from tillkeeper.gateways.stripe.sandbox import cards, customers, events, lists, payments, sessions
+from tillkeeper.gateways.stripe.sandbox import blanks, cards, customers, events, lists, payments, sessions
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.charges import Swipe
 from tillkeeper.gateways.stripe.sandbox.currencies import checked_amount, checked_currency
@@ -119,54 +119,14 @@ def for_session(act: Act, session: Json) -> Json:
 def _intent(act: Act, *, amount: int, currency: str) -> Json:
     intent_id = new_id("pi")
     return {
+        **blanks.INTENT,
         "id": intent_id,
         "object": "payment_intent",
         "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": "automatic_async",
-        "client_secret": f"{intent_id}_secret_{token(secret_length)}",
-        "confirmation_method": "automatic",
         "created": act.now,
         "currency": currency,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
+        "client_secret": f"{intent_id}_secret_{token(secret_length)}",
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
     }
 
 

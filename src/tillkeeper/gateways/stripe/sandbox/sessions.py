@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from tillkeeper.gateways.stripe.sandbox import customers, events, lists
+from tillkeeper.gateways.stripe.sandbox import blanks, customers, events, lists
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.currencies import checked_amount, checked_currency
 from tillkeeper.gateways.stripe.sandbox.form import Params
@@ -242,70 +242,30 @@ def _session(act: Act, params: Params, ways: Ways) -> Json:
         raise invalid(message, param="customer_email")
     known = act.load("customer", customer)["email"] if customer else email
     return {
+        **blanks.SESSION,
         "id": session_id,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
-        "amount_subtotal": None,
-        "amount_total": None,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": params.choice("billing_address_collection", ("auto", "required")),
         "cancel_url": ways.cancel_url,
         "client_reference_id": params.text("client_reference_id", length_max=reference_length_max),
         "client_secret": None if hosted else f"{session_id}_secret_{token(secret_length)}",
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": act.now,
         "currency": None,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
         "customer": customer,
-        "customer_account": None,
+        "customer_email": email,
         "customer_creation": params.choice("customer_creation", ("always", "if_required")) or "if_required",
         "customer_details": _customer_details(known) if known else None,
-        "customer_email": email,
-        "discounts": [],
         "expires_at": _expires_at(act, params),
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
         "locale": params.text("locale", length_max=8),
         "metadata": params.metadata(),
-        "mode": "payment",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": _method_types(params),
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
         "redirect_on_completion": None if hosted else ways.redirect,
         "return_url": ways.return_url,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
         "status": "open",
         "submit_type": params.choice("submit_type", ("auto", "book", "donate", "pay")),
-        "subscription": None,
         "success_url": ways.success_url,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": ways.ui_mode,
         "url": f"{act.desk.public_url}/stripe/pay/{session_id}" if hosted else None,
-        "wallet_options": None,
     }
 
 

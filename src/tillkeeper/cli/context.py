@@ -1,0 +1,68 @@
+"""What most commands need: the settings of this shell, or else those of the demo that runs here."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from tillkeeper import settings
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.ops.scenarios import Target
+from tillkeeper.till import Till
+
+CHECKOUT = Path(__file__).parents[3]
+DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its data.")]
+DATA_DIR = CHECKOUT / ".till"
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+Answer = TypeVar("Answer")
+
+
+class NothingHereError(TillError):
+    """Report that neither settings nor a demo say which installation is meant."""
+
+    code = "no_installation"
+    title = "Which installation do you mean?"
+    next_step = "Set DATABASE_URL and TILL_SECRET_KEY, or start the demo with `./till demo` first."
+
+
+def demo(data_dir: Path) -> dict[str, object]:
+    """Read what the demo wrote about itself; raises NothingHereError."""
+    try:
+        found: dict[str, object] = json.loads((data_dir / "demo.json").read_text())
+    except (OSError, ValueError) as error:
+        message = f"DATABASE_URL is not set, and {data_dir} holds no demo."
+        raise NothingHereError(message) from error
+    return found
+
+
+def adopt(data_dir: Path) -> None:
+    """Take over the demo's environment, unless this shell has one of its own."""
+    if "DATABASE_URL" not in os.environ:
+        environment = demo(data_dir)["environment"]
+        assert isinstance(environment, dict), "the demo writes it so"
+        os.environ.update(environment)
+
+
+def target(data_dir: Path) -> Target:
+    """Find the demo's API and sandbox; raises NothingHereError."""
+    found = demo(data_dir)
+    return Target(api=str(found["api"]), sandbox=str(found["sandbox"]), key=str(found["key"]))
+
+
+def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answer:
+    """Open a till, do some work, and close it."""
+
+    async def run() -> Answer:
+        till = await Till.open(settings.load())
+        try:
+            return await work(till)
+        finally:
+            await till.close()
+
+    adopt(data_dir)
+    return asyncio.run(run())

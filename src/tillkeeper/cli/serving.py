@@ -1,0 +1,144 @@
+"""`till serve`, `till worker` and `till sandbox`: the parts, by hand or in production."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from starlette.types import ASGIApp
+
+from tillkeeper import settings
+from tillkeeper.gateway import ConfigurationError
+from tillkeeper.kernel import logs
+from tillkeeper.sandbox.app import build as build_sandbox
+from tillkeeper.sandbox.config import SandboxConfig
+from tillkeeper.till import Till
+from tillkeeper.web.app import build
+from tillkeeper.worker.loop import work
+
+drain_seconds = 10
+backlog = 2048
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
+Leash = Annotated[bool, typer.Option("--leash", hidden=True, help="Stop when standard input closes.")]
+
+
+def serve(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    worker: Annotated[bool, typer.Option(help="Also run the worker in this process.")] = True,
+    leash: Leash = False,
+) -> None:
+    """Serve the API, the shop and the webhooks."""
+    logs.configure()
+    asyncio.run(_serve(host, port, with_worker=worker, leash=leash))
+
+
+def worker(*, leash: Leash = False) -> None:
+    """Run the worker: it settles webhooks, makes gateway calls and does what is due."""
+    logs.configure()
+    asyncio.run(_worker(leash=leash))
+
+
+def sandbox(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8010,
+    books: Annotated[Path, typer.Option(help="Where the sandbox keeps its own books.")] = Path(".till/sandbox"),
+    leash: Leash = False,
+) -> None:
+    """Serve the imitated gateways, which keep books of their own."""
+    logs.configure()
+    config = _sandbox_config(books, f"http://{host}:{port}")
+    asyncio.run(_run(build_sandbox(config), host, port, leash=leash, lifespan=True))
+
+
+async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:
+    till = await Till.open(settings.load())
+    stop = asyncio.Event()
+    working = asyncio.create_task(work(till, stop)) if with_worker else None
+    try:
+        await _run(build(till), host, port, leash=leash, lifespan=False)
+    finally:
+        stop.set()
+        if working:
+            await working
+        await till.close()
+
+
+async def _worker(*, leash: bool) -> None:
+    till = await Till.open(settings.load())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    try:
+        await _leashed(work(till, stop), stop.set, leash=leash)
+    finally:
+        await till.close()
+
+
+async def _run(app: ASGIApp, host: str, port: int, *, leash: bool, lifespan: bool) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="on" if lifespan else "off",
+            ws="none",
+            server_header=False,
+            backlog=backlog,
+            timeout_graceful_shutdown=drain_seconds,
+        )
+    )
+
+    def stop() -> None:
+        server.should_exit = True
+
+    await _leashed(server.serve(), stop, leash=leash)
+
+
+async def _leashed(running: Awaitable[None], stop: Callable[[], None], *, leash: bool) -> None:
+    """Run until done, or until whoever holds the other end of standard input is gone."""
+    holding = asyncio.create_task(_hold(stop)) if leash else None
+    try:
+        await running
+    finally:
+        if holding:
+            holding.cancel()
+            with suppress(asyncio.CancelledError):
+                await holding
+
+
+async def _hold(stop: Callable[[], None]) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop()
+
+
+def _sandbox_config(books: Path, url: str) -> SandboxConfig:
+    """Open every gateway whose secrets are set, and send its webhooks to TILL_PUBLIC_URL."""
+    books.mkdir(parents=True, exist_ok=True)
+    key, secret = os.environ.get("STRIPE_SECRET_KEY", ""), os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+    public_url = os.environ.get("TILL_PUBLIC_URL", "http://127.0.0.1:8000")
+    try:
+        return SandboxConfig(
+            books=books / "books.sqlite",
+            public_url=url,
+            keys={"stripe": key},
+            webhook_urls={"stripe": f"{public_url}/webhooks/stripe"},
+            webhook_secrets={"stripe": secret},
+        )
+    except ValueError as error:
+        message = f"{error} The sandbox reads STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and TILL_PUBLIC_URL."
+        raise ConfigurationError(message) from error

@@ -1,0 +1,40 @@
+"""`till trigger`: play a scenario on the sandbox and say what came of it."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tillkeeper.cli import ExitCode, context
+from tillkeeper.ops.scenarios import SCENARIOS
+
+
+def trigger(
+    scenario: Annotated[str, typer.Argument(help="The scenario; --list names them all.")] = "",
+    *,
+    payment: Annotated[str | None, typer.Option(help="The payment to refund; a new one when absent.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
+    as_json: context.AsJson = False,
+    data_dir: context.DataDir = context.DATA_DIR,
+) -> None:
+    """Play a scenario on the sandbox and say what came of it."""
+    if list_ or scenario not in SCENARIOS:
+        _list(as_json=as_json)
+        if not list_:
+            typer.echo(f"There is no scenario “{scenario}”; choose one of the above.", err=True)
+        raise typer.Exit(ExitCode.OK if list_ else ExitCode.USAGE)
+    _, play = SCENARIOS[scenario]
+    outcome = play(context.target(data_dir), payment)
+    typer.echo(json.dumps({"scenario": scenario, "outcome": outcome}) if as_json else outcome)
+
+
+def _list(*, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({name: what for name, (what, _) in SCENARIOS.items()}))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, (what, _) in SCENARIOS.items():
+        table.add_row(name, f"[dim]{what}[/]")
+    Console().print(table)

@@ -1,0 +1,240 @@
+"""The demo: everything on one machine, with no keys and nothing to configure."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from tillkeeper import catalog
+from tillkeeper.access import UnauthenticatedError
+from tillkeeper.flows.authorize import authorize, issue
+from tillkeeper.flows.offer import offer
+from tillkeeper.kernel import clock
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.ops import migrations, scenarios
+from tillkeeper.ops.embedded_postgres import APP_ROLE, EmbeddedPostgres
+from tillkeeper.settings import Settings
+from tillkeeper.till import Till
+
+DATABASE = "till"
+HOST = "127.0.0.1"
+ports_tried_max = 50
+ready_timeout_seconds = 60
+stop_timeout_seconds = 15
+log_tail_lines = 12
+
+Say = Callable[[str], None]
+
+
+class DemoError(TillError):
+    """Report a demo that could not start or go on."""
+
+    code = "demo_failed"
+    title = "The demo stopped"
+    next_step = "Look at the log named above; `./till demo --reset` starts over, `./till doctor` looks for causes."
+
+
+@dataclass(slots=True)
+class Demo:
+    """Hold a running demo: where it serves, and the processes that do."""
+
+    data_dir: Path
+    postgres: EmbeddedPostgres
+    environment: dict[str, str]
+    api: str
+    sandbox: str
+    key: str = ""
+    selftest: str = ""
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        """Name the application's database."""
+        return self.postgres.databases.app_url(DATABASE)
+
+    def described(self) -> dict[str, object]:
+        """List what scripts need, as demo.json holds it."""
+        return {
+            "api": self.api,
+            "shop": f"{self.api}/shop",
+            "docs": f"{self.api}/docs",
+            "sandbox": self.sandbox,
+            "key": self.key,
+            "database_url": self.database_url,
+            "environment": self.environment,
+        }
+
+    def check(self) -> None:
+        """Raise DemoError when a part has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                message = f"{name} ended with code {process.returncode}. Its log, {self.log(name)}, ends with:\n"
+                raise DemoError(message + "\n".join(self.log(name).read_text().splitlines()[-log_tail_lines:]))
+
+    def log(self, name: str) -> Path:
+        """Name the log of a part."""
+        return self.data_dir / f"{name}.log"
+
+
+@contextmanager
+def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Demo]:
+    """Start everything, buy something to prove that it works, and stop it all at the end."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if reset:
+        EmbeddedPostgres(data_dir).destroy()
+        for name in ("sandbox", "demo.json", "secrets.json"):
+            _remove(data_dir / name)
+    with ExitStack() as stack:
+        postgres = stack.enter_context(EmbeddedPostgres(data_dir))
+        say("postgres")
+        postgres.databases.create(DATABASE)
+        owner_url = postgres.databases.owner_url(DATABASE)
+        done = migrations.upgrade(owner_url, app_role=APP_ROLE)
+        say(f"{len(done)} migrations" if done else "migrated")
+        demo = _prepare(data_dir, postgres, port)
+        stack.callback(_stop, demo)
+        asyncio.run(_stock(demo))
+        say(f"{len(catalog.DEMO)} packages for sale")
+        _start(demo, "sandbox", "sandbox", "--port", _port_of(demo.sandbox), "--books", str(data_dir / "sandbox"))
+        _start(demo, "serve", "serve", "--port", _port_of(demo.api))
+        _await(demo, f"{demo.sandbox}/health")
+        _await(demo, f"{demo.api}/ready")
+        demo.selftest = scenarios.selftest(scenarios.Target(api=demo.api, sandbox=demo.sandbox, key=demo.key))
+        say(demo.selftest)
+        _write(data_dir / "demo.json", demo.described())
+        yield demo
+
+
+def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
+    """Choose ports and secrets; the secrets stay the same from one start to the next."""
+    kept = _kept(data_dir / "secrets.json")
+    api_port = _free_port(port)
+    sandbox_port = _free_port(api_port + 1)
+    api, sandbox = f"http://{HOST}:{api_port}", f"http://{HOST}:{sandbox_port}"
+    environment = {
+        "TILL_MODE": "sandbox",
+        "TILL_SHOP": "1",
+        "TILL_PUBLIC_URL": api,
+        "DATABASE_URL": postgres.databases.app_url(DATABASE),
+        "DATABASE_OWNER_URL": postgres.databases.owner_url(DATABASE),
+        "TILL_SECRET_KEY": kept["till"],
+        "STRIPE_SECRET_KEY": kept["stripe"],
+        "STRIPE_WEBHOOK_SECRET": kept["stripe_webhook"],
+        "STRIPE_API_BASE": f"{sandbox}/stripe",
+    }
+    return Demo(data_dir=data_dir, postgres=postgres, environment=environment, api=api, sandbox=sandbox)
+
+
+async def _stock(demo: Demo) -> None:
+    """Put the demo catalogue up for sale, and see to a key that works."""
+    till = await Till.open(Settings.model_validate(demo.environment), secrets=Secrets(demo.environment))
+    try:
+        await offer(till, catalog.DEMO)
+        demo.key = str(_read(demo.data_dir / "demo.json").get("key", ""))
+        try:
+            await authorize(till, demo.key)
+        except UnauthenticatedError:
+            _, demo.key = await issue(till, "demo", scopes=["admin"])
+    finally:
+        await till.close()
+
+
+def _start(demo: Demo, name: str, *command: str) -> None:
+    """Start a part on a leash: it ends when this process does, however that ends."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TILL_", "STRIPE_"))}
+    with demo.log(name).open("ab") as log:
+        demo.processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "tillkeeper", *command, "--leash"],
+            env=environment | demo.environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C goes to this process alone, which then stops the parts in order
+        )
+
+
+def _stop(demo: Demo) -> None:
+    for process in reversed(demo.processes.values()):
+        process.terminate()
+    for process in demo.processes.values():
+        try:
+            process.wait(stop_timeout_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(demo: Demo, url: str) -> None:
+    """Wait until a part answers."""
+    read_ms = clock.timer_ms()
+    while read_ms() < ready_timeout_seconds * 1000:
+        demo.check()
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(url, timeout=2, trust_env=False).is_success:
+                return
+        clock.pause_ms(30)
+    message = f"{url} did not answer within {ready_timeout_seconds} s."
+    raise DemoError(message)
+
+
+def _free_port(first: int) -> int:
+    """Find the next free port instead of failing on a taken one."""
+    for port in range(first, first + ports_tried_max):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return port
+    message = f"No port from {first} to {first + ports_tried_max - 1} is free."
+    raise DemoError(message)
+
+
+def _port_of(url: str) -> str:
+    return url.rpartition(":")[2]
+
+
+def _kept(file: Path) -> dict[str, str]:
+    """Make secrets once, and keep them readable by their owner alone."""
+    found = _read(file)
+    if not found:
+        found = {
+            "till": secrets.token_urlsafe(32),
+            "stripe": f"sk_test_{secrets.token_hex(16)}",
+            "stripe_webhook": f"whsec_{secrets.token_hex(16)}",
+        }
+        _write(file, found)
+    return {name: str(value) for name, value in found.items()}
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _write(file: Path, content: Mapping[str, object]) -> None:
+    """Write whole or not at all, with mode 0600."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:  # noqa: PTH123 (a file descriptor)
+        out.write(json.dumps(content, indent=2) + "\n")
+    new.replace(file)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

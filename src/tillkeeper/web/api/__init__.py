@@ -1,0 +1,60 @@
+"""The JSON API: thin routes that read a request, call one flow or report, and answer."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tillkeeper.idempotency import Replay
+from tillkeeper.web import strict
+from tillkeeper.web.errors import UnsupportedMediaTypeError
+
+
+class Body(BaseModel):
+    """Read a request strictly: no unknown fields, and an integer is an integer."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class StrictRequest(Request):
+    """Parse bodies with our own parser."""
+
+    async def json(self) -> Any:
+        """Parse the body; raises MalformedJsonError, CardDataError or UnsupportedMediaTypeError."""
+        return strict.parse(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """Serve a route with strict requests."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the route's handler."""
+        handle: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
+
+        async def run(request: Request) -> Response:
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if request.method == "POST" and self.body_field and media_type != "application/json":
+                raise UnsupportedMediaTypeError
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return run
+
+
+def router(tag: str) -> APIRouter:
+    """Make a router whose requests are read strictly."""
+    return APIRouter(prefix="/api/v1", tags=[tag], route_class=StrictRoute)
+
+
+def replayed(replay: Replay) -> JSONResponse:
+    """Answer with what a flow stored for its key."""
+    problem = replay.status >= 400  # noqa: PLR2004 (HTTP's own line between answers and errors)
+    return JSONResponse(
+        replay.body,
+        status_code=replay.status,
+        media_type="application/problem+json" if problem else "application/json",
+        headers={"Idempotent-Replayed": "true"} if replay.repeated else None,
+    )

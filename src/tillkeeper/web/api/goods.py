@@ -1,0 +1,85 @@
+"""Packages and wallets over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import Field
+from starlette.responses import JSONResponse
+
+from tillkeeper import catalog
+from tillkeeper.access import Principal
+from tillkeeper.flows.read import read
+from tillkeeper.flows.spend import spend, spend_max
+from tillkeeper.idempotency import Wish
+from tillkeeper.reports import paging, wallet
+from tillkeeper.web import api, caller
+from tillkeeper.web.api import shapes
+
+router = api.router("goods")
+User = Annotated[str, Path(min_length=1, max_length=200)]
+
+
+class Spend(api.Body):
+    """Spend credits."""
+
+    amount: Annotated[int, Field(ge=1, le=spend_max)]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@router.get("/packages", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+async def packages(request: Request, _: Annotated[Principal, Depends(caller.with_scope("read"))]) -> JSONResponse:
+    """List what is for sale."""
+    found = await read(caller.till_of(request), catalog.packages)
+    data = [
+        {
+            "id": package.id,
+            "object": "package",
+            "kind": package.kind,
+            "title": package.title,
+            "quantity": package.quantity,
+            "prices": package.prices,
+        }
+        for package in found
+    ]
+    return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
+
+
+@router.get("/users/{user}/wallet", response_model=None, responses={200: {"model": shapes.Wallet}, **shapes.ERRORS})
+async def show(
+    request: Request, user: User, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+) -> JSONResponse:
+    """Show a user's credits; a user who never bought has none."""
+    return JSONResponse(await read(caller.till_of(request), lambda tx: wallet.show(tx, user)))
+
+
+@router.get(
+    "/users/{user}/wallet/entries", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS}
+)
+async def entries(
+    request: Request,
+    user: User,
+    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    *,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+) -> JSONResponse:
+    """List every movement of a wallet with the balance before and after, newest first."""
+    till = caller.till_of(request)
+    return JSONResponse(await read(till, lambda tx: wallet.entries(tx, user, limit=limit, before=cursor)))
+
+
+@router.post(
+    "/users/{user}/wallet/spend",
+    response_model=None,
+    responses={200: {"model": shapes.Wallet}, **shapes.ERRORS},
+)
+async def spend_credits(
+    request: Request,
+    user: User,
+    body: Spend,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """Spend a user's credits; never more than there are."""
+    till = caller.till_of(request)
+    return api.replayed(await spend(till, wish, user=user, amount=body.amount, reason=body.reason))

@@ -1,0 +1,150 @@
+"""Payments over HTTP."""
+
+from typing import Annotated, Literal, Self
+
+from fastapi import Depends, Query, Request
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.responses import JSONResponse
+
+from tillkeeper.access import Principal
+from tillkeeper.flows.checkout import Purchase, checkout
+from tillkeeper.flows.read import read
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.money import amount_max
+from tillkeeper.payments import Status
+from tillkeeper.reports import paging, timeline
+from tillkeeper.reports import payment as report
+from tillkeeper.web import api, caller
+from tillkeeper.web.api import shapes
+from tillkeeper.web.errors import MaintenanceError
+
+router = api.router("payments")
+metadata_entries_max = 50
+
+
+def _web_address(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    host = rest.partition("/")[0]
+    if scheme not in {"http", "https"} or not host or "@" in host or not text.isprintable() or " " in text:
+        kind = "web_address"
+        raise PydanticCustomError(kind, "is not an address that begins with http:// or https://")
+    return text
+
+
+WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
+Key = Annotated[str, Field(min_length=1, max_length=40)]
+Value = Annotated[str, Field(max_length=500)]
+
+
+class CreatePayment(api.Body):
+    """Buy a package for a user, or, with a secret key, take an amount."""
+
+    package: Annotated[str, Field(min_length=1, max_length=64, examples=["credits_120"])] | None = None
+    quantity: Annotated[int, Field(ge=1, le=1000)] | None = None
+    amount: Annotated[int, Field(ge=1, le=amount_max)] | None = None
+    currency: Annotated[str, Field(min_length=3, max_length=3, examples=["EUR"])] | None = None
+    user: Annotated[str, Field(min_length=1, max_length=200, examples=["ana"])] | None = None
+    description: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    gateway: Annotated[str, Field(min_length=1, max_length=32)] = "auto"
+    checkout: Literal["hosted"] = "hosted"
+    capture_method: Literal["automatic"] = "automatic"
+    return_url: WebAddress | None = None
+    metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = {}
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        """Ask for a package with its buyer, or for an amount with its currency, and never for both."""
+        if self.package is None:
+            _need(self.amount is not None, "amount", "an amount is needed where no package is named")
+            _need(self.currency is not None, "currency", "a currency is needed beside an amount")
+            _need(self.quantity is None, "quantity", "a quantity belongs to a package")
+        else:
+            _need(self.amount is None, "amount", "the price of a package is ours; leave the amount out")
+            _need(self.user is not None, "user", "a package is delivered to a user; say to whom")
+        return self
+
+
+def _need(fine: bool, field: str, why: str) -> None:  # noqa: FBT001 (reads as a sentence: need this, or say why)
+    if not fine:
+        kind = "combination"
+        raise PydanticCustomError(kind, "{why}", {"why": why, "field": field})
+
+
+@router.post(
+    "/payments",
+    status_code=201,
+    response_model=None,
+    responses={
+        201: {"model": shapes.Payment, "description": "The checkout is open: send the customer to `next_action.url`."},
+        202: {"model": shapes.Payment, "description": "The gateway did not answer; we keep asking it."},
+        **shapes.ERRORS,
+    },
+)
+async def create(
+    request: Request,
+    body: CreatePayment,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """Open a checkout for a package or an amount."""
+    till = caller.till_of(request)
+    if till.settings.maintenance_mode:
+        raise MaintenanceError
+    purchase = Purchase(
+        package=body.package,
+        quantity=body.quantity or 1,
+        amount=body.amount,
+        currency=body.currency,
+        user=body.user,
+        gateway=body.gateway,
+        description=body.description,
+        return_url=body.return_url,
+        metadata=dict(body.metadata),
+    )
+    return api.replayed(await checkout(till, wish, purchase))
+
+
+@router.get(
+    "/payments/{payment}",
+    response_model=None,
+    responses={200: {"model": shapes.Payment}, **shapes.ERRORS},
+)
+async def show(
+    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+) -> JSONResponse:
+    """Show a payment."""
+    id_ = ids.parse("payment", payment)
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
+
+
+@router.get(
+    "/payments/{payment}/timeline",
+    response_model=None,
+    responses={200: {"description": "Everything that happened, in order."}, **shapes.ERRORS},
+)
+async def show_timeline(
+    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+) -> JSONResponse:
+    """Show everything that happened to a payment, in order."""
+    id_ = ids.parse("payment", payment)
+    till = caller.till_of(request)
+    await read(till, lambda tx: report.show(tx, id_))
+    return JSONResponse(await read(till, lambda tx: timeline.show(tx, id_)))
+
+
+@router.get("/payments", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+async def find(
+    request: Request,
+    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    *,
+    user: Annotated[str | None, Query(max_length=200)] = None,
+    status: Status | None = None,
+    gateway: Annotated[str | None, Query(max_length=32)] = None,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """List payments, newest first."""
+    wanted = report.Filter(user=user, status=status, gateway=gateway, limit=limit, cursor=cursor)
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, wanted)))

@@ -1,0 +1,69 @@
+"""Refunds over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import Field
+from starlette.responses import JSONResponse
+
+from tillkeeper.access import Principal
+from tillkeeper.flows.read import read
+from tillkeeper.flows.refund import RefundWish, refund
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.money import amount_max
+from tillkeeper.reports import paging
+from tillkeeper.reports import refund as report
+from tillkeeper.web import api, caller
+from tillkeeper.web.api import shapes
+
+router = api.router("refunds")
+
+
+class CreateRefund(api.Body):
+    """Refund a payment: all that is left of it when no amount is named."""
+
+    payment: Annotated[str, Field(max_length=64, examples=["payment_01h455vb4pex5vsknk084sn02q"])]
+    amount: Annotated[int, Field(ge=1, le=amount_max)] | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+@router.post(
+    "/refunds",
+    status_code=201,
+    response_model=None,
+    responses={201: {"model": shapes.Refund}, **shapes.ERRORS},
+)
+async def create(
+    request: Request,
+    body: CreateRefund,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """Give money back, and take the goods back with it."""
+    wanted = RefundWish(payment=ids.parse("payment", body.payment), amount=body.amount, reason=body.reason)
+    return api.replayed(await refund(caller.till_of(request), wish, wanted))
+
+
+@router.get("/refunds/{refund}", response_model=None, responses={200: {"model": shapes.Refund}, **shapes.ERRORS})
+async def show(
+    request: Request, refund: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+) -> JSONResponse:
+    """Show a refund."""
+    id_ = ids.parse("refund", refund)
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
+
+
+@router.get("/refunds", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+async def find(
+    request: Request,
+    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    *,
+    payment: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """List refunds, newest first."""
+    id_ = ids.parse("payment", payment) if payment else None
+    question = caller.till_of(request)
+    return JSONResponse(await read(question, lambda tx: report.find(tx, payment=id_, limit=limit, cursor=cursor)))

@@ -1,0 +1,125 @@
+"""What the API answers, described for its readers; the reports build it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from tillkeeper.payments import Status
+
+
+class Problem(BaseModel):
+    """An error in the form of RFC 9457."""
+
+    type: str = Field(examples=["/docs/errors/invalid_field"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(examples=["invalid_field"])
+    category: str
+    retryable: bool
+    next_step: str
+    request_id: str
+    param: str | None = None
+    decline_code: str | None = None
+
+
+class NextAction(BaseModel):
+    """What the customer does next."""
+
+    type: Literal["redirect"]
+    url: str
+
+
+class Fulfilment(BaseModel):
+    """What was delivered."""
+
+    status: Literal["pending", "delivered", "partly_revoked", "revoked", "failed"]
+    kind: str = Field(examples=["credits"])
+    quantity: int
+    revoked: int
+
+
+class Payment(BaseModel):
+    """A payment; amounts are minor units of `currency`."""
+
+    id: str = Field(examples=["payment_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["payment"]
+    mode: Literal["sandbox", "test", "live"]
+    status: Status
+    amount: int
+    currency: str = Field(examples=["EUR"])
+    amount_captured: int
+    amount_refunding: int
+    amount_refunded: int
+    amount_disputed: int
+    user: str | None
+    customer: str | None
+    package: str | None
+    quantity: int | None
+    description: str | None
+    gateway: str
+    gateway_reference: str | None
+    checkout: str
+    capture_method: str
+    next_action: NextAction | None
+    fulfilment: Fulfilment | None
+    last_error: dict[str, str | None] | None
+    metadata: dict[str, str]
+    created_at: str
+    expires_at: str
+    captured_at: str | None
+
+
+class Refund(BaseModel):
+    """A refund; `revoked` is how many units of goods it took back."""
+
+    id: str = Field(examples=["refund_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["refund"]
+    payment: str
+    amount: int
+    currency: str
+    status: Literal["pending", "succeeded", "failed"]
+    reason: str | None
+    origin: Literal["us", "gateway"]
+    revoked: int
+    gateway: str
+    gateway_reference: str | None
+    error: str | None
+    created_at: str
+    settled_at: str | None
+
+
+class Package(BaseModel):
+    """Something for sale; prices are minor units by currency."""
+
+    id: str = Field(examples=["credits_120"])
+    object: Literal["package"]
+    kind: str
+    title: str
+    quantity: int
+    prices: dict[str, int]
+
+
+class Wallet(BaseModel):
+    """A user's credits."""
+
+    object: Literal["wallet"]
+    user: str
+    balance: int
+    frozen: int
+    debt: int
+    currency: Literal["CRD"]
+
+
+class Page(BaseModel):
+    """A page of a list."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+    next_cursor: str | None
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "What is wrong with the request, and what to do."},
+    "5XX": {"model": Problem, "description": "What is wrong here, and whether to try again."},
+}

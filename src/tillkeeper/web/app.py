@@ -1,0 +1,100 @@
+"""The HTTP application: webhooks first, then the API, its documents and the shop."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from tillkeeper.flows.read import read
+from tillkeeper.flows.receive import Intake
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError, TillError
+from tillkeeper.reports import inbox, readiness
+from tillkeeper.till import Till
+from tillkeeper.web import caller, documents, errors
+from tillkeeper.web.api import books, goods, payments, refunds
+from tillkeeper.web.intake import Webhooks
+from tillkeeper.web.shell import Shell
+
+VERSION = "0.1.0"
+DESCRIPTION = "Captured money becomes goods delivered once, and books that balance."
+
+
+def build(till: Till) -> ASGIApp:
+    """Build the application for an open till; whoever runs it closes the till."""
+    app = FastAPI(
+        title="Tillkeeper",
+        version=VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.till = till
+    app.add_exception_handler(TillError, _till_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    for part in (payments, refunds, goods, books):
+        app.include_router(part.router)
+    app.add_api_route("/health", _health, include_in_schema=False)
+    app.add_api_route("/ready", _ready, include_in_schema=False)
+    app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
+    app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
+    documents.add(app)
+    if till.settings.shop:
+        pass  # shop
+    return Webhooks(Shell(app), Intake(till))
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+async def _health() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+async def _ready(request: Request) -> dict[str, object]:
+    """Say whether the database answers and is migrated; a backlog never makes this refuse webhooks."""
+    till = caller.till_of(request)
+    await read(till, readiness.check)
+    pending = await read(till, inbox.pending)
+    return {"status": "ready", "mode": till.settings.mode, "pending": pending}
+
+
+async def _till_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TillError), "registered for nothing else"
+    return errors.answer(error, request.state.request_id)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Say which field is wrong and how, and never what was sent."""
+    assert isinstance(error, RequestValidationError), "registered for nothing else"
+    first = error.errors()[0]
+    return errors.answer(_explain(first), request.state.request_id)
+
+
+def _explain(found: Mapping[str, Any]) -> TillError:
+    path = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
+    param = found.get("ctx", {}).get("field") or ".".join(path) or "body"
+    if found["type"] == "extra_forbidden":
+        return errors.UnknownFieldError(f"There is no field “{param[:64]}” here.", param=param[:64])
+    return InvalidFieldError(f"{param[:64]}: {found['msg']}.", param=param[:64])
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for nothing else"
+    match error.status_code:
+        case 404:
+            known: TillError = NotFoundError(f"There is nothing at {request.url.path[:200]}.")
+        case 405:
+            known = errors.MethodNotAllowedError()
+        case _:
+            known = errors.MalformedJsonError(str(error.detail)[:200])
+    return errors.answer(known, request.state.request_id)

@@ -1,0 +1,49 @@
+"""Who calls, and under which Idempotency-Key."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+
+from tillkeeper.access import Principal, UnauthenticatedError
+from tillkeeper.flows.authorize import authorize
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel.crypto import sha256
+from tillkeeper.till import Till
+from tillkeeper.web import strict
+from tillkeeper.web.errors import IdempotencyKeyMissingError
+
+key_length_max = 255
+
+
+def till_of(request: Request) -> Till:
+    """Find the till that this application serves."""
+    till: Till = request.app.state.till
+    return till
+
+
+def with_scope(scope: str) -> Callable[[Request], Awaitable[Principal]]:
+    """Make a dependency that lets only keys with a scope pass."""
+
+    async def check(request: Request) -> Principal:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not key:
+            raise UnauthenticatedError
+        principal = await authorize(till_of(request), key.strip())
+        principal.require(scope)
+        return principal
+
+    return check
+
+
+async def wish_of(request: Request) -> Wish:
+    """Read the Idempotency-Key of a request; raises IdempotencyKeyMissingError.
+
+    All secret keys of a mode share one scope, so that a key rotated in mid-retry does not charge twice.
+    """
+    key = request.headers.get("idempotency-key", "")
+    if not 1 <= len(key) <= key_length_max or not key.isascii() or not key.isprintable():
+        raise IdempotencyKeyMissingError
+    body = strict.parse(await request.body())
+    asked = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"))
+    return Wish(scope=f"secret:{till_of(request).settings.mode}", key=key, request_sha=sha256(asked.encode()))

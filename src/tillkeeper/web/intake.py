@@ -1,0 +1,87 @@
+"""Webhooks in: a plain ASGI endpoint in front of everything else, because most requests are these."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.web import errors
+from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
+
+body_bytes_max = 1_048_576
+PREFIXES = ("/webhooks/", "/api/v1/webhooks/", "/api/payments/webhook/", "/api/v1/payments/webhook/")
+ACCEPTED = b'{"status":"accepted"}'
+DUPLICATE = b'{"status":"duplicate"}'
+
+
+class Webhooks:
+    """Answer webhooks, and hand every other request on."""
+
+    def __init__(self, app: ASGIApp, intake: Intake) -> None:
+        self._app = app
+        self._intake = intake
+
+    async def __call__(self, scope: Scope, receive_: Receive, send: Send) -> None:
+        """Run one request."""
+        prefix = next((prefix for prefix in PREFIXES if scope.get("path", "").startswith(prefix)), None)
+        if scope["type"] != "http" or prefix is None:
+            await self._app(scope, receive_, send)
+            return
+        request_id = ids.text("request", ids.new())
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
+            except TillError as error:
+                logs.webhook.warning("webhook_refused", path=scope["path"], code=error.code, detail=error.detail)
+                await errors.answer(error, request_id)(scope, receive_, send)
+            except Exception:
+                logs.webhook.exception("webhook_failed", path=scope["path"])
+                await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
+            else:
+                await _acknowledge(send, body, request_id)
+
+    async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
+        if scope["method"] != "POST":
+            raise MethodNotAllowedError
+        headers = _headers(scope)
+        body = await _read(receive_)
+        # The commit goes on when the sender hangs up: it is shared with other webhooks.
+        new = await asyncio.shield(receive(self._intake, gateway, headers, body))
+        return ACCEPTED if new else DUPLICATE
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    try:
+        return {name.decode("ascii"): value.decode("utf-8") for name, value in scope["headers"]}
+    except UnicodeDecodeError as error:
+        message = "A header is not text."
+        raise InvalidFieldError(message) from error
+
+
+async def _read(receive_: Receive) -> bytes:
+    """Read the raw bytes, which are what was signed."""
+    parts, size = [], 0
+    while True:
+        message = await receive_()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > body_bytes_max:
+            text = f"The limit for a webhook is {body_bytes_max} bytes."
+            raise TooLargeError(text)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _acknowledge(send: Send, body: bytes, request_id: str) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"request-id", request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,105 @@
+"""What surrounds every request: its id, its size limit, its log line, and an answer whatever happens."""
+
+from urllib.parse import unquote_plus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.web import errors, strict
+
+body_bytes_max = 65_536
+log = structlog.get_logger("http")
+CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+correlation_length_min = 8
+correlation_length_max = 64
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Shell:
+    """Give each request an id, keep it small, and log it without its query."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = ids.text("request", ids.new())
+        scope.setdefault("state", {})["request_id"] = request_id
+        seen = _Seen()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                out = MutableHeaders(scope=message)
+                out["Request-Id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(
+            request_id=request_id, correlation_id=_correlation(headers, request_id)
+        ):
+            read_ms = clock.timer_ms()
+            try:
+                _check_head(scope, headers)
+                await self._app(scope, _limited(receive), send_with_id)
+            except TillError as error:
+                await seen.answer(error, request_id, scope, receive, send_with_id)
+            except Exception:
+                log.exception("unexpected", path=scope["path"])
+                await seen.answer(errors.UnexpectedError(), request_id, scope, receive, send_with_id)
+            log.info("request", method=scope["method"], path=scope["path"], status=seen.status, duration_ms=read_ms())
+
+
+class _Seen:
+    """Remember whether an answer has begun."""
+
+    status: int = 0
+
+    async def answer(self, error: TillError, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with an error, unless an answer has begun already."""
+        if not self.status:
+            await errors.answer(error, request_id)(scope, receive, send)
+
+
+def _check_head(scope: Scope, headers: Headers) -> None:
+    """Refuse what can be refused before the body is read."""
+    if int(headers.get("content-length") or 0) > body_bytes_max:
+        message = f"The limit is {body_bytes_max} bytes."
+        raise errors.TooLargeError(message)
+    if headers.get("content-encoding", "identity") != "identity":
+        raise errors.UnsupportedMediaTypeError
+    strict.check_text(unquote_plus(scope["path"] + "?" + scope["query_string"].decode("latin-1")))
+
+
+def _limited(receive: Receive) -> Receive:
+    """Count what really arrives: the Content-Length may be absent."""
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > body_bytes_max:
+            message_ = f"The limit is {body_bytes_max} bytes."
+            raise errors.TooLargeError(message_)
+        return message
+
+    return limited
+
+
+def _correlation(headers: Headers, request_id: str) -> str:
+    given = headers.get("x-correlation-id", "")
+    fits = correlation_length_min <= len(given) <= correlation_length_max and set(given) <= CORRELATION
+    return given if fits else request_id

@@ -1,0 +1,95 @@
+"""The worker: woken by a notification or by the clock, it runs flows until nothing is left to do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tillkeeper.flows.expire import expire
+from tillkeeper.flows.operate import operate
+from tillkeeper.flows.sequence import sequence
+from tillkeeper.flows.settle import settle
+from tillkeeper.flows.sweep import purge, sweep
+from tillkeeper.kernel import logs
+from tillkeeper.kernel.db import Listener
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.till import Till
+
+CHANNEL = "till_work"
+poll_seconds = 1
+failure_pause_seconds = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Hold a flow that is run again and again: at once while it finds work, then every so often."""
+
+    name: str
+    run: Callable[[Till], Awaitable[int]]
+    every_seconds: int
+    woken: bool = False
+
+
+JOBS = (
+    Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True),
+    Job(name="operate", run=operate, every_seconds=poll_seconds),
+    Job(name="sequence", run=sequence, every_seconds=poll_seconds),
+    Job(name="sweep", run=sweep, every_seconds=poll_seconds),
+    Job(name="expire", run=expire, every_seconds=5),
+    Job(name="purge", run=purge, every_seconds=3600),
+)
+
+
+async def work(till: Till, stop: asyncio.Event) -> None:
+    """Run every job until `stop` is set; what is under way is finished first."""
+    bell = asyncio.Event()
+    jobs = [asyncio.create_task(_repeat(till, job, stop, bell)) for job in JOBS]
+    listening = asyncio.create_task(_listen(till, bell))
+    try:
+        await stop.wait()
+        bell.set()
+        await asyncio.gather(*jobs)
+    finally:
+        listening.cancel()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(listening, *jobs, return_exceptions=True)
+
+
+async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event) -> None:
+    while not stop.is_set():
+        if job.woken:
+            bell.clear()
+        pause = job.every_seconds
+        try:
+            if await job.run(till):
+                continue
+        except TillError as error:
+            logs.worker.warning("job_failed", job=job.name, code=error.code, detail=error.detail)
+            pause = failure_pause_seconds
+        except Exception:
+            logs.worker.exception("job_failed", job=job.name)
+            pause = failure_pause_seconds
+        await _wait(bell if job.woken else stop, pause)
+
+
+async def _wait(event: asyncio.Event, seconds: int) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout=seconds)
+    except TimeoutError:
+        return
+
+
+async def _listen(till: Till, bell: asyncio.Event) -> None:
+    """Ring when webhooks come; the clock rings too, so a lost notification costs a second and no money."""
+    listener: Listener | None = None
+    try:
+        while True:
+            if listener is None or listener.lost:
+                try:
+                    listener = await till.db.listen(CHANNEL, bell.set)
+                except TillError:
+                    listener = None
+            await asyncio.sleep(poll_seconds)
+    finally:
+        if listener:
+            await listener.close()
