@@ -7,11 +7,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
-from starlette.types import ASGIApp
 
 from tillkeeper import settings
 from tillkeeper.gateway import ConfigurationError
@@ -85,7 +84,7 @@ async def _worker(*, leash: bool) -> None:
         await till.close()
 
 
-async def _run(app: ASGIApp, host: str, port: int, *, leash: bool, lifespan: bool) -> None:
+async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, lifespan: bool) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,

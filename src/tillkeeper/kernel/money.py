@@ -6,6 +6,8 @@ from tillkeeper.kernel.errors import TillError
 
 amount_max = 2**63 - 1
 EXPONENT_DEFAULT = 2
+TENS = (1, 10, 100, 1000)
+"""Powers of ten by their exponent: no currency counts more than three decimals."""
 EXPONENTS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)

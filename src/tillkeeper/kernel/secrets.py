@@ -9,6 +9,7 @@ from pathlib import Path
 from tillkeeper.kernel.errors import TillError
 
 file_reread_seconds = 5
+NANOSECONDS = 1_000_000_000
 
 
 class SecretUnreadableError(TillError):
@@ -24,7 +25,7 @@ class Secrets:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
-        self._files: dict[str, tuple[float, str]] = {}
+        self._files: dict[str, tuple[int, str]] = {}
 
     def get(self, name: str) -> str:
         """Read a secret; empty when it is not set."""
@@ -40,14 +41,14 @@ class Secrets:
         return [secret for secret in found if secret]
 
     def _file(self, path: str) -> str:
-        read_at, text = self._files.get(path, (0.0, ""))
-        if not read_at or time.monotonic() - read_at > file_reread_seconds:
+        read_at, text = self._files.get(path, (0, ""))
+        if not read_at or time.monotonic_ns() - read_at > file_reread_seconds * NANOSECONDS:
             try:
                 text = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
                 message = f"The file {path} cannot be read: {error.strerror}."
                 raise SecretUnreadableError(message) from error
-            self._files[path] = (time.monotonic(), text)
+            self._files[path] = (time.monotonic_ns(), text)
         return text
 
 

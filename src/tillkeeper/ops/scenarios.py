@@ -137,8 +137,8 @@ def _refund(target: Target, payment: str | None, share: Callable[[int], int]) ->
     wanted = paid["amount_refunded"] + made["amount"]
     after = target.await_payment(paid["id"], lambda found: bool(found["amount_refunded"] >= wanted))
     return (
-        f"{made['id']} {made['status']}: {made['amount']} of {paid['amount_captured']} {paid['currency']} (minor units) "
-        f"went back, and {made['revoked']} credits were taken back; the delivery is {after['fulfilment']['status']}."
+        f"{made['id']} {made['status']}: {made['amount']} of {paid['amount_captured']} {paid['currency']} "
+        f"(minor units) went back, and {made['revoked']} credits were taken back; the delivery is {after['fulfilment']['status']}."
     )
 
 

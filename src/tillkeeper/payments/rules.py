@@ -157,15 +157,9 @@ def _decide_one(payment: Payment | None, refunds: Sequence[Refund], notice: Noti
         return _quarantined(notice, f"The payment belongs to {payment.gateway}, not to {notice.gateway}.")
     if notice.currency and notice.currency != payment.currency:
         return _quarantined(notice, f"It is in {notice.currency}; the payment is in {payment.currency}.")
-    match notice.kind:
-        case kind if kind in REFUND_KINDS:
-            return _decide_refund(payment, refunds, notice, now)
-        case NoticeKind.PAYMENT_CAPTURED:
-            return _decide_captured(payment, notice, now)
-        case NoticeKind.PAYMENT_FAILED:
-            return _decide_failed(payment, notice, now)
-        case _:
-            return _decide_step(payment, notice, now)
+    if notice.kind in REFUND_KINDS:
+        return _decide_refund(payment, refunds, notice, now)
+    return _DECIDERS.get(notice.kind, _decide_step)(payment, notice, now)
 
 
 def _decide_captured(payment: Payment, notice: Notice, now: datetime) -> Decision:
@@ -219,6 +213,9 @@ def _decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     moved = replace(_with_reference(payment, notice), status=after, next_action=next_action)
     reason = str(after)
     return _applied(notice, reason, moved, _change(payment, moved, reason=reason, step=Step.NONE, at=now, event=event))
+
+
+_DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
 
 
 def _decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:

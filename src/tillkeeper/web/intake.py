@@ -38,7 +38,7 @@ class Webhooks:
             except TillError as error:
                 logs.webhook.warning("webhook_refused", path=scope["path"], code=error.code, detail=error.detail)
                 await errors.answer(error, request_id)(scope, receive_, send)
-            except Exception:
+            except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
                 logs.webhook.exception("webhook_failed", path=scope["path"])
                 await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
             else:

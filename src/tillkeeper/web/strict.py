@@ -45,6 +45,8 @@ def _walk(value: Any, depth: int) -> None:
         case list():
             for item in value:
                 _walk(item, depth + 1)
+        case _:
+            pass
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event
         except TillError as error:
             logs.worker.warning("job_failed", job=job.name, code=error.code, detail=error.detail)
             pause = failure_pause_seconds
-        except Exception:
+        except Exception:  # noqa: BLE001 (a bug in one job must not end the others)
             logs.worker.exception("job_failed", job=job.name)
             pause = failure_pause_seconds
         await _wait(bell if job.woken else stop, pause)

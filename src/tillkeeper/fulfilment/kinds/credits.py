@@ -44,61 +44,69 @@ class Credits:
         return await wallet.refundable(tx, payment, captured=captured, refunded=refunded)
 
 
-def _do(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> tuple[Purse, Goods, Revocation | None]:
-    change = order.change
+Done = tuple[Purse, Goods, Revocation | None]
+
+
+def _do(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
     match order.action:
         case Action.GRANT:
-            lot = Lot(
-                id=ids.new(),
-                user=order.user,
-                payment=change.payment,
-                granted=order.units,
-                remaining=order.units,
-                currency=change.currency,
-                amount=change.amount,
-                created_at=change.at,
-            )
-            purse, repaid, recognised = wallet.grant(purse, lot)
-            done = Goods(
-                change=change, granted=order.units, debt_repaid=repaid, recognised=recognised, status="delivered"
-            )
-            return purse, done, None
+            return _grant(purse, order)
         case Action.REVOKE:
-            assert change.refund, "credits are taken back for a refund"
-            purse, taken = wallet.take_back(
-                purse,
-                _lot_of(purse, change.payment),
-                order.units,
-                money=change.amount,
-                refund=change.refund,
-                at=change.at,
-            )
-            done = Goods(
-                change=change,
-                taken=taken.units,
-                to_debt=taken.to_debt,
-                unearned=taken.unearned,
-                earned=taken.earned,
-                recognised=taken.recognised,
-                status="revoked",
-            )
-            return purse, done, taken.revocation
+            return _revoke(purse, order)
         case Action.RESTORE:
-            assert change.refund, "credits are given back for a refund"
-            revocation = kept[change.refund]
-            purse, repaid, recognised = wallet.give_back(
-                purse, _lot_of(purse, change.payment), order.units, revocation=revocation, at=change.at
-            )
-            done = Goods(
-                change=change,
-                restored=order.units,
-                debt_repaid=repaid,
-                unearned=revocation.unearned,
-                earned=revocation.earned,
-                recognised=recognised,
-                status="delivered",
-            )
-            return purse, done, None
+            return _restore(purse, order, kept)
+
+
+def _grant(purse: Purse, order: Order) -> Done:
+    change = order.change
+    lot = Lot(
+        id=ids.new(),
+        user=order.user,
+        payment=change.payment,
+        granted=order.units,
+        remaining=order.units,
+        currency=change.currency,
+        amount=change.amount,
+        created_at=change.at,
+    )
+    purse, repaid, recognised = wallet.grant(purse, lot)
+    done = Goods(change=change, granted=order.units, debt_repaid=repaid, recognised=recognised, status="delivered")
+    return purse, done, None
+
+
+def _revoke(purse: Purse, order: Order) -> Done:
+    change = order.change
+    assert change.refund, "credits are taken back for a refund"
+    lot = _lot_of(purse, change.payment)
+    purse, taken = wallet.take_back(purse, lot, order.units, money=change.amount, refund=change.refund, at=change.at)
+    done = Goods(
+        change=change,
+        taken=taken.units,
+        to_debt=taken.to_debt,
+        unearned=taken.unearned,
+        earned=taken.earned,
+        recognised=taken.recognised,
+        status="revoked",
+    )
+    return purse, done, taken.revocation
+
+
+def _restore(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
+    change = order.change
+    assert change.refund, "credits are given back for a refund"
+    revocation = kept[change.refund]
+    lot = _lot_of(purse, change.payment)
+    purse, repaid, recognised = wallet.give_back(purse, lot, order.units, revocation=revocation, at=change.at)
+    done = Goods(
+        change=change,
+        restored=order.units,
+        debt_repaid=repaid,
+        unearned=revocation.unearned,
+        earned=revocation.earned,
+        recognised=recognised,
+        status="delivered",
+    )
+    return purse, done, None
 
 
 def _lot_of(purse: Purse, payment: UUID) -> Lot:

@@ -14,7 +14,7 @@ from tillkeeper.gateways.stripe import webhook
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.db import assert_no_transaction
-from tillkeeper.kernel.money import CurrencyNotSupportedError, exponent
+from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
 from tillkeeper.kernel.secrets import Secrets
 
 connect_timeout_seconds = 10
@@ -33,7 +33,14 @@ HTTP_SERVER_ERROR = 500
 stripe.enable_telemetry = False  # the SDK would keep a file of its own on this machine
 
 
-class NotSentError(stripe.APIConnectionError):
+class NoAnswerError(stripe.APIConnectionError):
+    """Report a call to which no answer came."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, should_retry=False)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+
+
+class NotSentError(NoAnswerError):
     """Report a call that never reached Stripe."""
 
 
@@ -61,9 +68,9 @@ class Wire(stripe.HTTPClient):
             async with asyncio.timeout(total_timeout_seconds):
                 answer = await self._http.request(method.upper(), url, headers=dict(headers), content=post_data or None)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise NotSentError(type(error).__name__, should_retry=False) from error
+            raise NotSentError(type(error).__name__) from error
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise stripe.APIConnectionError(type(error).__name__, should_retry=False) from error
+            raise NoAnswerError(type(error).__name__) from error
         return answer.content, answer.status_code, answer.headers
 
     async def sleep_async(self, secs: Any) -> None:
@@ -178,9 +185,9 @@ class Stripe:
 def _to_stripe(amount: int, currency: str) -> int:
     """Turn ISO 4217 minor units into Stripe's integer; raises CurrencyNotSupportedError when that is not exact."""
     scale = webhook.decimals(currency) - exponent(currency)
-    if scale < 0 and amount % 10**-scale:
+    if scale < 0 and amount % TENS[-scale]:
         _refuse(f"Stripe takes {currency} only in whole units.")
-    sent = amount * 10**scale if scale >= 0 else amount // 10**-scale
+    sent = amount * TENS[scale] if scale >= 0 else amount // TENS[-scale]
     if currency in webhook.THREE_DECIMAL and sent % 10:
         _refuse(f"Stripe takes {currency} only in steps of ten thousandths: the last digit must be 0.")
     if not 0 < sent <= stripe_amount_max:

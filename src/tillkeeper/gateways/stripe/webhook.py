@@ -14,7 +14,7 @@ from tillkeeper.facts import EXPIRED, Notice, NoticeKind
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
-from tillkeeper.kernel.money import exponent
+from tillkeeper.kernel.money import TENS, exponent
 
 tolerance_seconds = 300
 header_length_max = 4096
@@ -149,11 +149,11 @@ def from_stripe(amount: int, currency: str) -> int:
     """Turn Stripe's integer into ISO 4217 minor units; raises PayloadUnreadableError when that would lose money."""
     scale = decimals(currency) - exponent(currency)
     if scale <= 0:
-        return amount * 10**-scale
-    if amount % 10**scale:
+        return amount * TENS[-scale]
+    if amount % TENS[scale]:
         message = f"{amount} {currency} of Stripe is no whole number of minor units."
         raise PayloadUnreadableError(message)
-    return amount // 10**scale
+    return amount // TENS[scale]
 
 
 def _notice(

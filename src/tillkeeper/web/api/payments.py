@@ -51,7 +51,7 @@ class CreatePayment(api.Body):
     checkout: Literal["hosted"] = "hosted"
     capture_method: Literal["automatic"] = "automatic"
     return_url: WebAddress | None = None
-    metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = {}
+    metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
