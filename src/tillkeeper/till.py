@@ -31,7 +31,11 @@ class Till:
         if settings.live and not opened:
             message = "TILL_MODE is live, and no gateway is configured."
             raise ConfigurationError(message)
-        db = await Database.connect(settings.database_url, connections=settings.database_connections_max)
+        db = await Database.connect(
+            settings.database_url,
+            direct_url=settings.database_direct_url,
+            connections=settings.database_connections_max,
+        )
         return cls(settings=settings, db=db, gateways=opened, box=Box(settings.secret_key), now=now)
 
     async def close(self) -> None:

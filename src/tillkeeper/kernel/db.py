@@ -87,13 +87,16 @@ class Transaction:
 class Database:
     """Lend transactions from a bounded pool."""
 
-    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
-        self.url = url
+    def __init__(self, direct_url: str, pool: asyncpg.Pool) -> None:
+        self._direct_url = direct_url
         self._pool = pool
 
     @classmethod
-    async def connect(cls, url: str, *, connections: int = connections_max) -> Self:
-        """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer."""
+    async def connect(cls, url: str, *, direct_url: str = "", connections: int = connections_max) -> Self:
+        """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer.
+
+        `direct_url` is for what needs a session of its own, when `url` goes through a transaction pooler.
+        """
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -111,7 +114,7 @@ class Database:
             )
         except (*UNREACHABLE, asyncpg.InvalidCatalogNameError) as error:
             raise DatabaseUnavailableError(_unreachable(error)) from error
-        return cls(url, pool)
+        return cls(direct_url or url, pool)
 
     async def close(self) -> None:
         """Let running statements end, then close every connection."""
@@ -136,7 +139,7 @@ class Database:
     async def listen(self, channel: str, heard: Callable[[], None]) -> "Listener":
         """Call `heard` for each notification on `channel`, on a connection of its own."""
         try:
-            connection = await asyncpg.connect(self.url, timeout=connect_timeout_seconds)
+            connection = await asyncpg.connect(self._direct_url, timeout=connect_timeout_seconds)
             await connection.add_listener(channel, lambda *_: heard())
         except UNREACHABLE as error:
             raise DatabaseUnavailableError(_unreachable(error)) from error

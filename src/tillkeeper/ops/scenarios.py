@@ -138,7 +138,8 @@ def _refund(target: Target, payment: str | None, share: Callable[[int], int]) ->
     after = target.await_payment(paid["id"], lambda found: bool(found["amount_refunded"] >= wanted))
     return (
         f"{made['id']} {made['status']}: {made['amount']} of {paid['amount_captured']} {paid['currency']} "
-        f"(minor units) went back, and {made['revoked']} credits were taken back; the delivery is {after['fulfilment']['status']}."
+        f"(minor units) went back, and {made['revoked']} credits were taken back; "
+        f"the delivery is {after['fulfilment']['status']}."
     )
 
 

@@ -1,7 +1,6 @@
 """The HTTP application: webhooks first, then the API, its documents and the shop."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,7 +32,7 @@ def build(till: Till) -> ASGIApp:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.till = till
     app.add_exception_handler(TillError, _till_error)
@@ -49,11 +48,6 @@ def build(till: Till) -> ASGIApp:
     if till.settings.shop:
         pass  # shop
     return Webhooks(Shell(app), Intake(till))
-
-
-@asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    yield
 
 
 async def _health() -> dict[str, str]:
@@ -81,6 +75,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _explain(found: Mapping[str, Any]) -> TillError:
+    if found["loc"][0] == "header":
+        return errors.IdempotencyKeyMissingError()
     path = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
     param = found.get("ctx", {}).get("field") or ".".join(path) or "body"
     if found["type"] == "extra_forbidden":

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
+from fastapi import Header, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from tillkeeper.access import Principal, UnauthenticatedError
@@ -14,6 +17,8 @@ from tillkeeper.web import strict
 from tillkeeper.web.errors import IdempotencyKeyMissingError
 
 key_length_max = 255
+BEARER = HTTPBearer(auto_error=False, description="A secret key: `till_sk_…`. `till keys create` makes one.")
+KEY = Header(description="1 to 255 printable characters: new for each new intent, the same to repeat a request.")
 
 
 def till_of(request: Request) -> Till:
@@ -22,26 +27,27 @@ def till_of(request: Request) -> Till:
     return till
 
 
-def with_scope(scope: str) -> Callable[[Request], Awaitable[Principal]]:
+def with_scope(scope: str) -> Callable[..., Awaitable[Principal]]:
     """Make a dependency that lets only keys with a scope pass."""
 
-    async def check(request: Request) -> Principal:
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not key:
+    async def check(
+        request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+    ) -> Principal:
+        if bearer is None:
             raise UnauthenticatedError
-        principal = await authorize(till_of(request), key.strip())
+        principal = await authorize(till_of(request), bearer.credentials)
         principal.require(scope)
         return principal
 
     return check
 
 
-async def wish_of(request: Request) -> Wish:
+async def wish_of(request: Request, idempotency_key: Annotated[str, KEY]) -> Wish:
     """Read the Idempotency-Key of a request; raises IdempotencyKeyMissingError.
 
     All secret keys of a mode share one scope, so that a key rotated in mid-retry does not charge twice.
     """
-    key = request.headers.get("idempotency-key", "")
+    key = idempotency_key
     if not 1 <= len(key) <= key_length_max or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyMissingError
     body = strict.parse(await request.body())

@@ -1,5 +1,7 @@
 """Errors that only HTTP knows, and the one shape in which every error is answered."""
 
+from http import HTTPStatus
+
 from starlette.responses import JSONResponse
 
 from tillkeeper.kernel.errors import TillError, problem
@@ -94,7 +96,9 @@ class UnexpectedError(TillError):
 
 def answer(error: TillError, request_id: str) -> JSONResponse:
     """Answer with an error in the form of RFC 9457."""
-    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else None
+    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
         problem(error) | {"request_id": request_id},
         status_code=int(error.status),

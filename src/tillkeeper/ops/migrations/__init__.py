@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def load_tables() -> None:
 
 
 def _config(connection: Connection) -> Config:
-    config = Config()
+    config = Config(stdout=io.StringIO())  # Alembic reports on standard output; we return what there is to say
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["connection"] = connection
     return config

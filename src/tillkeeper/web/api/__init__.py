@@ -29,7 +29,13 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """Serve a route with strict requests."""
+    """Serve a route with strict requests, summed up by the first line of its docstring."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        summary, _, description = (endpoint.__doc__ or "").partition("\n")
+        super().__init__(
+            path, endpoint, **options | {"summary": summary.rstrip("."), "description": description.strip()}
+        )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the route's handler."""

@@ -1,0 +1,143 @@
+"""The demo shop: credit packages, two demo users, and a button that leads to the gateway's checkout."""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from tillkeeper import catalog
+from tillkeeper.catalog import Package
+from tillkeeper.flows.checkout import DeclinedError, Purchase, checkout
+from tillkeeper.flows.read import read
+from tillkeeper.idempotency import InProgressError, Replay, Wish
+from tillkeeper.kernel import clock
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.money import CurrencyNotSupportedError
+from tillkeeper.kernel.money import currency as _code
+from tillkeeper.reports import payment as payments
+from tillkeeper.reports import wallet
+from tillkeeper.till import Till
+from tillkeeper.web.shop import paper, visitor
+from tillkeeper.web.shop.story import label
+from tillkeeper.web.shop.visitor import Form, Visitor
+
+purchases_shown_max = 5
+twin_patience_ms = 10_000
+twin_poll_ms = 100
+price_unit_credits = 100
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Hold what one visitor sees: what is for sale, what they own, and what they bought last."""
+
+    packages: list[Package]
+    purse: Json
+    purchases: list[Json]
+
+    @property
+    def currencies(self) -> list[str]:
+        """List the currencies that something is sold in, the shop's own first."""
+        return list(dict.fromkeys(code for package in self.packages for code in package.prices))
+
+
+class Counter:
+    """Show the shop and take orders."""
+
+    def __init__(self, till: Till, checkout_origins: tuple[str, ...]) -> None:
+        self._till = till
+        self._origins = checkout_origins
+
+    @paper.explained
+    async def show(self, request: Request) -> Response:
+        """Show what is for sale to the demo user, in one currency."""
+        who = visitor.recognise(request)
+        shelf = await self._shelf(who.user)
+        currency = _currency(shelf, request.query_params.get("currency"))
+        context = {
+            "users": visitor.USERS,
+            "user": who.user,
+            "wallet": shelf.purse,
+            "currencies": shelf.currencies,
+            "currency": currency,
+            "offers": [self._offer(package, currency, who) for package in shelf.packages if currency in package.prices],
+            "purchases": [payment | {"label": label(payment)} for payment in shelf.purchases],
+            "switch": self._sealed(who),
+        }
+        page = paper.page("shop.html", context, onward=self._origins)
+        who.keep(page, secure=self._secure)
+        return page
+
+    @paper.explained
+    async def switch_user(self, request: Request) -> Response:
+        """Go on as the other demo user."""
+        form = await visitor.take_form(request, self._till.settings.secret_key)
+        who = Visitor(session=visitor.recognise(request).session, user=form.user())
+        onward = RedirectResponse(f"/shop?currency={_code(form.field('currency'))}", HTTPStatus.SEE_OTHER)
+        who.keep(onward, secure=self._secure)
+        return onward
+
+    @paper.explained
+    async def buy(self, request: Request) -> Response:
+        """Open a checkout, once for each form that was shown, and lead the way to it."""
+        form = await visitor.take_form(request, self._till.settings.secret_key)
+        replay = await self._checkout(form)
+        if replay.status == DeclinedError.status:
+            raise DeclinedError(str(replay.body["detail"]))
+        action = replay.body["next_action"]
+        onward = action["url"] if isinstance(action, dict) else f"/checkout/{replay.body['id']}"
+        return RedirectResponse(onward, HTTPStatus.SEE_OTHER)
+
+    async def _checkout(self, form: Form) -> Replay:
+        """Open a checkout; the second press of one button waits for what became of the first."""
+        wish = Wish(scope="shop", key=form.key, request_sha=form.digest())
+        purchase = Purchase(package=form.field("package"), currency=_code(form.field("currency")), user=form.user())
+        read_ms = clock.timer_ms()
+        while True:
+            try:
+                return await checkout(self._till, wish, purchase)
+            except InProgressError:
+                if read_ms() > twin_patience_ms:
+                    raise
+            await asyncio.sleep(twin_poll_ms / 1000)
+
+    async def _shelf(self, user: str) -> Shelf:
+        async def look(tx: Transaction) -> Shelf:
+            bought = await payments.find(tx, payments.Filter(user=user, limit=purchases_shown_max))
+            purchases: Any = bought["data"]
+            return Shelf(packages=await catalog.packages(tx), purse=await wallet.show(tx, user), purchases=purchases)
+
+        return await read(self._till, look)
+
+    def _offer(self, package: Package, currency: str, who: Visitor) -> Json:
+        price = package.prices[currency]
+        per_unit = (price * price_unit_credits + package.quantity // 2) // package.quantity
+        return {
+            "package": package,
+            "price": paper.written(price, currency),
+            "per_unit": f"{paper.written(per_unit, currency)} per {price_unit_credits}",
+            "form": self._sealed(who),
+        }
+
+    def _sealed(self, who: Visitor) -> Json:
+        key = visitor.form_key()
+        return {"key": key, "seal": visitor.seal(self._till.settings.secret_key, who, key)}
+
+    @property
+    def _secure(self) -> bool:
+        return self._till.settings.public_url.startswith("https:")
+
+
+def _currency(shelf: Shelf, asked: str | None) -> str:
+    """Take the currency that was asked for, or the shop's own."""
+    offered = shelf.currencies
+    code = _code(asked) if asked else next(iter(offered), "")
+    if offered and code not in offered:
+        message = f"Nothing is sold in {code} here; choose {', '.join(offered)}."
+        raise CurrencyNotSupportedError(message, param="currency")
+    return code

@@ -1,0 +1,206 @@
+"""The timeline of one purchase in words, what it counts, and what it booked."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tillkeeper.web.shop.paper import written
+
+second_ms = 1000
+minute_ms = 60 * second_ms
+code_length_max = 28
+code_head, code_tail = 14, 6
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Hold how often the payment was captured, its capturing webhook arrived, and goods were handed out."""
+
+    captures: int
+    arrivals: int
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Hold one line of the timeline."""
+
+    icon: str
+    words: str
+    after: str
+    at: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """Hold one posting: from which account to which."""
+
+    kind: str
+    debit: str
+    credit: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Hold both sides of the books for one currency."""
+
+    currency: str
+    debits: int
+    credits: int
+
+    @property
+    def balanced(self) -> bool:
+        """Tell whether the two sides agree."""
+        return self.debits == self.credits
+
+    @property
+    def words(self) -> str:
+        """Say so."""
+        sign = "=" if self.balanced else "≠"
+        return f"{written(self.debits, self.currency)} {sign} {written(self.credits, self.currency)}"
+
+
+def count(events: Sequence[Json]) -> Counts:
+    """Count what the headline speaks of, from what is written down and nothing else."""
+    captures = [each for each in events if each["kind"] == "payment" and _captures(each["title"])]
+    webhooks = [each["data"] for each in events if each["kind"] == "webhook"]
+    return Counts(
+        captures=len(captures),
+        arrivals=sum(each["arrivals"] for each in webhooks if _captures(each["reason"])),
+        deliveries=sum(1 for each in events if each["kind"] == "delivery" and each["title"] == "grant"),
+    )
+
+
+def entries(events: Sequence[Json]) -> list[Entry]:
+    """Write the timeline, each line with the time since the first."""
+    if not events:
+        return []
+    first = datetime.fromisoformat(events[0]["at"])
+    return [
+        Entry(
+            icon=ICONS.get(event["kind"], "dot"),
+            words=WORDS[event["kind"]](event["title"], event["data"]) if event["kind"] in WORDS else event["title"],
+            after=_after(datetime.fromisoformat(event["at"]) - first),
+            at=event["at"],
+            raw=json.dumps(event["data"], indent=2, ensure_ascii=False),
+        )
+        for event in events
+    ]
+
+
+def bookings(events: Sequence[Json]) -> list[Booking]:
+    """List what was posted."""
+    return [
+        Booking(
+            kind=kind.replace("_", " "),
+            debit=_short(posting["debit"]),
+            credit=_short(posting["credit"]),
+            amount=written(posting["amount"], posting["currency"]),
+        )
+        for kind, posting in _postings(events)
+    ]
+
+
+def proofs(events: Sequence[Json]) -> list[Proof]:
+    """Add up both sides of the books in each currency; a posting without one of its sides shows as a difference."""
+    currencies = dict.fromkeys(posting["currency"] for _, posting in _postings(events))
+    return [
+        Proof(currency=code, debits=_side(events, "debit", code), credits=_side(events, "credit", code))
+        for code in currencies
+    ]
+
+
+def balance_after(events: Sequence[Json]) -> int | None:
+    """Tell the wallet's balance after the last movement of this purchase."""
+    balances = [event["data"]["balance_after"] for event in events if event["kind"] == "delivery"]
+    return int(balances[-1]) if balances else None
+
+
+def _postings(events: Sequence[Json]) -> list[tuple[str, Json]]:
+    return [
+        (event["title"], posting)
+        for event in events
+        if event["kind"] == "ledger"
+        for posting in event["data"]["postings"] or ()
+    ]
+
+
+def _side(events: Sequence[Json], side: str, currency: str) -> int:
+    return sum(
+        posting["amount"] for _, posting in _postings(events) if posting["currency"] == currency and posting.get(side)
+    )
+
+
+def _captures(text: str | None) -> bool:
+    return (text or "").startswith("captured")
+
+
+def _short(code: str) -> str:
+    """Shorten an account's code in the middle."""
+    return code if len(code) <= code_length_max else f"{code[:code_head]}…{code[-code_tail:]}"
+
+
+def _after(passed: timedelta) -> str:
+    passed_ms = passed // timedelta(milliseconds=1)
+    if passed_ms < second_ms:
+        return f"+{passed_ms} ms"
+    if passed_ms < minute_ms:
+        return f"+{passed_ms // second_ms}.{passed_ms % second_ms // 100} s"
+    return f"+{passed_ms // minute_ms} min {passed_ms % minute_ms // second_ms} s"
+
+
+def _payment(title: str, data: Json) -> str:
+    del data
+    return f"Payment: {title}"
+
+
+def _attempt(title: str, data: Json) -> str:
+    gateway, _, outcome = title.partition(" ")
+    took = f" in {data['latency_ms']} ms" if data["latency_ms"] is not None else ""
+    return f"Asked {gateway} to open a checkout: {outcome}{took}"
+
+
+def _webhook(title: str, data: Json) -> str:
+    arrivals = data["arrivals"]
+    times = "arrived" if arrivals == 1 else f"arrived {arrivals}×"
+    return f"Webhook {title} {times}: {data['reason'] or data['status']}"
+
+
+def _ledger(title: str, data: Json) -> str:
+    totals = ", ".join(written(each["amount"], each["currency"]) for each in data["postings"] or ())
+    return f"Booked {title.replace('_', ' ')}: {totals}"
+
+
+def _delivery(title: str, data: Json) -> str:
+    verb = {"grant": "Delivered", "revoke": "Took back", "restore": "Gave back", "debt_repaid": "Kept against debt"}
+    moved, left = written(abs(data["amount"]), "CRD"), written(data["balance_after"], "CRD")
+    return f"{verb.get(title, title)} {moved}; the wallet holds {left}"
+
+
+def _event(title: str, data: Json) -> str:
+    number = f" as number {data['seq']}" if data["seq"] is not None else ""
+    return f"Event {title} is kept for the merchant{number}"
+
+
+WORDS: dict[str, Callable[[str, Json], str]] = {
+    "payment": _payment,
+    "attempt": _attempt,
+    "webhook": _webhook,
+    "ledger": _ledger,
+    "delivery": _delivery,
+    "event": _event,
+}
+ICONS = {
+    "payment": "dot",
+    "attempt": "out",
+    "webhook": "in",
+    "ledger": "book",
+    "delivery": "box",
+    "event": "bell",
+}

@@ -1,0 +1,180 @@
+"""What a payment's state means to the person who pays: one headline, what it says, and what to do next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tillkeeper.payments import Status
+from tillkeeper.web.shop.diary import Counts
+from tillkeeper.web.shop.paper import written
+
+latecomers_seconds = 6
+"""Copies of a webhook may still arrive after the goods have: the page counts them for a while."""
+young_seconds = 120
+refresh_young_seconds = 1
+refresh_old_seconds = 10
+
+Json = dict[str, Any]
+
+UNDER_WAY = frozenset(
+    {
+        Status.CREATED,
+        Status.IN_REVIEW,
+        Status.REQUIRES_ACTION,
+        Status.PROCESSING,
+        Status.OUTCOME_UNKNOWN,
+        Status.REQUIRES_CAPTURE,
+    }
+)
+WAITING = "Waiting for the gateway’s webhook…"
+NOTHING_CHARGED = "Nothing was charged."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """Hold the one thing to do next."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Hold what the page says first; `tone` colours it, `watching` tells that more may come."""
+
+    tone: str
+    icon: str
+    headline: str
+    says: str
+    onward: Onward | None = None
+    watching: bool = False
+    refresh_seconds: int = refresh_young_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Hold a state in an icon and a word."""
+
+    tone: str
+    icon: str
+    word: str
+
+
+def tell(payment: Json, counts: Counts, now: datetime) -> Story:
+    """Say what has become of a payment."""
+    status = Status(payment["status"])
+    match status:
+        case Status.SUCCEEDED:
+            return _succeeded(payment, counts, now)
+        case Status.FAILED:
+            return _failed(payment)
+        case Status.CANCELED:
+            return _ended("Canceled.", f"The checkout was closed before anybody paid. {NOTHING_CHARGED}")
+        case Status.EXPIRED:
+            return _ended("Expired.", f"Nobody paid in time, so the checkout was closed. {NOTHING_CHARGED}")
+        case _:
+            return _under_way(payment, status, now)
+
+
+def label(payment: Json) -> Label:
+    """Name the state of a payment in a list."""
+    status = Status(payment["status"])
+    match status:
+        case Status.SUCCEEDED:
+            return _label_of_paid(payment)
+        case Status.FAILED:
+            return Label(tone="danger", icon="cross", word="Failed")
+        case Status.CANCELED:
+            return Label(tone="neutral", icon="cross", word="Canceled")
+        case Status.EXPIRED:
+            return Label(tone="neutral", icon="clock", word="Expired")
+        case _ if payment["last_error"]:
+            return Label(tone="danger", icon="cross", word="Declined")
+        case _:
+            return Label(tone="info", icon="clock", word="Not paid yet")
+
+
+def _label_of_paid(payment: Json) -> Label:
+    refunded, goods = payment["amount_refunded"], payment["fulfilment"]
+    if payment["amount_refunding"]:
+        return Label(tone="warning", icon="back", word="Refund under way")
+    if refunded:
+        whole = refunded == payment["amount_captured"]
+        return Label(tone="warning", icon="back", word="Refunded" if whole else "Partly refunded")
+    if goods and goods["status"] == "delivered":
+        return Label(tone="success", icon="check", word="Delivered")
+    return Label(tone="success" if not goods else "info", icon="check", word="Paid")
+
+
+def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
+    watching = now - datetime.fromisoformat(payment["captured_at"]) < timedelta(seconds=latecomers_seconds)
+    once = _once(counts)
+    if payment["amount_refunding"] or payment["amount_refunded"]:
+        return _refunded(payment, once, watching=watching)
+    goods = payment["fulfilment"]
+    if goods and goods["status"] == "pending":
+        return Story(tone="info", icon="clock", headline="Paid. Delivering…", says=once, watching=True)
+    said = f"{goods['quantity']:,} {goods['kind']} are in the wallet." if goods else "Thank you."
+    return Story(tone="success", icon="check", headline=once, says=said, watching=watching)
+
+
+def _once(counts: Counts) -> str:
+    told = f"Webhook arrived {_times(counts.arrivals)}." if counts.arrivals else "The gateway said so when asked."
+    delivered = f" Delivered {_times(counts.deliveries)}." if counts.deliveries else ""
+    return f"Paid {_times(counts.captures)}. {told}{delivered}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number}×"
+
+
+def _refunded(payment: Json, once: str, *, watching: bool) -> Story:
+    code, captured = payment["currency"], payment["amount_captured"]
+    refunded, refunding = payment["amount_refunded"], payment["amount_refunding"]
+    goods = payment["fulfilment"]
+    taken = f" {goods['revoked']:,} {goods['kind']} taken back." if goods and goods["revoked"] else ""
+    if refunding:
+        headline = f"{written(refunding, code)} is on its way back.{taken}"
+    elif refunded == captured:
+        headline = f"Refunded in full.{taken}"
+    else:
+        headline = f"Refunded {written(refunded, code)} of {written(captured, code)}.{taken}"
+    return Story(tone="warning", icon="back", headline=headline, says=once, watching=watching or bool(refunding))
+
+
+def _failed(payment: Json) -> Story:
+    error = payment["last_error"]
+    said = f"{error['message']} {NOTHING_CHARGED}" if error else NOTHING_CHARGED
+    return Story(tone="danger", icon="cross", headline="The payment failed.", says=said)
+
+
+def _ended(headline: str, says: str) -> Story:
+    return Story(tone="neutral", icon="clock", headline=headline, says=f"{says} Start again in the shop.")
+
+
+def _under_way(payment: Json, status: Status, now: datetime) -> Story:
+    action, error = payment["next_action"], payment["last_error"]
+    url = action["url"] if action and "url" in action else None
+    tone, icon, headline, says, button = "info", "clock", WAITING, "", "Go on to the checkout"
+    if status is Status.IN_REVIEW:
+        headline, says = "Waiting for a person to look at this payment…", "Nothing is charged before that."
+    elif status is Status.REQUIRES_CAPTURE:
+        headline, says = "Authorised.", "The money is set aside, and not taken yet."
+    elif status is Status.OUTCOME_UNKNOWN:
+        headline = "Waiting for the gateway…"
+        says = "It did not say whether it opened the checkout. Nothing is sent elsewhere until that is known."
+    elif error and url:
+        tone, icon, button = "danger", "cross", "Try again"
+        headline, says = "Not paid.", f"{error['message']} {NOTHING_CHARGED}"
+    elif url:
+        says = "If you have paid, this page changes by itself in a moment. If not, the checkout is still open."
+    age = now - datetime.fromisoformat(payment["created_at"])
+    return Story(
+        tone=tone,
+        icon=icon,
+        headline=headline,
+        says=says,
+        onward=Onward(label=button, url=url) if url else None,
+        watching=True,
+        refresh_seconds=refresh_young_seconds if age < timedelta(seconds=young_seconds) else refresh_old_seconds,
+    )

@@ -1,0 +1,95 @@
+"""Four hundred customers who never give up: each keeps one key for one purchase and notes what it was told."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import httpx2
+
+from tests.crash.stage import Json, Stage
+
+calls_at_once = 20
+call_timeout_seconds = 30
+pause_seconds = 0.3
+PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
+CURRENCIES = ("INR", "USD", "EUR", "JPY")
+
+
+@dataclass(slots=True)
+class Journal:
+    """What one customer was told, written down when it was told."""
+
+    number: int
+    request: Json
+    acknowledged: Json | None = None
+    tries: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"purchase-{self.number}"
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Buy and pay, through every failure, with at most twenty calls at once."""
+
+    stage: Stage
+    dice: random.Random
+    journals: list[Journal] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    acknowledged: int = 0
+    paid: int = 0
+    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
+
+    async def buy(self, purchases: int) -> None:
+        """Let everybody buy and pay; return when the last one has paid."""
+        self.journals = [Journal(number, self._wish(number)) for number in range(purchases)]
+        limits = httpx2.Limits(max_connections=calls_at_once * 2)
+        async with (
+            httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for journal in self.journals:
+                tasks.create_task(self._purchase(client, journal))
+
+    async def ask_again(self, client: httpx2.AsyncClient, journal: Journal) -> httpx2.Response:
+        """Send a purchase once more, with its own key."""
+        headers = {"Authorization": f"Bearer {self.stage.key}", "Idempotency-Key": journal.key}
+        return await client.post(f"{self.stage.api}/api/v1/payments", json=journal.request, headers=headers)
+
+    def _wish(self, number: int) -> Json:
+        return {
+            "package": self.dice.choice(PACKAGES),
+            "currency": self.dice.choice(CURRENCIES),
+            "quantity": self.dice.randint(1, 3),
+            "user": f"user-{number % 37}",
+            "metadata": {"purchase": str(number)},
+        }
+
+    async def _purchase(self, client: httpx2.AsyncClient, journal: Journal) -> None:
+        while journal.acknowledged is None:
+            journal.tries += 1
+            async with self.door:
+                await self._try(client, journal)
+            if journal.acknowledged is None:
+                await asyncio.sleep(pause_seconds)
+        session = journal.acknowledged["gateway_reference"]
+        async with self.door:
+            paid = await client.post(f"{self.stage.sandbox}/_control/stripe/sessions/{session}/pay", json={})
+        assert paid.status_code == 200, paid.text
+        self.paid += 1
+
+    async def _try(self, client: httpx2.AsyncClient, journal: Journal) -> None:
+        try:
+            answer = await self.ask_again(client, journal)
+        except httpx2.TransportError as error:
+            self.statuses[type(error).__name__] += 1
+            return
+        self.statuses[str(answer.status_code)] += 1
+        if answer.status_code == 201:
+            journal.acknowledged = answer.json()
+            self.acknowledged += 1
+            return
+        assert answer.status_code in {409, 503}, answer.text
+        assert answer.headers["retry-after"], "an answer that asks for patience says for how long"
