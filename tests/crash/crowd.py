@@ -62,7 +62,7 @@ class Crowd:
         return {
             "package": self.dice.choice(PACKAGES),
             "currency": self.dice.choice(CURRENCIES),
-            "quantity": self.dice.randint(1, 3),
+            "quantity": self.dice.randint(2, 4),
             "user": f"user-{number % 37}",
             "metadata": {"purchase": str(number)},
         }

@@ -11,6 +11,5 @@ Answer = TypeVar("Answer")
 
 async def read(till: Till, question: Callable[[Transaction], Awaitable[Answer]]) -> Answer:
     """Ask one question in one transaction of its own, so that all of the answer is of one moment."""
-    async with till.db.transaction() as tx:
-        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    async with till.db.transaction(read_only=True) as tx:
         return await question(tx)

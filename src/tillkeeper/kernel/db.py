@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 import asyncpg
 import msgspec
@@ -41,7 +41,10 @@ UNREACHABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.DiskFullError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says when the connection goes while it is about to commit
 )
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -124,14 +127,25 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; leaving the block commits, an exception rolls everything back."""
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Transaction]:
+        """Open a transaction; leaving the block commits, an exception rolls everything back.
+
+        A read-only one sees the database as of one moment.
+        """
         assert not _in_transaction.get(), "transactions do not nest"
         token = _in_transaction.set(True)
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            isolation: Literal["repeatable_read", "read_committed"] = (
+                "repeatable_read" if read_only else "read_committed"
+            )
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation=isolation, readonly=read_only),
+            ):
                 yield Transaction(connection)
         except UNREACHABLE as error:
+            if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
+                raise
             raise DatabaseUnavailableError(_unreachable(error)) from error
         finally:
             _in_transaction.reset(token)
@@ -181,7 +195,7 @@ def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Param
 
 
 def _unreachable(error: BaseException) -> str:
-    return f"PostgreSQL does not answer ({type(error).__name__}). Nothing was stored."
+    return f"PostgreSQL does not answer ({type(error).__name__})."
 
 
 async def _prepare(connection: Any) -> None:

@@ -56,7 +56,7 @@ class InvalidStateError(TillError):
 
 
 class DatabaseUnavailableError(TillError):
-    """Report that the database cannot be reached; nothing was stored."""
+    """Report that the database cannot be reached; a repeat with the same key tells what became of the request."""
 
     code = "database_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE

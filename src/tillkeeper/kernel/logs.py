@@ -32,8 +32,17 @@ class Line(structlog.PrintLogger):
         self.name = name
 
 
+class Bridge(logging.Handler):
+    """Carry what libraries log into our own lines, where it is scrubbed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record of a library."""
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
 def configure(level: str = "INFO") -> None:
     """Send everything to standard error as one JSON object a line."""
+    logging.basicConfig(handlers=[Bridge()], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

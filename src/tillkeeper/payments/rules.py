@@ -64,7 +64,8 @@ def decide(book: Book, notices: Iterable[Notice], now: datetime) -> list[Decisio
     decisions: list[Decision] = []
 
     def apply(notice: Notice) -> Decision:
-        payment = payments.get(_payment_of(notice, book) or notice.id)
+        found = _payment_of(notice, book)
+        payment = payments[found] if found else None
         decision = _decide_one(payment, list(refunds.values()), notice, now)
         if decision.payment:
             payments[decision.payment.id] = decision.payment

@@ -38,6 +38,7 @@ def build(till: Till) -> ASGIApp:
     app.add_exception_handler(TillError, _till_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
     for part in (payments, refunds, goods, books):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)
@@ -72,6 +73,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for nothing else"
     first = error.errors()[0]
     return errors.answer(_explain(first), request.state.request_id)
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """Answer for a bug of ours; the shell around us writes it to the log."""
+    return errors.answer(errors.UnexpectedError(), request.state.request_id)
 
 
 def _explain(found: Mapping[str, Any]) -> TillError:

@@ -108,7 +108,7 @@ def bookings(events: Sequence[Json]) -> list[Booking]:
 
 
 def proofs(events: Sequence[Json]) -> list[Proof]:
-    """Add up both sides of the books in each currency; a posting without one of its sides shows as a difference."""
+    """Add up both sides of the books in each currency."""
     currencies = dict.fromkeys(posting["currency"] for _, posting in _postings(events))
     return [
         Proof(currency=code, debits=_side(events, "debit", code), credits=_side(events, "credit", code))
