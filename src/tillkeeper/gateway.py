@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tillkeeper.facts import Notice
 from tillkeeper.kernel.clock import Now
-from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.errors import MalformedJsonError, TillError
 from tillkeeper.kernel.secrets import Secrets
 
 
@@ -22,14 +22,8 @@ class SignatureInvalidError(TillError):
     next_step = "Check the webhook secret of this gateway and the clock of this machine; nothing was stored."
 
 
-class PayloadUnreadableError(TillError):
+class PayloadUnreadableError(MalformedJsonError):
     """Report a signed body that is not an event of this gateway."""
-
-    code = "malformed_json"
-    status = 400
-    title = "The body is not JSON that can be used"
-    category = "invalid_request"
-    next_step = "Send the event exactly as the gateway sends it: a JSON object with an id and a type."
 
 
 class GatewayUnavailableError(TillError):

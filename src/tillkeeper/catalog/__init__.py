@@ -30,7 +30,7 @@ def _credits(units: int, title: str, **prices: int) -> Package:
 
 
 DEMO = (
-    _credits(50, "50 credits", INR=5_000, USD=99, EUR=99, JPY=120),
+    _credits(50, "50 credits", INR=5_000, USD=100, EUR=100, JPY=120),
     _credits(120, "120 credits", INR=10_000, USD=199, EUR=199, JPY=240),
     _credits(300, "300 credits", INR=20_000, USD=399, EUR=399, JPY=480),
     _credits(600, "600 credits", INR=35_000, USD=699, EUR=699, JPY=840),

@@ -44,10 +44,11 @@ def find(
         typer.echo("No webhooks yet. `./till trigger pay.success` makes some.")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("received", "gateway", "type", "status", "arrived", "what became of it"):
-        table.add_column(name, no_wrap=name != "what became of it")
+    for name in ("received (UTC)", "webhook", "arrived", "what became of it"):
+        table.add_column(name, overflow="fold")
     for row in rows:
-        style = STYLES.get(row["status"], "")
-        shown = f"[{style}]{row['status']}[/]" if style else row["status"]
-        table.add_row(row["received_at"], row["gateway"], row["type"], shown, f"{row['arrivals']}x", row["reason"])
+        style = STYLES.get(row["status"], "default")
+        outcome = f"[{style}]{row['status']}[/] {row['reason'] or ''}"
+        received = row["received_at"][:19].replace("T", " ")
+        table.add_row(received, f"{row['gateway']} {row['type']}", f"{row['arrivals']}x", outcome)
     Console().print(table)

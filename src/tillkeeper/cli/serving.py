@@ -14,7 +14,8 @@ import uvicorn
 
 from tillkeeper import settings
 from tillkeeper.gateway import ConfigurationError
-from tillkeeper.kernel import logs
+from tillkeeper.kernel import clock, logs
+from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.till import Till
@@ -22,6 +23,8 @@ from tillkeeper.web.app import build
 from tillkeeper.worker.loop import work
 
 drain_seconds = 10
+database_patience_seconds = 60
+database_pause_seconds = 1
 backlog = 2048
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
@@ -60,7 +63,7 @@ def sandbox(
 
 
 async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:
-    till = await Till.open(settings.load())
+    till = await _open()
     stop = asyncio.Event()
     working = asyncio.create_task(work(till, stop)) if with_worker else None
     try:
@@ -73,7 +76,7 @@ async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> Non
 
 
 async def _worker(*, leash: bool) -> None:
-    till = await Till.open(settings.load())
+    till = await _open()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -82,6 +85,19 @@ async def _worker(*, leash: bool) -> None:
         await _leashed(work(till, stop), stop.set, leash=leash)
     finally:
         await till.close()
+
+
+async def _open() -> Till:
+    """Open the till; a database that is still starting or recovering is waited for, as machines start in any order."""
+    waited_ms = clock.timer_ms()
+    while True:
+        try:
+            return await Till.open(settings.load())
+        except DatabaseUnavailableError as error:
+            if waited_ms() > database_patience_seconds * 1000:
+                raise
+            logs.worker.warning("database_awaited", detail=error.detail)
+            await asyncio.sleep(database_pause_seconds)
 
 
 async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, lifespan: bool) -> None:

@@ -38,6 +38,9 @@ async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms = clock.timer_ms()
     outcome = await _call(till, operation)
+    if isinstance(outcome, Refused) and operation.tries > 1:
+        # Only the first try can say that nothing was executed: an earlier one under this key may have arrived.
+        outcome = Unknown(reason=outcome.reason)
     answer = Answer(outcome=outcome, latency_ms=read_ms())
     logs.intent.info(
         "gateway_answered",
@@ -94,7 +97,7 @@ async def _call(till: Till, operation: Operation) -> Outcome:
     match operation.kind:
         case Kind.CREATE:
             order = await _order(till, operation)
-            return await gateway.create(order) if order else Refused(reason="the payment has ended meanwhile")
+            return await gateway.create(order) if order else Unknown(reason="the payment has ended", final=True)
         case Kind.REFUND:
             return await gateway.refund(await _refund_order(till, operation))
         case Kind.CANCEL:

@@ -55,6 +55,16 @@ class InvalidStateError(TillError):
     next_step = "Fetch the object, look at its `status`, and decide again."
 
 
+class MalformedJsonError(TillError):
+    """Report a body that is not JSON as we take it."""
+
+    code = "malformed_json"
+    status = HTTPStatus.BAD_REQUEST
+    title = "The body is not JSON that can be used"
+    category = "invalid_request"
+    next_step = "Send one JSON object in UTF-8, each key once, without NaN or Infinity."
+
+
 class DatabaseUnavailableError(TillError):
     """Report that the database cannot be reached; a repeat with the same key tells what became of the request."""
 

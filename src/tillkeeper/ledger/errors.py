@@ -11,7 +11,9 @@ class JournalConflictError(TillError):
     code = "journal_conflict"
     status = HTTPStatus.CONFLICT
     title = "The books already hold this fact with other amounts"
-    next_step = "Compare the two with `till ledger statement`; a fact is corrected by a new journal, never changed."
+    next_step = (
+        "Look at the payment's timeline for what was booked; a fact is corrected by a new journal, never changed."
+    )
 
 
 class BalanceShortError(TillError):

@@ -30,6 +30,7 @@ from tillkeeper.till import Till
 DATABASE = "till"
 HOST = "127.0.0.1"
 ports_tried_max = 50
+SANDBOX_PORT_DISTANCE = 10  # the port after the API's is the one for metrics
 ready_timeout_seconds = 60
 stop_timeout_seconds = 15
 log_tail_lines = 12
@@ -120,7 +121,7 @@ def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
     """Choose ports and secrets; the secrets stay the same from one start to the next."""
     kept = _kept(data_dir / "secrets.json")
     api_port = _free_port(port)
-    sandbox_port = _free_port(api_port + 1)
+    sandbox_port = _free_port(api_port + SANDBOX_PORT_DISTANCE)
     api, sandbox = f"http://{HOST}:{api_port}", f"http://{HOST}:{sandbox_port}"
     environment = {
         "TILL_MODE": "sandbox",

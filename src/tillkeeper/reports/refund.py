@@ -8,9 +8,8 @@ from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
 SELECT = """
-SELECT refund.*, coalesce(-taken.amount, 0) AS taken
-FROM refund
-LEFT JOIN wallet_entry AS taken ON taken.source = refund.id AND taken.kind = 'revoke'
+SELECT refund.*, coalesce(revocation.units, 0) AS taken
+FROM refund LEFT JOIN revocation ON revocation.refund_id = refund.id
 """
 
 

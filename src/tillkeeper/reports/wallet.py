@@ -20,7 +20,8 @@ async def entries(tx: Transaction, user: str, *, limit: int, before: int | None)
     """List the movements of a wallet, newest first."""
     rows = await tx.fetch(
         """
-        SELECT wallet_entry.* FROM wallet_entry JOIN end_user ON end_user.id = wallet_entry.user_id
+        SELECT wallet_entry.*, EXISTS (SELECT FROM refund WHERE refund.id = wallet_entry.source) AS for_refund
+        FROM wallet_entry JOIN end_user ON end_user.id = wallet_entry.user_id
         WHERE end_user.name = $1 AND ($2::bigint IS NULL OR wallet_entry.id < $2)
         ORDER BY wallet_entry.id DESC LIMIT $3
         """,
@@ -38,7 +39,7 @@ async def entries(tx: Transaction, user: str, *, limit: int, before: int | None)
 
 
 def _entry(row: Record) -> dict[str, object]:
-    prefix = {"grant": "payment", "spend": "spend", "debt_repaid": "payment"}.get(row["kind"], "refund")
+    prefix = "refund" if row["for_refund"] else "spend" if row["kind"] == "spend" else "payment"
     return {
         "kind": row["kind"],
         "amount": row["amount"],

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
-from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError, TillError
+from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
 from tillkeeper.web import caller, documents, errors
@@ -98,5 +98,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
         case 405:
             known = errors.MethodNotAllowedError()
         case _:
-            known = errors.MalformedJsonError(str(error.detail)[:200])
+            known = MalformedJsonError(str(error.detail)[:200])
     return errors.answer(known, request.state.request_id)

@@ -16,6 +16,7 @@ PAGES = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=Tr
 CSP = "default-src 'self'; img-src 'self' data:; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 CSP_SWAGGER = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """Swagger UI sets styles on its own elements; scripts still come from here alone."""
+COMMANDS = ("tillkeeper.cli.", "tillkeeper.ops.")
 INTERNAL = frozenset({"configuration", "secret_unreadable"})
 """Errors that stop the program from starting, and that no request ever gets."""
 
@@ -31,9 +32,8 @@ def add(app: FastAPI) -> None:
 
 def documented() -> dict[str, type[TillError]]:
     """Find every error that a request can be answered with, by its code."""
-    return {
-        error.code: error for error in sorted(_kin(TillError), key=lambda kind: kind.code) if error.code not in INTERNAL
-    }
+    kin = sorted(_kin(TillError), key=lambda kind: kind.code)
+    return {kind.code: kind for kind in kin if kind.code not in INTERNAL and not kind.__module__.startswith(COMMANDS)}
 
 
 def _kin(error: type[TillError]) -> Iterator[type[TillError]]:

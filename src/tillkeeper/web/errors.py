@@ -9,16 +9,6 @@ from tillkeeper.kernel.errors import TillError, problem
 PROBLEM_JSON = "application/problem+json"
 
 
-class MalformedJsonError(TillError):
-    """Report a body that is not JSON as we take it."""
-
-    code = "malformed_json"
-    status = 400
-    title = "The body is not JSON that can be used"
-    category = "invalid_request"
-    next_step = "Send one JSON object in UTF-8, each key once, without NaN or Infinity."
-
-
 class UnknownFieldError(TillError):
     """Report a field that does not exist."""
 

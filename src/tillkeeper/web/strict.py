@@ -4,7 +4,8 @@ import json
 from typing import Any, NoReturn
 
 from tillkeeper.kernel import logs
-from tillkeeper.web.errors import CardDataError, MalformedJsonError
+from tillkeeper.kernel.errors import MalformedJsonError
+from tillkeeper.web.errors import CardDataError
 
 depth_max = 16
 

@@ -52,7 +52,7 @@ def take_back(purse: Purse, lot: Lot, units: int, *, money: int, refund: UUID, a
         unearned=unearned,
         earned=money - unearned,
         recognised=recognised,
-        revocation=Revocation(refund=refund, lot=lot.id, own=own, unearned=unearned, earned=money - unearned),
+        revocation=Revocation(refund=refund, lot=lot.id, units=units, unearned=unearned, earned=money - unearned),
     )
 
 
@@ -63,7 +63,7 @@ def give_back(
     lot = replace(
         lot,
         remaining=lot.remaining + units,
-        revoked=lot.revoked - revocation.own,
+        revoked=max(0, lot.revoked - units),
         returned=lot.returned - revocation.unearned,
     )
     purse = _moved(_with_lot(purse, lot), "restore", units, revocation.refund, None, at)

@@ -112,12 +112,12 @@ async def insert_revocations(tx: Transaction, revocations: Sequence[Revocation])
     """Remember how refunds were taken."""
     await tx.execute(
         """
-        INSERT INTO revocation (refund_id, lot_id, own, unearned, earned)
+        INSERT INTO revocation (refund_id, lot_id, units, unearned, earned)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[])
         """,
         [item.refund for item in revocations],
         [item.lot for item in revocations],
-        [item.own for item in revocations],
+        [item.units for item in revocations],
         [item.unearned for item in revocations],
         [item.earned for item in revocations],
     )
@@ -130,7 +130,7 @@ async def revocations(tx: Transaction, refunds: Sequence[UUID]) -> dict[UUID, Re
         row["refund_id"]: Revocation(
             refund=row["refund_id"],
             lot=row["lot_id"],
-            own=row["own"],
+            units=row["units"],
             unearned=row["unearned"],
             earned=row["earned"],
         )

@@ -66,7 +66,7 @@ revocation = Table(
     metadata,
     Column("refund_id", UUID, primary_key=True),
     Column("lot_id", UUID, ForeignKey("credit_lot.id"), nullable=False),
-    Column("own", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
     Column("unearned", BigInteger, nullable=False),
     Column("earned", BigInteger, nullable=False),
 )

@@ -45,11 +45,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """Hold how one refund was taken from a lot, so that it can be given back."""
+    """Hold what one refund took, in credits and in money, so that it can be given back."""
 
     refund: UUID
     lot: UUID
-    own: int
+    units: int
     unearned: int
     earned: int
 

@@ -53,7 +53,7 @@ async def asset(request: Request) -> Response:
     """Serve a style sheet or script; only the address that names this very content is kept."""
     name = request.path_params["name"]
     if name not in ASSETS:
-        raise NotFoundError
+        return problem(NotFoundError())
     current = request.query_params.get("v") == VERSIONS[name]
     headers = {"Cache-Control": KEEP_FOR_GOOD if current else ASK_EACH_TIME, "X-Content-Type-Options": "nosniff"}
     return Response(ASSETS[name], media_type=MEDIA_TYPES[Path(name).suffix], headers=headers)
@@ -67,10 +67,8 @@ def page(
     onward: Iterable[str] = (),
 ) -> HTMLResponse:
     """Render a page; `onward` are the origins that its forms may lead to."""
-    policy = (
-        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-        f"form-action {' '.join(["'self'", *onward])}"
-    )
+    targets = " ".join(["'self'", *onward])
+    policy = f"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action {targets}"
     headers = {
         "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
@@ -78,7 +76,7 @@ def page(
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }
-    return HTMLResponse(PAPER.get_template(template).render(context), status, headers)
+    return HTMLResponse(PAPER.get_template(template).render(context), int(status), headers)
 
 
 def explained(endpoint: Endpoint[Pages]) -> Endpoint[Pages]:

@@ -338,7 +338,7 @@ STATEMENTS = (
     CREATE TABLE revocation (
         refund_id UUID NOT NULL,
         lot_id UUID NOT NULL,
-        own BIGINT NOT NULL,
+        units BIGINT NOT NULL,
         unearned BIGINT NOT NULL,
         earned BIGINT NOT NULL,
         CONSTRAINT revocation_pkey PRIMARY KEY (refund_id),

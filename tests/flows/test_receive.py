@@ -1,0 +1,136 @@
+"""A webhook is stored before it is acknowledged, once, unreadably, and only when its gateway signed it."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tillkeeper.flows import receive as receiving
+from tillkeeper.flows.receive import Intake, IntakeFullError, receive
+from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
+
+EVENT = {"id": "evt_1", "object": "event", "type": "customer.created", "data": {"object": {"note": "wonderful"}}}
+
+
+async def test_a_webhook_fifty_times_at_once_is_one_row_and_forty_nine_duplicates(shop: Any) -> None:
+    new = await asyncio.gather(*(shop.hear(EVENT) for _ in range(50)))
+    assert new.count(True) == 1
+    assert await shop.count("inbox_message") == 1
+    assert await shop.count("inbox_duplicate") == 49
+
+
+async def test_a_webhook_that_comes_again_later_is_counted_and_changes_nothing(shop: Any) -> None:
+    assert await shop.hear(EVENT)
+    await shop.settle()
+    assert not await shop.hear(EVENT)
+    assert await shop.settle() == 0
+    assert await shop.inbox() == ["ignored"]
+    assert await shop.count("inbox_duplicate") == 1
+
+
+async def test_the_same_content_under_another_event_id_is_a_duplicate(shop: Any) -> None:
+    await shop.hear(EVENT)
+    body = await shop.owner.fetchval("SELECT content_sha FROM inbox_message")
+    await shop.owner.execute("UPDATE inbox_message SET event_id = 'evt_forged'")
+    assert not await shop.hear(EVENT)
+    assert await shop.owner.fetch("SELECT content_sha FROM inbox_message") == [(body,)]
+    assert await shop.count("inbox_duplicate") == 1
+
+
+async def test_a_webhook_is_visible_to_others_when_receive_returns(shop: Any, owner_url: str) -> None:
+    other = await asyncpg.connect(owner_url)
+    for number in range(20):
+        await shop.hear(EVENT | {"id": f"evt_{number}"})
+        assert await other.fetchval("SELECT count(*) FROM inbox_message") == number + 1
+    await other.close()
+
+
+async def test_different_webhooks_at_once_are_all_stored(shop: Any) -> None:
+    new = await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(500)))
+    assert new.count(True) == 500
+    assert await shop.count("inbox_message") == 500
+
+
+async def test_concurrent_webhooks_share_their_commits(shop: Any) -> None:
+    before = await shop.owner.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(200)))
+    after = await shop.owner.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    assert after - before < 20
+
+
+@pytest.mark.parametrize("secret", ["whsec_other", "whsec_", "x"])
+async def test_a_bad_signature_stores_nothing(shop: Any, secret: str) -> None:
+    with pytest.raises(SignatureInvalidError):
+        await shop.hear(EVENT, secret=secret)
+    assert await shop.count("inbox_message") == 0
+
+
+async def test_a_signed_body_that_is_no_event_stores_nothing(shop: Any) -> None:
+    with pytest.raises(PayloadUnreadableError):
+        await shop.hear({"id": 5})
+    assert await shop.count("inbox_message") == 0
+
+
+async def test_a_webhook_for_a_gateway_that_is_not_configured_does_not_exist(shop: Any) -> None:
+    with pytest.raises(NotFoundError):
+        await receive(shop.intake, "paypal", {}, b"{}")
+
+
+async def test_a_stored_body_cannot_be_read_in_the_table_and_opens_to_the_same_bytes(shop: Any) -> None:
+    await shop.hear(EVENT)
+    stored = await shop.owner.fetchval("SELECT body FROM inbox_message")
+    assert b"wonderful" not in stored
+    assert b"evt_1" not in stored
+    assert shop.till.box.open(stored) == json.dumps(EVENT, indent=2).encode()
+
+
+async def test_a_commit_that_fails_is_told_to_every_waiting_caller(shop: Any) -> None:
+    lost = replace(shop.till, db=await type(shop.till.db).connect(shop.till.db.url, connections=2))
+    await lost.db.close()
+    shop.intake = Intake(lost)
+    told = await asyncio.gather(
+        *(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(20)), return_exceptions=True
+    )
+    assert {type(each) for each in told} == {DatabaseUnavailableError}
+    assert await shop.count("inbox_message") == 0
+
+
+async def test_one_caller_that_gives_up_does_not_take_the_others_with_it(shop: Any) -> None:
+    waiting = [asyncio.create_task(shop.hear(EVENT | {"id": f"evt_{number}"})) for number in range(10)]
+    await asyncio.sleep(0)
+    waiting[3].cancel()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert told.count(True) == 9
+
+
+async def test_a_full_intake_says_so_and_stores_nothing_of_it(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "queue_max", 3)
+    told = await asyncio.gather(
+        *(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(10)), return_exceptions=True
+    )
+    refused = [each for each in told if isinstance(each, IntakeFullError)]
+    assert refused
+    assert await shop.count("inbox_message") == 10 - len(refused)
+
+
+async def test_the_worker_is_woken_once_a_batch(shop: Any, owner_url: str) -> None:
+    heard: list[str] = []
+    listener = await asyncpg.connect(owner_url)
+    await listener.add_listener("till_work", lambda *told: heard.append(told[2]))
+    await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(50)))
+    await shop.hear(EVENT)
+    await listener.fetchval("SELECT 1")
+    await listener.close()
+    assert 1 <= len(heard) <= 4
+
+
+async def test_an_event_whose_id_the_database_cannot_hold_is_refused_and_its_neighbours_are_stored(shop: Any) -> None:
+    told = await asyncio.gather(
+        shop.hear(EVENT), shop.hear(EVENT | {"id": "evt_\u0000"}), shop.hear(EVENT | {"id": ""}), return_exceptions=True
+    )
+    assert told[0] is True
+    assert [type(each) for each in told[1:]] == [PayloadUnreadableError, PayloadUnreadableError]

@@ -1,0 +1,419 @@
+"""The demo shop and the result page over real sockets: our app, the sandbox, and webhooks between them."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from tillkeeper import catalog
+from tillkeeper.flows import checkout, receive, refund
+from tillkeeper.flows.offer import offer
+from tillkeeper.flows.read import read
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.reports import wallet
+from tillkeeper.sandbox.app import build as build_sandbox
+from tillkeeper.sandbox.config import SandboxConfig
+from tillkeeper.settings import Settings
+from tillkeeper.till import Till
+from tillkeeper.web.intake import Webhooks
+from tillkeeper.web.shell import Shell
+from tillkeeper.web.shop import result_routes, shop_routes
+from tillkeeper.worker.loop import work
+
+KEY = "sk_test_shop"
+SECRET = "whsec_shop"
+patience_seconds = 15
+SCRIPT_OR_STYLE_INSIDE = re.compile(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A running shop, its sandbox, and a browser without scripts."""
+
+    url: str
+    sandbox: str
+    till: Till
+    browser: httpx2.AsyncClient
+
+    async def open(self, query: str = "") -> str:
+        page = await self.browser.get(f"{self.url}/shop{query}")
+        assert page.status_code == 200, page.text
+        return page.text
+
+    async def press_buy(self, form: dict[str, str], **headers: str) -> httpx2.Response:
+        return await self.browser.post(f"{self.url}/shop/buy", data=form, headers=headers)
+
+    async def buy(self, package: str = "credits_120", query: str = "") -> str:
+        """Open a checkout and return its session at the gateway."""
+        answer = await self.press_buy(form_of(await self.open(query), package))
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"].rpartition("/")[2]
+
+    async def act(self, session: str, **fields: str) -> str:
+        """Press a button on the gateway's page; returns where it leads."""
+        answer = await self.browser.post(f"{self.sandbox}/stripe/pay/{session}", data=fields)
+        return str(httpx2.URL(self.sandbox).join(answer.headers["location"]))
+
+    async def await_page(self, url: str, fits: Callable[[str], bool]) -> str:
+        """Load a page again and again, as it asks for, until it is as wanted."""
+        async with asyncio.timeout(patience_seconds):
+            while True:
+                page = (await self.browser.get(url)).text
+                if fits(page):
+                    return page
+                await asyncio.sleep(0.05)
+
+    async def await_text(self, url: str, wanted: str) -> str:
+        return await self.await_page(url, lambda page: wanted in page)
+
+    async def payments(self) -> int:
+        return int(await read(self.till, lambda tx: tx.fetchval("SELECT count(*) FROM payment")))
+
+
+def form_of(page: str, package: str) -> dict[str, str]:
+    """Take the fields of the form that buys a package."""
+    form = next(part for part in page.split("</form>") if f'name="package" value="{package}"' in part)
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form.rpartition("<form")[2])
+    return dict(fields)
+
+
+def headline(page: str) -> str:
+    found = re.search(r"<h1>.*?<span>(.*?)</span></h1>", page, re.DOTALL)
+    assert found, page
+    return found[1]
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listener: socket.socket, lifespan: Any) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=2))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+def listen() -> tuple[socket.socket, str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def sandbox_of(tmp_path: Path, sandbox_url: str, shop_url: str) -> ASGIApp:
+    config = SandboxConfig(
+        books=tmp_path / "books.sqlite",
+        public_url=sandbox_url,
+        keys={"stripe": KEY},
+        webhook_urls={"stripe": f"{shop_url}/webhooks/stripe"},
+        webhook_secrets={"stripe": SECRET},
+    )
+    return build_sandbox(config)
+
+
+@asynccontextmanager
+async def opened(database_url: str, tmp_path: Path, *, shop: bool) -> AsyncIterator[Shop]:
+    """Run the shop beside a sandbox; the lists of addresses are mounted as the application mounts them."""
+    (door, url), (back_door, sandbox) = listen(), listen()
+    settings = Settings(database_url=database_url, secret_key="a secret only for tests", public_url=url, shop=shop)
+    given = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": f"{sandbox}/stripe"}
+    till = await Till.open(settings, secrets=Secrets(given))
+    await offer(till, catalog.DEMO)
+    routes = [*shop_routes(till, checkout_origins=[sandbox]), *result_routes(till)]
+    app = Webhooks(Shell(Starlette(routes=routes)), receive.Intake(till))
+    stop = asyncio.Event()
+    working = asyncio.create_task(work(till, stop))
+    async with (
+        serving(sandbox_of(tmp_path, sandbox, url), back_door, "on"),
+        serving(app, door, "off"),
+        httpx2.AsyncClient(trust_env=False, timeout=patience_seconds) as browser,
+    ):
+        yield Shop(url, sandbox, till, browser)
+    stop.set()
+    await working
+    await till.close()
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with opened(database_url, tmp_path, shop=True) as running:
+        yield running
+
+
+async def test_the_shop_shows_four_packages_with_their_prices(shop: Shop) -> None:
+    page = await shop.open()
+    for price in ("₹50.00", "₹100.00", "₹200.00", "₹350.00"):
+        assert f"<span>{price}</span>" in page
+    assert "Wallet of ana" in page
+    assert "ana has not bought anything yet" in page
+
+
+@pytest.mark.parametrize(("code", "price"), [("USD", "$1.99"), ("EUR", "€1.99"), ("JPY", "¥240")])
+async def test_a_link_switches_the_currency(shop: Shop, code: str, price: str) -> None:
+    page = await shop.open(f"?currency={code}")
+    assert f"<span>{price}</span>" in page
+    assert f'<a href="/shop?currency={code}" aria-current="true">' in page
+
+
+async def test_a_currency_that_nothing_is_sold_in_is_explained(shop: Shop) -> None:
+    page = await shop.browser.get(f"{shop.url}/shop?currency=GBP")
+    assert page.status_code == 422
+    assert "Nothing is sold in GBP here; choose INR, EUR, JPY, USD." in page.text
+
+
+async def test_a_purchase_ends_with_paid_once_arrived_three_times_delivered_once(shop: Shop) -> None:
+    result = await shop.act(await shop.buy(), act="pay", copies="3")
+    page = await shop.await_text(result, "arrived 3×")
+    assert headline(page) == "Paid once. Webhook arrived 3×. Delivered once."
+    assert "<span data-wallet>120 credits</span>" in page
+    assert "Books balanced:" in page
+    assert "120 credits = 120 credits" in page
+    assert "Delivered 120 credits; the wallet holds 120 credits" in page
+    assert ">Delivered</span>" in await shop.open()
+
+
+async def test_the_headline_counts_what_really_arrived(shop: Shop) -> None:
+    result = await shop.act(await shop.buy(), act="pay", copies="1")
+    page = await shop.await_text(result, "Paid once")
+    assert headline(page) == "Paid once. Webhook arrived once. Delivered once."
+
+
+async def test_the_result_page_waits_by_reloading_itself_and_stops_when_it_is_final(shop: Shop) -> None:
+    session = await shop.buy()
+    result = await shop.act(session, act="abandon")
+    page = (await shop.browser.get(result)).text
+    assert headline(page) == "Waiting for the gateway’s webhook…"
+    assert '<noscript><meta http-equiv="refresh" content="1"></noscript>' in page
+    assert f'href="{shop.sandbox}/stripe/pay/{session}"' in page
+    await shop.act(session, act="pay")
+    await shop.await_text(result, "Delivered once")
+    page = await shop.await_page(result, lambda page: "http-equiv" not in page)
+    assert "<script" not in page
+
+
+async def test_the_state_changes_its_version_only_when_the_page_changes(shop: Shop) -> None:
+    session = await shop.buy()
+    result = await shop.act(session, act="abandon")
+    before = (await shop.browser.get(f"{result}/state")).json()
+    assert (await shop.browser.get(f"{result}/state")).json() == before
+    assert f'data-version="{before["version"]}"' in (await shop.browser.get(result)).text
+    await shop.act(session, act="pay")
+    await shop.await_text(result, "Delivered once")
+    assert (await shop.browser.get(f"{result}/state")).json()["version"] != before["version"]
+
+
+async def test_a_declined_card_can_be_followed_by_another_try(shop: Shop) -> None:
+    session = await shop.buy()
+    result = await shop.act(session, act="abandon")
+    await shop.act(session, act="decline", code="insufficient_funds")
+    page = await shop.await_text(result, "Not paid.")
+    assert "insufficient funds" in page
+    assert "Nothing was charged." in page
+    assert f'href="{shop.sandbox}/stripe/pay/{session}" rel="noreferrer">Try again</a>' in page
+    await shop.act(session, act="pay")
+    assert headline(await shop.await_text(result, "Paid once")).startswith("Paid once.")
+
+
+async def test_an_expired_checkout_says_so(shop: Shop) -> None:
+    session = await shop.buy()
+    result = await shop.act(session, act="abandon")
+    await shop.browser.post(f"{shop.sandbox}/_control/stripe/sessions/{session}/expire", json={})
+    page = await shop.await_text(result, "Expired.")
+    assert "Nobody paid in time" in page
+    assert "http-equiv" not in page
+
+
+@pytest.mark.parametrize(
+    ("amount", "says"),
+    [
+        (5_000, "Refunded ₹50.00 of ₹100.00. 60 credits taken back."),
+        (None, "Refunded in full. 120 credits taken back."),
+    ],
+)
+async def test_a_refund_says_how_much_went_back_and_what_was_taken(shop: Shop, amount: int | None, says: str) -> None:
+    result = await shop.act(await shop.buy(), act="pay")
+    await shop.await_text(result, "Delivered once")
+    payment = ids.parse("payment", result.partition("?")[0].rpartition("/")[2])
+    wish = Wish(scope="test", key="refund", request_sha=b"refund")
+    await refund.refund(shop.till, wish, refund.RefundWish(payment=payment, amount=amount))
+    page = await shop.await_text(result, "taken back")
+    assert headline(page) == says
+    assert "Paid once. Webhook arrived once. Delivered once." in page
+
+
+async def test_pressing_buy_twice_opens_one_checkout(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_300")
+    answers = await asyncio.gather(*(shop.press_buy(form) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert await shop.payments() == 1
+
+
+async def test_each_shown_page_buys_anew(shop: Shop) -> None:
+    assert await shop.buy() != await shop.buy()
+    assert await shop.payments() == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_a_form_from_another_site_buys_nothing(shop: Shop, headers: dict[str, str]) -> None:
+    answer = await shop.press_buy(form_of(await shop.open(), "credits_50"), **headers)
+    assert (answer.status_code, await shop.payments()) == (403, 0)
+    assert "This form did not come from the shop" in answer.text
+
+
+async def test_a_form_from_our_own_page_is_taken(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_50")
+    answer = await shop.press_buy(form, **{"Origin": shop.url, "Sec-Fetch-Site": "same-origin"})
+    assert (answer.status_code, await shop.payments()) == (303, 1)
+
+
+@pytest.mark.parametrize("change", [{"seal": "0" * 64}, {"seal": "ü"}, {"key": "A" * 24}, {"key": ""}])
+async def test_a_form_with_a_forged_token_buys_nothing(shop: Shop, change: dict[str, str]) -> None:
+    answer = await shop.press_buy(form_of(await shop.open(), "credits_50") | change)
+    assert (answer.status_code, await shop.payments()) == (403, 0)
+
+
+async def test_a_form_of_another_browser_buys_nothing(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_50")
+    shop.browser.cookies.clear()
+    answer = await shop.press_buy(form)
+    assert (answer.status_code, await shop.payments()) == (403, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"package": "credits_1"}, "There is no package “credits_1”"),
+        ({"user": "mallory"}, "The demo shop knows ana and ben, and nobody else."),
+        ({"currency": "GBP"}, "has no price in GBP"),
+        ({"currency": "dollars"}, "A currency is three letters"),
+    ],
+)
+async def test_a_wish_that_cannot_be_met_is_explained(shop: Shop, change: dict[str, str], says: str) -> None:
+    answer = await shop.press_buy(form_of(await shop.open(), "credits_50") | change)
+    assert (answer.status_code, await shop.payments()) == (422, 0)
+    assert says in answer.text
+    assert "What to do:" in answer.text
+
+
+async def test_a_form_without_a_package_is_explained(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_50")
+    del form["package"]
+    answer = await shop.press_buy(form)
+    assert (answer.status_code, "The form has no “package”." in answer.text) == (422, True)
+
+
+async def test_the_same_form_with_another_package_is_refused(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_50")
+    await shop.press_buy(form)
+    answer = await shop.press_buy(form | {"package": "credits_600"})
+    assert (answer.status_code, await shop.payments()) == (422, 1)
+
+
+async def test_switching_the_user_shows_their_own_wallet(shop: Shop) -> None:
+    await shop.await_text(await shop.act(await shop.buy(), act="pay"), "Delivered once")
+    form = form_of(await shop.open("?currency=EUR"), "credits_50")
+    switch = {"user": "ben", "currency": "EUR", "key": form["key"], "seal": form["seal"]}
+    answer = await shop.browser.post(f"{shop.url}/shop/user", data=switch)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/shop?currency=EUR")
+    page = await shop.open()
+    assert "Wallet of ben" in page
+    assert "<span data-balance>0</span>" in page
+    assert (await read(shop.till, lambda tx: wallet.show(tx, "ana")))["balance"] == 120
+
+
+async def test_a_made_up_user_in_the_cookie_is_nobody(shop: Shop) -> None:
+    page = await shop.browser.get(f"{shop.url}/shop", headers={"Cookie": "shop_user=mallory; shop_session=x"})
+    assert "Wallet of ana" in page.text
+    assert "mallory" not in page.text
+
+
+async def test_what_others_wrote_is_shown_as_text(shop: Shop) -> None:
+    evil = "<script>alert(1)</script>"
+    wish = Wish(scope="test", key="evil", request_sha=b"evil")
+    purchase = checkout.Purchase(amount=1_000, currency="EUR", description=evil, user="ana")
+    made = await checkout.checkout(shop.till, wish, purchase)
+    page = (await shop.browser.get(f"{shop.url}/checkout/{made.body['id']}")).text
+    for shown in (page, await shop.open()):
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+        assert evil not in shown
+
+
+@pytest.mark.parametrize("name", ["payment_01h455vb4pex5vsknk084sn02q", "payment_", "x", "payment_%3Cb%3E"])
+async def test_an_unknown_payment_is_a_page_that_says_so(shop: Shop, name: str) -> None:
+    page = await shop.browser.get(f"{shop.url}/checkout/{name}")
+    assert page.status_code == 404
+    assert "There is no such thing here" in page.text
+    assert "<b>" not in page.text
+
+
+async def test_a_gateway_that_is_down_is_explained_and_nothing_is_charged(shop: Shop) -> None:
+    form = form_of(await shop.open(), "credits_50")
+    unreachable = Secrets(
+        {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": "http://127.0.0.1:9/stripe"}
+    )
+    down = await Till.open(shop.till.settings, secrets=unreachable)
+    app = Shell(Starlette(routes=shop_routes(down)))
+    cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in shop.browser.cookies.items())}
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=shop.url) as browser:
+        answer = await browser.post("/shop/buy", data=form, headers=cookies)
+    await down.close()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Nothing was charged." in answer.text
+
+
+async def test_no_page_has_script_or_style_inside_it(shop: Shop) -> None:
+    result = await shop.act(await shop.buy(), act="abandon")
+    pages = [f"{shop.url}/shop", result, f"{shop.url}/checkout/none"]
+    for url in pages:
+        page = await shop.browser.get(url)
+        assert not SCRIPT_OR_STYLE_INSIDE.search(page.text)
+        assert page.headers["content-security-policy"].startswith("default-src 'self'; ")
+        assert page.headers["cache-control"] == "no-store"
+
+
+async def test_forms_may_lead_to_the_gateways_checkout_and_nowhere_else(shop: Shop) -> None:
+    page = await shop.browser.get(f"{shop.url}/shop")
+    assert page.headers["content-security-policy"].endswith(f"form-action 'self' {shop.sandbox}")
+
+
+async def test_assets_are_kept_for_good_under_the_name_of_their_content(shop: Shop) -> None:
+    address = re.search(r'<link rel="stylesheet" href="([^"]+)">', await shop.open())
+    assert address
+    current = await shop.browser.get(f"{shop.url}{address[1]}")
+    assert current.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert current.headers["content-type"] == "text/css; charset=utf-8"
+    old = await shop.browser.get(f"{shop.url}{address[1].partition('?')[0]}?v=old")
+    assert old.headers["cache-control"] == "no-cache"
+    assert (await shop.browser.get(f"{shop.url}/checkout/assets/absent.css")).status_code == 404
+
+
+async def test_without_the_shop_the_result_page_keeps_wallet_and_books_to_itself(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with opened(database_url, tmp_path, shop=False) as shop:
+        result = await shop.act(await shop.buy(), act="pay")
+        page = await shop.await_text(result, "Paid once")
+    assert "₹100.00" in page
+    for private in ("ana", "Wallet", "Books", "deferred:INR", "./till"):
+        assert not re.search(rf"\b{re.escape(private)}\b", page), private
