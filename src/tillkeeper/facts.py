@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
 
 
 REFUND_KINDS = frozenset({NoticeKind.REFUND_CREATED, NoticeKind.REFUND_SUCCEEDED, NoticeKind.REFUND_FAILED})
+CREDITS = "CRD"
+"""The unit in which the books count credits; every other unit is a kind of card pack."""
 EXPIRED = "expired"
 """The code of a cancellation that happened because time ran out."""
 
@@ -106,9 +108,14 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goods:
-    """Hold what fulfilment did for one change, in units and in the money that stands behind them."""
+    """Hold what fulfilment did for one change, in units and in the money that stands behind them.
+
+    `unit` is the currency in which the books count the goods. `failed` says why nothing could be handed over.
+    """
 
     change: Change
+    unit: str = CREDITS
+    failed: str | None = None
     granted: int = 0
     debt_repaid: int = 0
     taken: int = 0

@@ -7,7 +7,6 @@ from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from tillkeeper.facts import Notice
-from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.errors import MalformedJsonError, TillError
 from tillkeeper.kernel.secrets import Secrets
 
@@ -122,6 +121,8 @@ class Gateway(Protocol):
     name: str
     key_window_seconds: int
     """How long a key may be sent again safely; after it, only looking up is allowed."""
+    checkout_origin: str
+    """Where its checkout pages live; a browser's content policy must allow forms to lead there."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError."""
@@ -162,5 +163,5 @@ class Connector(Protocol):
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether any of its variables is set; raises ConfigurationError when only some are."""
 
-    def connect(self, secrets: Secrets, *, mode: str, now: Now) -> Gateway:
+    def connect(self, secrets: Secrets, *, mode: str) -> Gateway:
         """Open it; raises ConfigurationError for secrets that do not belong to the mode."""

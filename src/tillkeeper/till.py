@@ -27,7 +27,7 @@ class Till:
     @classmethod
     async def open(cls, settings: Settings, *, secrets: Secrets | None = None, now: Now = clock.now) -> Self:
         """Connect to everything; raises ConfigurationError or DatabaseUnavailableError."""
-        opened = gateways.connect(secrets or Secrets(), mode=settings.mode, now=now)
+        opened = gateways.connect(secrets or Secrets(), mode=settings.mode)
         if settings.live and not opened:
             message = "TILL_MODE is live, and no gateway is configured."
             raise ConfigurationError(message)

@@ -50,7 +50,7 @@ async def converge(stage: Stage, client: httpx2.AsyncClient) -> int:
 async def check_database(stage: Stage, told: dict[str, Json]) -> None:
     """Ask the database whether every payment was captured and delivered exactly once, and every event given a place."""
     rows = await stage.fetch("""
-        SELECT payment.metadata ->> 'purchase' AS purchase, status, amount, amount_captured, gateway_reference,
+        SELECT payment.metadata ->> 'purchase' AS purchase, status, amount, amount_captured,
                (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS entitlements,
                (SELECT count(*) FROM wallet_entry WHERE source = payment.id AND kind = 'grant') AS grants,
                (SELECT sum(amount) FROM wallet_entry WHERE source = payment.id AND kind = 'grant') AS units,
@@ -62,7 +62,6 @@ async def check_database(stage: Stage, told: dict[str, Json]) -> None:
     for row in rows:
         wish = told[row["purchase"]]
         assert (row["status"], row["amount_captured"]) == ("succeeded", row["amount"])
-        assert row["gateway_reference"] == wish["gateway_reference"]
         assert [row[name] for name in ("entitlements", "grants", "events", "captures")] == [1, 1, 1, 1]
         assert row["units"] == UNITS[wish["package"]] * wish["quantity"]
     unfinished = "SELECT count(*) FROM inbox_message WHERE status NOT IN ('processed', 'ignored')"

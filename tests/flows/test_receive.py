@@ -11,6 +11,7 @@ import pytest
 from tillkeeper.flows import receive as receiving
 from tillkeeper.flows.receive import Intake, IntakeFullError, receive
 from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
 
 EVENT = {"id": "evt_1", "object": "event", "type": "customer.created", "data": {"object": {"note": "wonderful"}}}
@@ -88,10 +89,10 @@ async def test_a_stored_body_cannot_be_read_in_the_table_and_opens_to_the_same_b
     assert shop.till.box.open(stored) == json.dumps(EVENT, indent=2).encode()
 
 
-async def test_a_commit_that_fails_is_told_to_every_waiting_caller(shop: Any) -> None:
-    lost = replace(shop.till, db=await type(shop.till.db).connect(shop.till.db.url, connections=2))
-    await lost.db.close()
-    shop.intake = Intake(lost)
+async def test_a_commit_that_fails_is_told_to_every_waiting_caller(shop: Any, database_url: str) -> None:
+    lost = await Database.connect(database_url, connections=2)
+    await lost.close()
+    shop.intake = Intake(replace(shop.till, db=lost))
     told = await asyncio.gather(
         *(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in range(20)), return_exceptions=True
     )

@@ -35,7 +35,25 @@ DEMO = (
     _credits(300, "300 credits", INR=20_000, USD=399, EUR=399, JPY=480),
     _credits(600, "600 credits", INR=35_000, USD=699, EUR=699, JPY=840),
 )
-"""The demo catalogue; prices are minor units."""
+"""The demo's credits; prices are minor units."""
+
+DEMO_PACKS = (
+    Package(
+        id="pack_black",
+        kind="pack",
+        title="Black pack, 5 cards",
+        quantity=5,
+        prices={"INR": 15_000, "USD": 299, "EUR": 299, "JPY": 360},
+    ),
+    Package(
+        id="pack_gold",
+        kind="pack",
+        title="Gold pack, 5 cards",
+        quantity=5,
+        prices={"INR": 40_000, "USD": 799, "EUR": 799, "JPY": 960},
+    ),
+)
+"""The demo's card packs; `fulfilment.packs` says what is in them."""
 
 
 async def packages(tx: Transaction) -> list[Package]:

@@ -48,7 +48,15 @@ def _captured(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator
     if fee:
         yield recipes.fee(change.payment, gateway=change.gateway, currency=change.currency, amount=fee, at=change.at)
     if goods and goods.granted and change.user:
-        yield recipes.grant(change.payment, user=change.user, units=goods.granted, at=change.at)
+        at_once = () if goods.debt_repaid else goods.recognised
+        yield recipes.grant(
+            change.payment,
+            user=change.user,
+            units=goods.granted,
+            at=change.at,
+            unit=goods.unit,
+            recognised=at_once,
+        )
         yield from _debt_repaid(change, goods)
 
 
@@ -76,14 +84,16 @@ def _debt_repaid(change: Change, goods: Goods) -> Iterator[Journal]:
 
 
 def _split(change: Change, goods: Goods | None) -> recipes.RefundSplit:
-    """Divide a refund; without goods behind it, all of it had been earned at capture."""
-    if goods is None:
-        return recipes.RefundSplit(currency=change.currency, earned=change.amount)
+    """Divide a refund; money that bought no goods was earned at capture, goods never delivered are still owed."""
+    if goods is None or goods.failed:
+        owed = change.amount if change.sale else 0
+        return recipes.RefundSplit(currency=change.currency, unearned=owed, earned=change.amount - owed)
     return recipes.RefundSplit(
         currency=change.currency,
         unearned=goods.unearned,
         earned=goods.earned,
         user=change.user,
+        unit=goods.unit,
         from_wallet=goods.taken + goods.restored,
         to_debt=goods.to_debt,
         recognised=goods.recognised if goods.taken or goods.to_debt else (),

@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 from tillkeeper import catalog
 from tillkeeper.catalog import Package
+from tillkeeper.fulfilment import packs as card_packs
+from tillkeeper.fulfilment.packs import PackType
 from tillkeeper.till import Till
 
 
-async def offer(till: Till, packages: Sequence[Package]) -> None:
-    """Offer packages, or change them; what was sold before keeps its own snapshot."""
+async def offer(till: Till, packages: Sequence[Package], *, packs: Sequence[PackType] = ()) -> None:
+    """Offer packages, or change them; what was sold before keeps its own snapshot.
+
+    `packs` are the kinds of card packs behind packages of the kind `pack`, under the same names.
+    """
     async with till.db.transaction() as tx:
+        await card_packs.offer(tx, packs)
         await catalog.offer(tx, packages)

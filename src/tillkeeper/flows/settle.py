@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from tillkeeper import fulfilment, inbox, ledger, outbox, payments
-from tillkeeper.facts import Change, Notice, Step, Verdict
+from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments
+from tillkeeper.facts import Change, Goods, Notice, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.inbox import Ending, Message
-from tillkeeper.kernel import logs
+from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
+from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import Decision
 from tillkeeper.till import Till
 
@@ -40,20 +41,39 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     cause_of = {notice.id: cause for notice, cause in zip(notices, causes, strict=True)}
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])
     changes = payments.changes(decisions)
-    await follow(tx, till, changes)
+    goods = await follow(tx, till, changes)
+    await _give_back(tx, till, decisions, goods)
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
     if captured:
         await inbox.release(tx, _now_known(decisions, captured))
     return decisions
 
 
-async def follow(tx: Transaction, till: Till, changes: Sequence[Change]) -> None:
+async def follow(tx: Transaction, till: Till, changes: Sequence[Change]) -> list[Goods]:
     """Do what changes of payments bring with them: goods first, because they decide the postings."""
     if not changes:
-        return
+        return []
     goods = await fulfilment.carry_out(tx, changes)
     await ledger.post(tx, bookkeep(till.gateways, changes, goods))
     await outbox.add(tx, changes, goods)
+    return goods
+
+
+async def _give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], goods: Sequence[Goods]) -> None:
+    """Refund what was paid for goods that cannot be handed over."""
+    failed = {item.change.payment: item.failed for item in goods if item.failed}
+    final = {decision.payment.id: decision.payment for decision in decisions if decision.payment}
+    wishes = [
+        payments.reserve_refund(
+            final[id_], None, refund=ids.new(), unused=None, reason=f"undeliverable: {why}", now=till.now()
+        )
+        for id_, why in sorted(failed.items())
+        if final[id_].refunded + final[id_].refunding < final[id_].captured
+    ]
+    if wishes:
+        await payments.record(tx, wishes, causes=["undeliverable"] * len(wishes))
+        await follow(tx, till, payments.changes(wishes))
+        await operations.ask(tx, [_refund_call(wish, till) for wish in wishes])
 
 
 @retry_conflicts
@@ -62,14 +82,21 @@ async def _settle(till: Till, claim: Claim, claimed: list[UUID]) -> None:
     async with till.db.transaction() as tx:
         messages = await claim(tx)
         claimed.extend(message.id for message in messages)
-        told = [(message, notice) for message in messages for notice in _translate(till, message)]
+        read = {message.id: _translate(till, message) for message in messages}
+        told = [
+            (message, notice)
+            for message in messages
+            for notice in read[message.id]
+            if notice.live == till.settings.live
+        ]
         decisions = await apply(
             tx, till, [notice for _, notice in told], [f"webhook {message.id}" for message, _ in told]
         )
         by_notice = {decision.notice.id: decision for decision in decisions if decision.notice}
         outcome = {message.id: by_notice[notice.id] for message, notice in told}
         if messages:
-            await inbox.finish(tx, [_ending(message, outcome.get(message.id)) for message in messages])
+            endings = [_ending(message, read[message.id], outcome.get(message.id)) for message in messages]
+            await inbox.finish(tx, endings)
 
 
 async def _settle_singly(till: Till, message: UUID) -> None:
@@ -87,15 +114,29 @@ async def _settle_singly(till: Till, message: UUID) -> None:
 
 
 def _translate(till: Till, message: Message) -> list[Notice]:
-    """Open a message and put it into our words; what belongs to the other of test and live has no effect."""
-    notices = till.gateways[message.gateway].translate(till.box.open(message.body))
-    foreign = [notice for notice in notices if notice.live != till.settings.live]
-    if foreign:
+    """Open a message and put it into our words."""
+    return till.gateways[message.gateway].translate(till.box.open(message.body))
+
+
+def _refund_call(decision: Decision, till: Till) -> Operation:
+    assert decision.payment, "a refund belongs to a payment"
+    assert decision.refund, "a reserved refund"
+    return Operation(
+        id=ids.new(),
+        kind=Kind.REFUND,
+        payment=decision.payment.id,
+        refund=decision.refund.id,
+        gateway=decision.payment.gateway,
+        key=ids.text("refund", decision.refund.id),
+        created_at=till.now(),
+    )
+
+
+def _ending(message: Message, notices: Sequence[Notice], decision: Decision | None) -> Ending:
+    if decision is None and notices:
         logs.webhook.error("wrong_livemode", message=str(message.id), gateway=message.gateway)
-    return [notice for notice in notices if notice not in foreign]
-
-
-def _ending(message: Message, decision: Decision | None) -> Ending:
+        theirs = "live mode" if notices[0].live else "test mode"
+        return Ending(message=message.id, status="ignored", reason=f"it belongs to {theirs}, and this is not")
     if decision is None:
         return Ending(message=message.id, status="ignored", reason=f"{message.type} has no effect here")
     payment = decision.payment.id if decision.payment else decision.refund.payment if decision.refund else None

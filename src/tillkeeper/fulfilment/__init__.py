@@ -23,9 +23,12 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
         asked = [order for order in orders if order.change.sale and order.change.sale.kind == name]
         if asked:
             done.extend(await kind.carry_out(tx, asked))
-    changed = [after[id_] for id_ in sorted(after) if after[id_] != known.get(id_)]
+    failed = {item.change.payment: item for item in done if item.failed}
+    changed = [after[id_] for id_ in sorted(after) if after[id_] != known.get(id_) and id_ not in failed]
     if changed:
         await store.save(tx, changed)
+    if failed:
+        await store.insert_undelivered(tx, [failed[id_] for id_ in sorted(failed)])
     return done
 
 

@@ -31,7 +31,8 @@ def revoked_total(granted: int, *, refunded: int, captured: int) -> int:
 def _grant(change: Change) -> Order:
     assert change.sale, "only a sale is delivered"
     assert change.user, "a sale has a buyer"
-    return Order(action=Action.GRANT, change=change, user=change.user, units=change.sale.units * change.sale.quantity)
+    units = change.sale.units * change.sale.quantity
+    return Order(action=Action.GRANT, change=change, user=change.user, units=units, kept=units)
 
 
 def _adjust(change: Change, held: Entitlement | None) -> Order | None:
@@ -40,7 +41,7 @@ def _adjust(change: Change, held: Entitlement | None) -> Order | None:
     target = revoked_total(held.granted, refunded=change.refunded_total, captured=change.captured_total)
     difference = target - held.revoked
     action = Action.REVOKE if change.step is Step.REFUND_REQUESTED else Action.RESTORE
-    return Order(action=action, change=change, user=held.user, units=abs(difference))
+    return Order(action=action, change=change, user=held.user, units=abs(difference), kept=held.granted - target)
 
 
 def _after(order: Order, held: Entitlement | None) -> Entitlement:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from tillkeeper.facts import Goods
 from tillkeeper.fulfilment.values import Entitlement
 from tillkeeper.kernel.db import Transaction
 
@@ -24,6 +25,21 @@ async def lock(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Entitlem
         )
         for row in rows
     }
+
+
+async def insert_undelivered(tx: Transaction, goods: Sequence[Goods]) -> None:
+    """Remember what could not be handed over, and why."""
+    await tx.execute(
+        """
+        INSERT INTO undelivered (payment_id, kind, reason, at)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+        ON CONFLICT DO NOTHING
+        """,
+        [item.change.payment for item in goods],
+        [item.change.sale.kind if item.change.sale else "" for item in goods],
+        [item.failed for item in goods],
+        [item.change.at for item in goods],
+    )
 
 
 async def save(tx: Transaction, entitlements: Sequence[Entitlement]) -> None:

@@ -5,6 +5,15 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
 
+undelivered = Table(
+    "undelivered",
+    metadata,
+    Column("payment_id", UUID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
 entitlement = Table(
     "entitlement",
     metadata,

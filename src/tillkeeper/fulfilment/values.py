@@ -18,12 +18,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Hold one thing to do for one user because of one change."""
+    """Hold one thing to do for one user because of one change; `kept` is what the payment then has."""
 
     action: Action
     change: Change
     user: UUID
     units: int
+    kept: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ import importlib
 import pkgutil
 
 from tillkeeper.gateway import Connector, Gateway
-from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.secrets import Secrets
 
 
@@ -14,10 +13,10 @@ def connectors() -> list[Connector]:
     return [module.GATEWAY for module in modules]
 
 
-def connect(secrets: Secrets, *, mode: str, now: Now) -> dict[str, Gateway]:
+def connect(secrets: Secrets, *, mode: str) -> dict[str, Gateway]:
     """Open every gateway that is configured; raises ConfigurationError for one that is so only in part."""
     return {
-        connector.name: connector.connect(secrets, mode=mode, now=now)
+        connector.name: connector.connect(secrets, mode=mode)
         for connector in connectors()
         if connector.configured(secrets)
     }

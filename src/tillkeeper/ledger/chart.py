@@ -6,9 +6,8 @@ Codes hold a user's surrogate id and nothing else about a person: rows of the bo
 
 from uuid import UUID
 
+from tillkeeper.facts import CREDITS
 from tillkeeper.ledger.values import Account, AccountClass
-
-CREDITS = "CRD"
 
 
 def clearing(gateway: str, currency: str) -> Account:
@@ -69,3 +68,23 @@ def wallet_debt(user: UUID) -> Account:
 def credits_issuer() -> Account:
     """Give out credits and take them back; its debit balance is what is in circulation."""
     return Account("credits:issuer", CREDITS, AccountClass.UNIT, deferred=True)
+
+
+def revenue_packs(currency: str) -> Account:
+    """Count money earned because card packs were delivered."""
+    return Account(f"revenue:packs:{currency}", currency, AccountClass.INCOME, deferred=True)
+
+
+def earned_with(unit: str, currency: str) -> Account:
+    """Find where money is earned when goods of a unit are used up or handed over."""
+    return revenue_credits(currency) if unit == CREDITS else revenue_packs(currency)
+
+
+def held(unit: str, user: UUID) -> Account:
+    """Find what a user holds of a unit."""
+    return wallet(user) if unit == CREDITS else Account(f"holder:{user}:{unit}", unit, AccountClass.UNIT)
+
+
+def issuer(unit: str) -> Account:
+    """Find who gives out a unit."""
+    return credits_issuer() if unit == CREDITS else Account(f"issuer:{unit}", unit, AccountClass.UNIT, deferred=True)

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from tillkeeper.facts import Earned
+from tillkeeper.facts import CREDITS, Earned
 from tillkeeper.ledger import chart
 from tillkeeper.ledger.values import Account, Journal, Posting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSplit:
-    """Hold what a refund takes back: money by whether it was earned, credits by where they came from.
+    """Hold what a refund takes back: money by whether it was earned, goods by where they came from.
 
-    `unearned` + `earned` is the refund. `from_wallet` credits leave the user's wallet, `to_debt` could not be found
+    `unearned` + `earned` is the refund. `from_wallet` units leave the user's hands, `to_debt` could not be found
     there. `recognised` is the money of other lots whose credits went instead: nobody can spend those any more.
     """
 
@@ -24,6 +24,7 @@ class RefundSplit:
     unearned: int = 0
     earned: int = 0
     user: UUID | None = None
+    unit: str = CREDITS
     from_wallet: int = 0
     to_debt: int = 0
     recognised: tuple[Earned, ...] = ()
@@ -58,9 +59,18 @@ def fee_correction(
     return _journal("payment", payment, f"fee_correction:{reference}", at, moves)
 
 
-def grant(payment: UUID, *, user: UUID, units: int, at: datetime) -> Journal:
-    """Book credits that a payment brought."""
-    return _journal("payment", payment, "grant", at, _moves(chart.credits_issuer(), chart.wallet(user), units))
+def grant(
+    payment: UUID,
+    *,
+    user: UUID,
+    units: int,
+    at: datetime,
+    unit: str = CREDITS,
+    recognised: Iterable[Earned] = (),
+) -> Journal:
+    """Book goods that a payment brought, and the money that is earned by handing them over."""
+    moves = _moves(chart.issuer(unit), chart.held(unit, user), units) + _recognised(recognised, unit)
+    return _journal("payment", payment, "grant", at, moves)
 
 
 def debt_repaid(
@@ -110,16 +120,17 @@ def _refund(split: RefundSplit) -> tuple[Posting, ...]:
     payable = chart.refund_payable(split.currency)
     money = _moves(chart.deferred_revenue(split.currency), payable, split.unearned)
     money += _moves(chart.refunds_of_earned(split.currency), payable, split.earned)
-    money += _recognised(split.recognised)
+    money += _recognised(split.recognised, split.unit)
     if split.user is None:
         assert not split.from_wallet, split
         assert not split.to_debt, split
         return money
-    units = _moves(chart.wallet(split.user), chart.credits_issuer(), split.from_wallet)
-    return money + units + _moves(chart.wallet_debt(split.user), chart.credits_issuer(), split.to_debt)
+    issuer = chart.issuer(split.unit)
+    units = _moves(chart.held(split.unit, split.user), issuer, split.from_wallet)
+    return money + units + _moves(chart.wallet_debt(split.user), issuer, split.to_debt)
 
 
-def _recognised(earned: Iterable[Earned]) -> tuple[Posting, ...]:
+def _recognised(earned: Iterable[Earned], unit: str = CREDITS) -> tuple[Posting, ...]:
     """Turn money owed in goods into income, one posting per currency."""
     totals: Counter[str] = Counter()
     for each in earned:
@@ -127,7 +138,7 @@ def _recognised(earned: Iterable[Earned]) -> tuple[Posting, ...]:
     return tuple(
         posting
         for currency, amount in sorted(totals.items())
-        for posting in _moves(chart.deferred_revenue(currency), chart.revenue_credits(currency), amount)
+        for posting in _moves(chart.deferred_revenue(currency), chart.earned_with(unit, currency), amount)
     )
 
 

@@ -19,6 +19,7 @@ from tillkeeper import catalog
 from tillkeeper.access import UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue
 from tillkeeper.flows.offer import offer
+from tillkeeper.fulfilment import packs
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
@@ -106,7 +107,7 @@ def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Dem
         demo = _prepare(data_dir, postgres, port)
         stack.callback(_stop, demo)
         asyncio.run(_stock(demo))
-        say(f"{len(catalog.DEMO)} packages for sale")
+        say(f"{len(catalog.DEMO) + len(catalog.DEMO_PACKS)} packages for sale")
         _start(demo, "sandbox", "sandbox", "--port", _port_of(demo.sandbox), "--books", str(data_dir / "sandbox"))
         _start(demo, "serve", "serve", "--port", _port_of(demo.api))
         _await(demo, f"{demo.sandbox}/health")
@@ -141,7 +142,7 @@ async def _stock(demo: Demo) -> None:
     """Put the demo catalogue up for sale, and see to a key that works."""
     till = await Till.open(Settings.model_validate(demo.environment), secrets=Secrets(demo.environment))
     try:
-        await offer(till, catalog.DEMO)
+        await offer(till, (*catalog.DEMO, *catalog.DEMO_PACKS), packs=packs.DEMO)
         demo.key = str(_read(demo.data_dir / "demo.json").get("key", ""))
         try:
             await authorize(till, demo.key)

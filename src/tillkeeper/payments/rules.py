@@ -48,6 +48,8 @@ MOVES: dict[Move, dict[Status, Status]] = {
     NoticeKind.PAYMENT_CAPTURED: {status: Status.SUCCEEDED for status in Status if status is not Status.SUCCEEDED},
 }
 
+MONEY_KINDS = frozenset({NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CAPTURED})
+
 EVENTS: dict[Move, str] = {
     OwnMove.OPENED: "payment.requires_action",
     OwnMove.REFUSED: "payment.failed",
@@ -216,9 +218,6 @@ def _decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     return _applied(notice, reason, moved, _change(payment, moved, reason=reason, step=Step.NONE, at=now, event=event))
 
 
-_DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
-
-
 def _decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
     if not payment.captured:
         return _parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
@@ -345,6 +344,9 @@ def _change(
 
 
 def _with_reference(payment: Payment, notice: Notice) -> Payment:
+    """Take the name that the gateway gives to money; until there is some, the checkout's own name can end it."""
+    if payment.reference and notice.kind not in MONEY_KINDS:
+        return payment
     return replace(payment, reference=next(iter(notice.references), payment.reference))
 
 

@@ -8,7 +8,7 @@ from tillkeeper.reports import time
 PROMISES = {
     "a captured payment was not delivered exactly once": """
         SELECT payment.id::text FROM payment LEFT JOIN entitlement ON entitlement.payment_id = payment.id
-        WHERE payment.sale IS NOT NULL
+        WHERE payment.sale IS NOT NULL AND NOT EXISTS (SELECT FROM undelivered WHERE payment_id = payment.id)
         GROUP BY payment.id
         HAVING count(entitlement.id) <> CASE WHEN payment.amount_captured > 0 THEN 1 ELSE 0 END""",
     "refunds of a payment do not add up": """
@@ -27,6 +27,15 @@ PROMISES = {
         LEFT JOIN account ON account.code = 'wallet:' || wallet.user_id
         LEFT JOIN balance ON balance.account_id = account.id
         WHERE wallet.balance <> coalesce(balance.credits - balance.debits, 0)""",
+    "what could not be delivered was not refunded": """
+        SELECT payment.id::text FROM payment JOIN undelivered ON undelivered.payment_id = payment.id
+        WHERE payment.amount_refunded + payment.amount_refunding <> payment.amount_captured""",
+    "a payment's cards are not those it was granted": """
+        SELECT entitlement.payment_id::text FROM entitlement LEFT JOIN card USING (payment_id)
+        WHERE entitlement.kind = 'pack'
+        GROUP BY entitlement.id
+        HAVING count(card.id) <> entitlement.granted
+            OR count(card.id) FILTER (WHERE card.status LIKE 'revoked%') <> entitlement.revoked""",
     "captured money is not in the books": """
         SELECT payment.id::text FROM payment
         LEFT JOIN journal ON (source, source_id, kind) = ('payment', payment.id::text, 'capture')

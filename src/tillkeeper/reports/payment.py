@@ -10,10 +10,11 @@ from tillkeeper.reports import paging, time
 
 SELECT = """
 SELECT payment.*, end_user.name AS user_name,
-       entitlement.granted, entitlement.revoked, entitlement.kind AS goods_kind
+       entitlement.granted, entitlement.revoked, undelivered.reason AS undelivered
 FROM payment
 LEFT JOIN end_user ON end_user.id = payment.user_id
 LEFT JOIN entitlement ON entitlement.payment_id = payment.id AND entitlement.line = 0 AND entitlement.ordinal = 0
+LEFT JOIN undelivered ON undelivered.payment_id = payment.id
 """
 
 
@@ -95,7 +96,8 @@ def _fulfilment(row: Record) -> dict[str, object] | None:
         return None
     granted, revoked = row["granted"], row["revoked"] or 0
     if granted is None:
-        status, quantity = "pending", row["sale"]["units"] * row["sale"]["quantity"]
+        status = "failed" if row["undelivered"] else "pending"
+        quantity = row["sale"]["units"] * row["sale"]["quantity"]
     else:
         status = "delivered" if not revoked else "revoked" if revoked == granted else "partly_revoked"
         quantity = granted

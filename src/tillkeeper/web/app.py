@@ -15,7 +15,7 @@ from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import caller, documents, errors
+from tillkeeper.web import caller, documents, errors, shop
 from tillkeeper.web.api import books, goods, payments, refunds
 from tillkeeper.web.intake import Webhooks
 from tillkeeper.web.shell import Shell
@@ -46,8 +46,10 @@ def build(till: Till) -> ASGIApp:
     app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
     documents.add(app)
+    app.router.routes.extend(shop.result_routes(till))
     if till.settings.shop:
-        pass  # shop
+        origins = [gateway.checkout_origin for gateway in till.gateways.values()]
+        app.router.routes.extend(shop.shop_routes(till, checkout_origins=origins))
     return Webhooks(Shell(app), Intake(till))
 
 

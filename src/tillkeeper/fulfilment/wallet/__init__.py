@@ -75,6 +75,7 @@ async def spend(
 
 async def refundable(tx: Transaction, payment: UUID, *, captured: int, refunded: int) -> int | None:
     """Tell how much of a payment can be refunded for unused credits; None when it bought no credits."""
+    await store.lock_of(tx, payment)  # the wallet before its lots, as everywhere: else a spend meanwhile deadlocks
     lot = await store.lot_of(tx, payment)
     return rules.refundable(lot, captured=captured, refunded=refunded) if lot else None
 

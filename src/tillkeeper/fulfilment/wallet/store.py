@@ -42,6 +42,13 @@ async def lock_lots(tx: Transaction, users: Sequence[UUID], payments: Sequence[U
     return [_lot(row) for row in rows]
 
 
+async def lock_of(tx: Transaction, payment: UUID) -> None:
+    """Lock the wallet into which a payment brought credits."""
+    await tx.execute(
+        "SELECT FROM wallet JOIN credit_lot USING (user_id) WHERE payment_id = $1 FOR NO KEY UPDATE OF wallet", payment
+    )
+
+
 async def lot_of(tx: Transaction, payment: UUID) -> Lot | None:
     """Lock the lot of one payment."""
     row = await tx.fetchrow("SELECT * FROM credit_lot WHERE payment_id = $1 FOR NO KEY UPDATE", payment)

@@ -1,14 +1,12 @@
 """Stripe: hosted checkout, webhooks, refunds."""
 
 from tillkeeper.gateway import ConfigurationError, Gateway
-from tillkeeper.gateways.stripe.adapter import Stripe
-from tillkeeper.kernel.clock import Now
+from tillkeeper.gateways.stripe.adapter import OWN_API_BASE, Stripe
 from tillkeeper.kernel.secrets import Secrets
 
 __all__ = ["GATEWAY"]
 
 REQUIRED = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
-OWN_API_BASE = "https://api.stripe.com"
 
 
 class StripeConnector:
@@ -24,7 +22,7 @@ class StripeConnector:
             raise ConfigurationError(message)
         return not missing
 
-    def connect(self, secrets: Secrets, *, mode: str, now: Now) -> Gateway:
+    def connect(self, secrets: Secrets, *, mode: str) -> Gateway:
         """Open Stripe; raises ConfigurationError for keys that do not belong to the mode."""
         base = secrets.get("STRIPE_API_BASE") or OWN_API_BASE
         live_key = secrets.get("STRIPE_SECRET_KEY").startswith(("sk_live_", "rk_live_"))
@@ -38,7 +36,7 @@ class StripeConnector:
         if mode == "sandbox" and base == OWN_API_BASE:
             message = "TILL_MODE is sandbox, and STRIPE_API_BASE does not point to `till sandbox`."
             raise ConfigurationError(message)
-        return Stripe(secrets, base=base, now=now)
+        return Stripe(secrets, base=base)
 
 
 GATEWAY = StripeConnector()

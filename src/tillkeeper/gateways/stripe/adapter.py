@@ -12,11 +12,12 @@ from tillkeeper.facts import Notice
 from tillkeeper.gateway import Accepted, Declined, Envelope, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.gateways.stripe import webhook
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.db import assert_no_transaction
 from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
 from tillkeeper.kernel.secrets import Secrets
 
+OWN_API_BASE = "https://api.stripe.com"
+OWN_CHECKOUT = "https://checkout.stripe.com"
 connect_timeout_seconds = 10
 total_timeout_seconds = 30
 connections_max = 100
@@ -88,9 +89,9 @@ class Stripe:
     name = "stripe"
     key_window_seconds = key_window_seconds
 
-    def __init__(self, secrets: Secrets, *, base: str, now: Now) -> None:
+    def __init__(self, secrets: Secrets, *, base: str) -> None:
+        self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
         self._secrets = secrets
-        self._now = now
         self._wire = Wire()
         self._client = stripe.StripeClient(
             secrets.get("STRIPE_SECRET_KEY"),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -25,13 +25,15 @@ ZERO_DECIMAL = frozenset(
 THREE_DECIMAL = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 Object = dict[str, Any]
+Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
+"""An id or a type as Stripe writes them; what else JSON strings can hold does not fit into every column."""
 
 
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
-    id: str
-    type: str
+    id: Name
+    type: Name
 
 
 HEAD = msgspec.json.Decoder(EventHead)

@@ -11,7 +11,7 @@ from tillkeeper.access import Principal
 from tillkeeper.flows.read import read
 from tillkeeper.flows.spend import spend, spend_max
 from tillkeeper.idempotency import Wish
-from tillkeeper.reports import paging, wallet
+from tillkeeper.reports import cards, paging, wallet
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
@@ -66,6 +66,20 @@ async def entries(
     """List every movement of a wallet with the balance before and after, newest first."""
     till = caller.till_of(request)
     return JSONResponse(await read(till, lambda tx: wallet.entries(tx, user, limit=limit, before=cursor)))
+
+
+@router.get("/users/{user}/cards", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+async def find_cards(
+    request: Request,
+    user: User,
+    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    *,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """List a user's cards, newest first, each with its serial."""
+    till = caller.till_of(request)
+    return JSONResponse(await read(till, lambda tx: cards.find(tx, user, limit=limit, cursor=cursor)))
 
 
 @router.post(

@@ -169,7 +169,8 @@ def _attempt(title: str, data: Json) -> str:
 def _webhook(title: str, data: Json) -> str:
     arrivals = data["arrivals"]
     times = "arrived" if arrivals == 1 else f"arrived {arrivals}×"
-    return f"Webhook {title} {times}: {data['reason'] or data['status']}"
+    reason = data["reason"] or data["status"]
+    return f"Webhook {title} {times}: {reason[:1].lower()}{reason[1:].rstrip('.')}"
 
 
 def _ledger(title: str, data: Json) -> str:
@@ -184,8 +185,8 @@ def _delivery(title: str, data: Json) -> str:
 
 
 def _event(title: str, data: Json) -> str:
-    number = f" as number {data['seq']}" if data["seq"] is not None else ""
-    return f"Event {title} is kept for the merchant{number}"
+    del data
+    return f"Event {title} is kept for the merchant"
 
 
 WORDS: dict[str, Callable[[str, Json], str]] = {

@@ -11,9 +11,9 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.kernel.errors import NotFoundError, TillError
-from tillkeeper.ledger import chart
 
 HERE = Path(__file__).parent
 ASSETS = {file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir())}
@@ -33,7 +33,7 @@ def asset_url(name: str) -> str:
 
 def written(amount: int, code: str) -> str:
     """Write minor units, or credits, for people."""
-    if code == chart.CREDITS:
+    if code == CREDITS:
         return f"{amount:,} credit{'' if abs(amount) == 1 else 's'}"
     return money.show(amount, code)
 

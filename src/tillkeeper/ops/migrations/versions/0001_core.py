@@ -134,6 +134,17 @@ STATEMENTS = (
     "CREATE INDEX outbox_event_payment_index ON outbox_event (payment_id, id)",
     "CREATE INDEX outbox_event_unsequenced_index ON outbox_event (created_at, id) WHERE seq IS NULL",
     """
+    CREATE TABLE pack_type (
+        sku TEXT NOT NULL,
+        cards SMALLINT NOT NULL CONSTRAINT pack_type_cards_check CHECK (cards > 0),
+        stock BIGINT CONSTRAINT pack_type_stock_check CHECK (stock >= 0),
+        guaranteed_tier TEXT NOT NULL,
+        guaranteed_cards SMALLINT NOT NULL,
+        CONSTRAINT pack_type_pkey PRIMARY KEY (sku),
+        CONSTRAINT pack_type_guaranteed_check CHECK (guaranteed_cards BETWEEN 0 AND cards)
+    )
+    """,
+    """
     CREATE TABLE package (
         id TEXT NOT NULL,
         kind TEXT NOT NULL,
@@ -191,6 +202,15 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE TABLE undelivered (
+        payment_id UUID NOT NULL,
+        kind TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT undelivered_pkey PRIMARY KEY (payment_id)
+    )
+    """,
+    """
     CREATE TABLE wallet (
         user_id UUID NOT NULL,
         balance BIGINT DEFAULT '0' NOT NULL CONSTRAINT wallet_balance_check CHECK (balance >= 0),
@@ -217,6 +237,22 @@ STATEMENTS = (
         CONSTRAINT attempt_key_unique UNIQUE (key)
     )
     """,
+    """
+    CREATE TABLE card_design (
+        id TEXT NOT NULL,
+        sku TEXT NOT NULL,
+        artist TEXT NOT NULL,
+        title TEXT NOT NULL,
+        tier TEXT NOT NULL CONSTRAINT card_design_tier_check CHECK (tier IN ('common', 'rare', 'epic', 'legendary')),
+        weight INTEGER NOT NULL CONSTRAINT card_design_weight_check CHECK (weight > 0),
+        supply BIGINT,
+        issued BIGINT DEFAULT '0' NOT NULL,
+        CONSTRAINT card_design_pkey PRIMARY KEY (id),
+        CONSTRAINT card_design_supply_check CHECK (issued >= 0 AND (supply IS NULL OR issued <= supply)),
+        CONSTRAINT card_design_sku_fkey FOREIGN KEY(sku) REFERENCES pack_type (sku)
+    )
+    """,
+    "CREATE INDEX card_design_sku_index ON card_design (sku)",
     """
     CREATE TABLE credit_lot (
         id UUID NOT NULL,
@@ -334,6 +370,24 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX wallet_spend_user_id_index ON wallet_spend (user_id)",
+    """
+    CREATE TABLE card (
+        id UUID NOT NULL,
+        design_id TEXT NOT NULL,
+        number BIGINT NOT NULL CONSTRAINT card_number_check CHECK (number > 0),
+        user_id UUID NOT NULL,
+        payment_id UUID NOT NULL,
+        ordinal INTEGER NOT NULL,
+        status TEXT NOT NULL CONSTRAINT card_status_check CHECK (status IN ('owned', 'suspended', 'revoked', 'revoked_after_use')),
+        used_at TIMESTAMP WITH TIME ZONE,
+        created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT card_pkey PRIMARY KEY (id),
+        CONSTRAINT card_design_id_number_unique UNIQUE (design_id, number),
+        CONSTRAINT card_payment_id_ordinal_unique UNIQUE (payment_id, ordinal),
+        CONSTRAINT card_design_id_fkey FOREIGN KEY(design_id) REFERENCES card_design (id)
+    )
+    """,
+    "CREATE INDEX card_user_id_index ON card (user_id)",
     """
     CREATE TABLE revocation (
         refund_id UUID NOT NULL,

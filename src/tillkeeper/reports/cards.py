@@ -1,0 +1,43 @@
+"""Cards as the API shows them."""
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.reports import paging, time
+
+
+async def find(tx: Transaction, user: str, *, limit: int, cursor: str | None) -> dict[str, object]:
+    """List a user's cards, newest first, each with its serial."""
+    at, id_ = paging.place(cursor)
+    rows = await tx.fetch(
+        """
+        SELECT card.id, card.number, card.status, card.payment_id, card.created_at,
+               card_design.sku, card_design.title, card_design.artist, card_design.tier, card_design.supply
+        FROM card
+        JOIN card_design ON card_design.id = card.design_id
+        JOIN end_user ON end_user.id = card.user_id
+        WHERE end_user.name = $1
+          AND ($2::timestamptz IS NULL OR (card.created_at, card.id) < ($2, $3::uuid))
+        ORDER BY card.created_at DESC, card.id DESC LIMIT $4
+        """,
+        user,
+        at,
+        id_,
+        limit + 1,
+    )
+    return paging.page(rows, limit, "created_at", _show)
+
+
+def _show(row: Record) -> dict[str, object]:
+    edition = f" of {row['supply']}" if row["supply"] else ""
+    return {
+        "id": ids.text("card", row["id"]),
+        "object": "card",
+        "serial": f"{row['number']}{edition}",
+        "title": row["title"],
+        "artist": row["artist"],
+        "tier": row["tier"],
+        "pack": row["sku"],
+        "status": row["status"],
+        "payment": ids.text("payment", row["payment_id"]),
+        "created_at": time(row["created_at"]),
+    }

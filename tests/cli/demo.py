@@ -1,0 +1,128 @@
+"""A demo of one's own: `till demo` in a process, in a folder that nobody else uses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.crash.stage import OURS, free_ports
+from tillkeeper.kernel import clock
+from tillkeeper.ops.embedded_postgres import EmbeddedPostgres
+
+ready_seconds_max = 60
+end_seconds_max = 25
+poll_ms = 100
+READY = "All of this stands in"
+
+
+def environment() -> dict[str, str]:
+    """Name what a newcomer's shell holds: nothing of any installation."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | {"NO_COLOR": "1"}
+
+
+def till(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    command = [sys.executable, "-m", "tillkeeper", *words]
+    return subprocess.run(command, env=environment() | more, capture_output=True, text=True, check=False)
+
+
+def await_true(fits: Any, seconds: int, what: str) -> None:
+    """Wait until something is so, or fail."""
+    elapsed_ms = clock.timer_ms()
+    while not fits():
+        assert elapsed_ms() < seconds * 1000, f"{what} did not happen within {seconds} s"
+        clock.pause_ms(poll_ms)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be buried does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def children(pid: int) -> list[int]:
+    """List the processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(int(stat.parent.name))
+    return found
+
+
+class Demo:
+    """Run `till demo` on one data folder, as often as a test likes."""
+
+    def __init__(self, data_dir: Path, command: tuple[str, ...] = (sys.executable, "-m", "tillkeeper")) -> None:
+        self.data_dir = data_dir
+        self.command = command
+        self.output = data_dir.with_suffix(".out")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        words = [*self.command, "demo", "--data-dir", str(self.data_dir), "--port", str(free_ports(1)[0])]
+        with self.output.open("wb") as out:
+            self.process = subprocess.Popen(
+                words, env=environment(), cwd=self.data_dir.parent, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        await_true(self._is_ready, ready_seconds_max, "the demo's start")
+
+    def _is_ready(self) -> bool:
+        assert self.process, "started just above"
+        assert self.process.poll() is None, self.output.read_text()
+        return READY in self.output.read_text()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Read what the demo wrote about itself."""
+        told: dict[str, Any] = json.loads((self.data_dir / "demo.json").read_text())
+        return told
+
+    @property
+    def owner_url(self) -> str:
+        """Name its database as the owner sees it."""
+        return str(self.told["environment"]["DATABASE_OWNER_URL"])
+
+    def till(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that is about this demo."""
+        return till(*words, "--data-dir", str(self.data_dir))
+
+    def get(self, path: str) -> httpx2.Response:
+        """Call its API."""
+        headers = {"Authorization": f"Bearer {self.told['key']}"}
+        return httpx2.get(f"{self.told['api']}{path}", headers=headers, trust_env=False, timeout=10)
+
+    def end(self, sign: signal.Signals) -> int:
+        """Send a signal and wait for the end; return the exit code."""
+        assert self.process, "it was started"
+        self.process.send_signal(sign)
+        return self.process.wait(end_seconds_max)
+
+    def remove(self) -> None:
+        """End it, whatever state it is in, and remove its data."""
+        if self.process and self.process.poll() is None:
+            try:
+                self.end(signal.SIGTERM)
+            except subprocess.TimeoutExpired:
+                self.end(signal.SIGKILL)
+        EmbeddedPostgres(self.data_dir).destroy()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Demo]:
+    """Run a demo for as long as the block lasts."""
+    demo = Demo(folder / "demo")
+    try:
+        demo.start()
+        yield demo
+    finally:
+        demo.remove()
