@@ -218,6 +218,12 @@ def _decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     return _applied(notice, reason, moved, _change(payment, moved, reason=reason, step=Step.NONE, at=now, event=event))
 
 
+_DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
+
+
+_DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
+
+
 def _decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
     if not payment.captured:
         return _parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
