@@ -115,6 +115,14 @@ class Envelope:
     type: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Hold one event from a gateway's own list, with the body that its webhook would have had."""
+
+    envelope: Envelope
+    body: bytes
+
+
 class Gateway(Protocol):
     """Talk to one payment gateway; only flows call the async verbs, and never inside a transaction."""
 
@@ -150,6 +158,9 @@ class Gateway(Protocol):
 
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a payment."""
+
+    async def events(self, since: datetime, until: datetime) -> list[Told]:
+        """List what happened there between two moments; raises GatewayUnavailableError."""
 
     async def close(self) -> None:
         """Close connections."""

@@ -1,19 +1,14 @@
 """A running demo and a real Chromium; every page that is visited must be free of errors and fit its window."""
 
-import json
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.cli.demo import Demo
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -27,9 +22,6 @@ QUIET = (
     "--disable-sync",
 )
 WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-ready_timeout_seconds = 90
-stop_timeout_seconds = 30
 patience_ms = 20_000
 
 
@@ -39,16 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @dataclass(frozen=True)
-class Demo:
-    """A demo that was started for these tests, and how to reach it."""
+class Shop:
+    """The shop of a demo that was started for these tests, and its API to check against."""
 
-    shop: str
-    api: str
-    key: str
-    data_dir: Path
+    demo: Demo
+
+    @property
+    def url(self) -> str:
+        return str(self.demo.told["shop"])
 
     def call(self, path: str) -> Any:
-        answer = httpx2.get(f"{self.api}{path}", headers={"Authorization": f"Bearer {self.key}"}, trust_env=False)
+        answer = self.demo.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -58,9 +51,9 @@ class Demo:
     def payments(self, user: str) -> list[str]:
         return [payment["id"] for payment in self.call(f"/api/v1/payments?user={user}&limit=100")["data"]]
 
-    def trigger(self, *words: str) -> str:
-        command = [str(ROOT / "till"), "trigger", *words, "--data-dir", str(self.data_dir)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    def trigger(self, *words: str) -> None:
+        answer = self.demo.till("trigger", *words)
+        assert answer.returncode == 0, answer.stderr
 
 
 @dataclass
@@ -83,32 +76,13 @@ OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    data_dir = tmp_path_factory.mktemp("demo")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    log = data_dir / "demo.log"
-    with log.open("wb") as out:
-        command = [str(ROOT / "till"), "demo", "--port", str(port), "--data-dir", str(data_dir)]
-        process = subprocess.Popen(command, stdout=out, stderr=out)
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    demo = Demo(tmp_path_factory.mktemp("browser") / "demo", command=(str(ROOT / "till"),))
     try:
-        told = await_demo(process, data_dir / "demo.json", log)
-        yield Demo(shop=told["shop"], api=told["api"], key=told["key"], data_dir=data_dir)
+        demo.start()
+        yield Shop(demo)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(stop_timeout_seconds)
-
-
-def await_demo(process: "subprocess.Popen[bytes]", told: Path, log: Path) -> dict[str, str]:
-    """Wait until the demo has written down where it is."""
-    for _ in range(ready_timeout_seconds * 10):
-        if told.exists():
-            found: dict[str, str] = json.loads(told.read_text())
-            return found
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    pytest.fail(f"The demo did not become ready:\n{log.read_text()}")
+        demo.remove()
 
 
 @pytest.fixture(scope="session")

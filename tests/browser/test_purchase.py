@@ -25,10 +25,10 @@ def expect_headline(page: Page, text: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def test_a_purchase_is_paid_once_and_delivered_once_though_the_webhook_comes_thrice(demo: Any, open_desk: Any) -> None:
-    before = demo.balance("ana")
+def test_a_purchase_is_paid_once_and_delivered_once_though_the_webhook_comes_thrice(shop: Any, open_desk: Any) -> None:
+    before = shop.balance("ana")
     desk = open_desk()
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     expect(desk.page.locator("[data-balance]")).to_have_text(f"{before:,}")
     desk.picture("shop")
     choose_120_credits(desk.page)
@@ -41,12 +41,12 @@ def test_a_purchase_is_paid_once_and_delivered_once_though_the_webhook_comes_thr
     desk.picture("result")
     desk.page.get_by_role("link", name="Back to the shop").click()
     expect(desk.page.locator("[data-balance]")).to_have_text(f"{before + 120:,}")
-    assert demo.balance("ana") == before + 120
+    assert shop.balance("ana") == before + 120
 
 
-def test_the_timeline_opens_to_what_lies_behind_each_line(demo: Any, open_desk: Any) -> None:
+def test_the_timeline_opens_to_what_lies_behind_each_line(shop: Any, open_desk: Any) -> None:
     desk = open_desk(color_scheme="dark")
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     choose_120_credits(desk.page)
     pay_with_three_webhooks(desk.page)
     expect_headline(desk.page, ONCE)
@@ -55,68 +55,80 @@ def test_the_timeline_opens_to_what_lies_behind_each_line(demo: Any, open_desk: 
     desk.picture("timeline-dark")
 
 
-def test_a_declined_card_leads_to_another_try_that_is_paid(demo: Any, open_desk: Any) -> None:
-    before = demo.balance("ana")
+def test_a_declined_card_leads_to_another_try_that_is_paid(shop: Any, open_desk: Any) -> None:
+    before = shop.balance("ana")
     desk = open_desk()
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     choose_120_credits(desk.page)
     desk.page.get_by_role("button", name="Decline", exact=True).click()
     expect(desk.page.get_by_role("alert")).to_contain_text("Not paid.")
     desk.page.get_by_role("button", name="Close the tab").click()
     expect_headline(desk.page, "Not paid.")
     desk.picture("declined")
-    assert demo.balance("ana") == before
+    assert shop.balance("ana") == before
     desk.page.get_by_role("link", name="Try again").click()
     pay_with_three_webhooks(desk.page)
     expect_headline(desk.page, ONCE)
-    assert demo.balance("ana") == before + 120
+    assert shop.balance("ana") == before + 120
 
 
-def test_a_phone_without_scripts_gets_everything(demo: Any, open_desk: Any) -> None:
+def test_a_phone_without_scripts_gets_everything(shop: Any, open_desk: Any) -> None:
     desk = open_desk(viewport=PHONE, java_script_enabled=False)
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     desk.page.get_by_role("button", name="ben").click()
     expect(desk.page.get_by_role("heading", name="Wallet of ben")).to_be_visible()
-    before = demo.balance("ben")
+    before = shop.balance("ben")
     desk.picture("shop-phone")
     choose_120_credits(desk.page)
     desk.picture("checkout-phone")
     pay_with_three_webhooks(desk.page)
     expect_headline(desk.page, ONCE)
     desk.picture("result-phone")
-    assert demo.balance("ben") == before + 120
+    assert shop.balance("ben") == before + 120
 
 
-def test_pressing_buy_twice_opens_one_checkout(demo: Any, open_desk: Any) -> None:
-    before = demo.payments("ana")
+def test_pressing_buy_twice_opens_one_checkout(shop: Any, open_desk: Any) -> None:
+    before = shop.payments("ana")
     desk = open_desk()
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     desk.page.get_by_role("button", name="Buy 50 credits").dblclick(no_wait_after=True)
     expect(desk.page.get_by_text("Amount due")).to_be_visible()
-    assert len(demo.payments("ana")) == len(before) + 1
+    assert len(shop.payments("ana")) == len(before) + 1
 
 
-def test_a_refund_shows_what_went_back_and_what_was_taken(demo: Any, open_desk: Any) -> None:
+def test_a_refund_shows_what_went_back_and_what_was_taken(shop: Any, open_desk: Any) -> None:
     desk = open_desk()
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     choose_120_credits(desk.page)
     pay_with_three_webhooks(desk.page)
     expect_headline(desk.page, ONCE)
-    (payment,) = set(demo.payments("ana")) & {desk.page.url.partition("?")[0].rpartition("/")[2]}
-    demo.trigger("refund.partial", "--payment", payment)
+    (payment,) = set(shop.payments("ana")) & {desk.page.url.partition("?")[0].rpartition("/")[2]}
+    shop.trigger("refund.partial", "--payment", payment)
     desk.page.reload()
     expect_headline(desk.page, "Refunded ₹50.00 of ₹100.00. 60 credits taken back.")
     desk.picture("refunded")
 
 
-def test_every_control_can_be_reached_with_the_keyboard(demo: Any, open_desk: Any) -> None:
+def test_a_pack_of_cards_is_opened_once(shop: Any, open_desk: Any) -> None:
+    desk = open_desk(viewport=PHONE, color_scheme="dark")
+    desk.page.goto(shop.url)
+    desk.page.get_by_role("button", name="Buy Black pack").click()
+    desk.page.locator("input[name=copies][value='3']").check()
+    desk.page.get_by_role("button", name="Pay ₹150.00").click()
+    expect_headline(desk.page, ONCE)
+    expect(desk.page.get_by_text("5 cards are in the binder.")).to_be_visible()
+    expect(desk.page.locator(".cards li")).to_have_count(5)
+    desk.picture("pack")
+
+
+def test_every_control_can_be_reached_with_the_keyboard(shop: Any, open_desk: Any) -> None:
     desk = open_desk()
-    desk.page.goto(demo.shop)
+    desk.page.goto(shop.url)
     reached = set()
-    for _ in range(20):
+    for _ in range(24):
         desk.page.keyboard.press("Tab")
         reached.add(desk.page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent.trim()"))
         outline = desk.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid" or desk.page.evaluate("document.activeElement === document.body")
     assert {"ana", "ben", "INR", "EUR", "JPY", "USD"} <= reached
-    assert len([name for name in reached if name.startswith("Buy ")]) == 4
+    assert len([name for name in reached if name.startswith("Buy ")]) == 6

@@ -104,7 +104,9 @@ class Line:
             return None
         if self.fault == "busy":
             return _response(429, b'{"error": {"type": "invalid_request_error", "code": "rate_limit"}}')
-        passed = {name: value for name, value in headers.items() if name not in {"host", "content-length", "connection"}}
+        passed = {
+            name: value for name, value in headers.items() if name not in {"host", "content-length", "connection"}
+        }
         async with httpx2.AsyncClient(trust_env=False, timeout=line_timeout_seconds) as http:
             answer = await http.request(method, f"{self.sandbox}{path}", headers=passed, content=content)
         if self.fault == "lost":

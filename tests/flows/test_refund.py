@@ -274,9 +274,7 @@ async def test_the_same_key_for_another_refund_is_refused(shop: Any) -> None:
 
 async def test_twenty_refunds_with_one_key_at_once_are_one_refund(shop: Any) -> None:
     payment = await shop.paid()
-    answers = await asyncio.gather(
-        *(shop.refund(payment, 50, key="same") for _ in range(20)), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(shop.refund(payment, 50, key="same") for _ in range(20)), return_exceptions=True)
     assert {type(answer) for answer in answers} <= {dict, InProgressError}
     assert await shop.count("refund") == 1
     assert len([call for call in shop.line.calls if call.endswith("/refunds")]) == 1
@@ -337,3 +335,24 @@ async def agree(shop: Any) -> None:
     ours = {row["gateway_reference"]: (row["amount_captured"], row["amount_refunded"]) for row in rows}
     intents = (await shop.books())["payment_intents"]
     assert ours == {intent["payment_intent"]: (intent["captured"], intent["refunded"]) for intent in intents}
+
+
+async def test_money_behind_the_last_credit_of_a_lot_is_not_owed_for_ever(shop: Any) -> None:
+    payment = await shop.paid(package="credits_50", currency="JPY")  # 120 yen
+    await shop.refund(payment, 2)  # less than one credit costs
+    await shop.spend(49)
+    await dashboard_refund(shop, payment, 1)  # together they take the last credit
+    assert await shop.wallet() == (0, 0)
+    assert await shop.ledger("deferred:JPY", "revenue:credits:JPY") == [0, 117]
+
+
+async def test_money_that_comes_home_for_credits_that_are_spent_is_earned(shop: Any) -> None:
+    payment = await shop.paid(package="credits_50", currency="JPY")
+    made = await shop.refund(payment, 2)
+    await shop.spend(50)
+    await shop.catch_up()
+    await shop.act(f"refunds/{made['gateway_reference']}/fail")
+    await shop.catch_up()
+    assert (await shop.show_refund(made))["status"] == "failed"
+    assert await shop.wallet() == (0, 0)
+    assert await shop.ledger("deferred:JPY", "revenue:credits:JPY", "refund_payable:JPY") == [0, 120, 0]

@@ -5,20 +5,20 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from tillkeeper import catalog
-from tillkeeper.flows import checkout, receive, refund
+from tillkeeper.flows import checkout, refund
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
+from tillkeeper.fulfilment import packs
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.secrets import Secrets
@@ -27,9 +27,7 @@ from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
-from tillkeeper.web.intake import Webhooks
-from tillkeeper.web.shell import Shell
-from tillkeeper.web.shop import result_routes, shop_routes
+from tillkeeper.web.app import build
 from tillkeeper.worker.loop import work
 
 KEY = "sk_test_shop"
@@ -125,19 +123,17 @@ def sandbox_of(tmp_path: Path, sandbox_url: str, shop_url: str) -> ASGIApp:
 
 @asynccontextmanager
 async def opened(database_url: str, tmp_path: Path, *, shop: bool) -> AsyncIterator[Shop]:
-    """Run the shop beside a sandbox; the lists of addresses are mounted as the application mounts them."""
+    """Run the application beside a sandbox."""
     (door, url), (back_door, sandbox) = listen(), listen()
     settings = Settings(database_url=database_url, secret_key="a secret only for tests", public_url=url, shop=shop)
     given = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": f"{sandbox}/stripe"}
     till = await Till.open(settings, secrets=Secrets(given))
     await offer(till, catalog.DEMO)
-    routes = [*shop_routes(till, checkout_origins=[sandbox]), *result_routes(till)]
-    app = Webhooks(Shell(Starlette(routes=routes)), receive.Intake(till))
     stop = asyncio.Event()
     working = asyncio.create_task(work(till, stop))
     async with (
         serving(sandbox_of(tmp_path, sandbox, url), back_door, "on"),
-        serving(app, door, "off"),
+        serving(build(till), door, "off"),
         httpx2.AsyncClient(trust_env=False, timeout=patience_seconds) as browser,
     ):
         yield Shop(url, sandbox, till, browser)
@@ -251,6 +247,26 @@ async def test_a_refund_says_how_much_went_back_and_what_was_taken(shop: Shop, a
     page = await shop.await_text(result, "taken back")
     assert headline(page) == says
     assert "Paid once. Webhook arrived once. Delivered once." in page
+
+
+async def test_a_pack_of_cards_is_opened_once_and_shows_its_cards(shop: Shop) -> None:
+    await offer(shop.till, catalog.DEMO_PACKS, packs=packs.DEMO)
+    result = await shop.act(await shop.buy("pack_black"), act="pay", copies="3")
+    page = await shop.await_text(result, "arrived 3×")
+    assert headline(page) == "Paid once. Webhook arrived 3×. Delivered once."
+    assert "5 cards are in the binder." in page
+    assert page.count('<li class="tier-') == 5
+    assert "5 cards = 5 cards" in page
+    assert (await shop.open()).count('<li class="tier-') == 5
+
+
+async def test_a_pack_that_is_sold_out_gives_the_money_back(shop: Shop) -> None:
+    sold_out = [replace(pack, stock=0) for pack in packs.DEMO]
+    await offer(shop.till, catalog.DEMO_PACKS, packs=sold_out)
+    result = await shop.act(await shop.buy("pack_gold"), act="pay")
+    page = await shop.await_text(result, "Refunded in full")
+    assert headline(page) == "Could not be delivered. Refunded in full."
+    assert "Delivered once" not in page
 
 
 async def test_pressing_buy_twice_opens_one_checkout(shop: Shop) -> None:
@@ -373,9 +389,8 @@ async def test_a_gateway_that_is_down_is_explained_and_nothing_is_charged(shop: 
         {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": "http://127.0.0.1:9/stripe"}
     )
     down = await Till.open(shop.till.settings, secrets=unreachable)
-    app = Shell(Starlette(routes=shop_routes(down)))
     cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in shop.browser.cookies.items())}
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=shop.url) as browser:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(build(down)), base_url=shop.url) as browser:
         answer = await browser.post("/shop/buy", data=form, headers=cookies)
     await down.close()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -412,8 +427,12 @@ async def test_without_the_shop_the_result_page_keeps_wallet_and_books_to_itself
     database_url: str, tmp_path: Path
 ) -> None:
     async with opened(database_url, tmp_path, shop=False) as shop:
-        result = await shop.act(await shop.buy(), act="pay")
+        wish = Wish(scope="test", key="plain", request_sha=b"plain")
+        purchase = checkout.Purchase(package="credits_120", user="ana")
+        made = await checkout.checkout(shop.till, wish, purchase)
+        result = await shop.act(str(made.body["gateway_reference"]), act="pay")
         page = await shop.await_text(result, "Paid once")
+        assert (await shop.browser.get(f"{shop.url}/shop")).status_code == 404
     assert "₹100.00" in page
     for private in ("ana", "Wallet", "Books", "deferred:INR", "./till"):
         assert not re.search(rf"\b{re.escape(private)}\b", page), private

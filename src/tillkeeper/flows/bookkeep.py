@@ -57,7 +57,8 @@ def _captured(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator
             unit=goods.unit,
             recognised=at_once,
         )
-        yield from _debt_repaid(change, goods)
+        if goods.debt_repaid:
+            yield from _debt_repaid(change, goods)
 
 
 def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
@@ -67,12 +68,12 @@ def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
             change.refund, gateway=change.gateway, currency=change.currency, amount=change.amount, at=change.at
         )
     yield recipes.refund_reversed(change.refund, split=_split(change, goods), at=change.at)
-    if goods:
+    if goods and (goods.debt_repaid or goods.recognised):
         yield from _debt_repaid(change, goods)
 
 
 def _debt_repaid(change: Change, goods: Goods) -> Iterator[Journal]:
-    if goods.debt_repaid and change.user:
+    if change.user:
         yield recipes.debt_repaid(
             "refund" if change.refund else "payment",
             change.refund or change.payment,

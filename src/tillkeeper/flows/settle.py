@@ -1,13 +1,13 @@
 """Apply what gateways told us, each fact exactly once."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments
 from tillkeeper.facts import Change, Goods, Notice, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
-from tillkeeper.inbox import Ending, Message
-from tillkeeper.kernel import ids, logs
+from tillkeeper.inbox import Batch, Ending, Message
+from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.operations import Kind, Operation
@@ -17,21 +17,24 @@ from tillkeeper.till import Till
 settle_batch_max = 100
 reason_length_max = 300
 
-Claim = Callable[[Transaction], Awaitable[list[Message]]]
-
 
 async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
     """Apply stored webhooks to their payments, each exactly once; return how many were looked at."""
-    claimed: list[UUID] = []
+    async with till.db.transaction() as tx:
+        batch = await inbox.open_batch(tx, limit)
+    if batch is None:
+        return await _settle_lost(till)
     try:
-        await _settle(till, lambda tx: inbox.claim(tx, limit), claimed)
+        await _settle(till, batch)
     except DatabaseUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 (a poisonous message must not sink its neighbours)
-        logs.webhook.warning("batch_failed", messages=len(claimed), error=type(error).__name__)
-        for message in claimed:
+        logs.webhook.warning("batch_failed", messages=len(batch.messages), error=type(error).__name__)
+        for message in batch.messages:
             await _settle_singly(till, message)
-    return len(claimed)
+        async with till.db.transaction() as tx:
+            await inbox.close_batch(tx, batch)
+    return len(batch.messages)
 
 
 async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: Sequence[str]) -> list[Decision]:
@@ -76,12 +79,24 @@ async def _give_back(tx: Transaction, till: Till, decisions: Sequence[Decision],
         await operations.ask(tx, [_refund_call(wish, till) for wish in wishes])
 
 
-@retry_conflicts
-async def _settle(till: Till, claim: Claim, claimed: list[UUID]) -> None:
-    claimed.clear()
+async def _settle_lost(till: Till) -> int:
+    """Work on the messages of a worker that died over them: one by one, because one of them may have killed it."""
     async with till.db.transaction() as tx:
-        messages = await claim(tx)
-        claimed.extend(message.id for message in messages)
+        lost = await inbox.take_lost_batch(tx)
+    for message in lost.messages if lost else ():
+        async with till.db.transaction() as tx:
+            batch = await inbox.suspect(tx, message)
+        if batch:
+            await _settle_singly(till, message)
+            async with till.db.transaction() as tx:
+                await inbox.close_batch(tx, batch)
+    return len(lost.messages) if lost else 0
+
+
+@retry_conflicts
+async def _settle(till: Till, batch: Batch) -> None:
+    async with till.db.transaction() as tx:
+        messages = await inbox.claim(tx, batch.messages)
         read = {message.id: _translate(till, message) for message in messages}
         told = [
             (message, notice)
@@ -94,27 +109,29 @@ async def _settle(till: Till, claim: Claim, claimed: list[UUID]) -> None:
         )
         by_notice = {decision.notice.id: decision for decision in decisions if decision.notice}
         outcome = {message.id: by_notice[notice.id] for message, notice in told}
-        if messages:
-            endings = [_ending(message, read[message.id], outcome.get(message.id)) for message in messages]
-            await inbox.finish(tx, endings)
+        endings = [_ending(message, read[message.id], outcome.get(message.id)) for message in messages]
+        await inbox.finish(tx, endings)
+        await inbox.close_batch(tx, batch)
 
 
 async def _settle_singly(till: Till, message: UUID) -> None:
     """Apply one message on its own; if it is the poisonous one, count the failure and let it wait."""
+    alone = Batch(id=message, messages=(message,))
     try:
-        await _settle(till, lambda tx: inbox.claim_one(tx, message), [])
+        await _settle(till, alone)
     except DatabaseUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it is counted and kept as the reason)
         reason = f"{type(error).__name__}: {error}"[:reason_length_max]
         logs.webhook.exception("message_failed", message=str(message), error=type(error).__name__)
         async with till.db.transaction() as tx:
-            failed = await inbox.claim_one(tx, message)
+            failed = await inbox.claim(tx, alone.messages)
             await inbox.finish(tx, [inbox.retry(each, reason) for each in failed])
 
 
 def _translate(till: Till, message: Message) -> list[Notice]:
     """Open a message and put it into our words."""
+    failpoints.reach(f"settle:{message.type}")
     return till.gateways[message.gateway].translate(till.box.open(message.body))
 
 

@@ -1,5 +1,6 @@
 """A repeated request has one effect: keys, their claims, and the answers that are replayed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -91,6 +92,6 @@ async def forget(tx: Transaction, wish: Wish) -> None:
     await store.delete(tx, wish.scope, wish.key)
 
 
-async def purge(tx: Transaction) -> int:
-    """Forget answered keys after a day; return how many."""
-    return await store.purge(tx, kept_hours)
+async def purge(tx: Transaction, *, unresolved: Sequence[UUID]) -> int:
+    """Forget answered keys after a day, except those of what is not resolved yet; return how many."""
+    return await store.purge(tx, kept_hours, unresolved)

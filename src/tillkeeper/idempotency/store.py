@@ -1,5 +1,6 @@
 """All SQL of idempotency keys."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
@@ -62,10 +63,14 @@ async def delete(tx: Transaction, scope: str, key: str) -> None:
     await tx.execute("DELETE FROM idempotency_key WHERE scope = $1 AND key = $2", scope, key)
 
 
-async def purge(tx: Transaction, hours: int) -> int:
-    """Forget answered keys that are old enough; a key without an answer stays."""
+async def purge(tx: Transaction, hours: int, kept: Sequence[UUID]) -> int:
+    """Forget answered keys that are old enough; a key without an answer stays, and those of what is to be kept."""
     return await tx.execute(
-        "DELETE FROM idempotency_key "
-        "WHERE status IS NOT NULL AND created_at < clock_timestamp() - $1 * interval '1 hour'",
+        """
+        DELETE FROM idempotency_key
+        WHERE status IS NOT NULL AND created_at < clock_timestamp() - $1 * interval '1 hour'
+          AND (resource_id IS NULL OR resource_id <> ALL($2::uuid[]))
+        """,
         hours,
+        list(kept),
     )

@@ -2,13 +2,43 @@
 
 import random
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.inbox import rules, store
-from tillkeeper.inbox.values import Arrival, Ending, Message
+from tillkeeper.inbox.values import Arrival, Batch, Ending, Message, Selection
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.errors import NotFoundError
 
-__all__ = ["Arrival", "Ending", "Message", "claim", "claim_one", "finish", "park", "receive", "release", "retry"]
+__all__ = [
+    "Arrival",
+    "Batch",
+    "Ending",
+    "Message",
+    "Selection",
+    "claim",
+    "close_batch",
+    "finish",
+    "ignore",
+    "open_batch",
+    "park",
+    "receive",
+    "recover",
+    "release",
+    "replay",
+    "requeue",
+    "retry",
+    "save_seen_until",
+    "seen_until",
+    "suspect",
+    "take_lost_batch",
+]
+
+batch_lease_seconds = 15
+"""Much longer than a batch takes, so that it runs out only under a dead worker; and no customer waits long for that."""
+replay_max = 1000
+NO_MESSAGE = "No webhook has this id."
 
 
 async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
@@ -23,14 +53,65 @@ async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
     return new
 
 
-async def claim(tx: Transaction, limit: int) -> list[Message]:
-    """Lock the oldest messages that are due, skipping those that another worker holds."""
-    return await store.claim(tx, limit)
+async def recover(tx: Transaction, arrivals: Sequence[Arrival]) -> int:
+    """Store events that a gateway never delivered; those that it did stay as they are. Return how many are new."""
+    new = await store.insert(tx, sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id)))
+    if new:
+        await tx.execute("NOTIFY till_work")
+    return len(new)
 
 
-async def claim_one(tx: Transaction, message: UUID) -> list[Message]:
-    """Lock one message by its id, if it is still to be done."""
-    return await store.claim_one(tx, message)
+async def open_batch(tx: Transaction, limit: int) -> Batch | None:
+    """Write down which messages are about to be touched, the oldest that are due; None when there are none."""
+    return await store.open_batch(tx, ids.new(), limit, batch_lease_seconds)
+
+
+async def take_lost_batch(tx: Transaction) -> Batch | None:
+    """Take over the batch of a worker that died over it, if there is one."""
+    return await store.take_lost_batch(tx)
+
+
+async def suspect(tx: Transaction, message: UUID) -> Batch | None:
+    """Count a try at a message that may have killed its worker; None when it is done, or dead by now."""
+    begun = await store.suspect(tx, message, len(rules.retry_seconds), batch_lease_seconds)
+    return Batch(id=message, messages=(message,)) if begun else None
+
+
+async def close_batch(tx: Transaction, batch: Batch) -> None:
+    """Forget a batch that was worked on."""
+    await store.close_batch(tx, batch.id)
+
+
+async def claim(tx: Transaction, messages: Sequence[UUID]) -> list[Message]:
+    """Lock messages that are still to be done, skipping those that another worker holds."""
+    return await store.claim(tx, messages)
+
+
+async def requeue(tx: Transaction, selection: Selection) -> list[UUID]:
+    """Make messages due again; return which."""
+    return await store.requeue(tx, selection, replay_max)
+
+
+async def replay(tx: Transaction, message: UUID) -> None:
+    """Make one message due again, whatever became of it; raises NotFoundError."""
+    if not await store.set_status(tx, message, "received", "replayed by hand"):
+        raise NotFoundError(NO_MESSAGE)
+
+
+async def ignore(tx: Transaction, message: UUID, reason: str) -> None:
+    """Set one message aside for good; raises NotFoundError."""
+    if not await store.set_status(tx, message, "ignored", f"by hand: {reason}"):
+        raise NotFoundError(NO_MESSAGE)
+
+
+async def seen_until(tx: Transaction, gateway: str) -> datetime | None:
+    """Tell up to when a gateway's own list of events was gone through."""
+    return await store.seen_until(tx, gateway)
+
+
+async def save_seen_until(tx: Transaction, gateway: str, moment: datetime) -> None:
+    """Remember up to when a gateway's own list of events was gone through."""
+    await store.save_seen_until(tx, gateway, moment)
 
 
 async def finish(tx: Transaction, endings: Sequence[Ending]) -> None:

@@ -1,9 +1,10 @@
 """All SQL of the inbox."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from tillkeeper.inbox.values import Arrival, Ending, Message
+from tillkeeper.inbox.values import Arrival, Batch, Ending, Message, Selection
 from tillkeeper.kernel.db import Record, Transaction
 
 
@@ -44,32 +45,147 @@ async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> Non
     )
 
 
-async def claim(tx: Transaction, limit: int) -> list[Message]:
-    """Lock the oldest messages that are due and that no other worker holds."""
-    rows = await tx.fetch(
+async def open_batch(tx: Transaction, batch: UUID, limit: int, lease_seconds: int) -> Batch | None:
+    """Write down which of the oldest due messages are about to be touched, leaving out those in open batches."""
+    row = await tx.fetchrow(
         """
-        SELECT id, gateway, type, body, attempts FROM inbox_message
-        WHERE status IN ('received', 'parked') AND due_at <= clock_timestamp()
-        ORDER BY due_at, id
-        LIMIT $1
-        FOR NO KEY UPDATE SKIP LOCKED
+        INSERT INTO inbox_batch (id, messages, lease_until)
+        SELECT $1, array_agg(id ORDER BY due_at, id), clock_timestamp() + $3 * interval '1 second'
+        FROM (
+            SELECT id, due_at FROM inbox_message
+            WHERE status IN ('received', 'parked') AND due_at <= clock_timestamp()
+              AND NOT EXISTS (SELECT FROM inbox_batch WHERE inbox_message.id = ANY (messages))
+            ORDER BY due_at, id
+            LIMIT $2
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS due
+        HAVING count(*) > 0
+        RETURNING id, messages
         """,
+        batch,
         limit,
+        lease_seconds,
     )
-    return [_message(row) for row in rows]
+    return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None
 
 
-async def claim_one(tx: Transaction, message: UUID) -> list[Message]:
-    """Lock one message, if it is still to be done."""
-    rows = await tx.fetch(
+async def take_lost_batch(tx: Transaction) -> Batch | None:
+    """Take over a batch whose worker has died."""
+    row = await tx.fetchrow(
         """
-        SELECT id, gateway, type, body, attempts FROM inbox_message
+        DELETE FROM inbox_batch WHERE id = (
+            SELECT id FROM inbox_batch WHERE lease_until <= clock_timestamp()
+            ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING id, messages
+        """
+    )
+    return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None
+
+
+async def suspect(tx: Transaction, message: UUID, attempts_max: int, lease_seconds: int) -> bool:
+    """Count a try at a message before it is made, in a batch of its own; false when it has had enough of them."""
+    counted = await tx.fetchrow(
+        """
+        UPDATE inbox_message
+        SET attempts = attempts + 1,
+            status = CASE WHEN attempts >= $2 THEN 'dead' ELSE status END,
+            reason = CASE WHEN attempts >= $2 THEN 'it ended every worker that touched it' ELSE reason END,
+            finished_at = CASE WHEN attempts >= $2 THEN clock_timestamp() END
         WHERE id = $1 AND status IN ('received', 'parked')
-        FOR NO KEY UPDATE SKIP LOCKED
+        RETURNING status
         """,
         message,
+        attempts_max,
+    )
+    if counted is None or counted["status"] == "dead":
+        return False
+    await tx.execute(
+        "INSERT INTO inbox_batch (id, messages, lease_until) "
+        "VALUES ($1, ARRAY[$1], clock_timestamp() + $2 * interval '1 second')",
+        message,
+        lease_seconds,
+    )
+    return True
+
+
+async def close_batch(tx: Transaction, batch: UUID) -> None:
+    """Forget a batch that was worked on."""
+    await tx.execute("DELETE FROM inbox_batch WHERE id = $1", batch)
+
+
+async def claim(tx: Transaction, messages: Sequence[UUID]) -> list[Message]:
+    """Lock messages that are still to be done, oldest first, skipping those that another worker holds."""
+    rows = await tx.fetch(
+        """
+        SELECT id, gateway, type, body, attempts FROM inbox_message
+        WHERE id = ANY($1::uuid[]) AND status IN ('received', 'parked')
+        ORDER BY due_at, id
+        FOR NO KEY UPDATE SKIP LOCKED
+        """,
+        list(messages),
     )
     return [_message(row) for row in rows]
+
+
+async def requeue(tx: Transaction, selection: Selection, limit: int) -> list[UUID]:
+    """Make messages due again, with all their attempts before them."""
+    rows = await tx.fetch(
+        """
+        UPDATE inbox_message SET status = 'received', attempts = 0, due_at = clock_timestamp(), finished_at = NULL
+        WHERE id IN (
+            SELECT id FROM inbox_message
+            WHERE status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
+              AND ($4::timestamptz IS NULL OR received_at >= $4) AND ($5::timestamptz IS NULL OR received_at < $5)
+            ORDER BY received_at LIMIT $6
+            FOR NO KEY UPDATE
+        )
+        RETURNING id
+        """,
+        list(selection.statuses),
+        selection.gateway,
+        selection.type,
+        selection.since,
+        selection.until,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def set_status(tx: Transaction, message: UUID, status: str, reason: str) -> bool:
+    """Move one message by hand; false when there is none."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE inbox_message
+            SET status = $2, reason = $3, attempts = 0, due_at = clock_timestamp(), waits_for = NULL,
+                finished_at = CASE WHEN $2 = 'received' THEN NULL ELSE clock_timestamp() END
+            WHERE id = $1
+            """,
+            message,
+            status,
+            reason,
+        )
+    )
+
+
+async def seen_until(tx: Transaction, gateway: str) -> datetime | None:
+    """Read up to when a gateway's own list of events was gone through."""
+    found: datetime | None = await tx.fetchval("SELECT seen_until FROM catch_up WHERE gateway = $1", gateway)
+    return found
+
+
+async def save_seen_until(tx: Transaction, gateway: str, moment: datetime) -> None:
+    """Write up to when a gateway's own list of events was gone through."""
+    await tx.execute(
+        """
+        INSERT INTO catch_up (gateway, seen_until, ran_at) VALUES ($1, $2, clock_timestamp())
+        ON CONFLICT (gateway) DO UPDATE
+        SET seen_until = greatest(catch_up.seen_until, excluded.seen_until), ran_at = excluded.ran_at
+        """,
+        gateway,
+        moment,
+    )
 
 
 async def finish(tx: Transaction, endings: Sequence[Ending]) -> None:

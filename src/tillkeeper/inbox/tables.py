@@ -1,6 +1,7 @@
 """Webhooks as they came: the row is both the proof of arrival and the work to do."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
@@ -52,6 +53,23 @@ inbox_message = Table(
     Index("inbox_message_waits_index", "waits_for", postgresql_where="status = 'parked'"),
     Index("inbox_message_payment_index", "payment_id", postgresql_where="payment_id IS NOT NULL"),
     Index("inbox_message_received_index", "received_at", "id"),
+)
+
+inbox_batch = Table(
+    "inbox_batch",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("messages", ARRAY(UUID), nullable=False),
+    Column("lease_until", AT, nullable=False),
+)
+"""What a worker is about to touch, committed before it does: a message that kills its worker is found by it."""
+
+catch_up = Table(
+    "catch_up",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("seen_until", AT, nullable=False),
+    Column("ran_at", AT, nullable=False),
 )
 
 inbox_duplicate = Table(

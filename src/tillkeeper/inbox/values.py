@@ -1,6 +1,7 @@
 """Messages of the inbox as plain values."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -25,6 +26,25 @@ class Message:
     type: str
     body: bytes
     attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Hold the messages that one worker is about to touch."""
+
+    id: UUID
+    messages: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Hold which messages are meant; None means any."""
+
+    statuses: tuple[str, ...]
+    gateway: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ def parse(prefix: str, shown: str) -> UUID:
     """Read an id of this kind; anything else is an id that does not exist."""
     head, _, suffix = shown.rpartition("_")
     if head != prefix or len(suffix) != SUFFIX_LENGTH or suffix[0] > "7" or not VALUES.keys() >= set(suffix):
-        message = f"No {prefix} has the id you gave."
+        message = f"No {prefix} has this id."
         raise NotFoundError(message)
     number = 0
     for letter in suffix:

@@ -3,8 +3,10 @@
 import logging
 import re
 import sys
+import unicodedata
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 import structlog
 
@@ -72,14 +74,18 @@ def luhn(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Tell whether a text holds 13 to 19 digits that are a card number."""
-    return any(luhn(re.sub(r"\D", "", match.group())) for match in CARD_NUMBER.finditer(text))
+    """Tell whether a text holds 13 to 19 digits that are a card number, also for a URL or in full-width digits."""
+    plain = unicodedata.normalize("NFKC", unquote_plus(text))
+    return any(luhn(re.sub(r"\D", "", match.group())) for match in CARD_NUMBER.finditer(plain))
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         masked = SECRET_TEXTS.sub(MASK, value)
-        return CARD_NUMBER.sub(lambda match: MASK if luhn(re.sub(r"\D", "", match.group())) else match.group(), masked)
+        masked = CARD_NUMBER.sub(
+            lambda match: MASK if luhn(re.sub(r"\D", "", match.group())) else match.group(), masked
+        )
+        return MASK if holds_card_number(masked) else masked
     if isinstance(value, dict):
         return {name: MASK if SECRET_NAMES.search(str(name)) else _clean(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -7,7 +7,7 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.operations import store
 from tillkeeper.operations.values import Kind, Operation
 
-__all__ = ["Kind", "Operation", "ask", "claim", "finish", "postpone", "take_over", "unfinished"]
+__all__ = ["Kind", "Operation", "ask", "claim", "finish", "postpone", "take_over", "unfinished", "unresolved"]
 
 lease_seconds = 45
 """Longer than the longest gateway call (30 s), so that a lease runs out only under a dead worker."""
@@ -33,6 +33,11 @@ async def take_over(tx: Transaction, subject: UUID) -> Operation | None:
 async def unfinished(tx: Transaction, subject: UUID) -> bool:
     """Tell whether the call of a payment or refund is still being tried."""
     return await store.unfinished(tx, subject)
+
+
+async def unresolved(tx: Transaction) -> list[UUID]:
+    """List the payments and refunds of which nobody knows yet what the gateway did."""
+    return await store.unresolved(tx)
 
 
 async def finish(tx: Transaction, operation: Operation, state: str, *, error: str | None = None) -> bool:

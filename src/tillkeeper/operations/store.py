@@ -88,6 +88,15 @@ async def unfinished(tx: Transaction, subject: UUID) -> bool:
     )
 
 
+async def unresolved(tx: Transaction) -> list[UUID]:
+    """List the subjects of calls without a known answer: still being tried, or given up."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT coalesce(refund_id, payment_id) AS subject FROM operation "
+        "WHERE kind IN ('create', 'refund') AND state IN ('asked', 'given_up')"
+    )
+    return [row["subject"] for row in rows]
+
+
 async def finish(tx: Transaction, operation: Operation, state: str, error: str | None) -> bool:
     """End an operation; false when the lease was lost to somebody else meanwhile."""
     return bool(

@@ -4,9 +4,27 @@ from uuid import UUID
 
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
 STATUSES = ("received", "processed", "parked", "ignored", "quarantined", "dead")
+
+
+SELECT = """
+SELECT message.id, gateway, event_id, type, status, attempts, reason, payment_id, message.received_at,
+       finished_at, due_at,
+       1 + (SELECT count(*) FROM inbox_duplicate WHERE message_id = message.id) AS arrivals
+FROM inbox_message AS message
+"""
+
+
+async def show(tx: Transaction, message: UUID) -> dict[str, object]:
+    """Show one webhook; raises NotFoundError."""
+    row = await tx.fetchrow(f"{SELECT} WHERE message.id = $1", message)
+    if row is None:
+        text = "No webhook has this id."
+        raise NotFoundError(text)
+    return _show(row)
 
 
 async def find(
@@ -15,11 +33,7 @@ async def find(
     """List webhooks, newest first, with how often each arrived."""
     at, id_ = paging.place(cursor)
     rows = await tx.fetch(
-        """
-        SELECT message.id, gateway, event_id, type, status, attempts, reason, payment_id, message.received_at,
-               finished_at,
-               1 + (SELECT count(*) FROM inbox_duplicate WHERE message_id = message.id) AS arrivals
-        FROM inbox_message AS message
+        f"""{SELECT}
         WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR payment_id = $2)
           AND ($3::timestamptz IS NULL OR (message.received_at, message.id) < ($3, $4::uuid))
         ORDER BY message.received_at DESC, message.id DESC LIMIT $5
@@ -55,5 +69,6 @@ def _show(row: Record) -> dict[str, object]:
         "reason": row["reason"],
         "payment": ids.text("payment", row["payment_id"]) if row["payment_id"] else None,
         "received_at": time(row["received_at"]),
+        "next_try_at": time(row["due_at"]) if row["status"] in {"received", "parked"} else None,
         "finished_at": time(row["finished_at"]),
     }

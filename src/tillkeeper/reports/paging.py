@@ -19,7 +19,11 @@ def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return None, None
     try:
         at, _, id_ = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        return datetime.fromisoformat(at), UUID(id_)
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            message = "a place has an offset"
+            raise ValueError(message)
+        return moment, UUID(id_)
     except (ValueError, binascii.Error) as error:
         message = "A cursor is the `next_cursor` of an earlier page, unchanged."
         raise InvalidFieldError(message, param="cursor") from error

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from tillkeeper.sandbox_kit import control, faults, paper, post
+from tillkeeper.sandbox_kit import control, faults, luck, paper, post
 from tillkeeper.sandbox_kit.books import Books, Json
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
 
@@ -23,6 +23,8 @@ FAULTS_EXAMPLE = '{"webhook_copies": 3, "webhook_shuffle": true}'
 VERBS = (
     Verb("GET", "faults", "Read the fault dial."),
     Verb("PUT", "faults", "Turn the fault dial; what is not named stays as it is.", FAULTS_EXAMPLE),
+    Verb("DELETE", "faults", "Put the fault dial back to where it stands by default; what was counted stays."),
+    Verb("GET", "injected", "Count the faults that really happened, by their names on the dial, and list them."),
     Verb("GET", "webhooks", "List deliveries: event, type, object, state, attempts, last status."),
     Verb("POST", "webhooks/resend", "Send an event again, as often as you like.", '{"event": "evt_…", "copies": 50}'),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
@@ -55,6 +57,15 @@ class Steering:
         except faults.RefusedError as problem:
             raise control.refusal(str(problem)) from problem
         return JSONResponse(asdict(dial))
+
+    async def reset(self, _request: Request) -> Response:
+        """Put the fault dial back to its defaults."""
+        return JSONResponse(asdict(self.books.turn(asdict(faults.Dial()))))
+
+    async def injected(self, _request: Request) -> Response:
+        """Count and list the faults that really happened."""
+        connection = self.books.connection
+        return JSONResponse({"counts": luck.tally(connection), "data": luck.listing(connection)})
 
     async def webhooks(self, _request: Request) -> Response:
         """List deliveries."""
@@ -90,7 +101,7 @@ class Steering:
             if stand.name == request.path_params["gateway"]:
                 with self.books.change(desk.gateway) as change:
                     report = stand.report(change)
-                return JSONResponse({**report, "calls": _calls(self.books, stand.name)["routes"]})
+                return JSONResponse({**report, "calls": _counted(self.books, stand.name)})
         message = f"There is no gateway {request.path_params['gateway']} here."
         raise control.refusal(message, HTTPStatus.NOT_FOUND)
 
@@ -118,6 +129,8 @@ def routes(books: Books, desks: Sequence[tuple[Stand, Desk]], public_url: str) -
     shared: list[BaseRoute] = [
         Route("/faults", steering.faults, methods=["GET"]),
         Route("/faults", steering.turn, methods=["PUT"]),
+        Route("/faults", steering.reset, methods=["DELETE"]),
+        Route("/injected", steering.injected, methods=["GET"]),
         Route("/webhooks", steering.webhooks, methods=["GET"]),
         Route("/webhooks/resend", steering.resend, methods=["POST"]),
         Route("/webhooks/release", steering.release, methods=["POST"]),
@@ -137,17 +150,20 @@ async def _explain(_request: Request, problem: Exception) -> Response:
 EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {HTTPException: _explain}
 
 
-def _calls(books: Books, gateway: str | None = None) -> Json:
+def _calls(books: Books) -> Json:
     names = ("gateway", "method", "route", "path", "status", "replayed", "key", "request", "at_ms")
     rows = books.connection.execute(
         "SELECT gateway, method, route, path, status, replayed, key, request, at_ms FROM call"
-        " WHERE ? IS NULL OR gateway = ? ORDER BY sequence DESC LIMIT ?",
-        (gateway, gateway, calls_max),
+        " ORDER BY sequence DESC LIMIT ?",
+        (calls_max,),
     ).fetchall()
+    return {"routes": _counted(books), "data": [dict(zip(names, row, strict=True)) for row in rows[::-1]]}
+
+
+def _counted(books: Books, gateway: str | None = None) -> Json:
     counted = books.connection.execute(
         "SELECT route, count(*), sum(replayed), sum(status >= 400) FROM call"
         " WHERE ? IS NULL OR gateway = ? GROUP BY route ORDER BY route",
         (gateway, gateway),
     ).fetchall()
-    by_route = {route: {"calls": calls, "replayed": again, "refused": bad} for route, calls, again, bad in counted}
-    return {"routes": by_route, "data": [dict(zip(names, row, strict=True)) for row in rows[::-1]]}
+    return {route: {"calls": calls, "replayed": again, "refused": bad} for route, calls, again, bad in counted}

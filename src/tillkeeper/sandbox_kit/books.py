@@ -1,7 +1,7 @@
 """Durable books of the imitated gateways: every change is one SQLite transaction that survives kill -9."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tillkeeper.sandbox_kit import clock, faults, post, schema
+from tillkeeper.sandbox_kit import clock, faults, lag, luck, post, schema
 from tillkeeper.sandbox_kit.faults import Dial
 
 busy_timeout_ms = 10_000
@@ -53,11 +53,16 @@ class Change:
 
     def put(self, thing: Json, *, due: int | None = None) -> Json:
         """Store an object under its own id and kind; `due` is when the gateway must look at it again."""
-        self.connection.execute(
-            "INSERT INTO object (gateway, id, kind, created, due, body) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (gateway, id) DO UPDATE SET body = excluded.body, due = excluded.due",
-            (self.gateway, thing["id"], thing["object"], thing["created"], due, _text(thing)),
+        body = _text(thing)
+        changed = self.connection.execute(
+            "UPDATE object SET body = ?, due = ? WHERE gateway = ? AND id = ?", (body, due, self.gateway, thing["id"])
         )
+        if not changed.rowcount:
+            self.connection.execute(
+                "INSERT INTO object (gateway, id, kind, created, due, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (self.gateway, thing["id"], thing["object"], thing["created"], due, body),
+            )
+            lag.hide(self.connection, self.gateway, thing["id"], dial=self.dial)
         return thing
 
     def find(self, kind: str, thing_id: str) -> Json | None:
@@ -80,12 +85,15 @@ class Change:
         *,
         where: Mapping[str, object] | None = None,
         created: Mapping[str, int] | None = None,
+        ids: Sequence[str] | None = None,
         older_than: int | None = None,
         newer_than: int | None = None,
         limit: int = -1,
     ) -> list[Json]:
         """List objects newest first; with `newer_than` the page just after that place, still newest first."""
         narrowed, values = _narrowed(where or {}, created or {})
+        if ids is not None:
+            narrowed, values = [*narrowed, "id IN (SELECT value FROM json_each(?))"], [*values, _text(ids)]
         if older_than is not None:
             narrowed, values = [*narrowed, "sequence < ?"], [*values, older_than]
         if newer_than is not None:
@@ -106,25 +114,61 @@ class Change:
         ).fetchall()
         return [msgspec.json.decode(body) for (body,) in rows]
 
+    def tie(self, children: Sequence[str], parent: str) -> None:
+        """Tie objects to the one that gathers them, once and for all."""
+        self.connection.executemany(
+            "INSERT INTO tie (gateway, child, parent) VALUES (?, ?, ?)",
+            [(self.gateway, child, parent) for child in children],
+        )
+
+    def tied(self, parent: str) -> list[str]:
+        """List the ids of the objects that another gathers."""
+        rows = self.connection.execute("SELECT child FROM tie WHERE gateway = ? AND parent = ?", (self.gateway, parent))
+        return [child for (child,) in rows]
+
+    def loose(self, kind: str) -> list[Json]:
+        """List the objects of a kind that nothing gathers yet, oldest first."""
+        rows = self.connection.execute(
+            "SELECT body FROM object o WHERE gateway = ? AND kind = ? AND NOT EXISTS"
+            " (SELECT 1 FROM tie WHERE tie.gateway = o.gateway AND tie.child = o.id) ORDER BY sequence",
+            (self.gateway, kind),
+        )
+        return [msgspec.json.decode(body) for (body,) in rows]
+
+    def hidden(self, thing_id: str) -> bool:
+        """Look a new object up: say whether replicas lag behind so that it is not found yet."""
+        return lag.hidden(self.connection, self.gateway, thing_id)
+
+    def count(self, fault: str, subject: str) -> None:
+        """Count a fault that really happened."""
+        luck.count(self.connection, self.gateway, fault, subject)
+
     def emit(self, event: post.Event, *, copies: int | None = None, hooked: bool = True) -> None:
         """Record an event and, when somebody listens, owe its delivery."""
         post.emit(self.connection, self.gateway, event)
         if hooked:
-            self.owe(event.id, copies=copies)
+            post.announce(self.connection, self.gateway, event.id, dial=self.dial, copies=copies)
+            self.posted = True
 
-    def owe(self, event: str, *, copies: int | None = None) -> None:
-        """Owe the delivery of an event, as often as `copies` or else the dial says."""
+    def owe(self, event: str, *, copies: int) -> None:
+        """Owe the delivery of an event once more, whatever the dial has in store for new ones."""
         post.owe(self.connection, self.gateway, event, dial=self.dial, copies=copies)
         self.posted = True
 
-    def answered(self, key: str, *, since: int) -> Answer | None:
-        """Recall what was answered to an idempotency key after `since`."""
+    def answered(self, key: str, *, now: int) -> Answer | None:
+        """Recall what was answered to an idempotency key, unless that is forgotten by now."""
         row = self.connection.execute(
-            "SELECT fingerprint, request, status, body, created FROM answer"
-            " WHERE gateway = ? AND key = ? AND created > ?",
-            (self.gateway, key, since),
+            "SELECT fingerprint, request, status, body, created FROM answer WHERE gateway = ? AND key = ?",
+            (self.gateway, key),
         ).fetchone()
-        return Answer(*row) if row else None
+        if row is None:
+            return None
+        answer = Answer(*row)
+        outlived = answer.created <= now - self.dial.key_window_seconds
+        if outlived or self.dial.forget_keys:
+            self.count("key_window_seconds" if outlived else "forget_keys", key)
+            return None
+        return answer
 
     def remember(self, key: str, answer: Answer) -> None:
         """Keep an answer for replay."""
@@ -200,6 +244,8 @@ class Books:
         dial = faults.turned(self.dial, wishes)
         self.connection.execute("INSERT OR REPLACE INTO dial (only, settings) VALUES (1, ?)", (_text(asdict(dial)),))
         self.dial = dial
+        if "seed" in wishes:
+            luck.start_over(self.connection)
         if not dial.webhooks_held:
             post.release(self.connection)
             self.wake()
@@ -218,7 +264,7 @@ def _sleep_on() -> None:
     """Wake nobody: no sender is attached."""
 
 
-def _text(thing: Json) -> str:
+def _text(thing: object) -> str:
     return msgspec.json.encode(thing).decode()
 
 

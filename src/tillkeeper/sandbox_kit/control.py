@@ -53,6 +53,15 @@ def choice(body: Json, name: str, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def flag(body: Json, name: str) -> bool:
+    """Take true or false; false is the default."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        message = f"{name} is true or false, not {value!r}."
+        raise refusal(message)
+    return value
+
+
 def amount(body: Json) -> int | None:
     """Take an amount in minor units, or None."""
     return _whole(body, "amount", most=None)

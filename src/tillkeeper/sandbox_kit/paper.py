@@ -31,13 +31,15 @@ def page(
     *,
     status: int = HTTPStatus.OK,
     onward: Iterable[str | None] = (),
+    framed: bool = False,
 ) -> HTMLResponse:
-    """Render a page; `onward` are the addresses its forms may be redirected to."""
+    """Render a page; `onward` are the addresses its forms may be redirected to, `framed` lets other pages hold it."""
     origins = sorted({origin(url) for url in onward if url})
     sources = " ".join(["'self'", *origins])
+    framers = "*" if framed else "'none'"
     policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action {sources}"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none';"
+        f" frame-ancestors {framers}; form-action {sources}"
     )
     headers = {
         "Content-Security-Policy": policy,

@@ -16,6 +16,22 @@ CREATE INDEX IF NOT EXISTS object_intent ON object (gateway, kind, json_extract(
 CREATE INDEX IF NOT EXISTS object_charge ON object (gateway, kind, json_extract(body, '$.charge'));
 CREATE INDEX IF NOT EXISTS object_due ON object (gateway, due) WHERE due IS NOT NULL;
 
+CREATE TABLE IF NOT EXISTS tie (
+    gateway TEXT NOT NULL,
+    child TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    PRIMARY KEY (gateway, child)
+) STRICT;
+CREATE INDEX IF NOT EXISTS tie_parent ON tie (gateway, parent);
+
+CREATE TABLE IF NOT EXISTS hidden (
+    gateway TEXT NOT NULL,
+    id TEXT NOT NULL,
+    looks INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (gateway, id)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS answer (
     gateway TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -64,6 +80,12 @@ CREATE TABLE IF NOT EXISTS delivery (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due_ms) WHERE state = 'due';
 CREATE INDEX IF NOT EXISTS delivery_event ON delivery (gateway, event);
+CREATE INDEX IF NOT EXISTS delivery_open ON delivery (gateway, event) WHERE state <> 'delivered';
+
+CREATE TABLE IF NOT EXISTS spoiled (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery (sequence),
+    how TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE IF NOT EXISTS delivery_attempt (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -72,6 +94,22 @@ CREATE TABLE IF NOT EXISTS delivery_attempt (
     took_ms INTEGER NOT NULL,
     status INTEGER,
     error TEXT
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS throw (
+    gateway TEXT NOT NULL,
+    die TEXT NOT NULL,
+    thrown INTEGER NOT NULL,
+    PRIMARY KEY (gateway, die)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS injected (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    gateway TEXT NOT NULL,
+    fault TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS dial (

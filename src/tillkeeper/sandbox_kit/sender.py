@@ -9,12 +9,14 @@ import httpx2
 
 from tillkeeper.sandbox_kit import clock, post
 from tillkeeper.sandbox_kit.books import Books
+from tillkeeper.sandbox_kit.faults import BAD_SIGNATURE, OLD_TIMESTAMP
 from tillkeeper.sandbox_kit.post import Parcel, Receipt
 
 concurrency_max = 16
 delivery_timeout_seconds = 20
 idle_poll_ms = 1000
 error_pause_seconds = 1
+old_timestamp_seconds = 3600
 
 Sign = Callable[[bytes, str, int], dict[str, str]]
 
@@ -80,14 +82,23 @@ class Sender:
         at_ms, started = clock.now_ms(), clock.timer_ms()
         status, error = None, None
         try:
-            # The signature carries wall time, even when the gateway's clock was turned ahead: receivers check it.
-            headers = endpoint.sign(parcel.body, endpoint.secret, clock.now())
+            headers = self._signed(endpoint, parcel)
             answer = await client.post(endpoint.url, content=parcel.body, headers=headers)
             status = answer.status_code
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the delivery is tried again
             error = f"{type(problem).__name__}: {problem}"
         self.receipts.append(Receipt(parcel, at_ms, clock.timer_ms() - started, status, error))
         self.woken.set()
+
+    def _signed(self, endpoint: Endpoint, parcel: Parcel) -> dict[str, str]:
+        """Sign a parcel, or sign it as wrongly as was asked for."""
+        # Receivers compare the signature's time with their own clock, so it is wall time unless the dial says so.
+        dial = self.books.dial
+        at = clock.now() + (dial.clock_ahead_seconds if dial.signatures_follow_clock else 0)
+        if parcel.spoil == OLD_TIMESTAMP:
+            at -= old_timestamp_seconds
+        secret = f"{endpoint.secret}-wrong" if parcel.spoil == BAD_SIGNATURE else endpoint.secret
+        return endpoint.sign(parcel.body, secret, at)
 
     async def _rest(self) -> None:
         upcoming = post.next_due_ms(self.books.connection)

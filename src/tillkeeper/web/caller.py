@@ -50,6 +50,7 @@ async def wish_of(request: Request, idempotency_key: Annotated[str, KEY]) -> Wis
     key = idempotency_key
     if not 1 <= len(key) <= key_length_max or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyMissingError
+    strict.check_text(key)
     body = strict.parse(await request.body())
     asked = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"))
     return Wish(scope=f"secret:{till_of(request).settings.mode}", key=key, request_sha=sha256(asked.encode()))

@@ -86,7 +86,9 @@ class UnexpectedError(TillError):
 
 def answer(error: TillError, request_id: str) -> JSONResponse:
     """Answer with an error in the form of RFC 9457."""
-    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
+    headers = {"Request-Id": request_id}
+    if error.retry_after_seconds:
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(

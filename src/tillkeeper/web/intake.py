@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.kernel import ids, logs
-from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
 
@@ -55,11 +55,8 @@ class Webhooks:
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:
-    try:
-        return {name.decode("ascii"): value.decode("utf-8") for name, value in scope["headers"]}
-    except UnicodeDecodeError as error:
-        message = "A header is not text."
-        raise InvalidFieldError(message) from error
+    """Read headers as HTTP writes them; a signature that is no text then simply does not verify."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def _read(receive_: Receive) -> bytes:

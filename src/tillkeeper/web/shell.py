@@ -11,6 +11,7 @@ from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors, strict
 
 body_bytes_max = 65_536
+length_digits_max = 12
 log = structlog.get_logger("http")
 CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 correlation_length_min = 8
@@ -75,7 +76,8 @@ class _Seen:
 
 def _check_head(scope: Scope, headers: Headers) -> None:
     """Refuse what can be refused before the body is read."""
-    if int(headers.get("content-length") or 0) > body_bytes_max:
+    length = headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > length_digits_max or int(length) > body_bytes_max):
         message = f"The limit is {body_bytes_max} bytes."
         raise errors.TooLargeError(message)
     if headers.get("content-encoding", "identity") != "identity":

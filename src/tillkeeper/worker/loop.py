@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.sequence import sequence
@@ -29,12 +30,19 @@ class Job:
     woken: bool = False
 
 
+async def _catch_up(till: Till) -> int:
+    """Catch up once; a look that found something is not repeated at once."""
+    await catch_up(till)
+    return 0
+
+
 JOBS = (
     Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True),
     Job(name="operate", run=operate, every_seconds=poll_seconds),
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="expire", run=expire, every_seconds=5),
+    Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),
 )
 

@@ -97,3 +97,41 @@ def test_what_a_merchant_names_its_goods_is_shown_as_text(sandbox: Any) -> None:
     price = {"currency": "usd", "unit_amount": 500, "product_data": {"name": "<b>120</b> & more"}}
     page = sandbox.http.get(sandbox.session(line_items=[{"price_data": price, "quantity": 1}]).url)
     assert "&lt;b&gt;120&lt;/b&gt; &amp; more" in page.text
+
+
+def embedded(sandbox: Any, **more: str) -> Any:
+    where = {"success_url": "", "cancel_url": "", "return_url": "https://shop.example/r?s={CHECKOUT_SESSION_ID}"}
+    return sandbox.session(ui_mode="embedded_page", **{**where, **more})
+
+
+def test_an_embedded_checkout_is_shown_in_a_frame_to_who_holds_its_secret(sandbox: Any) -> None:
+    session = embedded(sandbox)
+    page = sandbox.http.get(f"{sandbox.url}/stripe/embedded/{session.client_secret}")
+    assert (page.status_code, "Pay $12.00" in page.text) == (200, True)
+    assert "frame-ancestors *;" in page.headers["content-security-policy"]
+    assert f'action="/stripe/embedded/{session.client_secret}"' in page.text
+    plain = sandbox.http.get(f"{sandbox.url}/stripe/pay/{session.id}")
+    assert (plain.status_code, "frame-ancestors 'none'" in plain.headers["content-security-policy"]) == (200, True)
+    for secret in (f"{session.client_secret}x", f"{session.id}_secret_", session.id, "cs_test_none_secret_x"):
+        assert sandbox.http.get(f"{sandbox.url}/stripe/embedded/{secret}").status_code == 404
+
+
+def test_an_embedded_checkout_leaves_its_frame_only_when_it_is_paid(sandbox: Any) -> None:
+    session = embedded(sandbox)
+    address = f"{sandbox.url}/stripe/embedded/{session.client_secret}"
+    assert 'value="pay" formtarget="_top"' in sandbox.http.get(address).text
+    declined = sandbox.http.post(address, data={"act": "decline"})
+    assert declined.headers["location"] == f"/stripe/embedded/{session.client_secret}"
+    assert "Not paid." in sandbox.http.get(address).text
+    paid = sandbox.http.post(address, data={"act": "pay"})
+    assert paid.headers["location"] == f"https://shop.example/r?s={session.id}"
+    assert sandbox.stripe.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
+
+
+def test_an_embedded_checkout_without_redirect_stays_where_it_is(sandbox: Any) -> None:
+    session = embedded(sandbox, redirect_on_completion="never", return_url="")
+    address = f"{sandbox.url}/stripe/embedded/{session.client_secret}"
+    assert 'value="pay">' in sandbox.http.get(address).text
+    paid = sandbox.http.post(address, data={"act": "pay"})
+    assert paid.headers["location"] == f"/stripe/embedded/{session.client_secret}"
+    assert "Already paid" in sandbox.http.get(address).text

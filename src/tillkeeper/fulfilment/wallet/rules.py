@@ -43,6 +43,7 @@ def take_back(purse: Purse, lot: Lot, units: int, *, money: int, refund: UUID, a
     own = min(lot.remaining, units)
     unearned = min(money, lot.unearned)
     lot = replace(lot, remaining=lot.remaining - own, revoked=lot.revoked + own, returned=lot.returned + unearned)
+    lot, rest = _close(lot)
     purse, short, recognised = _consume(_with_lot(purse, lot), units - own)
     taken = units - short
     purse = _moved(replace(purse, debt=purse.debt + short), "revoke", -taken, refund, None, at)
@@ -51,7 +52,7 @@ def take_back(purse: Purse, lot: Lot, units: int, *, money: int, refund: UUID, a
         to_debt=short,
         unearned=unearned,
         earned=money - unearned,
-        recognised=recognised,
+        recognised=total((*recognised, rest)),
         revocation=Revocation(refund=refund, lot=lot.id, units=units, unearned=unearned, earned=money - unearned),
     )
 
@@ -66,8 +67,10 @@ def give_back(
         revoked=max(0, lot.revoked - units),
         returned=lot.returned - revocation.unearned,
     )
+    lot, rest = _close(lot)
     purse = _moved(_with_lot(purse, lot), "restore", units, revocation.refund, None, at)
-    return _repay(purse, lot, revocation.refund, at)
+    purse, repaid, recognised = _repay(purse, lot, revocation.refund, at)
+    return purse, repaid, total((*recognised, rest))
 
 
 def refundable(lot: Lot, *, captured: int, refunded: int) -> int:
@@ -122,6 +125,12 @@ def _use(lot: Lot, units: int) -> tuple[Lot, Earned]:
     money = max(0, target - lot.recognised)
     used = replace(lot, remaining=remaining, recognised=lot.recognised + money)
     return used, Earned(currency=lot.currency, amount=money)
+
+
+def _close(lot: Lot) -> tuple[Lot, Earned]:
+    """Earn what is left of the money of a lot without credits: nobody can spend from it any more."""
+    rest = 0 if lot.remaining else lot.unearned
+    return replace(lot, recognised=lot.recognised + rest), Earned(currency=lot.currency, amount=rest)
 
 
 def _with_lot(purse: Purse, lot: Lot) -> Purse:

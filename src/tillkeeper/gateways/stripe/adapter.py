@@ -2,14 +2,28 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
 import httpx2
+import msgspec
 import stripe
 
 from tillkeeper.facts import Notice
-from tillkeeper.gateway import Accepted, Declined, Envelope, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.gateway import (
+    Accepted,
+    Declined,
+    Envelope,
+    GatewayUnavailableError,
+    Order,
+    Outcome,
+    PayloadUnreadableError,
+    RefundOrder,
+    Refused,
+    Told,
+    Unknown,
+)
 from tillkeeper.gateways.stripe import webhook
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import assert_no_transaction
@@ -24,8 +38,11 @@ connections_max = 100
 key_window_seconds = 23 * 3600
 """Stripe keeps keys for at least 24 hours; the hour is for clocks that differ."""
 stripe_amount_max = 99_999_999
+events_page_size = 100
 fee_basis_points = 290
 fee_fixed = 30
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
+"""What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
 REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
 HTTP_TOO_MANY = 429
 HTTP_CONFLICT = 409
@@ -178,6 +195,33 @@ class Stripe:
         intents = self._client.v1.payment_intents
         return await _outcome(lambda: intents.retrieve_async(reference), _intent)
 
+    async def events(self, since: datetime, until: datetime) -> list[Told]:
+        """List the events between two moments that have an effect here, oldest first; raises GatewayUnavailableError.
+
+        Stripe keeps them for 30 days.
+        """
+        assert_no_transaction()
+        params = {
+            "limit": events_page_size,
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "types": sorted(webhook.READERS),
+        }
+        found: list[dict[str, Any]] = []
+        try:
+            while True:
+                page = (await self._client.v1.events.list_async(cast(Any, params))).to_dict()
+                found.extend(page["data"])
+                if not page["has_more"]:
+                    break
+                params["starting_after"] = page["data"][-1]["id"]
+        except stripe.StripeError as error:
+            message = f"Stripe's list of events cannot be read: {type(error).__name__}."
+            raise GatewayUnavailableError(message) from error
+        return [
+            Told(envelope=Envelope(event_id=event["id"], type=event["type"]), body=msgspec.json.encode(event))
+            for event in reversed(found)
+        ]
+
     async def close(self) -> None:
         """Close connections."""
         await self._wire.close_async()
@@ -204,22 +248,20 @@ async def _outcome(call: Callable[[], Awaitable[Any]], read: Callable[[webhook.O
     """Make a call and sort its end: what is not certainly refused before execution is unknown."""
     assert_no_transaction()
     try:
-        answer = (await call()).to_dict()
+        return read((await call()).to_dict())
     except NotSentError as error:
         return Refused(reason=f"Stripe could not be reached: {error.user_message}")
     except stripe.CardError as error:
         return Declined(code=_decline_code(error), message=error.user_message or "The card was declined.")
     except stripe.StripeError as error:
         return _failed(error)
-    try:
-        return read(answer)
-    except (KeyError, TypeError, AttributeError) as error:
-        return Unknown(reason=f"Stripe's answer lacks {error}.")
+    except UNREADABLE as error:
+        return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
 
 
 def _failed(error: stripe.StripeError) -> Outcome:
     status = error.http_status or 0
-    code = error.code or type(error).__name__
+    code = error.code or getattr(error.error, "code", None) or type(error).__name__
     reason = f"Stripe answered {status} {code}"
     if isinstance(error, stripe.IdempotencyError | stripe.APIConnectionError) or code in REPLY_LOST:
         return Unknown(reason=reason)
@@ -239,20 +281,25 @@ def _decline_code(error: stripe.CardError) -> str:
 
 
 def _opened(session: webhook.Object) -> Accepted:
-    return Accepted(
-        references=(session["id"],),
-        next_action={"type": "redirect", "url": session["url"]},
-        notices=tuple(webhook.of_session(session, {})),
-    )
+    url = _text(session, "url")
+    return replace(_session(session), next_action={"type": "redirect", "url": url})
 
 
 def _session(session: webhook.Object) -> Accepted:
-    return Accepted(references=(session["id"],), notices=tuple(webhook.of_session(session, {})))
+    return Accepted(references=(_text(session, "id"),), notices=tuple(webhook.of_session(session, {})))
 
 
 def _intent(intent: webhook.Object) -> Accepted:
-    return Accepted(references=(intent["id"],), notices=tuple(webhook.of_intent(intent, {})))
+    return Accepted(references=(_text(intent, "id"),), notices=tuple(webhook.of_intent(intent, {})))
 
 
 def _refund(refund: webhook.Object) -> Accepted:
     return Accepted(references=(), notices=tuple(webhook.of_refund(refund, {})))
+
+
+def _text(thing: webhook.Object, name: str) -> str:
+    """Read a text that must be there."""
+    value = thing[name]
+    if not isinstance(value, str) or not value:
+        raise TypeError(name)
+    return value

@@ -202,7 +202,7 @@ def _ours(prefix: str, metadata: Mapping[str, str]) -> UUID | None:
 
 def _head(body: bytes) -> Envelope:
     try:
-        head = HEAD.decode(body)
+        head = HEAD.decode(body.decode())  # the decoder alone would skip bad text in fields that it does not need
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         message = "The signed body is not a Stripe event: a JSON object with an id and a type."
         raise PayloadUnreadableError(message) from error

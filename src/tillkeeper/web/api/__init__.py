@@ -1,15 +1,18 @@
 """The JSON API: thin routes that read a request, call one flow or report, and answer."""
 
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tillkeeper.idempotency import Replay
+from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import strict
 from tillkeeper.web.errors import UnsupportedMediaTypeError
 
@@ -45,9 +48,22 @@ class StrictRoute(APIRoute):
             media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if request.method == "POST" and self.body_field and media_type != "application/json":
                 raise UnsupportedMediaTypeError
-            return await handle(StrictRequest(request.scope, request.receive))
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except HTTPException as error:
+                if isinstance(error.__cause__, TillError):  # FastAPI wraps whatever reading a body raises
+                    raise error.__cause__ from None
+                raise
 
         return run
+
+
+class SortedResponse(JSONResponse):
+    """Write keys in order: the store that keeps answers for replay remembers none."""
+
+    def render(self, content: Any) -> bytes:
+        """Write the content."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def router(tag: str) -> APIRouter:
@@ -58,7 +74,7 @@ def router(tag: str) -> APIRouter:
 def replayed(replay: Replay) -> JSONResponse:
     """Answer with what a flow stored for its key."""
     problem = replay.status >= 400  # noqa: PLR2004 (HTTP's own line between answers and errors)
-    return JSONResponse(
+    return SortedResponse(
         replay.body,
         status_code=replay.status,
         media_type="application/problem+json" if problem else "application/json",

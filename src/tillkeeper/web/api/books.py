@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse
 
 from tillkeeper import ledger
 from tillkeeper.access import Principal
 from tillkeeper.flows.read import read
+from tillkeeper.flows.replay import ignore, replay, replay_all
+from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import books, inbox, paging
@@ -16,6 +19,24 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("books")
+Settled = Literal["processed", "parked", "ignored", "quarantined", "dead"]
+Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-21T10:00:00Z"])]
+
+
+class ReplaySelection(api.Body):
+    """Choose webhooks by what became of them, where they came from and when."""
+
+    statuses: Annotated[tuple[Settled, ...], Field(min_length=1, strict=False)] = ("dead",)
+    gateway: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class Ignore(api.Body):
+    """Say why a webhook is set aside."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @router.get("/inbox", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
@@ -33,6 +54,47 @@ async def find_messages(
     till = caller.till_of(request)
     found = await read(till, lambda tx: inbox.find(tx, status=status, payment=id_, limit=limit, cursor=cursor))
     return JSONResponse(found)
+
+
+@router.post(
+    "/inbox/replay",
+    response_model=None,
+    responses={200: {"description": "How many webhooks are worked on again."}, **shapes.ERRORS},
+)
+async def replay_selection(
+    request: Request, body: ReplaySelection, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+) -> JSONResponse:
+    """Work again on every webhook that fits; effects that they had already are not repeated."""
+    selection = Selection(
+        statuses=body.statuses, gateway=body.gateway, type=body.type, since=body.since, until=body.until
+    )
+    return JSONResponse({"replayed": await replay_all(caller.till_of(request), selection)})
+
+
+@router.post(
+    "/inbox/{message}/replay",
+    response_model=None,
+    responses={200: {"description": "The webhook is worked on again."}, **shapes.ERRORS},
+)
+async def replay_message(
+    request: Request, message: str, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+) -> JSONResponse:
+    """Work on one webhook again; an effect that it had already is not repeated."""
+    await replay(caller.till_of(request), ids.parse("message", message))
+    return JSONResponse({"id": message, "status": "received"})
+
+
+@router.post(
+    "/inbox/{message}/ignore",
+    response_model=None,
+    responses={200: {"description": "The webhook is set aside for good."}, **shapes.ERRORS},
+)
+async def ignore_message(
+    request: Request, message: str, body: Ignore, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+) -> JSONResponse:
+    """Set one webhook aside for good, saying why."""
+    await ignore(caller.till_of(request), ids.parse("message", message), reason=body.reason)
+    return JSONResponse({"id": message, "status": "ignored"})
 
 
 @router.get(

@@ -17,14 +17,15 @@ from tillkeeper.kernel import clock
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.money import currency as _code
+from tillkeeper.reports import cards, wallet
 from tillkeeper.reports import payment as payments
-from tillkeeper.reports import wallet
 from tillkeeper.till import Till
 from tillkeeper.web.shop import paper, visitor
 from tillkeeper.web.shop.story import label
 from tillkeeper.web.shop.visitor import Form, Visitor
 
 purchases_shown_max = 5
+cards_shown_max = 10
 twin_patience_ms = 10_000
 twin_poll_ms = 100
 price_unit_credits = 100
@@ -38,6 +39,7 @@ class Shelf:
 
     packages: list[Package]
     purse: Json
+    cards: list[Json]
     purchases: list[Json]
 
     @property
@@ -66,6 +68,7 @@ class Counter:
             "currencies": shelf.currencies,
             "currency": currency,
             "offers": [self._offer(package, currency, who) for package in shelf.packages if currency in package.prices],
+            "cards": shelf.cards,
             "purchases": [payment | {"label": label(payment)} for payment in shelf.purchases],
             "switch": self._sealed(who),
         }
@@ -109,18 +112,25 @@ class Counter:
     async def _shelf(self, user: str) -> Shelf:
         async def look(tx: Transaction) -> Shelf:
             bought = await payments.find(tx, payments.Filter(user=user, limit=purchases_shown_max))
+            held = await cards.find(tx, user, limit=cards_shown_max, cursor=None)
             purchases: Any = bought["data"]
-            return Shelf(packages=await catalog.packages(tx), purse=await wallet.show(tx, user), purchases=purchases)
+            binder: Any = held["data"]
+            return Shelf(
+                packages=await catalog.packages(tx),
+                purse=await wallet.show(tx, user),
+                cards=binder,
+                purchases=purchases,
+            )
 
         return await read(self._till, look)
 
     def _offer(self, package: Package, currency: str, who: Visitor) -> Json:
         price = package.prices[currency]
-        per_unit = (price * price_unit_credits + package.quantity // 2) // package.quantity
+        each = (price * price_unit_credits + package.quantity // 2) // package.quantity
         return {
             "package": package,
             "price": paper.written(price, currency),
-            "per_unit": f"{paper.written(per_unit, currency)} per {price_unit_credits}",
+            "each": f"{paper.written(each, currency)} per {price_unit_credits}" if package.kind == "credits" else "",
             "form": self._sealed(who),
         }
 

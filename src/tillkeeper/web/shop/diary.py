@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tillkeeper.web.shop.paper import written
+from tillkeeper.facts import CREDITS
+from tillkeeper.web.shop.paper import PACKS, written
 
 second_ms = 1000
 minute_ms = 60 * second_ms
@@ -66,14 +67,17 @@ class Proof:
         return f"{written(self.debits, self.currency)} {sign} {written(self.credits, self.currency)}"
 
 
-def count(events: Sequence[Json]) -> Counts:
-    """Count what the headline speaks of, from what is written down and nothing else."""
+def count(events: Sequence[Json], *, cards_sold: int = 0) -> Counts:
+    """Count what the headline speaks of, from what is written down and nothing else.
+
+    Credits are counted by movements of the wallet, cards by the packs that those in the books fill.
+    """
     captures = [each for each in events if each["kind"] == "payment" and _captures(each["title"])]
     webhooks = [each["data"] for each in events if each["kind"] == "webhook"]
     return Counts(
         captures=len(captures),
         arrivals=sum(each["arrivals"] for each in webhooks if _captures(each["reason"])),
-        deliveries=sum(1 for each in events if each["kind"] == "delivery" and each["title"] == "grant"),
+        deliveries=_cards_granted(events) // cards_sold if cards_sold else _wallet_grants(events),
     )
 
 
@@ -98,7 +102,7 @@ def bookings(events: Sequence[Json]) -> list[Booking]:
     """List what was posted."""
     return [
         Booking(
-            kind=kind.replace("_", " "),
+            kind=_journal(kind),
             debit=_short(posting["debit"]),
             credit=_short(posting["credit"]),
             amount=written(posting["amount"], posting["currency"]),
@@ -137,8 +141,22 @@ def _side(events: Sequence[Json], side: str, currency: str) -> int:
     )
 
 
+def _wallet_grants(events: Sequence[Json]) -> int:
+    return sum(1 for event in events if event["kind"] == "delivery" and event["title"] == "grant")
+
+
+def _cards_granted(events: Sequence[Json]) -> int:
+    granted = [posting for kind, posting in _postings(events) if kind == "grant"]
+    return sum(posting["amount"] for posting in granted if posting["currency"].startswith(PACKS))
+
+
 def _captures(text: str | None) -> bool:
     return (text or "").startswith("captured")
+
+
+def _journal(kind: str) -> str:
+    """Name a journal: those of refunds say only which step they are."""
+    return JOURNALS.get(kind, kind.replace("_", " "))
 
 
 def _short(code: str) -> str:
@@ -175,12 +193,12 @@ def _webhook(title: str, data: Json) -> str:
 
 def _ledger(title: str, data: Json) -> str:
     totals = ", ".join(written(each["amount"], each["currency"]) for each in data["postings"] or ())
-    return f"Booked {title.replace('_', ' ')}: {totals}"
+    return f"Booked {_journal(title)}: {totals}"
 
 
 def _delivery(title: str, data: Json) -> str:
     verb = {"grant": "Delivered", "revoke": "Took back", "restore": "Gave back", "debt_repaid": "Kept against debt"}
-    moved, left = written(abs(data["amount"]), "CRD"), written(data["balance_after"], "CRD")
+    moved, left = written(abs(data["amount"]), CREDITS), written(data["balance_after"], CREDITS)
     return f"{verb.get(title, title)} {moved}; the wallet holds {left}"
 
 
@@ -196,6 +214,12 @@ WORDS: dict[str, Callable[[str, Json], str]] = {
     "ledger": _ledger,
     "delivery": _delivery,
     "event": _event,
+}
+JOURNALS = {
+    "requested": "refund promised",
+    "succeeded": "refund sent",
+    "returned": "refund came back",
+    "reversed": "refund undone",
 }
 ICONS = {
     "payment": "dot",

@@ -21,6 +21,8 @@ VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 KEEP_FOR_GOOD = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
+PACKS = "PACK:"
+"""How the books name units that are cards."""
 
 Pages = TypeVar("Pages")
 Endpoint = Callable[[Pages, Request], Awaitable[Response]]
@@ -32,9 +34,10 @@ def asset_url(name: str) -> str:
 
 
 def written(amount: int, code: str) -> str:
-    """Write minor units, or credits, for people."""
-    if code == CREDITS:
-        return f"{amount:,} credit{'' if abs(amount) == 1 else 's'}"
+    """Write minor units, credits or cards for people."""
+    if code == CREDITS or code.startswith(PACKS):
+        unit = "credit" if code == CREDITS else "card"
+        return f"{amount:,} {unit}{'' if abs(amount) == 1 else 's'}"
     return money.show(amount, code)
 
 
@@ -46,6 +49,7 @@ PAPER = jinja2.Environment(
     lstrip_blocks=True,
 )
 PAPER.globals["asset_url"] = asset_url
+PAPER.globals["credits"] = CREDITS
 PAPER.filters["written"] = written
 
 

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import cards, paging, timeline
 from tillkeeper.reports import payment as payments
-from tillkeeper.reports import timeline
 from tillkeeper.till import Till
 from tillkeeper.web.shop import diary, paper, story
 from tillkeeper.web.shop.diary import Counts
@@ -29,6 +29,7 @@ class Scene:
 
     payment: Json
     events: list[Json]
+    cards: list[Json]
     counts: Counts
     story: Story
 
@@ -56,6 +57,7 @@ class Results:
             "label": story.label(scene.payment),
             "sandbox": scene.payment["mode"] == "sandbox",
             "demo": self._till.settings.shop,
+            "cards": scene.cards,
             "wallet": diary.balance_after(scene.events),
             "entries": diary.entries(scene.events),
             "bookings": diary.bookings(scene.events),
@@ -76,12 +78,32 @@ class Results:
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     async def _scene(self, payment: UUID) -> Scene:
-        async def look(tx: Transaction) -> tuple[Json, Any]:
-            return await payments.show(tx, payment), (await timeline.show(tx, payment))["data"]
+        async def look(tx: Transaction) -> tuple[Json, Any, list[Json]]:
+            shown: Json = await payments.show(tx, payment)
+            return shown, (await timeline.show(tx, payment))["data"], await _drawn(tx, shown)
 
-        shown, events = await read(self._till, look)
-        counts = diary.count(events)
-        return Scene(payment=shown, events=events, counts=counts, story=story.tell(shown, counts, self._till.now()))
+        shown, events, drawn = await read(self._till, look)
+        counts = diary.count(events, cards_sold=_cards_sold(shown))
+        return Scene(
+            payment=shown,
+            events=events,
+            cards=drawn,
+            counts=counts,
+            story=story.tell(shown, counts, self._till.now()),
+        )
+
+
+async def _drawn(tx: Transaction, payment: Json) -> list[Json]:
+    """List the cards that a purchase brought, as far as its user's newest reach."""
+    if not _cards_sold(payment):
+        return []
+    held: Any = await cards.find(tx, payment["user"], limit=paging.limit_max, cursor=None)
+    return [card for card in held["data"] if card["payment"] == payment["id"]]
+
+
+def _cards_sold(payment: Json) -> int:
+    goods = payment["fulfilment"]
+    return goods["quantity"] if goods and goods["kind"] == "pack" else 0
 
 
 def _commands(payment: Json) -> list[str]:

@@ -28,6 +28,8 @@ UNDER_WAY = frozenset(
 )
 WAITING = "Waiting for the gateway’s webhook…"
 NOTHING_CHARGED = "Nothing was charged."
+UNITS = {"credits": "credits", "pack": "cards"}
+PLACES = {"credits": "in the wallet", "pack": "in the binder"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,14 @@ def tell(payment: Json, counts: Counts, now: datetime) -> Story:
             return _ended("Canceled.", f"The checkout was closed before anybody paid. {NOTHING_CHARGED}")
         case Status.EXPIRED:
             return _ended("Expired.", f"Nobody paid in time, so the checkout was closed. {NOTHING_CHARGED}")
-        case _:
+        case (
+            Status.CREATED
+            | Status.IN_REVIEW
+            | Status.REQUIRES_ACTION
+            | Status.PROCESSING
+            | Status.OUTCOME_UNKNOWN
+            | Status.REQUIRES_CAPTURE
+        ):
             return _under_way(payment, status, now)
 
 
@@ -88,9 +97,16 @@ def label(payment: Json) -> Label:
             return Label(tone="neutral", icon="cross", word="Canceled")
         case Status.EXPIRED:
             return Label(tone="neutral", icon="clock", word="Expired")
-        case _ if payment["last_error"]:
-            return Label(tone="danger", icon="cross", word="Declined")
-        case _:
+        case (
+            Status.CREATED
+            | Status.IN_REVIEW
+            | Status.REQUIRES_ACTION
+            | Status.PROCESSING
+            | Status.OUTCOME_UNKNOWN
+            | Status.REQUIRES_CAPTURE
+        ):
+            if payment["last_error"]:
+                return Label(tone="danger", icon="cross", word="Declined")
             return Label(tone="info", icon="clock", word="Not paid yet")
 
 
@@ -114,7 +130,7 @@ def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
     goods = payment["fulfilment"]
     if goods and goods["status"] == "pending":
         return Story(tone="info", icon="clock", headline="Paid. Delivering…", says=once, watching=True)
-    said = f"{goods['quantity']:,} {goods['kind']} are in the wallet." if goods else "Thank you."
+    said = f"{_units(goods, 'quantity')} are {PLACES[goods['kind']]}." if goods else "Thank you."
     return Story(tone="success", icon="check", headline=once, says=said, watching=watching)
 
 
@@ -122,6 +138,10 @@ def _once(counts: Counts) -> str:
     told = f"Webhook arrived {_times(counts.arrivals)}." if counts.arrivals else "The gateway said so when asked."
     delivered = f" Delivered {_times(counts.deliveries)}." if counts.deliveries else ""
     return f"Paid {_times(counts.captures)}. {told}{delivered}"
+
+
+def _units(goods: Json, field: str) -> str:
+    return f"{goods[field]:,} {UNITS[goods['kind']]}"
 
 
 def _times(number: int) -> str:
@@ -132,13 +152,14 @@ def _refunded(payment: Json, once: str, *, watching: bool) -> Story:
     code, captured = payment["currency"], payment["amount_captured"]
     refunded, refunding = payment["amount_refunded"], payment["amount_refunding"]
     goods = payment["fulfilment"]
-    taken = f" {goods['revoked']:,} {goods['kind']} taken back." if goods and goods["revoked"] else ""
+    before = "Could not be delivered. " if goods and goods["status"] == "failed" else ""
+    taken = f" {_units(goods, 'revoked')} taken back." if goods and goods["revoked"] else ""
     if refunding:
-        headline = f"{written(refunding, code)} is on its way back.{taken}"
+        headline = f"{before}{written(refunding, code)} is on its way back.{taken}"
     elif refunded == captured:
-        headline = f"Refunded in full.{taken}"
+        headline = f"{before}Refunded in full.{taken}"
     else:
-        headline = f"Refunded {written(refunded, code)} of {written(captured, code)}.{taken}"
+        headline = f"{before}Refunded {written(refunded, code)} of {written(captured, code)}.{taken}"
     return Story(tone="warning", icon="back", headline=headline, says=once, watching=watching or bool(refunding))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute
 
-from tillkeeper.gateways.stripe.sandbox import checkout, control, pages, routes
+from tillkeeper.gateways.stripe.sandbox import checkout, control, pages, report, routes
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.sandbox_kit.books import Change, Json
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
@@ -37,7 +37,7 @@ class StripeSandbox:
 
     def report(self, change: Change) -> Json:
         """Lay open the books."""
-        return control.report(change)
+        return report.report(change)
 
     def tick(self, desk: Desk) -> None:
         """Expire what has outlived its time."""

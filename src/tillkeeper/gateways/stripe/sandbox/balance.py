@@ -1,4 +1,4 @@
-"""Balance transactions: what a charge or refund did to the merchant's balance, with Stripe's fee.
+"""Balance transactions: what a charge, refund, dispute or payout did to the merchant's balance, with Stripe's fee.
 
 The fee is 2.9 % plus 30 minor units, rounded half up; it is kept when a charge is refunded. Each currency
 settles in itself, so no exchange rate occurs.
@@ -13,7 +13,19 @@ fee_per_mille = 29
 fee_fixed_minor = 30
 available_after_seconds = 2 * 86_400
 
-CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure"}
+# By what happened: Stripe's type, its reporting category, and what it calls the fee.
+KINDS = {
+    "charge": ("charge", "charge", "Stripe processing fees"),
+    "payment": ("payment", "charge", "Stripe processing fees"),
+    "refund": ("refund", "refund", ""),
+    "payment_refund": ("payment_refund", "refund", ""),
+    "refund_failure": ("refund_failure", "refund_failure", ""),
+    "dispute": ("adjustment", "dispute", "Dispute fee"),
+    "dispute_reversal": ("adjustment", "dispute_reversal", ""),
+    "payout": ("payout", "payout", ""),
+    "payout_failure": ("payout_failure", "payout_failure", ""),
+}
+AT_ONCE = ("payout", "payout_failure")
 
 
 def fee(amount: int) -> int:
@@ -23,12 +35,13 @@ def fee(amount: int) -> int:
 
 def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int = 0) -> Json:
     """Move the merchant's balance by a signed amount, less the fee."""
+    named, category, fee_description = KINDS[kind]
     fee_details = [
         {
             "amount": fee_amount,
             "application": None,
             "currency": source["currency"],
-            "description": "Stripe processing fees",
+            "description": fee_description,
             "type": "stripe_fee",
         }
     ]
@@ -37,7 +50,7 @@ def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int = 0
             "id": new_id("txn"),
             "object": "balance_transaction",
             "amount": amount,
-            "available_on": act.now + available_after_seconds,
+            "available_on": act.now if kind in AT_ONCE else act.now + available_after_seconds,
             "balance_type": "payments",
             "created": act.now,
             "currency": source["currency"],
@@ -46,10 +59,10 @@ def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int = 0
             "fee": fee_amount,
             "fee_details": fee_details if fee_amount else [],
             "net": amount - fee_amount,
-            "reporting_category": CATEGORIES[kind],
+            "reporting_category": category,
             "source": source["id"],
             "status": "pending",
-            "type": kind,
+            "type": named,
         }
     )
 
@@ -62,9 +75,13 @@ def retrieve(act: Act, params: Params, transaction_id: str) -> Json:
 
 def listing(act: Act, params: Params) -> Json:
     """List balance transactions, narrowed by source, type, currency or payout."""
-    narrowed = {name: params.text(name) for name in ("source", "type", "currency", "payout")}
+    narrowed = {name: params.text(name) for name in ("source", "type", "currency")}
     where = {name: value for name, value in narrowed.items() if value is not None}
-    page = lists.page(act, params, lists.Shelf("balance_transaction", "/v1/balance_transactions", where))
+    payout = params.text("payout")
+    if payout is not None:
+        act.load("payout", payout, param="payout", in_path=False)
+    gathered = None if payout is None else act.change.tied(payout)
+    page = lists.page(act, params, lists.Shelf("balance_transaction", "/v1/balance_transactions", where, gathered))
     return {**page, "data": [_as_of_now(act, transaction) for transaction in page["data"]]}
 
 

@@ -1,4 +1,4 @@
-"""Test cards by Stripe's own names, and what an issuer says about each."""
+"""Test cards by Stripe's own names, what an issuer says about each, and a bank account to debit."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tillkeeper.sandbox_kit.books import Json
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Hold a test card; `code` and `decline_code` are set when its issuer declines."""
+    """Hold a test card; `code` and `decline_code` are set when its issuer declines, `delayed` when it is no card."""
 
     last4: str
     brand: str = "visa"
@@ -19,11 +19,21 @@ class Card:
     network_code: str | None = None
     message: str = ""
     authenticate: bool = False
+    delayed: bool = False
 
 
 GENERIC = "Your card was declined."
 GOOD = Card("4242")
 ASKS = Card("3220", authenticate=True)
+DEBIT = Card("6789", delayed=True)
+ACCOUNT = {
+    "account_holder_type": "individual",
+    "account_type": "checking",
+    "bank_name": "SANDBOX BANK",
+    "fingerprint": "SandboxAccount01",
+    "last4": DEBIT.last4,
+    "routing_number": "110000000",
+}
 
 DECLINES = {
     "generic_decline": Card("0002", "visa", "card_declined", "generic_decline", "05", GENERIC),
@@ -74,34 +84,19 @@ def billing_details(email: str | None, name: str | None = None) -> Json:
 
 
 def method(act: Act, card: Card, *, customer: str | None, billing: Json) -> Json:
-    """Store the payment method that a customer's card becomes."""
+    """Store the payment method that a customer's card or account becomes."""
     return act.put(
         {
             "id": new_id("pm"),
             "object": "payment_method",
             "allow_redisplay": "unspecified",
             "billing_details": billing,
-            "card": {
-                "brand": card.brand,
-                "checks": _checks(card),
-                "country": "US",
-                "display_brand": card.brand,
-                **EXPIRES,
-                "fingerprint": f"Sandbox{card.last4}Fingerprint"[:16],
-                "funding": "credit",
-                "generated_from": None,
-                "last4": card.last4,
-                "networks": {"available": [card.brand], "preferred": None},
-                "regulated_status": "unregulated",
-                "three_d_secure_usage": {"supported": True},
-                "wallet": None,
-            },
+            **(_account() if card.delayed else _card(card)),
             "created": act.now,
             "customer": customer,
             "customer_account": None,
             "livemode": False,
             "metadata": {},
-            "type": "card",
         }
     )
 
@@ -112,7 +107,7 @@ def chosen(act: Act, name: str, *, customer: str | None) -> tuple[Card, Json]:
         card = TOKENS[name]
         return card, method(act, card, customer=customer, billing=billing_details(None))
     found = act.change.find("payment_method", name)
-    if found is None:
+    if found is None or found["type"] != "card":
         raise missing(name, kind="payment_method", param="payment_method", in_path=False)
     return ALL[found["card"]["last4"]], found
 
@@ -125,6 +120,9 @@ def retrieve(act: Act, params: Params, method_id: str) -> Json:
 
 def charge_details(card: Card, amount: int, *, authenticated: bool, capture_before: int | None) -> Json:
     """Tell how a charge was paid, as far as Stripe tells."""
+    if card.delayed:
+        account = {**ACCOUNT, "expected_debit_date": None, "mandate": None, "payment_reference": None}
+        return {"type": "us_bank_account", "us_bank_account": account}
     three_d_secure = {
         "authentication_flow": "challenge",
         "electronic_commerce_indicator": "05",
@@ -161,6 +159,31 @@ def charge_details(card: Card, amount: int, *, authenticated: bool, capture_befo
     if capture_before is not None:
         details["capture_before"] = capture_before
     return {"card": details, "type": "card"}
+
+
+def _card(card: Card) -> Json:
+    shown = {
+        "brand": card.brand,
+        "checks": _checks(card),
+        "country": "US",
+        "display_brand": card.brand,
+        **EXPIRES,
+        "fingerprint": f"Sandbox{card.last4}Fingerprint"[:16],
+        "funding": "credit",
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+    return {"type": "card", "card": shown}
+
+
+def _account() -> Json:
+    networks = {"preferred": "ach", "supported": ["ach"]}
+    shown = {**ACCOUNT, "financial_connections_account": None, "networks": networks, "status_details": None}
+    return {"type": "us_bank_account", "us_bank_account": shown}
 
 
 def _checks(card: Card) -> Json:

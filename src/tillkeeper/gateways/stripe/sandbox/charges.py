@@ -10,6 +10,7 @@ from tillkeeper.sandbox_kit.books import Json
 
 authorisation_lapses_after_seconds = 7 * 86_400
 risk_score = 12
+FEE_REMINDER = "charge.fee_reminder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,33 @@ def record(act: Act, intent: Json, swipe: Swipe, *, captured: bool) -> Json:
 def settle(act: Act, charge: Json) -> Json:
     """Credit the merchant with what was captured, less the fee."""
     captured = charge["amount_captured"]
-    transaction = balance.enter(act, "charge", charge, captured, fee_amount=balance.fee(captured))
+    kind = "charge" if by_card(charge) else "payment"
+    transaction = balance.enter(act, kind, charge, captured, fee_amount=balance.fee(captured))
     return act.put({**charge, "balance_transaction": transaction["id"]})
 
 
-def settle_late(act: Act, charge: Json) -> Json:
+def settle_late(act: Act, charge: Json) -> None:
     """Credit the merchant after the charge was announced, as Stripe does when capture is asynchronous."""
+    late_seconds = act.change.dial.late_fee_seconds
+    if late_seconds:
+        act.change.count("late_fee_seconds", charge["id"])
+        reminder = {"id": f"{charge['id']}/{FEE_REMINDER}", "object": FEE_REMINDER, "charge": charge["id"]}
+        act.put({**reminder, "created": act.now}, due=act.now + late_seconds)
+        return
     settled = settle(act, charge)
     events.emit(act, "charge.updated", settled, before={"balance_transaction": None})
-    return settled
+
+
+def remind(act: Act, reminder: Json) -> None:
+    """Credit the merchant now that the fee of a charge is known."""
+    act.put(reminder)
+    settled = settle(act, act.load("charge", reminder["charge"]))
+    events.emit(act, "charge.updated", settled, before={"balance_transaction": None})
+
+
+def by_card(charge: Json) -> bool:
+    """Say whether a charge was made to a card; Stripe calls all others payments."""
+    return bool(charge["payment_method_details"]["type"] == "card")
 
 
 def remaining(charge: Json) -> int:

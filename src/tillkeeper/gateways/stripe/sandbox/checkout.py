@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from tillkeeper.gateways.stripe.sandbox import cards, events, intents, payments, sessions
+from tillkeeper.gateways.stripe.sandbox import cards, charges, disputes, events, intents, late, payments, sessions
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.cards import Card
 from tillkeeper.gateways.stripe.sandbox.charges import Swipe
@@ -53,6 +53,30 @@ def try_intent(act: Act, intent: Json, card: Card) -> Json:
     return payments.attempt(act, intent, Swipe(card, method))
 
 
+def pay_by_debit(act: Act, session_id: str) -> Json:
+    """Pay by bank debit: the session completes, and the money comes or does not come days later."""
+    session = _open_session(act, session_id)
+    if sessions.private(act, session_id)["payment_intent_data"]["capture_method"] == "manual":
+        message = "A bank debit cannot be authorised first: this Checkout Session has capture_method=manual."
+        raise StripeError(message)
+    if "us_bank_account" not in session["payment_method_types"]:
+        message = "This Checkout Session does not take the payment method type us_bank_account."
+        raise StripeError(message)
+    return _try(act, session_id, cards.DEBIT)
+
+
+def settle(act: Act, session_id: str, *, succeeded: bool) -> Json:
+    """Let the bank debit of a session come, or come back."""
+    late.settle(act, _intent(act, act.load("checkout.session", session_id)), succeeded=succeeded)
+    return act.load("checkout.session", session_id)
+
+
+def succeed_late(act: Act, session_id: str) -> Json:
+    """Take the money of a session after all, though it had failed or lapsed."""
+    late.succeed(act, _intent(act, act.load("checkout.session", session_id)))
+    return act.load("checkout.session", session_id)
+
+
 def expire(act: Act, params: Params, session_id: str) -> Json:
     """End an open session, and its intent with it."""
     params.done()
@@ -62,26 +86,34 @@ def expire(act: Act, params: Params, session_id: str) -> Json:
 
 
 def lapse(act: Act, thing: Json) -> None:
-    """Do what time brings: an open session expires, an authorisation that nobody captured is let go."""
+    """Do what time brings: sessions, authorisations and unanswered disputes lapse, late fees become known."""
     if thing["object"] == "checkout.session" and thing["status"] == "open":
         _expire(act, thing)
     elif thing["object"] == "payment_intent" and thing["status"] == "requires_capture":
         payments.cancel(act, thing, "automatic")
+    elif thing["object"] == "dispute" and thing["status"] == "needs_response":
+        disputes.lapse(act, thing)
+    elif thing["object"] == charges.FEE_REMINDER:
+        charges.remind(act, thing)
     else:
         act.put(thing)
 
 
 def _try(act: Act, session_id: str, card: Card) -> Json:
     session = _open_session(act, session_id)
-    if session["payment_intent"] is None:
-        intent = intents.for_session(act, session)
-    else:
-        intent = act.load("payment_intent", session["payment_intent"])
+    intent = _intent(act, session)
     known = session["customer_details"] or {}
     billing = cards.billing_details(known.get("email") or EMAIL, CARDHOLDER)
     method = cards.method(act, card, customer=intent["customer"], billing=billing)
     payments.attempt(act, intent, Swipe(card, method))
     return act.load("checkout.session", session_id)
+
+
+def _intent(act: Act, session: Json) -> Json:
+    """Load the intent behind a session, or create it when nobody tried to pay yet."""
+    if session["payment_intent"] is None:
+        return intents.for_session(act, session)
+    return act.load("payment_intent", session["payment_intent"])
 
 
 def _open_session(act: Act, session_id: str) -> Json:

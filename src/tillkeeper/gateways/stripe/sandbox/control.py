@@ -1,17 +1,17 @@
 """What a test may do that the API cannot: act as the customer, or from the gateway's own dashboard."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.stripe.sandbox import cards, checkout, payments, refunds
+from tillkeeper.gateways.stripe.sandbox import cards, checkout, disputes, late, payments, payouts, refunds
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.form import Params
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
 from tillkeeper.sandbox_kit import control
-from tillkeeper.sandbox_kit.books import Change, Json
+from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk, Verb
 
 VERBS = (
@@ -30,12 +30,16 @@ VERBS = (
         "Pay with authentication. Outcomes: complete, fail, or start, which leaves it waiting.",
         '{"outcome": "fail"}',
     ),
+    Verb("POST", "sessions/{id}/pay_by_debit", "Pay by bank debit: the session completes, the money is under way."),
+    Verb("POST", "sessions/{id}/settle", "Let that debit come, or be returned.", '{"outcome": "failed"}'),
+    Verb("POST", "sessions/{id}/late_success", "Take the money after all, though the session failed or expired."),
     Verb("POST", "sessions/{id}/abandon", "Close the tab: nothing changes, the session stays open."),
     Verb("POST", "sessions/{id}/expire", "Let the session expire now."),
     Verb("POST", "payment_intents/{id}/pay", "Pay an intent that was made without a session."),
     Verb("POST", "payment_intents/{id}/decline", "Decline it.", '{"code": "generic_decline"}'),
     Verb("POST", "payment_intents/{id}/authenticate", "Authenticate it.", '{"outcome": "complete"}'),
     Verb("POST", "payment_intents/{id}/lapse", "Let an authorisation that nobody captured lapse now."),
+    Verb("POST", "payment_intents/{id}/late_success", "Take the money after all, though it failed or was canceled."),
     Verb(
         "POST",
         "refunds",
@@ -43,6 +47,24 @@ VERBS = (
         '{"payment_intent": "pi_…", "amount": 500}',
     ),
     Verb("POST", "refunds/{id}/fail", "Let a refund fail after it had succeeded."),
+    Verb(
+        "POST",
+        "disputes",
+        "Let the customer's bank take a payment back; name a payment_intent or a charge. Without an amount, all that"
+        f" was not refunded. Reasons: {', '.join(disputes.REASONS)}.",
+        '{"payment_intent": "pi_…", "amount": 500, "reason": "fraudulent"}',
+    ),
+    Verb("POST", "disputes/{id}/win", "Decide a dispute for the merchant: the money comes back, the fee does not."),
+    Verb("POST", "disputes/{id}/lose", "Decide a dispute for the customer."),
+    Verb(
+        "POST",
+        "payouts",
+        "Settlement run: pay out what is available, in one currency or in all; early takes what is pending too."
+        " Outcomes: paid, failed, or in_transit, which leaves it under way.",
+        '{"currency": "usd", "early": true, "outcome": "paid"}',
+    ),
+    Verb("POST", "payouts/{id}/pay", "Let a payout arrive."),
+    Verb("POST", "payouts/{id}/fail", "Let the bank send a payout back."),
 )
 
 Deed = Callable[[Act, str, Json], Json]
@@ -54,46 +76,6 @@ def routes(desk: Desk) -> list[BaseRoute]:
     return [
         *(Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in DEEDS),
     ]
-
-
-def report(change: Change) -> Json:
-    """Lay open what every payment intent came to, and the sums by currency."""
-    intents = [_line(change, intent) for intent in reversed(change.select("payment_intent"))]
-    totals: dict[str, Json] = {}
-    for line in intents:
-        total = totals.setdefault(line["currency"], {"captured": 0, "refunded": 0, "fee": 0, "net": 0, "payments": 0})
-        for name in ("captured", "refunded", "fee"):
-            total[name] += line[name]
-        total["payments"] += 1 if line["captured"] else 0
-        total["net"] += line["captured"] - line["refunded"] - line["fee"]
-    return {"payment_intents": intents, "totals": totals, "sessions": len(change.select("checkout.session"))}
-
-
-def _line(change: Change, intent: Json) -> Json:
-    charges = change.select("charge", where={"payment_intent": intent["id"]})
-    captured = [charge for charge in charges if charge["captured"]]
-    transactions = [change.find("balance_transaction", charge["balance_transaction"] or "") for charge in captured]
-    # A refund without a balance transaction only released what was never captured; no money came back.
-    given_back = [
-        refund
-        for refund in change.select("refund", where={"payment_intent": intent["id"]})
-        if refund["status"] == "succeeded" and refund["balance_transaction"]
-    ]
-    session = change.select("checkout.session", where={"payment_intent": intent["id"]}, limit=1)
-    return {
-        "payment_intent": intent["id"],
-        "session": session[0]["id"] if session else None,
-        "status": intent["status"],
-        "amount": intent["amount"],
-        "currency": intent["currency"],
-        "captured": sum(charge["amount_captured"] for charge in captured),
-        "refunded": sum(refund["amount"] for refund in given_back),
-        "fee": sum(transaction["fee"] for transaction in transactions if transaction),
-        "charges": len(charges),
-        "captures": len(captured),
-        "refunds": len(given_back),
-        "metadata": intent["metadata"],
-    }
 
 
 def _pay(act: Act, session_id: str, _wish: Json) -> Json:
@@ -109,6 +91,19 @@ def _authenticate(act: Act, session_id: str, wish: Json) -> Json:
     if outcome == "start":
         return checkout.ask(act, session_id)
     return checkout.authenticate(act, session_id, passed=outcome == "complete")
+
+
+def _pay_by_debit(act: Act, session_id: str, _wish: Json) -> Json:
+    return checkout.pay_by_debit(act, session_id)
+
+
+def _settle(act: Act, session_id: str, wish: Json) -> Json:
+    outcome = control.choice(wish, "outcome", ("succeeded", "failed"))
+    return checkout.settle(act, session_id, succeeded=outcome == "succeeded")
+
+
+def _succeed_late(act: Act, session_id: str, _wish: Json) -> Json:
+    return checkout.succeed_late(act, session_id)
 
 
 def _abandon(act: Act, session_id: str, _wish: Json) -> Json:
@@ -143,9 +138,12 @@ def _lapse(act: Act, intent_id: str, _wish: Json) -> Json:
     return payments.cancel(act, intent, "automatic")
 
 
+def _succeed_intent_late(act: Act, intent_id: str, _wish: Json) -> Json:
+    return late.succeed(act, act.load("payment_intent", intent_id))
+
+
 def _refund(act: Act, _nothing: str, wish: Json) -> Json:
-    intent = act.load("payment_intent", control.text(wish, "payment_intent"))
-    charge = act.load("charge", intent["latest_charge"] or "none")
+    charge = _charge_of(act, control.text(wish, "payment_intent"))
     return refunds.give_back(act, charge, amount=control.amount(wish), reason=None, metadata={})
 
 
@@ -153,18 +151,77 @@ def _fail_refund(act: Act, refund_id: str, _wish: Json) -> Json:
     return refunds.fail(act, refund_id)
 
 
+def _dispute(act: Act, _nothing: str, wish: Json) -> Json:
+    if ("charge" in wish) == ("payment_intent" in wish):
+        message = "Name what is disputed: either a payment_intent or a charge."
+        raise control.refusal(message)
+    if "charge" in wish:
+        charge = act.load("charge", control.text(wish, "charge"))
+    else:
+        charge = _charge_of(act, control.text(wish, "payment_intent"))
+    reason = control.choice(wish, "reason", disputes.REASONS)
+    return disputes.open_one(act, charge, amount=control.amount(wish), reason=reason)
+
+
+def _win(act: Act, dispute_id: str, _wish: Json) -> Json:
+    return disputes.win(act, act.load("dispute", dispute_id))
+
+
+def _lose(act: Act, dispute_id: str, _wish: Json) -> Json:
+    return disputes.lose(act, act.load("dispute", dispute_id))
+
+
+def _pay_out(act: Act, _nothing: str, wish: Json) -> Json:
+    currency = control.text(wish, "currency").lower() if "currency" in wish else None
+    end = OUTCOMES[control.choice(wish, "outcome", tuple(OUTCOMES))]
+    sent = [end(act, payout) for payout in payouts.run(act, currency=currency, early=control.flag(wish, "early"))]
+    return {"object": "list", "data": sent}
+
+
+def _pay_payout(act: Act, payout_id: str, _wish: Json) -> Json:
+    return payouts.pay(act, act.load("payout", payout_id))
+
+
+def _fail_payout(act: Act, payout_id: str, _wish: Json) -> Json:
+    return payouts.fail(act, act.load("payout", payout_id))
+
+
+def _leave(_act: Act, payout: Json) -> Json:
+    return payout
+
+
+def _charge_of(act: Act, intent_id: str) -> Json:
+    intent = act.load("payment_intent", intent_id)
+    return act.load("charge", intent["latest_charge"] or "none")
+
+
+OUTCOMES: Mapping[str, Callable[[Act, Json], Json]] = {
+    "paid": payouts.pay,
+    "failed": payouts.fail,
+    "in_transit": _leave,
+}
 DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/sessions/{id}/pay", _pay, set()),
     ("/sessions/{id}/decline", _decline, {"code"}),
     ("/sessions/{id}/authenticate", _authenticate, {"outcome"}),
+    ("/sessions/{id}/pay_by_debit", _pay_by_debit, set()),
+    ("/sessions/{id}/settle", _settle, {"outcome"}),
+    ("/sessions/{id}/late_success", _succeed_late, set()),
     ("/sessions/{id}/abandon", _abandon, set()),
     ("/sessions/{id}/expire", _expire, set()),
     ("/payment_intents/{id}/pay", _pay_intent, set()),
     ("/payment_intents/{id}/decline", _decline_intent, {"code"}),
     ("/payment_intents/{id}/authenticate", _authenticate_intent, {"outcome"}),
     ("/payment_intents/{id}/lapse", _lapse, set()),
+    ("/payment_intents/{id}/late_success", _succeed_intent_late, set()),
     ("/refunds", _refund, {"payment_intent", "amount"}),
     ("/refunds/{id}/fail", _fail_refund, set()),
+    ("/disputes", _dispute, {"payment_intent", "charge", "amount", "reason"}),
+    ("/disputes/{id}/win", _win, set()),
+    ("/disputes/{id}/lose", _lose, set()),
+    ("/payouts", _pay_out, {"currency", "outcome", "early"}),
+    ("/payouts/{id}/pay", _pay_payout, set()),
+    ("/payouts/{id}/fail", _fail_payout, set()),
 )
 
 

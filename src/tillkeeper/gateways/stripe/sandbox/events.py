@@ -56,19 +56,18 @@ def listing(act: Act, params: Params) -> Json:
         raise invalid(message, param="types")
     wanted = {kind} if kind else set(kinds)
 
-    def fits(event: Json) -> bool:
-        return (not wanted or event["type"] in wanted) and (delivered is None or _arrived(act, event) == delivered)
+    missed = [] if delivered is None else post.undelivered(act.change.connection, act.change.gateway)
+    unwanted = set(missed) if delivered else set()
 
-    page = lists.page(
-        act, params, lists.Shelf("event", "/v1/events"), fits=fits if wanted or delivered is not None else None
-    )
+    def fits(event: Json) -> bool:
+        return (not wanted or event["type"] in wanted) and event["id"] not in unwanted
+
+    shelf = lists.Shelf("event", "/v1/events", ids=missed if delivered is False else None)
+    page = lists.page(act, params, shelf, fits=fits if wanted or unwanted else None)
     return {**page, "data": [_as_of_now(act, event) for event in page["data"]]}
 
 
-def _arrived(act: Act, event: Json) -> bool:
-    return post.outcome(act.change.connection, act.change.gateway, event["id"]) in {"delivered", "none"}
-
-
 def _as_of_now(act: Act, event: Json) -> Json:
-    pending = post.outcome(act.change.connection, act.change.gateway, event["id"]) == "pending"
-    return {**event, "pending_webhooks": 1 if pending else 0}
+    """Count the webhooks that nobody took yet, which for Stripe includes those it has given up."""
+    arrived = post.outcome(act.change.connection, act.change.gateway, event["id"]) in {"delivered", "none"}
+    return {**event, "pending_webhooks": 0 if arrived else 1}

@@ -28,8 +28,15 @@ EXPANDABLE: Mapping[str, Mapping[str, str]] = {
         "failure_balance_transaction": "balance_transaction",
     },
     "payment_method": {"customer": "customer"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "payout": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+        "original_payout": "payout",
+        "reversed_by": "payout",
+    },
 }
-SOURCES = {"ch": "charge", "re": "refund"}
+SOURCES = {"ch": "charge", "re": "refund", "du": "dispute", "po": "payout"}
 
 
 def expand(act: Act, thing: Json, paths: Sequence[str]) -> Json:

@@ -109,7 +109,7 @@ def for_session(act: Act, session: Json) -> Json:
     data = sessions.private(act, session["id"])["payment_intent_data"]
     given = {name: value for name, value in data.items() if value is not None}
     intent = _intent(act, amount=session["amount_total"], currency=session["currency"])
-    intent |= {"customer": session["customer"], **given}
+    intent |= {"customer": session["customer"], "payment_method_types": session["payment_method_types"], **given}
     act.put(intent)
     act.put({**session, "payment_intent": intent["id"]}, due=session["expires_at"])
     events.emit(act, "payment_intent.created", intent)

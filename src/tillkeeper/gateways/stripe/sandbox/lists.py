@@ -1,6 +1,6 @@
 """Lists in Stripe's envelope, paged by object id."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tillkeeper.gateways.stripe.sandbox.act import Act
@@ -20,6 +20,7 @@ class Shelf:
     kind: str
     url: str
     where: Mapping[str, object] = field(default_factory=dict)
+    ids: Sequence[str] | None = None
 
 
 def page(act: Act, params: Params, shelf: Shelf, *, fits: Callable[[Json], bool] | None = None) -> Json:
@@ -39,6 +40,7 @@ def page(act: Act, params: Params, shelf: Shelf, *, fits: Callable[[Json], bool]
             shelf.kind,
             where=shelf.where,
             created=created,
+            ids=shelf.ids,
             older_than=older_than,
             newer_than=newer_than,
             limit=chunk_rows if fits else limit + 1,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hmac import compare_digest
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
@@ -38,19 +39,47 @@ class Pages:
 
     async def show(self, request: Request) -> Response:
         """Show what is to be paid, or why there is nothing to pay."""
-        with self.desk.books.change(self.desk.gateway) as change:
-            act = Act(self.desk, change, self.desk.now())
-            session = change.find("checkout.session", request.path_params["session"])
-            if session is None:
-                return _unknown()
-            if session["status"] != "open" or session["expires_at"] <= act.now:
-                return _closed(session)
-            return _checkout(act, session)
+        return self._show(request.path_params["session"], framed=False)
 
     async def act(self, request: Request) -> Response:
         """Do what the customer pressed."""
-        session_id = request.path_params["session"]
-        form = await _form(request)
+        return self._act(request.path_params["session"], await _form(request))
+
+    async def show_embedded(self, request: Request) -> Response:
+        """Show the same page inside the shop's own, to whoever holds the session's client secret."""
+        session_id = self._session_of(request.path_params["secret"])
+        return _unknown() if session_id is None else self._show(session_id, framed=True)
+
+    async def act_embedded(self, request: Request) -> Response:
+        """Do what the customer pressed inside the shop's page."""
+        secret = request.path_params["secret"]
+        session_id = self._session_of(secret)
+        if session_id is None:
+            return _unknown()
+        answer = self._act(session_id, await _form(request))
+        # What leads back to the checkout stays in its frame.
+        if answer.headers.get("location") == f"/stripe/pay/{session_id}":
+            return RedirectResponse(f"/stripe/embedded/{secret}", HTTPStatus.SEE_OTHER)
+        return answer
+
+    def _session_of(self, secret: str) -> str | None:
+        session_id = secret.partition("_secret_")[0]
+        with self.desk.books.change(self.desk.gateway) as change:
+            session = change.find("checkout.session", session_id)
+        known = (session or {}).get("client_secret") or ""
+        return session_id if known and compare_digest(known.encode(), secret.encode()) else None
+
+    def _show(self, session_id: str, *, framed: bool) -> Response:
+        with self.desk.books.change(self.desk.gateway) as change:
+            act = Act(self.desk, change, self.desk.now())
+            session = change.find("checkout.session", session_id)
+            if session is None:
+                return _unknown()
+            if session["status"] != "open" or session["expires_at"] <= act.now:
+                return _closed(session, framed=framed)
+            return _checkout(act, session, framed=framed)
+
+    def _act(self, session_id: str, form: dict[str, str]) -> Response:
         press = PRESSES.get(form.get("act", "pay"))
         if press is None or form.get("code", "generic_decline") not in DECLINES:
             return _unknown()
@@ -60,8 +89,8 @@ class Pages:
                 onward = press(act, session_id, form)
         except StripeError:
             # Paid or expired in the meantime, or never there: the page itself says which.
-            onward = f"/stripe/pay/{session_id}"
-        return RedirectResponse(onward, HTTPStatus.SEE_OTHER)
+            onward = ""
+        return RedirectResponse(onward or f"/stripe/pay/{session_id}", HTTPStatus.SEE_OTHER)
 
     async def show_bank(self, request: Request) -> Response:
         """Show the bank's question."""
@@ -103,9 +132,21 @@ def routes(desk: Desk) -> list[BaseRoute]:
     return [
         Route("/pay/{session}", pages.show, methods=["GET"]),
         Route("/pay/{session}", pages.act, methods=["POST"]),
+        Route("/embedded/{secret}", pages.show_embedded, methods=["GET"]),
+        Route("/embedded/{secret}", pages.act_embedded, methods=["POST"]),
         Route("/authenticate/{intent}", pages.show_bank, methods=["GET"]),
         Route("/authenticate/{intent}", pages.answer_bank, methods=["POST"]),
     ]
+
+
+def _stays(session: Json) -> bool:
+    """Say whether the checkout stays where it is once paid: a card needs no redirect."""
+    return session["redirect_on_completion"] in {"if_required", "never"}
+
+
+def _after(session: Json) -> str:
+    """Tell where a customer goes who has paid."""
+    return sessions.landing(session, session["success_url"] or session["return_url"])
 
 
 Press = Callable[[Act, str, dict[str, str]], str]
@@ -113,12 +154,12 @@ Press = Callable[[Act, str, dict[str, str]], str]
 
 def _pay(act: Act, session_id: str, _form: dict[str, str]) -> str:
     session = checkout.pay(act, session_id)
-    return sessions.landing(session, session["success_url"] or session["return_url"]) or f"/stripe/pay/{session_id}"
+    return "" if _stays(session) else _after(session)
 
 
 def _decline(act: Act, session_id: str, form: dict[str, str]) -> str:
     checkout.decline(act, session_id, form.get("code", "generic_decline"))
-    return f"/stripe/pay/{session_id}"
+    return ""
 
 
 def _authenticate(act: Act, session_id: str, form: dict[str, str]) -> str:
@@ -128,7 +169,7 @@ def _authenticate(act: Act, session_id: str, form: dict[str, str]) -> str:
 
 def _abandon(act: Act, session_id: str, _form: dict[str, str]) -> str:
     session = act.load("checkout.session", session_id)
-    return sessions.landing(session, session["cancel_url"]) or f"/stripe/pay/{session_id}"
+    return sessions.landing(session, session["cancel_url"])
 
 
 PRESSES: dict[str, Press] = {"pay": _pay, "decline": _decline, "authenticate": _authenticate, "abandon": _abandon}
@@ -144,7 +185,7 @@ def _copies(form: dict[str, str]) -> int | None:
     return int(asked) if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= webhook_copies_max else None
 
 
-def _checkout(act: Act, session: Json) -> Response:
+def _checkout(act: Act, session: Json, *, framed: bool) -> Response:
     currency = session["currency"]
     items = [
         {
@@ -160,7 +201,9 @@ def _checkout(act: Act, session: Json) -> Response:
     expires = datetime.fromtimestamp(session["expires_at"], UTC)
     context = {
         "merchant": act.desk.merchant,
-        "session": session,
+        "target": f"/stripe/embedded/{session['client_secret']}" if framed else f"/stripe/pay/{session['id']}",
+        "leaves_frame": framed and not _stays(session),
+        "framed": framed,
         "items": items,
         "total": written(session["amount_total"], currency),
         "email": (session["customer_details"] or {}).get("email"),
@@ -173,7 +216,7 @@ def _checkout(act: Act, session: Json) -> Response:
         "commands": _commands(act.desk, session["id"]),
     }
     onward = (session["success_url"], session["cancel_url"], session["return_url"])
-    return paper.page(PAPER, "pay.html", context, onward=onward)
+    return paper.page(PAPER, "pay.html", context, onward=onward, framed=framed)
 
 
 def _choices(usual: int) -> list[Json]:
@@ -191,14 +234,14 @@ def _commands(desk: Desk, session_id: str) -> list[str]:
     ]
 
 
-def _closed(session: Json) -> Response:
+def _closed(session: Json, *, framed: bool) -> Response:
     total = written(session["amount_total"], session["currency"])
     if session["status"] == "complete":
         told = {
             "tone": "success",
             "heading": "Already paid",
             "says": "This checkout is complete. Nothing more will be charged.",
-            "back": sessions.landing(session, session["success_url"] or session["return_url"]),
+            "back": _after(session),
             "back_label": "Back to the shop",
         }
     else:
@@ -209,7 +252,7 @@ def _closed(session: Json) -> Response:
             "back": sessions.landing(session, session["cancel_url"] or session["return_url"]),
             "back_label": "Back to the shop",
         }
-    return paper.page(PAPER, "closed.html", {**told, "total": total}, onward=())
+    return paper.page(PAPER, "closed.html", {**told, "total": total}, framed=framed)
 
 
 def _unknown() -> Response:
@@ -245,7 +288,7 @@ def _onward(session: Json | None, intent: Json) -> tuple[str | None, ...]:
 def _after_bank(act: Act, intent: Json, target: Json, *, passed: bool) -> str:
     session = sessions.of_intent(act, intent["id"])
     if session is not None:
-        done = sessions.landing(session, session["success_url"] or session["return_url"])
+        done = _after(session)
         return done if passed and done else f"/stripe/pay/{session['id']}"
     return_url = target["redirect_to_url"]["return_url"]
     if not return_url:

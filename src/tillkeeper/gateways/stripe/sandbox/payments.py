@@ -1,6 +1,6 @@
 """How money moves: attempts, authentication, capture and cancellation, with Stripe's events in Stripe's order."""
 
-from tillkeeper.gateways.stripe.sandbox import charges, events, refunds, sessions
+from tillkeeper.gateways.stripe.sandbox import charges, events, late, refunds, sessions
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.charges import Swipe
 from tillkeeper.gateways.stripe.sandbox.currencies import written
@@ -19,6 +19,8 @@ def attempt(act: Act, intent: Json, swipe: Swipe, *, return_url: str | None = No
         return _ask_to_authenticate(act, intent, return_url)
     if swipe.card.code is not None:
         return _decline(act, intent, swipe)
+    if swipe.card.delayed:
+        return late.start(act, intent, swipe)
     return _succeed(act, intent, swipe)
 
 
@@ -102,9 +104,9 @@ def checked_status(intent: Json, allowed: tuple[str, ...], *, doing: str) -> Non
 
 def _succeed(act: Act, intent: Json, swipe: Swipe) -> Json:
     manual = intent["capture_method"] == "manual"
-    late = intent["capture_method"] == "automatic_async"
+    fee_later = intent["capture_method"] == "automatic_async"
     charge = charges.record(act, intent, swipe, captured=not manual)
-    if not manual and not late:
+    if not manual and not fee_later:
         charge = charges.settle(act, charge)
     intent = {**intent, "latest_charge": charge["id"]}
     events.emit(act, "charge.succeeded", charge)
@@ -119,7 +121,7 @@ def _succeed(act: Act, intent: Json, swipe: Swipe) -> Json:
     session = sessions.of_intent(act, intent["id"])
     if session is not None:
         sessions.complete(act, session, paid=not manual)
-    if late:
+    if fee_later:
         charges.settle_late(act, charge)
     return intent
 

@@ -1,6 +1,6 @@
 """Refunds: never more than what is left of a charge."""
 
-from tillkeeper.gateways.stripe.sandbox import balance, charges, events, lists
+from tillkeeper.gateways.stripe.sandbox import balance, charges, disputes, events, lists
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.currencies import written
 from tillkeeper.gateways.stripe.sandbox.form import Params
@@ -28,9 +28,10 @@ def create(act: Act, params: Params) -> Json:
 
 def give_back(act: Act, charge: Json, *, amount: int | None, reason: str | None, metadata: Json) -> Json:
     """Give money back, debit the merchant, and say so."""
-    wanted = _allowed(charge, amount)
+    wanted = _allowed(act, charge, amount)
     refund = record(act, charge, wanted, reason=reason, metadata=metadata)
-    transaction = balance.enter(act, "refund", refund, -wanted)
+    kind = "refund" if charges.by_card(charge) else "payment_refund"
+    transaction = balance.enter(act, kind, refund, -wanted)
     refund = act.put({**refund, "balance_transaction": transaction["id"]})
     before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     refunded = charge["amount_refunded"] + wanted
@@ -127,10 +128,13 @@ def _charge(act: Act, intent_id: str | None, charge_id: str | None) -> Json:
     return act.load("charge", intent["latest_charge"])
 
 
-def _allowed(charge: Json, amount: int | None) -> int:
-    if not charge["captured"]:
+def _allowed(act: Act, charge: Json, amount: int | None) -> int:
+    if not charge["captured"] or charge["status"] != "succeeded":
         message = f"Charge {charge['id']} has not been captured, so there is nothing to refund."
         raise StripeError(message, param="charge")
+    if disputes.blocks_refund(act, charge):
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise StripeError(message, code="charge_disputed")
     left = charges.remaining(charge)
     if left == 0:
         message = f"Charge {charge['id']} has already been refunded."

@@ -21,6 +21,7 @@ secret_length = 48
 reference_length_max = 200
 
 SESSION_ID = "{CHECKOUT_SESSION_ID}"
+METHOD_TYPES = ("card", "us_bank_account")
 CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 
 
@@ -270,10 +271,10 @@ def _session(act: Act, params: Params, ways: Ways) -> Json:
 
 
 def _method_types(params: Params) -> list[str]:
-    names = params.texts("payment_method_types") or ["card"]
+    names = params.texts("payment_method_types") or list(METHOD_TYPES)
     for name in names:
-        if name != "card":
-            message = f"This sandbox imitates cards only, not the payment method type {name!r}."
+        if name not in METHOD_TYPES:
+            message = f"This sandbox imitates {' and '.join(METHOD_TYPES)}, not the payment method type {name!r}."
             raise invalid(message, param="payment_method_types")
     return names
 

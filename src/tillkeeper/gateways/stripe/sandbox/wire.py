@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import logging
 import secrets
-from asyncio import sleep
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,13 +17,14 @@ from tillkeeper.gateways.stripe.sandbox import expansion, form
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.events import API_VERSION
 from tillkeeper.gateways.stripe.sandbox.form import Params
-from tillkeeper.gateways.stripe.sandbox.refusals import StripeError, invalid, unauthorised
+from tillkeeper.gateways.stripe.sandbox.refusals import StripeError, invalid, missing, unauthorised
+from tillkeeper.sandbox_kit import faults, mishaps
 from tillkeeper.sandbox_kit.books import Answer, Change, Entry, Json
+from tillkeeper.sandbox_kit.mishaps import Fate
 from tillkeeper.sandbox_kit.stand import Desk
 
 body_bytes_max = 1_048_576
 key_length_max = 255
-key_kept_seconds = 86_400
 key_shown_characters = 8
 LOGS = "https://dashboard.stripe.com/test/logs/"
 
@@ -73,26 +73,33 @@ class Wire:
     async def answer(self, request: Request, route: str, perform: Perform) -> Response:
         """Take a request through the checks that every endpoint shares, and answer it."""
         ask = await _read(request, route)
+        fate = self._fate(ask)
         key = ask.key if ask.method == "POST" else None
         if key is not None and key in self.busy:
             return self._respond(ask, self._refuse(ask, _in_use(key)))
         if key is not None:
             self.busy.add(key)
         try:
-            latency_ms = self.desk.books.dial.latency_ms
-            if latency_ms:
-                await sleep(latency_ms / 1000)
-            return self._respond(ask, self._perform(ask, perform))
+            await fate.delay()
+            if fate.meets(faults.ERROR_BEFORE):
+                fate.count(faults.ERROR_BEFORE)
+                return self._respond(ask, self._refuse(ask, _broken()))
+            answer = self._respond(ask, self._perform(ask, perform, fate))
         finally:
             if key is not None:
                 self.busy.discard(key)
+        return await fate.hand_over(request, answer)
 
-    def _perform(self, ask: Ask, perform: Perform) -> Reply:
+    def _fate(self, ask: Ask) -> Fate:
+        call = {"method": ask.method, "path": ask.path, "subject": f"{ask.route} {ask.request}"}
+        return mishaps.draw(self.desk.books, self.desk.gateway, **call)
+
+    def _perform(self, ask: Ask, perform: Perform, fate: Fate) -> Reply:
         try:
             check_key(ask.authorization, self.desk.key)
             _check(ask)
             with self.desk.books.change(self.desk.gateway) as change:
-                reply = self._once(ask, perform, change)
+                reply = self._once(ask, perform, change, fate)
                 change.log(_entry(ask, reply))
                 return reply
         except StripeError as refusal:
@@ -103,13 +110,13 @@ class Wire:
             failure = StripeError(message, status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="api_error")
             return self._refuse(ask, failure)
 
-    def _once(self, ask: Ask, perform: Perform, change: Change) -> Reply:
+    def _once(self, ask: Ask, perform: Perform, change: Change, fate: Fate) -> Reply:
         act = Act(self.desk, change, self.desk.now(), request=ask.request, idempotency_key=ask.key)
         if ask.key is None or ask.method != "POST":
-            return _carry_out(act, ask, perform)[0]
-        known = change.answered(ask.key, since=act.now - key_kept_seconds)
+            return _carry_out(act, ask, perform, fate)[0]
+        known = change.answered(ask.key, now=act.now)
         if known is None:
-            reply, kept = _carry_out(act, ask, perform)
+            reply, kept = _carry_out(act, ask, perform, fate)
             if kept:
                 answer = Answer(ask.fingerprint, ask.request, reply.status, reply.body, act.now)
                 change.remember(ask.key, answer)
@@ -178,7 +185,7 @@ def _check(ask: Ask) -> None:
         raise invalid(message)
 
 
-def _carry_out(act: Act, ask: Ask, perform: Perform) -> tuple[Reply, bool]:
+def _carry_out(act: Act, ask: Ask, perform: Perform, fate: Fate) -> tuple[Reply, bool]:
     """Run the endpoint; also say whether the idempotency key remembers the reply."""
     try:
         params = Params(form.parse(ask.raw))
@@ -187,10 +194,24 @@ def _carry_out(act: Act, ask: Ask, perform: Perform) -> tuple[Reply, bool]:
             done = _run(act, params, ask, perform)
             if isinstance(done, StripeError):
                 return Reply(done.status, _error_body(done, ask)), done.kept
-            body = msgspec.json.encode(expansion.expand(act, done, paths))
-        return Reply(HTTPStatus.OK, body), True
+            shown = expansion.expand(act, done, paths)
+        if ask.method == "GET":
+            shown = _found(act, shown)
     except StripeError as refusal:
         return Reply(refusal.status, _error_body(refusal, ask)), refusal.kept
+    if fate.meets(faults.ERROR_AFTER):
+        fate.count(faults.ERROR_AFTER)
+        return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, _error_body(_broken(), ask)), True
+    return Reply(HTTPStatus.OK, msgspec.json.encode(shown)), True
+
+
+def _found(act: Act, thing: Json) -> Json:
+    """Leave out what replicas do not show yet; a look-up that names it finds nothing."""
+    if thing["object"] == "list":
+        return {**thing, "data": [item for item in thing["data"] if not act.change.hidden(item["id"])]}
+    if act.change.hidden(thing["id"]):
+        raise missing(thing["id"], kind=thing["object"], param="id", in_path=True)
+    return thing
 
 
 def _run(act: Act, params: Params, ask: Ask, perform: Perform) -> Json | StripeError:
@@ -230,6 +251,11 @@ def _given_key(authorization: str) -> str:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return ""
+
+
+def _broken() -> StripeError:
+    message = "An unknown error occurred, as the fault dial of this sandbox asked for."
+    return StripeError(message, status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="api_error", kept=False)
 
 
 def _in_use(key: str) -> StripeError:

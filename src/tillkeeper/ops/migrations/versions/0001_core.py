@@ -24,6 +24,14 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE TABLE catch_up (
+        gateway TEXT NOT NULL,
+        seen_until TIMESTAMP WITH TIME ZONE NOT NULL,
+        ran_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT catch_up_pkey PRIMARY KEY (gateway)
+    )
+    """,
+    """
     CREATE TABLE end_user (
         id UUID NOT NULL,
         name TEXT NOT NULL,
@@ -63,6 +71,14 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX idempotency_key_created_index ON idempotency_key (created_at) WHERE status IS NOT NULL",
+    """
+    CREATE TABLE inbox_batch (
+        id UUID NOT NULL,
+        messages UUID[] NOT NULL,
+        lease_until TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT inbox_batch_pkey PRIMARY KEY (id)
+    )
+    """,
     """
     CREATE TABLE inbox_message (
         id UUID NOT NULL,

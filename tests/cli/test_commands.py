@@ -1,0 +1,209 @@
+"""The commands against a running demo: what they do, what they print where, and how they end."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.cli.demo import Demo, running
+from tillkeeper.ops.scenarios import SCENARIOS
+
+PROMISED = {
+    "pay.success": ("succeeded", "120 credits delivered"),
+    "pay.decline": ("declined", "nothing was delivered"),
+    "webhook.duplicate": ("arrived 2x", "120 credits delivered once"),
+    "refund.full": ("succeeded", "199 of 199", "120 credits were taken back", "revoked"),
+    "refund.partial": ("succeeded", "99 of 199", "partly_revoked"),
+}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running(tmp_path_factory.mktemp("cli")) as demo:
+        yield demo
+
+
+def said(demo: Demo, *words: str) -> Any:
+    """Run a command that must succeed and read its JSON, which stands alone on standard output."""
+    answer = demo.till(*words, "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return json.loads(answer.stdout)
+
+
+async def as_owner(demo: Demo, *statements: str) -> list[Any]:
+    """Change the database behind the program's back."""
+    connection = await asyncpg.connect(demo.owner_url)
+    try:
+        return [await connection.execute(statement) for statement in statements]
+    finally:
+        await connection.close()
+
+
+def test_the_list_of_scenarios_is_complete_and_explains_each(demo: Demo) -> None:
+    listed = said(demo, "trigger", "--list")
+    assert listed.keys() == SCENARIOS.keys() >= PROMISED.keys()
+    shown = demo.till("trigger", "--list")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout and what in shown.stdout for name, what in listed.items())
+
+
+@pytest.mark.parametrize("scenario", PROMISED)
+def test_a_scenario_plays_and_says_what_came_of_it(demo: Demo, scenario: str) -> None:
+    answer = demo.till("trigger", scenario)
+    assert answer.returncode == 0, answer.stderr
+    assert [words for words in PROMISED[scenario] if words not in answer.stdout] == []
+    assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - set(PROMISED)))
+def test_every_other_scenario_ends_well_too(demo: Demo, scenario: str) -> None:
+    answer = demo.till("trigger", scenario)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_refund_can_be_played_on_a_payment_that_is_named(demo: Demo) -> None:
+    payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
+    half = said(demo, "trigger", "refund.partial", "--payment", payment)["outcome"]
+    assert "99 of 199" in half
+    rest = said(demo, "trigger", "refund.full", "--payment", payment)["outcome"]
+    assert "100 of 199" in rest
+    assert demo.get(f"/api/v1/payments/{payment}").json()["fulfilment"]["status"] == "revoked"
+
+
+def test_an_unknown_scenario_is_wrong_usage_and_lists_the_known_ones(demo: Demo) -> None:
+    answer = demo.till("trigger", "pay.twice")
+    assert answer.returncode == 2
+    assert "pay.twice" in answer.stderr
+    assert "pay.success" in answer.stdout
+
+
+def test_webhooks_are_listed_with_what_became_of_them(demo: Demo) -> None:
+    payment = said(demo, "trigger", "webhook.duplicate")["outcome"].split(":")[0]
+    found = said(demo, "events", "ls", "--payment", payment)["data"]
+    assert found
+    assert {message["payment"] for message in found} == {payment}
+    assert max(message["arrivals"] for message in found) == 2
+    shown = demo.till("events", "ls", "--limit", "100")
+    assert shown.returncode == 0
+    assert "processed" in shown.stdout
+    assert "\x1b" not in shown.stdout, "there are no colours off a terminal"
+
+
+def test_webhooks_can_be_picked_by_status(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    assert {message["status"] for message in said(demo, "events", "ls", "--status", "processed")["data"]} == {"processed"}
+    assert said(demo, "events", "ls", "--status", "dead")["data"] == []
+    assert "No webhooks" in demo.till("events", "ls", "--status", "dead").stdout
+
+
+def test_a_status_that_does_not_exist_names_those_that_do(demo: Demo) -> None:
+    answer = demo.till("events", "ls", "--status", "lost")
+    assert answer.returncode in {1, 2}
+    assert "quarantined" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_a_key_is_shown_once_and_works_until_it_is_revoked(demo: Demo) -> None:
+    made = said(demo, "keys", "create", "reporting", "--scopes", "read")
+    listed = {key["id"]: key for key in said(demo, "keys", "ls")}
+    assert (listed[made["id"]]["name"], listed[made["id"]]["scopes"]) == ("reporting", ["read"])
+    assert made["key"] not in json.dumps(listed) + demo.till("keys", "ls").stdout
+    assert demo.get("/api/v1/packages").status_code == 200
+    assert called_with(demo, made["key"]) == 200
+    revoked = demo.till("keys", "revoke", made["id"])
+    assert (revoked.returncode, called_with(demo, made["key"])) == (0, 401)
+    assert demo.till("keys", "revoke", made["id"]).returncode == 1, "it is revoked already"
+
+
+def called_with(demo: Demo, key: str) -> int:
+    """Call the API with a key."""
+    return demo.get("/api/v1/packages", key=key).status_code
+
+
+@pytest.mark.parametrize("words", [("create", "x", "--scopes", "root"), ("create", ""), ("revoke", "key_1")])
+def test_a_key_that_cannot_be_made_or_found_is_a_failure_that_says_why(demo: Demo, words: tuple[str, ...]) -> None:
+    answer = demo.till("keys", *words)
+    assert answer.returncode == 1
+    assert "why" in answer.stderr
+    assert "next" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_code_and_database_of_the_demo_agree(demo: Demo) -> None:
+    answer = demo.till("migrate", "--check")
+    assert (answer.returncode, answer.stdout.strip()) == (0, "Code and database agree.")
+    assert "up to date" in demo.till("migrate").stdout
+
+
+async def test_a_database_that_differs_from_the_code_is_a_problem(demo: Demo) -> None:
+    await as_owner(demo, "CREATE TABLE stranger (id int)")
+    answer = demo.till("migrate", "--check")
+    await as_owner(demo, "DROP TABLE stranger")
+    assert answer.returncode == 4
+    assert "stranger" in answer.stdout
+
+
+def test_the_books_of_a_demo_balance(demo: Demo) -> None:
+    said(demo, "trigger", "refund.partial")
+    checked = said(demo, "ledger", "check")
+    assert (checked["balanced"], checked["wrong"]) == (True, [])
+    assert {total["difference"] for total in checked["trial_balance"]["totals"]} == {0}
+    assert "The books balance." in demo.till("ledger", "check").stdout
+    balances = said(demo, "ledger", "balances")
+    assert balances["balanced"]
+    assert all(account["code"] in demo.till("ledger", "balances").stdout for account in balances["accounts"][:3])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [
+        ("UPDATE wallet SET balance = balance + 1", "UPDATE wallet SET balance = balance - 1"),
+        (
+            "UPDATE payment SET amount_captured = amount_captured - 1 WHERE amount_captured > amount_refunded",
+            "UPDATE payment SET amount_captured = amount_captured + 1 WHERE amount_captured > 0 AND amount_captured < 199",
+        ),
+    ],
+    ids=["credits from nowhere", "captured money that is gone"],
+)
+async def test_books_that_were_tampered_with_are_found_out(demo: Demo, spoil: str, mend: str) -> None:
+    said(demo, "trigger", "pay.success")
+    await as_owner(demo, spoil)
+    answer = demo.till("ledger", "check", "--json")
+    shown = demo.till("ledger", "check")
+    await as_owner(demo, mend)
+    assert answer.returncode == shown.returncode == 4
+    assert json.loads(answer.stdout)["wrong"]
+    assert "WRONG" in shown.stdout
+    assert demo.till("ledger", "check").returncode == 0
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_running_demo(demo: Demo) -> None:
+    answer = demo.till("doctor", "--json")
+    assert (answer.returncode, json.loads(answer.stdout)["problems"]) == (0, 0), answer.stdout
+
+
+def test_a_second_demo_on_the_same_data_refuses_and_says_what_to_do(demo: Demo) -> None:
+    answer = demo.till("demo")
+    assert answer.returncode == 1
+    assert "Another Tillkeeper is using this data" in answer.stderr
+    assert demo.get("/ready").status_code == 200
+
+
+def test_what_the_demo_tells_is_readable_by_its_owner_alone(demo: Demo) -> None:
+    for name in ("demo.json", "secrets.json"):
+        assert (demo.data_dir / name).stat().st_mode & 0o777 == 0o600
+    told = demo.told
+    assert {"api", "shop", "docs", "sandbox", "key", "database_url"} <= told.keys()
+
+
+def test_nothing_secret_stands_in_the_demo_s_logs(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    written = "".join(log.read_text() for log in demo.data_dir.glob("*.log"))
+    secrets = json.loads((demo.data_dir / "secrets.json").read_text())
+    assert written
+    assert [name for name, secret in secrets.items() if secret in written] == []
+    assert demo.told["key"] not in written
+    for log in demo.data_dir.glob("s*.log"):
+        assert all(json.loads(line) for line in log.read_text().splitlines())

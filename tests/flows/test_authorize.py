@@ -1,0 +1,76 @@
+"""A key opens what it was made for, until it is revoked, and is never stored as it is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tillkeeper.access import ForbiddenError, UnauthenticatedError
+from tillkeeper.flows.authorize import authorize, issue, revoke
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+
+
+async def test_a_key_is_known_by_its_text_and_carries_its_scopes(shop: Any) -> None:
+    made, text = await issue(shop.till, "server", scopes=["write"])
+    principal = await authorize(shop.till, text)
+    assert (principal.key, principal.name, principal.scopes) == (made, "server", frozenset({"write"}))
+    assert text.startswith("till_sk_sandbox_")
+
+
+async def test_the_text_of_a_key_is_not_in_the_database(shop: Any) -> None:
+    _, text = await issue(shop.till, "server", scopes=["read"])
+    row = await shop.owner.fetchval("SELECT api_key::text FROM api_key")
+    assert text not in row
+    assert text.removeprefix("till_sk_sandbox_") not in row
+
+
+@pytest.mark.parametrize("text", ["", "till_sk_sandbox_", "till_sk_sandbox_guess", "sk_test_1"])
+async def test_an_unknown_key_opens_nothing(shop: Any, text: str) -> None:
+    await issue(shop.till, "server", scopes=["read"])
+    with pytest.raises(UnauthenticatedError):
+        await authorize(shop.till, text)
+
+
+async def test_a_revoked_key_opens_nothing_at_once(shop: Any) -> None:
+    made, text = await issue(shop.till, "server", scopes=["read"])
+    await revoke(shop.till, made)
+    with pytest.raises(UnauthenticatedError):
+        await authorize(shop.till, text)
+    with pytest.raises(NotFoundError):
+        await revoke(shop.till, made)
+
+
+async def test_revoking_what_does_not_exist_says_so(shop: Any) -> None:
+    with pytest.raises(NotFoundError):
+        await revoke(shop.till, ids.new())
+
+
+async def test_a_key_of_another_mode_opens_nothing(shop: Any) -> None:
+    _, text = await issue(shop.till, "server", scopes=["read"])
+    live = replace(shop.till, settings=shop.till.settings.model_copy(update={"mode": "live"}))
+    with pytest.raises(UnauthenticatedError):
+        await authorize(live, text)
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"), [("read", {"read"}), ("write", {"read", "write"}), ("admin", {"read", "write", "admin"})]
+)
+async def test_a_scope_includes_the_lesser_ones_and_no_more(shop: Any, scope: str, allowed: set[str]) -> None:
+    _, text = await issue(shop.till, "server", scopes=[scope])
+    principal = await authorize(shop.till, text)
+    opened = set()
+    for wanted in ("read", "write", "admin"):
+        try:
+            principal.require(wanted)
+            opened.add(wanted)
+        except ForbiddenError:
+            continue
+    assert opened == allowed
+
+
+@pytest.mark.parametrize(("name", "scopes"), [("", ["read"]), ("x" * 101, ["read"]), ("x", []), ("x", ["root"])])
+async def test_a_key_without_a_name_or_with_strange_scopes_is_not_made(shop: Any, name: str, scopes: list[str]) -> None:
+    with pytest.raises(InvalidFieldError):
+        await issue(shop.till, name, scopes=scopes)
+    assert await shop.count("api_key") == 0

@@ -1,0 +1,59 @@
+"""What was put off is folded in, and what is over is forgotten."""
+
+import asyncio
+from typing import Any
+
+from tillkeeper.flows.sweep import purge, sweep
+
+ACCOUNTS = ("gateway:stripe:clearing:EUR", "deferred:EUR", "revenue:credits:EUR", "credits:issuer")
+DAY_OLD = "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
+
+
+async def test_folding_changes_no_balance_and_leaves_nothing_over(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.spend(30)
+    await shop.refund(payment, 20)
+    before = await shop.ledger(*ACCOUNTS)
+    assert await shop.count("balance_delta") > 0
+
+    assert await sweep(shop.till) > 0
+
+    assert await shop.count("balance_delta") == 0
+    assert await shop.ledger(*ACCOUNTS) == before
+    assert await sweep(shop.till) == 0
+
+
+async def test_folding_by_two_at_once_while_credits_are_spent_counts_everything_once(shop: Any) -> None:
+    await shop.paid()
+    spends = [shop.spend(2) for _ in range(20)]
+    folds = [sweep(shop.till, limit=3) for _ in range(20)]
+    await asyncio.gather(*spends, *folds)
+    assert await shop.ledger("revenue:credits:EUR", "credits:issuer") == [199 * 40 // 120, -80]
+
+
+async def test_an_answered_key_is_forgotten_after_a_day(shop: Any) -> None:
+    await shop.opened()
+    assert await purge(shop.till) == 0
+    await shop.owner.execute(DAY_OLD)
+    assert await purge(shop.till) == 1
+
+
+async def test_a_key_without_an_answer_is_kept(shop: Any) -> None:
+    await shop.opened()
+    await shop.owner.execute(DAY_OLD + ", status = NULL, body = NULL")
+    assert await purge(shop.till) == 0
+
+
+async def test_a_key_is_kept_while_the_outcome_behind_it_is_unresolved(shop: Any) -> None:
+    payment = await shop.paid()
+    shop.line.fault = "lost"
+    made = await shop.refund(payment, 50, key="same")
+    await shop.owner.execute(DAY_OLD)
+    await purge(shop.till)
+    assert (await shop.refund(payment, 50, key="same"))["id"] == made["id"]
+    assert await shop.count("refund") == 1
+
+    shop.line.fault = None
+    await shop.operate()
+    await purge(shop.till)
+    assert await shop.count("idempotency_key") == 0

@@ -1,0 +1,354 @@
+"""Calls to Stripe: what the sandbox answers, and what a rude wire makes of them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tillkeeper.facts import NoticeKind
+from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.gateways.stripe import adapter
+from tillkeeper.gateways.stripe.adapter import Stripe
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.secrets import Secrets
+
+KEY = "sk_test_sandbox_for_tests"
+SILENCE = b"silence"
+nesting_deep = 100_000
+short_timeout_ms = 200
+
+
+@dataclass
+class RudeServer:
+    """Answer every request with the same bytes, or not at all."""
+
+    answer: bytes = b""
+    requests: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
+        )
+        self.requests.append(head + await reader.readexactly(length))
+        if self.answer == SILENCE:
+            await reader.read()
+        writer.write(b"" if self.answer == SILENCE else self.answer)
+        writer.close()
+        await writer.wait_closed()
+
+
+def reply(status: int, body: bytes | str, *, length: int | None = None, header: str = "") -> bytes:
+    content = body.encode() if isinstance(body, str) else body
+    size = len(content) if length is None else length
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\n{header}\r\n".encode() + content
+
+
+def error(status: int, type_: str, **more: str) -> bytes:
+    return reply(status, json.dumps({"error": {"type": type_, "message": "Told so."} | more}))
+
+
+@pytest.fixture
+async def rude() -> AsyncIterator[RudeServer]:
+    played = RudeServer()
+    server = await asyncio.start_server(played.serve, "127.0.0.1", 0)
+    played.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield played
+    server.close()
+    await server.wait_closed()
+
+
+def connect(base: str) -> Stripe:
+    return Stripe(Secrets({"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": "whsec_x"}), base=base)
+
+
+@pytest.fixture
+async def shaken(rude: RudeServer) -> AsyncIterator[Stripe]:
+    """Connect to the rude server."""
+    opened = connect(rude.url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def stripe(sandbox: Any) -> AsyncIterator[Stripe]:
+    """Connect to the sandbox."""
+    opened = connect(f"{sandbox.url}/stripe")
+    yield opened
+    await opened.close()
+
+
+def an_order(**change: Any) -> Order:
+    order = Order(
+        payment=ids.new(),
+        key=ids.text("attempt", ids.new()),
+        amount=199,
+        currency="EUR",
+        title="120 credits",
+        return_url="https://shop.example/done",
+        manual_capture=False,
+        expires_at=(datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0),  # noqa: TID251 (a real server hears it)
+    )
+    return replace(order, **change)
+
+
+def a_refund(reference: str, amount: int = 50, **change: Any) -> RefundOrder:
+    order = RefundOrder(
+        payment=ids.new(),
+        refund=ids.new(),
+        key=ids.text("refund", ids.new()),
+        reference=reference,
+        amount=amount,
+        currency="EUR",
+    )
+    return replace(order, **change)
+
+
+async def opened(stripe: Stripe, **change: Any) -> str:
+    outcome = await stripe.create(an_order(**change))
+    assert isinstance(outcome, Accepted)
+    return outcome.references[0]
+
+
+def pay(sandbox: Any, session: str) -> str:
+    intent: str = sandbox.control("POST", f"stripe/sessions/{session}/pay")["payment_intent"]
+    return intent
+
+
+def kinds(outcome: Outcome) -> list[NoticeKind]:
+    assert isinstance(outcome, Accepted), outcome
+    return [notice.kind for notice in outcome.notices]
+
+
+async def test_a_checkout_is_opened_with_our_id_on_session_and_intent(sandbox: Any, stripe: Stripe) -> None:
+    order = an_order()
+    outcome = await stripe.create(order)
+    assert isinstance(outcome, Accepted)
+    assert outcome.notices == ()
+    assert outcome.next_action
+    assert outcome.next_action["type"] == "redirect"
+    session = sandbox.stripe.v1.checkout.sessions.retrieve(outcome.references[0])
+    ours = ids.text("payment", order.payment)
+    assert (session.metadata.to_dict(), session.client_reference_id) == ({"payment": ours}, ours)
+    assert (session.amount_total, session.currency, session.url) == (199, "eur", outcome.next_action["url"])
+    assert session.expires_at == int(order.expires_at.timestamp())
+    intent = sandbox.stripe.v1.payment_intents.retrieve(pay(sandbox, session.id))
+    assert intent.metadata.to_dict() == {"payment": ours}
+
+
+async def test_the_same_key_opens_the_same_checkout(stripe: Stripe) -> None:
+    order = an_order()
+    first, again = await stripe.create(order), await stripe.create(order)
+    assert isinstance(first, Accepted)
+    assert isinstance(again, Accepted)
+    assert again.references == first.references
+
+
+async def test_a_key_that_was_used_for_something_else_leaves_the_outcome_unknown(stripe: Stripe) -> None:
+    order = an_order()
+    await stripe.create(order)
+    assert isinstance(await stripe.create(replace(order, amount=200)), Unknown)
+
+
+async def test_a_wrong_key_for_the_api_is_a_refusal(sandbox: Any) -> None:
+    stranger = Stripe(Secrets({"STRIPE_SECRET_KEY": "sk_test_stranger"}), base=f"{sandbox.url}/stripe")
+    assert isinstance(await stranger.create(an_order()), Refused)
+    await stranger.close()
+
+
+async def test_what_stripe_cannot_take_is_declined_with_its_reason(stripe: Stripe) -> None:
+    outcome = await stripe.create(an_order(return_url="nowhere"))
+    assert isinstance(outcome, Declined)
+    assert outcome.message
+
+
+async def test_an_open_checkout_is_nothing_yet_and_a_paid_one_is_captured(sandbox: Any, stripe: Stripe) -> None:
+    session = await opened(stripe)
+    assert kinds(await stripe.retrieve(session)) == []
+    intent = pay(sandbox, session)
+    for reference in (session, intent):
+        outcome = await stripe.retrieve(reference)
+        assert kinds(outcome) == [NoticeKind.PAYMENT_CAPTURED]
+        assert isinstance(outcome, Accepted)
+        assert (outcome.notices[0].amount, outcome.notices[0].currency) == (199, "EUR")
+
+
+async def test_what_does_not_exist_is_declined(stripe: Stripe) -> None:
+    outcome = await stripe.retrieve("cs_test_none")
+    assert isinstance(outcome, Declined)
+    assert outcome.code == "resource_missing"
+
+
+async def test_an_open_checkout_is_ended_once(stripe: Stripe) -> None:
+    session = await opened(stripe)
+    assert kinds(await stripe.cancel(session, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
+    assert kinds(await stripe.cancel(session, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
+    assert isinstance(await stripe.cancel(session, "cancel_2"), Declined)
+
+
+async def test_a_paid_checkout_cannot_be_ended(sandbox: Any, stripe: Stripe) -> None:
+    session = await opened(stripe)
+    pay(sandbox, session)
+    assert isinstance(await stripe.cancel(session, "cancel_1"), Declined)
+
+
+async def test_a_refund_succeeds_once_per_key_and_carries_our_ids(sandbox: Any, stripe: Stripe) -> None:
+    order = a_refund(pay(sandbox, await opened(stripe)))
+    for outcome in (await stripe.refund(order), await stripe.refund(order)):
+        assert kinds(outcome) == [NoticeKind.REFUND_SUCCEEDED]
+        assert isinstance(outcome, Accepted)
+        [notice] = outcome.notices
+        assert (notice.payment, notice.refund, notice.amount) == (order.payment, order.refund, 50)
+    [line] = sandbox.control("GET", "books/stripe")["payment_intents"]
+    assert (line["refunded"], line["refunds"]) == (50, 1)
+
+
+async def test_a_refund_of_more_than_is_left_is_declined(sandbox: Any, stripe: Stripe) -> None:
+    intent = pay(sandbox, await opened(stripe))
+    assert isinstance(await stripe.refund(a_refund(intent, 200)), Declined)
+    await stripe.refund(a_refund(intent, 199))
+    assert isinstance(await stripe.refund(a_refund(intent, 1)), Declined)
+
+
+async def test_authorised_money_is_taken_in_part_and_only_once(sandbox: Any, stripe: Stripe) -> None:
+    session = await opened(stripe, manual_capture=True)
+    intent = pay(sandbox, session)
+    assert kinds(await stripe.retrieve(intent)) == [NoticeKind.PAYMENT_AUTHORIZED]
+    assert kinds(await stripe.retrieve(session)) == []
+    outcome = await stripe.capture(intent, 150, "EUR", "capture_1")
+    assert kinds(outcome) == [NoticeKind.PAYMENT_CAPTURED]
+    assert isinstance(outcome, Accepted)
+    assert outcome.notices[0].amount == 150
+    assert isinstance(await stripe.capture(intent, 10, "EUR", "capture_2"), Declined)
+
+
+async def test_authorised_money_is_let_go_by_a_cancellation(sandbox: Any, stripe: Stripe) -> None:
+    intent = pay(sandbox, await opened(stripe, manual_capture=True))
+    assert kinds(await stripe.cancel(intent, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
+
+
+async def test_a_capture_of_more_than_was_authorised_is_declined(sandbox: Any, stripe: Stripe) -> None:
+    intent = pay(sandbox, await opened(stripe, manual_capture=True))
+    assert isinstance(await stripe.capture(intent, 200, "EUR", "capture_1"), Declined)
+
+
+RUDE = {
+    "cut before an answer": (b"", Unknown),
+    "cut in the head": (b"HTTP/1.1 200 X\r\nContent-", Unknown),
+    "cut in the body": (reply(200, '{"id": "cs_1"', length=500), Unknown),
+    "not HTTP": (b"go away\r\n\r\n", Unknown),
+    "silence": (SILENCE, Unknown),
+    "500": (error(500, "api_error"), Unknown),
+    "502 with HTML": (reply(502, "<html>Bad gateway</html>"), Unknown),
+    "503": (error(503, "api_error"), Unknown),
+    "504 with nothing": (reply(504, ""), Unknown),
+    "200 with HTML": (reply(200, "<html>Welcome</html>"), Unknown),
+    "200 with truncated JSON": (reply(200, '{"id": "cs_1", "url'), Unknown),
+    "200 with nothing": (reply(200, ""), Unknown),
+    "200 with a list": (reply(200, "[]"), Unknown),
+    "200 with null": (reply(200, "null"), Unknown),
+    "200 with a number": (reply(200, "5"), Unknown),
+    "200 with an empty object": (reply(200, "{}"), Unknown),
+    "200 with another object": (reply(200, '{"id": "cus_1", "object": "customer"}'), Unknown),
+    "200 with null fields": (reply(200, '{"id": null, "url": null, "status": null, "payment_status": null}'), Unknown),
+    "200 with bad UTF-8": (reply(200, b'{"id": "\xff"}'), Unknown),
+    "200 with deep nesting": (reply(200, "[" * nesting_deep + "]" * nesting_deep), Unknown),
+    "200 with a bad encoding": (reply(200, "xx", header="Content-Encoding: gzip\r\n"), Unknown),
+    "redirect": (reply(302, "", header="Location: http://127.0.0.1:9/\r\n"), Unknown),
+    "redirect that keeps the method": (reply(307, "{}", header="Location: http://127.0.0.1:9/\r\n"), Unknown),
+    "400 with HTML": (reply(400, "<html>"), Unknown),
+    "400 about the key": (error(400, "idempotency_error"), Unknown),
+    "409 in use": (error(409, "idempotency_error", code="idempotency_key_in_use"), Unknown),
+    "409": (error(409, "invalid_request_error"), Unknown),
+    "429 locked": (error(429, "invalid_request_error", code="lock_timeout"), Unknown),
+    "400": (error(400, "invalid_request_error", code="parameter_invalid_integer"), Declined),
+    "404": (error(404, "invalid_request_error", code="resource_missing"), Declined),
+    "402": (error(402, "card_error", code="card_declined", decline_code="lost_card"), Declined),
+    "401": (error(401, "invalid_request_error"), Refused),
+    "403": (error(403, "invalid_request_error"), Refused),
+    "429": (error(429, "invalid_request_error", code="rate_limit"), Refused),
+}
+Call = Callable[[Stripe], Awaitable[Outcome]]
+CALLS: dict[str, Call] = {
+    "create": lambda stripe: stripe.create(an_order()),
+    "capture": lambda stripe: stripe.capture("pi_1", 5, "EUR", "key"),
+    "cancel a session": lambda stripe: stripe.cancel("cs_1", "key"),
+    "cancel an intent": lambda stripe: stripe.cancel("pi_1", "key"),
+    "refund": lambda stripe: stripe.refund(a_refund("pi_1")),
+    "retrieve a session": lambda stripe: stripe.retrieve("cs_1"),
+    "retrieve an intent": lambda stripe: stripe.retrieve("pi_1"),
+}
+
+
+@pytest.mark.parametrize("rudeness", RUDE)
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_once(
+    rude: RudeServer, shaken: Stripe, monkeypatch: pytest.MonkeyPatch, call: str, rudeness: str
+) -> None:
+    monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
+    rude.answer, expected = RUDE[rudeness]
+    outcome = await CALLS[call](shaken)
+    assert type(outcome) is expected, outcome
+    assert len(rude.requests) == 1
+
+
+async def test_a_declined_card_says_why(rude: RudeServer, shaken: Stripe) -> None:
+    rude.answer = RUDE["402"][0]
+    assert await shaken.create(an_order()) == Declined(code="lost_card", message="Told so.")
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_gateway_that_refuses_connections_has_certainly_done_nothing(free_port: int, call: str) -> None:
+    lonely = connect(f"http://127.0.0.1:{free_port}")
+    assert isinstance(await CALLS[call](lonely), Refused)
+    await lonely.close()
+
+
+async def test_a_silent_gateway_is_given_up_after_the_time_that_is_set(
+    rude: RudeServer, shaken: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
+    rude.answer = SILENCE
+    read_ms = clock.timer_ms()
+    await shaken.create(an_order())
+    assert short_timeout_ms <= read_ms() < 10 * short_timeout_ms
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_no_call_is_made_inside_a_transaction(rude: RudeServer, shaken: Stripe, db: Database, call: str) -> None:
+    rude.answer = RUDE["500"][0]
+    with pytest.raises(AssertionError, match="inside a database transaction"):
+        async with db.transaction():
+            await CALLS[call](shaken)
+    assert rude.requests == []
+
+
+async def test_a_call_carries_its_key_and_the_api_version_and_no_telemetry(rude: RudeServer, shaken: Stripe) -> None:
+    rude.answer = RUDE["500"][0]
+    for _ in range(2):
+        await shaken.create(an_order(key="attempt_1"))
+    head = rude.requests[1].lower()
+    assert b"idempotency-key: attempt_1" in head
+    assert b"stripe-version: 2026-10-28.endive" in head
+    assert f"authorization: bearer {KEY}".encode() in head
+    assert b"telemetry" not in head
+
+
+def test_the_sdks_telemetry_is_off_wherever_the_gateway_is_used() -> None:
+    program = "import tillkeeper.gateways.stripe, stripe; print(stripe.enable_telemetry)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
+
+
+async def test_the_fee_to_expect_is_stripes_usual_one_and_never_more_than_the_amount(rude: RudeServer) -> None:
+    stripe = connect(rude.url)
+    assert [stripe.predict_fee(amount, "EUR") for amount in (10_000, 199, 1_050, 31, 30, 1)] == [320, 36, 60, 31, 0, 0]
+    await stripe.close()

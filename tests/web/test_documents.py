@@ -1,0 +1,114 @@
+"""What the server says about itself: the description of the API, its pages, and a page for every error."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.web.conftest import Front
+from tillkeeper.web import documents
+
+ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
+PROMISED = {
+    "/api/v1/payments": {"get", "post"},
+    "/api/v1/payments/{payment}": {"get"},
+    "/api/v1/payments/{payment}/timeline": {"get"},
+    "/api/v1/refunds": {"get", "post"},
+    "/api/v1/refunds/{refund}": {"get"},
+    "/api/v1/packages": {"get"},
+    "/api/v1/users/{user}/wallet": {"get"},
+    "/api/v1/users/{user}/wallet/entries": {"get"},
+    "/api/v1/users/{user}/wallet/spend": {"post"},
+    "/api/v1/inbox": {"get"},
+    "/api/v1/ledger/trial_balance": {"get"},
+}
+CONTRACT = set(
+    "idempotency_key_missing signature_invalid malformed_json unauthenticated card_declined insufficient_credits "
+    "forbidden not_found idempotency_in_progress invalid_state too_large unsupported_media_type "
+    "idempotency_key_reused unknown_field invalid_field amount_out_of_range currency_not_supported "
+    "refund_exceeds_captured card_data_not_accepted maintenance gateway_unavailable database_unavailable".split()
+)
+OUTSIDE = re.compile(r"""(?:src|href|action)\s*=\s*["']?(?:https?:)?//|@import|url\(\s*["']?(?:https?:)?//""")
+INSIDE = re.compile(r"""(?:src|href)="(/[^"]+)\"""")
+
+
+def references(thing: Any) -> list[str]:
+    """List every $ref of a description."""
+    if isinstance(thing, dict):
+        found = [thing["$ref"]] if isinstance(thing.get("$ref"), str) else []
+        return found + [item for value in thing.values() for item in references(value)]
+    return [item for value in thing for item in references(value)] if isinstance(thing, list) else []
+
+
+async def described(front: Front) -> dict[str, Any]:
+    """Read the description of the API."""
+    answer = await front.call("GET", "/openapi.json", key="")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_the_description_is_valid_and_every_reference_in_it_leads_somewhere(front: Front) -> None:
+    spec = await described(front)
+    assert spec["openapi"].startswith("3.1.")
+    schemas = spec["components"]["schemas"]
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    assert {reference.rpartition("/")[2] for reference in references(spec)} <= schemas.keys()
+    operations = [call for path in spec["paths"].values() for call in path.values()]
+    names = [call["operationId"] for call in operations]
+    assert len(set(names)) == len(names)
+    assert all(call["summary"] for call in operations)
+
+
+async def test_every_call_that_is_promised_is_described_and_every_described_call_exists(front: Front) -> None:
+    paths = (await described(front))["paths"]
+    assert {path: set(calls) for path, calls in paths.items() if path in PROMISED} == PROMISED
+    for path, calls in paths.items():
+        for method in calls:
+            answer = await front.call(method.upper(), re.sub(r"{\w+}", "x", path), key="")
+            assert answer.status_code in {401, 400}, (method, path, answer.text)
+
+
+async def test_an_answer_has_the_fields_that_the_description_promises(front: Front) -> None:
+    spec = await described(front)
+    problem = spec["components"]["schemas"]["Problem"]
+    answer = await front.call("GET", "/api/v1/payments", key="")
+    jsonschema.Draft202012Validator(problem).validate(answer.json())
+    assert set(answer.json()) <= set(problem["properties"])
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/errors", *(f"/docs/errors/{code}" for code in documents.documented())])
+async def test_a_page_needs_nothing_from_another_machine(front: Front, path: str) -> None:
+    page = await front.call("GET", path, key="")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert OUTSIDE.findall(page.text) == []
+    for link in INSIDE.findall(page.text):
+        part = await front.call("GET", link, key="")
+        assert part.status_code == 200, link
+        if link.endswith(".css"):
+            assert OUTSIDE.findall(part.text) == []
+
+
+def test_the_search_for_other_machines_finds_them() -> None:
+    for text in ('<script src="https://cdn.test/x.js">', "<link href='//cdn.test/x.css'>", "url(http://x.test/f.woff)"):
+        assert OUTSIDE.findall(text)
+
+
+async def test_an_error_page_says_what_happened_and_what_to_do(front: Front) -> None:
+    for code, error in documents.documented().items():
+        page = (await front.call("GET", f"/docs/errors/{code}", key="")).text
+        assert code in page
+        assert str(int(error.status)) in page
+
+
+def test_every_error_of_the_contract_exists() -> None:
+    assert CONTRACT - documents.documented().keys() == set()
+
+
+def test_the_list_of_errors_in_the_documents_is_the_list_of_errors_in_the_program() -> None:
+    written = re.findall(r"^###+ `(\w+)`", ERRORS.read_text(), re.MULTILINE)
+    assert sorted(written) == sorted(documents.documented())
