@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import IntegrityError
 
 import pytest
 
+from tillkeeper.sandbox_kit import luck
 from tillkeeper.sandbox_kit.books import Books, Change
 from tillkeeper.sandbox_kit.post import Event, listing
 
@@ -82,3 +84,44 @@ def test_an_index_serves_the_look_up_by_payment_intent(books: Books) -> None:
         ("stripe", "charge", "pi_1", 1),
     ).fetchall()
     assert "object_intent" in plan[0][3]
+
+
+def test_the_dial_comes_back_as_it_was_turned(tmp_path: Path) -> None:
+    wishes = {"only_methods": ["POST"], "only_paths": ["/v1/refunds"], "lost_reply_percent": 5, "seed": 42}
+    first = Books(tmp_path / "dial.sqlite")
+    turned = first.turn(wishes)
+    first.close()
+    second = Books(tmp_path / "dial.sqlite")
+    assert (second.dial, second.dial.only_paths) == (turned, ("/v1/refunds",))
+    second.close()
+
+
+def test_what_is_tied_to_one_object_is_loose_no_more(books: Books) -> None:
+    with books.change("stripe") as change:
+        for number in range(4):
+            tell(change, number)
+        change.tie(["t_1", "t_3"], "whole")
+    with books.change("stripe") as change:
+        assert [found["id"] for found in change.loose("thing")] == ["t_0", "t_2"]
+        assert sorted(change.tied("whole")) == ["t_1", "t_3"]
+        with pytest.raises(IntegrityError), change.undoable():
+            change.tie(["t_2", "t_3"], "other")
+        assert [found["id"] for found in change.loose("thing")] == ["t_0", "t_2"]
+
+
+def test_dice_show_the_same_sequence_after_a_restart_and_from_the_seed(tmp_path: Path) -> None:
+    def throws(books: Books) -> list[int]:
+        return [luck.throw(books.connection, "stripe", "call", dial=books.dial, sides=100) for _ in range(20)]
+
+    first = Books(tmp_path / "dice.sqlite")
+    one, two = throws(first), throws(first)
+    first.turn({"seed": 0})
+    three = throws(first)
+    first.close()
+    second = Books(tmp_path / "dice.sqlite")
+    four = throws(second)
+    second.turn({"seed": 1})
+    assert (three, four) == (one, two)
+    assert one != two
+    assert throws(second) != one
+    second.close()

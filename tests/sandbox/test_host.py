@@ -67,6 +67,12 @@ def addresses(routes: list[BaseRoute], prefix: str) -> Iterator[tuple[str, str]]
         {"webhooks_held": 1},
         {"latency_ms": "10"},
         {"rain": True},
+        {"lost_reply_percent": 101},
+        {"lost_reply_percent": 60, "stall_percent": 41},
+        {"only_methods": "POST"},
+        {"only_paths": [""]},
+        {"only_paths": ["/v1/refunds", 1]},
+        {"seed": -1},
     ],
 )
 def test_a_wrong_wish_for_the_dial_changes_nothing(client: TestClient, wish: dict[str, object]) -> None:
@@ -75,6 +81,13 @@ def test_a_wrong_wish_for_the_dial_changes_nothing(client: TestClient, wish: dic
     assert refused.status_code == 422
     assert refused.json()["error"]["message"]
     assert client.get("/_control/faults").json() == before
+
+
+def test_every_setting_of_the_dial_is_explained(client: TestClient) -> None:
+    page = client.get("/_control/docs").text
+    settings = client.get("/_control/faults").json()
+    assert len(settings) > 20
+    assert [name for name in settings if f'<dt class="mono">{name}</dt>' not in page] == []
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '{"copies": 0}', '{"copies": 101}', '{"surprise": 1}'])

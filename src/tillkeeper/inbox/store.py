@@ -102,7 +102,7 @@ async def suspect(tx: Transaction, message: UUID, attempts_max: int, lease_secon
         return False
     await tx.execute(
         "INSERT INTO inbox_batch (id, messages, lease_until) "
-        "VALUES ($1, ARRAY[$1], clock_timestamp() + $2 * interval '1 second')",
+        "VALUES ($1::uuid, ARRAY[$1::uuid], clock_timestamp() + $2 * interval '1 second')",
         message,
         lease_seconds,
     )

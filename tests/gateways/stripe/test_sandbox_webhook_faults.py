@@ -1,4 +1,4 @@
-"""Faults of webhooks: dropped, wrongly signed, signed long ago, reordered; all counted, and the event list stays true."""
+"""Faults of webhooks: dropped, wrongly signed, signed long ago, reordered; counted, and told by the event list."""
 
 import time
 from typing import Any
