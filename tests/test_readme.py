@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.cli.demo import Demo, environment
 
 ROOT = Path(__file__).parents[1]

@@ -57,6 +57,8 @@ class Order:
     title: str
     return_url: str
     manual_capture: bool
+    embedded: bool
+    created_at: datetime
     expires_at: datetime
 
 
@@ -98,10 +100,19 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Say that nobody can tell from here whether it was executed; `final` when asking again cannot help."""
+    """Say that nobody can tell from here whether it was executed.
+
+    `final` when asking again cannot help. `counts` unless the gateway was neither told nor answered when asked.
+    """
 
     reason: str
     final: bool = False
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Say that the gateway looked for it and does not have it, at least not yet."""
 
 
 Outcome: TypeAlias = Accepted | Declined | Refused | Unknown
@@ -155,6 +166,12 @@ class Gateway(Protocol):
 
     async def refund(self, order: RefundOrder) -> Outcome:
         """Give money back."""
+
+    async def look_up(self, order: Order) -> Outcome | Absent:
+        """Ask whether a checkout was opened, of which no answer came."""
+
+    async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
+        """Ask whether a refund was made, of which no answer came."""
 
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a payment."""

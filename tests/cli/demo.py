@@ -1,18 +1,22 @@
 """A demo of one's own: `till demo` in a process, in a folder that nobody else uses."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
-
+import pytest
 from tests.crash.stage import OURS, free_ports
+
+from tillkeeper.cli import main
 from tillkeeper.kernel import clock
 from tillkeeper.ops.embedded_postgres import EmbeddedPostgres
 
@@ -27,13 +31,38 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | {"NO_COLOR": "1"}
 
 
-def till(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it printed where."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def till(*words: str, **more: str) -> Said:
+    """Run one command to its end in this process: starting Python a hundred times would take minutes."""
+    before, out, err = (dict(os.environ), sys.argv), io.StringIO(), io.StringIO()
+    os.environ.clear()
+    os.environ.update(environment() | more)
+    sys.argv = ["till", *words]
+    try:
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main.run()
+    finally:
+        os.environ.clear()
+        os.environ.update(before[0])
+        sys.argv = before[1]
+    return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def till_alone(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end in a process of its own, as people do."""
     command = [sys.executable, "-m", "tillkeeper", *words]
     return subprocess.run(command, env=environment() | more, capture_output=True, text=True, check=False)
 
 
-def await_true(fits: Any, seconds: int, what: str) -> None:
+def await_true(fits: Callable[[], bool], seconds: int, what: str) -> None:
     """Wait until something is so, or fail."""
     elapsed_ms = clock.timer_ms()
     while not fits():
@@ -92,9 +121,13 @@ class Demo:
         """Name its database as the owner sees it."""
         return str(self.told["environment"]["DATABASE_OWNER_URL"])
 
-    def till(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def till(self, *words: str) -> Said:
         """Run a command that is about this demo."""
         return till(*words, "--data-dir", str(self.data_dir))
+
+    def till_alone(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a process of its own."""
+        return till_alone(*words, "--data-dir", str(self.data_dir))
 
     def get(self, path: str, *, key: str = "") -> httpx2.Response:
         """Call its API with its own key, or with another."""

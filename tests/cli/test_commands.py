@@ -1,13 +1,14 @@
 """The commands against a running demo: what they do, what they print where, and how they end."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import pytest
-
 from tests.cli.demo import Demo, running
+
 from tillkeeper.ops.scenarios import SCENARIOS
 
 PROMISED = {
@@ -32,21 +33,24 @@ def said(demo: Demo, *words: str) -> Any:
     return json.loads(answer.stdout)
 
 
-async def as_owner(demo: Demo, *statements: str) -> list[Any]:
+def as_owner(demo: Demo, statement: str) -> None:
     """Change the database behind the program's back."""
-    connection = await asyncpg.connect(demo.owner_url)
-    try:
-        return [await connection.execute(statement) for statement in statements]
-    finally:
+
+    async def change() -> None:
+        connection = await asyncpg.connect(demo.owner_url)
+        await connection.execute(statement)
         await connection.close()
+
+    asyncio.run(change())
 
 
 def test_the_list_of_scenarios_is_complete_and_explains_each(demo: Demo) -> None:
     listed = said(demo, "trigger", "--list")
-    assert listed.keys() == SCENARIOS.keys() >= PROMISED.keys()
+    assert listed.keys() == SCENARIOS.keys() == PROMISED.keys()
     shown = demo.till("trigger", "--list")
     assert shown.returncode == 0
-    assert all(name in shown.stdout and what in shown.stdout for name, what in listed.items())
+    flowing = " ".join(shown.stdout.split())
+    assert [name for name, what in listed.items() if name not in flowing or what not in flowing] == []
 
 
 @pytest.mark.parametrize("scenario", PROMISED)
@@ -57,12 +61,6 @@ def test_a_scenario_plays_and_says_what_came_of_it(demo: Demo, scenario: str) ->
     assert answer.stderr == ""
 
 
-@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - set(PROMISED)))
-def test_every_other_scenario_ends_well_too(demo: Demo, scenario: str) -> None:
-    answer = demo.till("trigger", scenario)
-    assert answer.returncode == 0, answer.stderr
-
-
 def test_a_refund_can_be_played_on_a_payment_that_is_named(demo: Demo) -> None:
     payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
     half = said(demo, "trigger", "refund.partial", "--payment", payment)["outcome"]
@@ -70,6 +68,15 @@ def test_a_refund_can_be_played_on_a_payment_that_is_named(demo: Demo) -> None:
     rest = said(demo, "trigger", "refund.full", "--payment", payment)["outcome"]
     assert "100 of 199" in rest
     assert demo.get(f"/api/v1/payments/{payment}").json()["fulfilment"]["status"] == "revoked"
+
+
+def test_a_command_in_a_process_of_its_own_prints_json_and_nothing_else_on_standard_output(demo: Demo) -> None:
+    answer = demo.till_alone("trigger", "pay.success", "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert json.loads(answer.stdout)["scenario"] == "pay.success"
+    wrong = demo.till_alone("keys", "revoke", "key_1")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "\x1b" not in wrong.stderr
 
 
 def test_an_unknown_scenario_is_wrong_usage_and_lists_the_known_ones(demo: Demo) -> None:
@@ -93,7 +100,9 @@ def test_webhooks_are_listed_with_what_became_of_them(demo: Demo) -> None:
 
 def test_webhooks_can_be_picked_by_status(demo: Demo) -> None:
     said(demo, "trigger", "pay.success")
-    assert {message["status"] for message in said(demo, "events", "ls", "--status", "processed")["data"]} == {"processed"}
+    assert {message["status"] for message in said(demo, "events", "ls", "--status", "processed")["data"]} == {
+        "processed"
+    }
     assert said(demo, "events", "ls", "--status", "dead")["data"] == []
     assert "No webhooks" in demo.till("events", "ls", "--status", "dead").stdout
 
@@ -137,10 +146,10 @@ def test_code_and_database_of_the_demo_agree(demo: Demo) -> None:
     assert "up to date" in demo.till("migrate").stdout
 
 
-async def test_a_database_that_differs_from_the_code_is_a_problem(demo: Demo) -> None:
-    await as_owner(demo, "CREATE TABLE stranger (id int)")
+def test_a_database_that_differs_from_the_code_is_a_problem(demo: Demo) -> None:
+    as_owner(demo, "CREATE TABLE stranger (id int)")
     answer = demo.till("migrate", "--check")
-    await as_owner(demo, "DROP TABLE stranger")
+    as_owner(demo, "DROP TABLE stranger")
     assert answer.returncode == 4
     assert "stranger" in answer.stdout
 
@@ -162,17 +171,17 @@ def test_the_books_of_a_demo_balance(demo: Demo) -> None:
         ("UPDATE wallet SET balance = balance + 1", "UPDATE wallet SET balance = balance - 1"),
         (
             "UPDATE payment SET amount_captured = amount_captured - 1 WHERE amount_captured > amount_refunded",
-            "UPDATE payment SET amount_captured = amount_captured + 1 WHERE amount_captured > 0 AND amount_captured < 199",
+            "UPDATE payment SET amount_captured = 199 WHERE amount_captured = 198",
         ),
     ],
     ids=["credits from nowhere", "captured money that is gone"],
 )
-async def test_books_that_were_tampered_with_are_found_out(demo: Demo, spoil: str, mend: str) -> None:
+def test_books_that_were_tampered_with_are_found_out(demo: Demo, spoil: str, mend: str) -> None:
     said(demo, "trigger", "pay.success")
-    await as_owner(demo, spoil)
+    as_owner(demo, spoil)
     answer = demo.till("ledger", "check", "--json")
     shown = demo.till("ledger", "check")
-    await as_owner(demo, mend)
+    as_owner(demo, mend)
     assert answer.returncode == shown.returncode == 4
     assert json.loads(answer.stdout)["wrong"]
     assert "WRONG" in shown.stdout
@@ -185,7 +194,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_running_demo(demo: Demo) -> None:
 
 
 def test_a_second_demo_on_the_same_data_refuses_and_says_what_to_do(demo: Demo) -> None:
-    answer = demo.till("demo")
+    answer = demo.till_alone("demo")
     assert answer.returncode == 1
     assert "Another Tillkeeper is using this data" in answer.stderr
     assert demo.get("/ready").status_code == 200

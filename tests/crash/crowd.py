@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx2
-
 from tests.crash.stage import Json, Stage
 
 calls_at_once = 20
 call_timeout_seconds = 30
+pay_timeout_seconds = 120
+"""Nobody kills the sandbox, so however busy the machine is, it answers."""
 pause_seconds = 0.3
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
@@ -39,7 +40,7 @@ class Crowd:
     journals: list[Journal] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
-    paid: int = 0
+    heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
 
     async def buy(self, purchases: int) -> None:
@@ -52,6 +53,11 @@ class Crowd:
         ):
             for journal in self.journals:
                 tasks.create_task(self._purchase(client, journal))
+
+    async def has_acknowledged(self, wanted: int) -> None:
+        """Wait until so many purchases have been acknowledged."""
+        async with self.heard:
+            await self.heard.wait_for(lambda: self.acknowledged >= wanted)
 
     async def ask_again(self, client: httpx2.AsyncClient, journal: Journal) -> httpx2.Response:
         """Send a purchase once more, with its own key."""
@@ -76,9 +82,10 @@ class Crowd:
                 await asyncio.sleep(pause_seconds)
         session = journal.acknowledged["gateway_reference"]
         async with self.door:
-            paid = await client.post(f"{self.stage.sandbox}/_control/stripe/sessions/{session}/pay", json={})
+            paid = await client.post(
+                f"{self.stage.sandbox}/_control/stripe/sessions/{session}/pay", json={}, timeout=pay_timeout_seconds
+            )
         assert paid.status_code == 200, paid.text
-        self.paid += 1
 
     async def _try(self, client: httpx2.AsyncClient, journal: Journal) -> None:
         try:
@@ -89,7 +96,9 @@ class Crowd:
         self.statuses[str(answer.status_code)] += 1
         if answer.status_code == 201:
             journal.acknowledged = answer.json()
-            self.acknowledged += 1
+            async with self.heard:
+                self.acknowledged += 1
+                self.heard.notify_all()
             return
         assert answer.status_code in {409, 503}, answer.text
         assert answer.headers["retry-after"], "an answer that asks for patience says for how long"

@@ -4,29 +4,35 @@ import asyncio
 import json
 import os
 import random
+import sys
 from collections import Counter
+from contextlib import suppress
 
 import httpx2
 import pytest
-
 from tests.crash.crowd import Crowd
 from tests.crash.stage import Json, Stage
+
 from tillkeeper.kernel import clock
 
 payments_in_all = 400
-converge_seconds_max = 60
+stalled_seconds_max = 60
 KILLS = ("worker",) * 4 + ("api",) * 2 + ("postgres",) * 2
 down_ms_max = 600
 asked_again_every = 7
 UNITS = {"credits_50": 50, "credits_120": 120, "credits_300": 300, "credits_600": 600}
 
 
+def say(text: str) -> None:
+    """Print what a reader of a failed run needs to know."""
+    sys.stdout.write(f"{text}\n")
+
+
 async def disturb(stage: Stage, crowd: Crowd, dice: random.Random, killed: Counter[str]) -> None:
     """Kill parts at moments that the seed chose, while customers are buying, and start them again."""
     moments = sorted(dice.sample(range(15, payments_in_all - 60), len(KILLS)))
     for moment, victim in zip(moments, dice.sample(KILLS, len(KILLS)), strict=True):
-        while crowd.acknowledged < moment:
-            await asyncio.sleep(0.01)
+        await crowd.has_acknowledged(moment)
         await asyncio.sleep(dice.randint(0, 100) / 1000)
         stage.kill(victim)
         killed[victim] += 1
@@ -35,26 +41,33 @@ async def disturb(stage: Stage, crowd: Crowd, dice: random.Random, killed: Count
 
 
 async def converge(stage: Stage, client: httpx2.AsyncClient) -> int:
-    """Wait until nothing is pending, here and at the gateway; return after how many milliseconds."""
-    elapsed_ms = clock.timer_ms()
-    while elapsed_ms() < converge_seconds_max * 1000:
-        ready = await client.get(f"{stage.api}/ready")
-        owed = (await client.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
-        undelivered = sum(delivery["state"] != "delivered" for delivery in owed)
-        if not undelivered and ready.is_success and ready.json()["pending"] == 0:
-            return elapsed_ms()
-        await asyncio.sleep(0.2)
-    pytest.fail(f"still pending after {converge_seconds_max} s: {ready.text}, {undelivered} webhooks undelivered")
+    """Wait until nothing is pending, here and at the gateway; return after how many milliseconds.
+
+    A busy machine may need its time, but a minute in which nothing moves is a failure.
+    """
+    elapsed_ms, moved_ms, last = clock.timer_ms(), clock.timer_ms(), (-1, -1)
+    while moved_ms() < stalled_seconds_max * 1000:
+        with suppress(httpx2.TimeoutException):
+            owed = (await client.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
+            undelivered = sum(delivery["state"] != "delivered" for delivery in owed)
+            pending = (await client.get(f"{stage.api}/ready")).json()["pending"]
+            if (undelivered, pending) == (0, 0):
+                return elapsed_ms()
+            if (undelivered, pending) != last:
+                moved_ms, last = clock.timer_ms(), (undelivered, pending)
+        await asyncio.sleep(0.5)
+    pytest.fail(f"nothing moved for {stalled_seconds_max} s: {last[0]} webhooks undelivered, {last[1]} pending")
 
 
 async def check_database(stage: Stage, told: dict[str, Json]) -> None:
-    """Ask the database whether every payment was captured and delivered exactly once, and every event given a place."""
+    """Ask the database whether every payment was captured and delivered exactly once, its events in one order."""
     rows = await stage.fetch("""
         SELECT payment.metadata ->> 'purchase' AS purchase, status, amount, amount_captured,
                (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS entitlements,
                (SELECT count(*) FROM wallet_entry WHERE source = payment.id AND kind = 'grant') AS grants,
                (SELECT sum(amount) FROM wallet_entry WHERE source = payment.id AND kind = 'grant') AS units,
-               (SELECT count(*) FROM outbox_event WHERE payment_id = payment.id AND type = 'payment.succeeded') AS events,
+               (SELECT count(*) FROM outbox_event
+                WHERE payment_id = payment.id AND type = 'payment.succeeded') AS events,
                (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') AS captures
         FROM payment""")
     assert len(rows) == payments_in_all
@@ -95,22 +108,22 @@ async def check_api(crowd: Crowd, client: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_kill_9_in_the_middle_of_400_payments_delivers_each_exactly_once(stage: Stage) -> None:
-    seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
-    print(f"\nseed {seed}: TILL_CRASH_SEED={seed} repeats the moments")
-    dice, killed = random.Random(seed), Counter[str]()
-    crowd = Crowd(stage, dice)
+    seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))  # noqa: S311 (no secret)
+    say(f"\nseed {seed}: TILL_CRASH_SEED={seed} repeats the moments")
+    killed = Counter[str]()
+    crowd = Crowd(stage, random.Random(seed))  # noqa: S311 (no secret)
     elapsed_ms = clock.timer_ms()
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
         dial = {"webhook_copies": 3, "webhook_shuffle": True}
         assert (await client.put(f"{stage.sandbox}/_control/faults", json=dial)).is_success
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(crowd.buy(payments_in_all))
-            tasks.create_task(disturb(stage, crowd, random.Random(seed), killed))
+            tasks.create_task(disturb(stage, crowd, random.Random(seed), killed))  # noqa: S311 (no secret)
         bought_ms = elapsed_ms()
         converged_ms = await converge(stage, client)
-        print(f"killed {dict(killed)}; bought in {bought_ms} ms; converged {converged_ms} ms later; {crowd.statuses}")
+        say(f"killed {dict(killed)}; bought in {bought_ms} ms; converged {converged_ms} ms later; {crowd.statuses}")
 
         told = {str(journal.number): journal.acknowledged for journal in crowd.journals if journal.acknowledged}
         assert killed == Counter(KILLS)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.cli.demo import Demo, await_true, children, runs
 
 leash_seconds_max = 20

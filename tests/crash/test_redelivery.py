@@ -8,8 +8,8 @@ from hashlib import sha256
 
 import httpx2
 import pytest
-
 from tests.crash.stage import STRIPE_KEY, WEBHOOK_SECRET, Json, Stage
+
 from tillkeeper.kernel import clock
 
 copies = 50
@@ -39,9 +39,7 @@ async def buy(stage: Stage, client: httpx2.AsyncClient) -> tuple[str, list[bytes
     payment: Json = (await client.post(f"{stage.api}/api/v1/payments", json=wish, headers=headers)).json()
     pay = f"{stage.sandbox}/_control/stripe/sessions/{payment['gateway_reference']}/pay"
     assert (await client.post(pay, json={})).is_success
-    events = await client.get(
-        f"{stage.sandbox}/stripe/v1/events", headers={"Authorization": f"Bearer {STRIPE_KEY}"}
-    )
+    events = await client.get(f"{stage.sandbox}/stripe/v1/events", headers={"Authorization": f"Bearer {STRIPE_KEY}"})
     return payment["id"], [json.dumps(event).encode() for event in events.json()["data"]]
 
 

@@ -21,6 +21,7 @@ import uvicorn
 from tillkeeper import catalog, ledger
 from tillkeeper.facts import Notice
 from tillkeeper.flows import settle as settling
+from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.operate import operate
@@ -32,7 +33,7 @@ from tillkeeper.flows.spend import spend
 from tillkeeper.flows.sweep import sweep
 from tillkeeper.gateways.stripe.sandbox import SANDBOX
 from tillkeeper.idempotency import Replay, Wish
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ledger import TrialBalance
@@ -68,6 +69,7 @@ class Line:
     port: int = 0
     server: asyncio.Server | None = None
     gate: asyncio.Event | None = None
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def open(self) -> None:
         """Listen, at the same address as before if there was one."""
@@ -97,7 +99,9 @@ class Line:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         self.calls.append(f"{method} {path}")
-        self.keys.append(headers.get("idempotency-key", ""))
+        if method == "POST":
+            self.keys.append(headers.get("idempotency-key", ""))
+        self.called.set()
         if self.gate:
             await self.gate.wait()
         if self.fault == "cut":
@@ -108,7 +112,10 @@ class Line:
             name: value for name, value in headers.items() if name not in {"host", "content-length", "connection"}
         }
         async with httpx2.AsyncClient(trust_env=False, timeout=line_timeout_seconds) as http:
-            answer = await http.request(method, f"{self.sandbox}{path}", headers=passed, content=content)
+            try:
+                answer = await http.request(method, f"{self.sandbox}{path}", headers=passed, content=content)
+            except httpx2.HTTPError:  # the sandbox lost the reply itself
+                return None
         if self.fault == "lost":
             return None
         if self.fault == "broken":
@@ -219,6 +226,10 @@ class Shop:
         await self.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status = 'parked'")
         await self.settle()
 
+    async def capture(self, payment: Json, amount: int | None = None, key: str | None = None) -> Replay:
+        """Capture an authorised payment."""
+        return await capture(self.till, self.wish(key, amount), uuid_of(payment), amount=amount)
+
     async def refund(self, payment: Json, amount: int | None = None, key: str | None = None) -> Any:
         """Refund, and return the refund as it is shown."""
         wanted = RefundWish(payment=uuid_of(payment), amount=amount)
@@ -301,6 +312,12 @@ def serving(config: SandboxConfig, listener: socket.socket) -> Iterator[None]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log as the application does: pictures of tracebacks take a second each."""
+    logs.configure()
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ async def test_a_payment_is_ended_once_however_often_expire_runs(shop: Any) -> N
     await shop.opened()
     await shop.owner.execute(OVER)
     assert [await expire(shop.till), await expire(shop.till)] == [1, 0]
-    assert await shop.count("operation", "kind = 'cancel'") == 1
+    assert await shop.count("operation", "kind = 'expire'") == 1
 
 
 async def test_the_database_tells_the_time(shop: Any) -> None:

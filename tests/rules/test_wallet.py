@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tillkeeper.facts import Earned
 from tillkeeper.fulfilment import rules as goods_rules
 from tillkeeper.fulfilment.wallet import rules
 from tillkeeper.fulfilment.wallet.rules import InsufficientCreditsError
@@ -79,7 +80,7 @@ class World:
         self.revoked[lot_id] = target
         self._earn(earned)
 
-    def _earn(self, earned: tuple[rules.Earned, ...]) -> None:
+    def _earn(self, earned: tuple[Earned, ...]) -> None:
         self.earned += sum(part.amount for part in earned)
 
     def check(self) -> None:

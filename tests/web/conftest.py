@@ -72,7 +72,7 @@ class Front:
             "Idempotency-Key": f"key-{next(numbers)}" if method == "POST" else "",
         } | {name.replace("_", "-"): value for name, value in more.items()}
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        given = {name: value.encode() for name, value in headers.items() if value}
+        given = [(name.encode(), value.encode()) for name, value in headers.items() if value]
         return await self.http.request(method, path, content=body, headers=given)
 
     async def counts(self) -> dict[str, int]:

@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 import uvicorn
 from starlette.types import ASGIApp
-
 from tests.web.conftest import WEBHOOK_SECRET, Json, open_till
+
 from tillkeeper.flows.authorize import issue
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
@@ -67,9 +67,11 @@ class Shop:
     async def until(self, path: str, fits: Callable[[Json], bool]) -> Json:
         """Read something again and again until it is as wanted."""
         async with asyncio.timeout(patience_seconds):
-            while not fits(shown := await self.get(path)):
+            while True:
+                shown = await self.get(path)
+                if fits(shown):
+                    return shown
                 await asyncio.sleep(0.02)
-        return shown
 
     async def buy(self, user: str = "ana", **more: Any) -> Json:
         """Pay for 120 credits and wait until they are delivered."""
@@ -83,7 +85,7 @@ async def served(app: ASGIApp, listener: socket.socket, *, lifespan: Any) -> Asy
     """Serve an application on a socket."""
     server = uvicorn.Server(uvicorn.Config(app, lifespan=lifespan, log_config=None, timeout_graceful_shutdown=2))
     running = asyncio.create_task(server._serve([listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 (uvicorn offers no event)
         await asyncio.sleep(0.01)
     try:
         yield

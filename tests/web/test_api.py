@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-
 from tests.web.conftest import TEMPLATE, Front, Json, environment, open_till
 from tests.web.running import Shop, as_json, opened
+
 from tillkeeper import catalog
 from tillkeeper.flows.authorize import issue
 from tillkeeper.kernel.secrets import Secrets
@@ -251,7 +251,7 @@ async def test_a_decline_can_be_tried_again_on_the_same_page(shop: Shop) -> None
     [("abc_DEF-123", True), ("x" * 64, True), ("short", False), ("x" * 65, False), ("with space1", False), ("", False)],
 )
 async def test_a_correlation_id_is_kept_when_it_has_the_right_shape(
-    front: Front, capfd: pytest.CaptureFixture[str], given: str, kept: bool
+    front: Front, capfd: pytest.CaptureFixture[str], given: str, *, kept: bool
 ) -> None:
     answer = await front.call("GET", "/api/v1/packages", **{"X-Correlation-Id": given})
     line = as_json(capfd.readouterr().err)[-1]
@@ -282,8 +282,6 @@ async def test_in_maintenance_only_new_payments_wait(database_url: str, database
         assert (await front.call("GET", "/ready")).status_code == 200
     await till.close()
     assert databases.app_url(database) == database_url
-
-
 
 
 async def test_health_needs_nothing_and_ready_needs_a_migrated_database(databases: Databases) -> None:

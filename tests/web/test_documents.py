@@ -6,8 +6,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from tests.web.conftest import Front
+
 from tillkeeper.web import documents
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -24,12 +24,30 @@ PROMISED = {
     "/api/v1/inbox": {"get"},
     "/api/v1/ledger/trial_balance": {"get"},
 }
-CONTRACT = set(
-    "idempotency_key_missing signature_invalid malformed_json unauthenticated card_declined insufficient_credits "
-    "forbidden not_found idempotency_in_progress invalid_state too_large unsupported_media_type "
-    "idempotency_key_reused unknown_field invalid_field amount_out_of_range currency_not_supported "
-    "refund_exceeds_captured card_data_not_accepted maintenance gateway_unavailable database_unavailable".split()
-)
+CONTRACT = {
+    "idempotency_key_missing",
+    "signature_invalid",
+    "malformed_json",
+    "unauthenticated",
+    "card_declined",
+    "insufficient_credits",
+    "forbidden",
+    "not_found",
+    "idempotency_in_progress",
+    "invalid_state",
+    "too_large",
+    "unsupported_media_type",
+    "idempotency_key_reused",
+    "unknown_field",
+    "invalid_field",
+    "amount_out_of_range",
+    "currency_not_supported",
+    "refund_exceeds_captured",
+    "card_data_not_accepted",
+    "maintenance",
+    "gateway_unavailable",
+    "database_unavailable",
+}
 OUTSIDE = re.compile(r"""(?:src|href|action)\s*=\s*["']?(?:https?:)?//|@import|url\(\s*["']?(?:https?:)?//""")
 INSIDE = re.compile(r"""(?:src|href)="(/[^"]+)\"""")
 
@@ -80,7 +98,9 @@ async def test_an_answer_has_the_fields_that_the_description_promises(front: Fro
     assert set(answer.json()) <= set(problem["properties"])
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/errors", *(f"/docs/errors/{code}" for code in documents.documented())])
+@pytest.mark.parametrize(
+    "path", ["/docs", "/docs/errors", *(f"/docs/errors/{code}" for code in documents.documented())]
+)
 async def test_a_page_needs_nothing_from_another_machine(front: Front, path: str) -> None:
     page = await front.call("GET", path, key="")
     assert page.status_code == 200

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-
 from tests.web.conftest import WEBHOOK_SECRET, Front, Json, open_till
+
 from tillkeeper.flows.authorize import issue
 from tillkeeper.kernel import clock
 from tillkeeper.ops import migrations

@@ -44,7 +44,7 @@ def _show(console: Console, running: Demo) -> None:
     console.print(f" API key    {running.key}", soft_wrap=True)
     console.print(f" Sandbox    {running.sandbox}/_control/docs")
     console.print(f" All of this stands in {where}")
-    console.print(' Next: buy something in the shop and choose "three times" under Simulate. Ctrl-C stops all of it.')
+    console.print(' Next: buy something in the shop and choose "3 times" under Simulate. Ctrl-C stops all of it.')
 
 
 def _short(path: Path) -> str:

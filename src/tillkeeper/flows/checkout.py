@@ -50,6 +50,8 @@ class Purchase:
     currency: str | None = None
     user: str | None = None
     gateway: str = "auto"
+    checkout: str = "hosted"
+    capture_method: str = "automatic"
     description: str | None = None
     return_url: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -159,7 +161,8 @@ async def _price(tx: Transaction, till: Till, purchase: Purchase) -> NewPayment:
         sale=sale,
         description=description,
         gateway=gateway,
-        capture_method="automatic",
+        checkout=purchase.checkout,
+        capture_method=purchase.capture_method,
         return_url=purchase.return_url,
         metadata=purchase.metadata,
         created_at=now,

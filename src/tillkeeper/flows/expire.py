@@ -20,10 +20,10 @@ async def expire(till: Till, *, limit: int = expire_batch_max) -> int:
             [
                 Operation(
                     id=ids.new(),
-                    kind=Kind.CANCEL,
+                    kind=Kind.EXPIRE,
                     payment=payment,
                     gateway=gateway,
-                    key=ids.text("cancel", ids.new()),
+                    key=ids.text("expire", ids.new()),
                 )
                 for payment, gateway in over
             ],

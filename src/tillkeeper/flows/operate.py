@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from tillkeeper import operations, payments
-from tillkeeper.facts import Notice, NoticeKind, Sale
+from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
-from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.flows.resolve import resolve
+from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.operations import Kind, Operation
@@ -16,6 +18,7 @@ from tillkeeper.payments import Opening, OwnMove, Payment, Status
 from tillkeeper.till import Till
 
 operate_batch_max = 10
+ENDS = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +41,9 @@ async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms = clock.timer_ms()
     outcome = await _call(till, operation)
-    if isinstance(outcome, Refused) and operation.tries > 1:
-        # Only the first try can say that nothing was executed: an earlier one under this key may have arrived.
-        outcome = Unknown(reason=outcome.reason)
+    if isinstance(outcome, Refused) and operation.doubts:
+        # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
+        outcome = Unknown(reason=outcome.reason, counts=False)
     answer = Answer(outcome=outcome, latency_ms=read_ms())
     logs.intent.info(
         "gateway_answered",
@@ -55,26 +58,30 @@ async def call(till: Till, operation: Operation) -> Answer:
 
 async def record(tx: Transaction, till: Till, operation: Operation, answer: Answer) -> bool:
     """Make the answer to a call true; false when the lease was lost meanwhile, and then nothing is written."""
-    outcome = answer.outcome
-    match outcome:
-        case Accepted():
-            current = await operations.finish(tx, operation, "done")
-        case Declined(code=code):
-            current = await operations.finish(tx, operation, "declined", error=code)
-        case Refused(reason=reason) if operation.kind is Kind.CREATE:
-            # Nobody waits at a checkout that was not opened: the customer is told, and may start again.
-            current = await operations.finish(tx, operation, "refused", error=reason)
-        case Unknown(reason=reason, final=True):
-            current = await operations.finish(tx, operation, "given_up", error=reason)
-        case Refused(reason=reason) | Unknown(reason=reason):
-            current = await operations.postpone(tx, operation, error=reason)
-    if not current:
+    if not await _end_try(tx, operation, answer.outcome):
         return False
     if operation.kind is Kind.CREATE:
         await _opened(tx, till, operation, answer)
-    notices = _notices(operation, outcome)
+    notices = _notices(operation, answer.outcome)
     await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
     return True
+
+
+async def _end_try(tx: Transaction, operation: Operation, outcome: Outcome) -> bool:
+    match outcome:
+        case Accepted():
+            return await operations.finish(tx, operation, "done")
+        case Declined(code=code):
+            return await operations.finish(tx, operation, "declined", error=code)
+        case Refused(reason=reason) if operation.kind is Kind.CREATE:
+            # Nobody waits at a checkout that was not opened: the customer is told, and may start again.
+            return await operations.finish(tx, operation, "refused", error=reason)
+        case Unknown(reason=reason, final=True):
+            return await operations.finish(tx, operation, "given_up", error=reason)
+        case Refused(reason=reason):
+            return await operations.postpone(tx, operation, error=reason, doubtful=False)
+        case Unknown(reason=reason, counts=counts):
+            return await operations.postpone(tx, operation, error=reason, doubtful=counts)
 
 
 async def _carry_out(till: Till, operation: Operation) -> None:
@@ -92,34 +99,62 @@ async def _call(till: Till, operation: Operation) -> Outcome:
     gateway = till.gateways.get(operation.gateway)
     if gateway is None:
         return Refused(reason=f"{operation.gateway} is not configured any more")
-    if operation.created_at and till.now() - operation.created_at > timedelta(seconds=gateway.key_window_seconds):
-        return Unknown(reason="the gateway no longer remembers the key of this call", final=True)
+    age = till.now() - operation.created_at if operation.created_at else timedelta()
+    key_forgotten = age > timedelta(seconds=gateway.key_window_seconds)
     match operation.kind:
         case Kind.CREATE:
             order = await _order(till, operation)
-            return await gateway.create(order) if order else Unknown(reason="the payment has ended", final=True)
+            if order is None:
+                return Unknown(reason="the payment has ended", final=True)
+            ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
         case Kind.REFUND:
-            return await gateway.refund(await _refund_order(till, operation))
-        case Kind.CANCEL:
-            return await _cancel(till, operation)
+            wanted = await _refund_order(till, operation)
+            ask, tell = partial(gateway.look_up_refund, wanted), partial(gateway.refund, wanted)
+        case Kind.CAPTURE | Kind.CANCEL | Kind.EXPIRE:
+            payment = await _locked(till, operation)
+            if payment.reference is None:
+                return Accepted(notices=(_ended(till, payment),))
+            ask, tell = partial(_look, gateway, payment.reference), partial(_end, gateway, payment, operation)
+    outcome = await resolve(operation, ask=ask, tell=tell, key_forgotten=key_forgotten)
+    return _by_hand(outcome) if operation.kind is Kind.CANCEL else outcome
 
 
-async def _cancel(till: Till, operation: Operation) -> Outcome:
-    """End an unpaid checkout; when the gateway says no, ask what became of it instead."""
-    gateway = till.gateways[operation.gateway]
-    payment = await _locked(till, operation)
-    if payment.reference is None:
-        ended = Notice(
-            kind=NoticeKind.PAYMENT_CANCELED,
-            gateway=operation.gateway,
-            references=(),
-            payment=payment.id,
-            code="expired",
-            live=till.settings.live,
-        )
-        return Accepted(notices=(ended,))
-    outcome = await gateway.cancel(payment.reference, operation.key)
+async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
+    """Ask whether a payment was captured or ended; still being open means that nothing was done yet."""
+    outcome = await gateway.retrieve(reference)
+    if isinstance(outcome, Accepted) and not any(notice.kind in ENDS for notice in outcome.notices):
+        return Absent()
+    return outcome
+
+
+async def _end(gateway: Gateway, payment: Payment, operation: Operation) -> Outcome:
+    """Capture or cancel; when the gateway says no, ask what became of the payment instead."""
+    assert payment.reference, "checked before"
+    if operation.kind is Kind.CAPTURE:
+        amount = operation.amount or payment.amount
+        outcome = await gateway.capture(payment.reference, amount, payment.currency, operation.key)
+    else:
+        outcome = await gateway.cancel(payment.reference, operation.key)
     return await gateway.retrieve(payment.reference) if isinstance(outcome, Declined) else outcome
+
+
+def _ended(till: Till, payment: Payment) -> Notice:
+    """Say that a payment of which no gateway ever heard has ended."""
+    return Notice(
+        kind=NoticeKind.PAYMENT_CANCELED,
+        gateway=payment.gateway,
+        references=(),
+        payment=payment.id,
+        code=EXPIRED,
+        live=till.settings.live,
+    )
+
+
+def _by_hand(outcome: Outcome) -> Outcome:
+    """Call an ending that somebody asked for a cancellation, in whatever words the gateway puts it."""
+    if not isinstance(outcome, Accepted):
+        return outcome
+    return replace(outcome, notices=tuple(replace(notice, code=None) for notice in outcome.notices))
 
 
 async def _order(till: Till, operation: Operation) -> Order | None:
@@ -138,6 +173,8 @@ async def _order(till: Till, operation: Operation) -> Order | None:
         title=row["description"] or (sale.package if sale else shown),
         return_url=row["return_url"] or f"{till.settings.public_url}/checkout/{shown}",
         manual_capture=row["capture_method"] == "manual",
+        embedded=row["checkout"] == "embedded",
+        created_at=row["created_at"],
         expires_at=row["expires_at"],
     )
 

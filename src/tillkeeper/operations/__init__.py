@@ -7,17 +7,34 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.operations import store
 from tillkeeper.operations.values import Kind, Operation
 
-__all__ = ["Kind", "Operation", "ask", "claim", "finish", "postpone", "take_over", "unfinished", "unresolved"]
+__all__ = [
+    "Kind",
+    "Operation",
+    "ask",
+    "claim",
+    "finish",
+    "postpone",
+    "take_over",
+    "take_over_ending",
+    "unfinished",
+    "unfinished_ending",
+    "unresolved",
+]
 
 lease_seconds = 45
 """Longer than the longest gateway call (30 s), so that a lease runs out only under a dead worker."""
 retry_seconds = (5, 60, 300, 3600, 21600, 43200)
+"""How long a gateway that certainly did nothing is left alone before it is told again."""
+ask_seconds = (2, 300, 3600, 86400)
+"""When a gateway is asked what became of a call that got no answer."""
 
 
-async def ask(tx: Transaction, operations: Sequence[Operation]) -> None:
-    """Remember calls to be made; one with a token is leased to the caller, who makes it at once."""
-    if operations:
-        await store.insert(tx, operations, lease_seconds)
+async def ask(tx: Transaction, operations: Sequence[Operation]) -> int:
+    """Remember calls to be made; one with a token is leased to the caller, who makes it at once.
+
+    Return how many were remembered: a second capture or cancellation beside an unfinished one is not.
+    """
+    return await store.insert(tx, operations, lease_seconds) if operations else 0
 
 
 async def claim(tx: Transaction, limit: int) -> list[Operation]:
@@ -30,9 +47,19 @@ async def take_over(tx: Transaction, subject: UUID) -> Operation | None:
     return await store.take_over(tx, subject, lease_seconds)
 
 
+async def take_over_ending(tx: Transaction, payment: UUID) -> Operation | None:
+    """Lease the unfinished capture or cancellation of a payment whose caller has died."""
+    return await store.take_over_ending(tx, payment, lease_seconds)
+
+
 async def unfinished(tx: Transaction, subject: UUID) -> bool:
     """Tell whether the call of a payment or refund is still being tried."""
     return await store.unfinished(tx, subject)
+
+
+async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
+    """Tell whether the capture or cancellation of a payment is still being tried."""
+    return await store.unfinished_ending(tx, payment)
 
 
 async def unresolved(tx: Transaction) -> list[UUID]:
@@ -45,7 +72,11 @@ async def finish(tx: Transaction, operation: Operation, state: str, *, error: st
     return await store.finish(tx, operation, state, error)
 
 
-async def postpone(tx: Transaction, operation: Operation, *, error: str) -> bool:
-    """Make the call again later, with the same key; false when its lease was lost meanwhile."""
-    delay = retry_seconds[min(operation.tries, len(retry_seconds)) - 1]
-    return await store.postpone(tx, operation, delay, error)
+async def postpone(tx: Transaction, operation: Operation, *, error: str, doubtful: bool) -> bool:
+    """Come back to the call later; false when its lease was lost meanwhile.
+
+    A doubtful call may have arrived: next time the gateway is asked what became of it before it is told again.
+    """
+    delays = ask_seconds if doubtful else retry_seconds
+    seen = operation.doubts if doubtful else operation.tries - 1
+    return await store.postpone(tx, operation, delays[min(seen, len(delays) - 1)], error, doubtful=doubtful)

@@ -8,16 +8,17 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.operations.values import Kind, Operation
 
 
-async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int) -> None:
-    """Append operations; those that carry a token are leased to the caller from the start."""
-    await tx.execute(
+async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int) -> int:
+    """Append operations; those that carry a token are leased to the caller from the start. Return how many are new."""
+    return await tx.execute(
         """
-        INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, tries, due_at, lease_until)
+        INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, amount, tries, due_at,
+                               lease_until)
         SELECT asked.*, (asked.token IS NOT NULL)::int,
-               clock_timestamp() + CASE WHEN asked.token IS NULL THEN interval '0' ELSE $8 * interval '1 second' END,
-               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $8 * interval '1 second' END
-        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[])
-             AS asked (id, kind, payment_id, refund_id, gateway, key, token)
+               clock_timestamp() + CASE WHEN asked.token IS NULL THEN interval '0' ELSE $9 * interval '1 second' END,
+               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $9 * interval '1 second' END
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::bigint[])
+             AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount)
         ON CONFLICT DO NOTHING
         """,
         [operation.id for operation in operations],
@@ -27,6 +28,7 @@ async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds
         [operation.gateway for operation in operations],
         [operation.key for operation in operations],
         [operation.token for operation in operations],
+        [operation.amount for operation in operations],
         lease_seconds,
     )
 
@@ -43,7 +45,7 @@ async def claim(tx: Transaction, limit: int, lease_seconds: int) -> list[Operati
             FOR NO KEY UPDATE SKIP LOCKED
         )
         UPDATE operation
-        SET lease_token = $3, tries = tries + 1,
+        SET lease_token = $3, tries = tries + 1, doubts = doubts + (lease_token IS NOT NULL)::int,
             lease_until = clock_timestamp() + $2 * interval '1 second',
             due_at = clock_timestamp() + $2 * interval '1 second'
         FROM due WHERE operation.id = due.id
@@ -61,7 +63,7 @@ async def take_over(tx: Transaction, subject: UUID, lease_seconds: int) -> Opera
     row = await tx.fetchrow(
         """
         UPDATE operation
-        SET lease_token = $2, tries = tries + 1,
+        SET lease_token = $2, tries = tries + 1, doubts = doubts + (lease_token IS NOT NULL)::int,
             lease_until = clock_timestamp() + $3 * interval '1 second',
             due_at = clock_timestamp() + $3 * interval '1 second'
         WHERE coalesce(refund_id, payment_id) = $1 AND kind IN ('create', 'refund') AND state = 'asked'
@@ -69,6 +71,25 @@ async def take_over(tx: Transaction, subject: UUID, lease_seconds: int) -> Opera
         RETURNING *
         """,
         subject,
+        ids.new(),
+        lease_seconds,
+    )
+    return _operation(row) if row else None
+
+
+async def take_over_ending(tx: Transaction, payment: UUID, lease_seconds: int) -> Operation | None:
+    """Lease the unfinished capture or cancellation of a payment whose caller has died."""
+    row = await tx.fetchrow(
+        """
+        UPDATE operation
+        SET lease_token = $2, tries = tries + 1, doubts = doubts + (lease_token IS NOT NULL)::int,
+            lease_until = clock_timestamp() + $3 * interval '1 second',
+            due_at = clock_timestamp() + $3 * interval '1 second'
+        WHERE payment_id = $1 AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked'
+          AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+        RETURNING *
+        """,
+        payment,
         ids.new(),
         lease_seconds,
     )
@@ -84,6 +105,19 @@ async def unfinished(tx: Transaction, subject: UUID) -> bool:
                            AND kind IN ('create', 'refund') AND state = 'asked')
             """,
             subject,
+        )
+    )
+
+
+async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
+    """Tell whether the capture or cancellation of a payment is still being tried."""
+    return bool(
+        await tx.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM operation WHERE payment_id = $1
+                           AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked')
+            """,
+            payment,
         )
     )
 
@@ -113,13 +147,13 @@ async def finish(tx: Transaction, operation: Operation, state: str, error: str |
     )
 
 
-async def postpone(tx: Transaction, operation: Operation, delay_seconds: int, error: str) -> bool:
-    """Give the lease back and ask for another try later."""
+async def postpone(tx: Transaction, operation: Operation, delay_seconds: int, error: str, *, doubtful: bool) -> bool:
+    """Give the lease back and ask for another try later; a doubtful try may have arrived."""
     return bool(
         await tx.execute(
             """
             UPDATE operation
-            SET lease_token = NULL, lease_until = NULL, error = $4,
+            SET lease_token = NULL, lease_until = NULL, error = $4, doubts = doubts + $5::int,
                 due_at = clock_timestamp() + $3 * interval '1 second'
             WHERE id = $1 AND lease_token = $2 AND state = 'asked'
             """,
@@ -127,6 +161,7 @@ async def postpone(tx: Transaction, operation: Operation, delay_seconds: int, er
             operation.token,
             delay_seconds,
             error,
+            int(doubtful),
         )
     )
 
@@ -141,5 +176,7 @@ def _operation(row: Record) -> Operation:
         key=row["key"],
         token=row["lease_token"],
         tries=row["tries"],
+        doubts=row["doubts"],
+        amount=row["amount"],
         created_at=row["created_at"],
     )

@@ -1,6 +1,6 @@
 """What a gateway must be told: each row is one call, with a key of its own that is reused on every retry."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -11,7 +11,12 @@ operation = Table(
     "operation",
     metadata,
     Column("id", UUID, primary_key=True),
-    Column("kind", Text, CheckConstraint("kind IN ('create', 'cancel', 'refund')", name="kind"), nullable=False),
+    Column(
+        "kind",
+        Text,
+        CheckConstraint("kind IN ('create', 'capture', 'cancel', 'expire', 'refund')", name="kind"),
+        nullable=False,
+    ),
     Column("payment_id", UUID, nullable=False, index=True),
     Column("refund_id", UUID),
     Column("gateway", Text, nullable=False),
@@ -24,6 +29,8 @@ operation = Table(
         server_default="asked",
     ),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("doubts", SmallInteger, nullable=False, server_default="0"),
+    Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount")),
     Column("due_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("lease_token", UUID),
     Column("lease_until", AT),
@@ -33,9 +40,9 @@ operation = Table(
     Index("operation_due_index", "due_at", "id", postgresql_where="state = 'asked'"),
     Index("operation_subject_index", text("coalesce(refund_id, payment_id)"), postgresql_where="state = 'asked'"),
     Index(
-        "operation_cancel_index",
+        "operation_ending_index",
         "payment_id",
         unique=True,
-        postgresql_where="kind = 'cancel' AND state = 'asked'",
+        postgresql_where="kind IN ('capture', 'cancel', 'expire') AND state = 'asked'",
     ),
 )

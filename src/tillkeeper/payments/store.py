@@ -53,7 +53,7 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
         """
         INSERT INTO payment (id, mode, status, amount, currency, user_id, sale, description, gateway, checkout,
                              capture_method, return_url, metadata, created_at, expires_at)
-        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, 'hosted', $9, $10, $11, $12, $13)
+        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """,
         new.id,
         new.mode,
@@ -63,6 +63,7 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
         asdict(new.sale) if new.sale else None,
         new.description,
         new.gateway,
+        new.checkout,
         new.capture_method,
         new.return_url,
         new.metadata,
@@ -225,7 +226,8 @@ async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
 async def opening(tx: Transaction, payment: UUID) -> Record | None:
     """Read what a gateway must know to open a checkout."""
     return await tx.fetchrow(
-        "SELECT id, status, amount, currency, sale, description, return_url, capture_method, expires_at "
+        "SELECT id, status, amount, currency, sale, description, return_url, checkout, capture_method, created_at, "
+        "expires_at "
         "FROM payment WHERE id = $1",
         payment,
     )

@@ -83,6 +83,7 @@ class NewPayment:
     sale: Sale | None
     description: str | None
     gateway: str
+    checkout: str
     capture_method: str
     return_url: str | None
     metadata: dict[str, str]

@@ -11,6 +11,7 @@ from tillkeeper.kernel.errors import InvalidFieldError
 
 limit_default = 20
 limit_max = 100
+CURSOR_WRONG = "A cursor is the `next_cursor` of an earlier page, unchanged."
 
 
 def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
@@ -19,14 +20,12 @@ def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return None, None
     try:
         at, _, id_ = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            message = "a place has an offset"
-            raise ValueError(message)
-        return moment, UUID(id_)
+        moment, last = datetime.fromisoformat(at), UUID(id_)
     except (ValueError, binascii.Error) as error:
-        message = "A cursor is the `next_cursor` of an earlier page, unchanged."
-        raise InvalidFieldError(message, param="cursor") from error
+        raise InvalidFieldError(CURSOR_WRONG, param="cursor") from error
+    if moment.tzinfo is None:
+        raise InvalidFieldError(CURSOR_WRONG, param="cursor")
+    return moment, last
 
 
 def page(rows: Sequence[Record], limit: int, at: str, show: Callable[[Record], dict[str, object]]) -> dict[str, object]:

@@ -95,6 +95,8 @@ def an_order(**change: Any) -> Order:
         title="120 credits",
         return_url="https://shop.example/done",
         manual_capture=False,
+        embedded=False,
+        created_at=datetime.now(UTC),  # noqa: TID251 (a real server hears it)
         expires_at=(datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0),  # noqa: TID251 (a real server hears it)
     )
     return replace(order, **change)

@@ -71,7 +71,8 @@ def test_a_good_signature_tells_the_id_and_the_type_of_the_event() -> None:
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
 def test_a_webhook_signed_within_five_minutes_both_ways_is_taken(seconds: int) -> None:
-    assert webhook.verify(signed(EVENT, at=NOW + timedelta(seconds=seconds)), EVENT, [NEW], NOW)
+    envelope = webhook.verify(signed(EVENT, at=NOW + timedelta(seconds=seconds)), EVENT, [NEW], NOW)
+    assert envelope.event_id == "evt_1"
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, -86_400, 86_400])
@@ -193,16 +194,16 @@ async def rotated() -> AsyncIterator[Stripe]:
 
 async def test_the_previous_secret_verifies_until_its_time_is_over(rotated: Stripe) -> None:
     over = NOW + timedelta(hours=1)
-    assert rotated.verify(signed(EVENT, secret=OLD), EVENT, NOW)
+    assert rotated.verify(signed(EVENT, secret=OLD), EVENT, NOW).event_id == "evt_1"
     last = over - timedelta(seconds=1)
-    assert rotated.verify(signed(EVENT, secret=OLD, at=last), EVENT, last)
+    assert rotated.verify(signed(EVENT, secret=OLD, at=last), EVENT, last).event_id == "evt_1"
     with pytest.raises(SignatureInvalidError):
         rotated.verify(signed(EVENT, secret=OLD, at=over), EVENT, over)
 
 
 async def test_the_present_secret_verifies_before_and_after_a_rotation(rotated: Stripe) -> None:
     for moment in (NOW, NOW + timedelta(days=1)):
-        assert rotated.verify(signed(EVENT, at=moment), EVENT, moment)
+        assert rotated.verify(signed(EVENT, at=moment), EVENT, moment).event_id == "evt_1"
 
 
 async def test_a_third_secret_never_verifies(rotated: Stripe) -> None:

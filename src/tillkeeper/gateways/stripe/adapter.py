@@ -12,6 +12,7 @@ import stripe
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway import (
+    Absent,
     Accepted,
     Declined,
     Envelope,
@@ -38,7 +39,10 @@ connections_max = 100
 key_window_seconds = 23 * 3600
 """Stripe keeps keys for at least 24 hours; the hour is for clocks that differ."""
 stripe_amount_max = 99_999_999
-events_page_size = 100
+page_size = 100
+pages_max = 50
+clock_skew_seconds = 60
+EMBEDDED = "embedded_page"
 fee_basis_points = 290
 fee_fixed = 30
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
@@ -135,14 +139,13 @@ class Stripe:
         return (amount * fee_basis_points + 5_000) // 10_000 + fee_fixed if amount > fee_fixed else 0
 
     async def create(self, order: Order) -> Outcome:
-        """Open a hosted checkout session that knows our payment, and whose intent does too."""
+        """Open a checkout session that knows our payment, and whose intent does too."""
         ours = {"payment": ids.text("payment", order.payment)}
         capture = "manual" if order.manual_capture else "automatic"
         params = {
             "mode": "payment",
             "client_reference_id": ours["payment"],
-            "success_url": order.return_url,
-            "cancel_url": order.return_url,
+            **_landing(order),
             "expires_at": int(order.expires_at.timestamp()),
             "metadata": ours,
             "payment_intent_data": {"metadata": ours, "capture_method": capture},
@@ -158,7 +161,7 @@ class Stripe:
             ],
         }
         call = self._client.v1.checkout.sessions.create_async
-        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _opened)
+        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), self._opened)
 
     async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
         """Take authorised money; `reference` is the payment intent."""
@@ -187,6 +190,25 @@ class Stripe:
         call = self._client.v1.refunds.create_async
         return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _refund)
 
+    async def look_up(self, order: Order) -> Outcome | Absent:
+        """Ask whether a session was opened, of which no answer came: it names our payment."""
+        ours = ids.text("payment", order.payment)
+        since = {"gte": int(order.created_at.timestamp()) - clock_skew_seconds}
+        sessions = self._client.v1.checkout.sessions
+        return await _search(
+            sessions.list_async, {"created": since}, lambda each: each["client_reference_id"] == ours, self._opened
+        )
+
+    async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
+        """Ask whether a refund was made, of which no answer came: it carries our id."""
+        ours = ids.text("refund", order.refund)
+        return await _search(
+            self._client.v1.refunds.list_async,
+            {"payment_intent": order.reference},
+            lambda each: (each["metadata"] or {}).get("refund") == ours,
+            _refund,
+        )
+
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a session or an intent."""
         if reference.startswith("cs_"):
@@ -202,7 +224,7 @@ class Stripe:
         """
         assert_no_transaction()
         params = {
-            "limit": events_page_size,
+            "limit": page_size,
             "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
             "types": sorted(webhook.READERS),
         }
@@ -225,6 +247,19 @@ class Stripe:
     async def close(self) -> None:
         """Close connections."""
         await self._wire.close_async()
+
+    def _opened(self, session: webhook.Object) -> Accepted:
+        """Read an opened session: an address to go to, or what a page needs to show it within itself."""
+        if session["ui_mode"] == EMBEDDED:
+            next_action = {
+                "type": "client",
+                "gateway": self.name,
+                "client_secret": _text(session, "client_secret"),
+                "publishable_key": self._secrets.get("STRIPE_PUBLISHABLE_KEY"),
+            }
+        else:
+            next_action = {"type": "redirect", "url": _text(session, "url")}
+        return replace(_session(session), next_action=next_action)
 
 
 def _to_stripe(amount: int, currency: str) -> int:
@@ -259,6 +294,31 @@ async def _outcome(call: Callable[[], Awaitable[Any]], read: Callable[[webhook.O
         return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
 
 
+async def _search(
+    read_page: Callable[[Any], Awaitable[Any]],
+    wanted: dict[str, Any],
+    fits: Callable[[webhook.Object], bool],
+    read: Callable[[webhook.Object], Accepted],
+) -> Outcome | Absent:
+    """Go through a list, newest first, for the one object that fits."""
+    assert_no_transaction()
+    params = wanted | {"limit": page_size}
+    try:
+        for _ in range(pages_max):
+            page = (await read_page(params)).to_dict()
+            for each in page["data"]:
+                if fits(each):
+                    return read(each)
+            if not page["has_more"]:
+                return Absent()
+            params["starting_after"] = page["data"][-1]["id"]
+    except stripe.StripeError as error:
+        return Unknown(reason=f"Stripe could not be asked: {type(error).__name__}")
+    except UNREADABLE as error:
+        return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
+    return Unknown(reason=f"Stripe's list is longer than {pages_max} pages")
+
+
 def _failed(error: stripe.StripeError) -> Outcome:
     status = error.http_status or 0
     code = error.code or getattr(error.error, "code", None) or type(error).__name__
@@ -280,9 +340,11 @@ def _decline_code(error: stripe.CardError) -> str:
     return str(getattr(error.error, "decline_code", None) or error.code or "card_declined")
 
 
-def _opened(session: webhook.Object) -> Accepted:
-    url = _text(session, "url")
-    return replace(_session(session), next_action={"type": "redirect", "url": url})
+def _landing(order: Order) -> dict[str, str]:
+    """Say where the customer goes afterwards, in the words of either kind of checkout."""
+    if order.embedded:
+        return {"ui_mode": EMBEDDED, "return_url": order.return_url}
+    return {"success_url": order.return_url, "cancel_url": order.return_url}
 
 
 def _session(session: webhook.Object) -> Accepted:

@@ -8,7 +8,6 @@ from tillkeeper.ops.bench.ground import BenchError, Ground
 
 insert_clients = 32
 transfer_clients = 8
-pgbench_threads = 2
 accounts = 1_000
 row_bytes = 1_900
 """With its key and header a row is 2 KB and still fits into the page, as a stored webhook does."""
@@ -76,8 +75,9 @@ def _pgbench(ground: Ground, script: str, clients: int, seconds: int) -> tuple[i
     file.write_text(script)
     own = ground.binaries / "pgbench"
     program = str(own) if own.exists() else str(shutil.which("pgbench"))
-    scale = [f"--client={clients}", f"--jobs={pgbench_threads}", f"--time={seconds}"]
-    command = [program, "--no-vacuum", "--protocol=prepared", f"--define=body={'x' * row_bytes}", *scale, f"--file={file}", ground.owner_url]
+    load = [f"--client={clients}", f"--time={seconds}", "--protocol=prepared", "--no-vacuum"]
+    row = [f"--define=body={'x' * row_bytes}", f"--file={file}"]
+    command = [program, *load, *row, ground.owner_url]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     done = re.search(r"transactions actually processed: (\d+)", answer.stdout)
     rate = re.search(r"tps = (\d+)\.\d+ \(without", answer.stdout)

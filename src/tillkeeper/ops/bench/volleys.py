@@ -15,7 +15,7 @@ per_second_max = 16_000
 
 
 @dataclass(slots=True)
-class Ledger:
+class Tally:
     """Count what was acknowledged over all rounds, to be compared with the rows that are there."""
 
     accepted: int = 0
@@ -41,7 +41,8 @@ def fire(ground: Ground, *, first: int, count: int, seconds: int) -> Result:
     """Send a load to the API and wait for all answers."""
     load = Load(port=ground.port, secret=ground.secret, first=first, count=count, duration_ms=seconds * 1000)
     with loaded(load) as process:
-        return finish(process)
+        start(process)
+        return collect(process)
 
 
 @contextmanager
@@ -65,12 +66,16 @@ def loaded(load: Load) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def finish(process: subprocess.Popen[str]) -> Result:
-    """Fire and wait for the account."""
+def start(process: subprocess.Popen[str]) -> None:
+    """Let a loaded generator fire."""
     assert process.stdin, "it was asked for"
-    assert process.stdout, "it was asked for"
     process.stdin.write("fire\n")
     process.stdin.flush()
+
+
+def collect(process: subprocess.Popen[str]) -> Result:
+    """Wait for the account of a generator that fires."""
+    assert process.stdout, "it was asked for"
     account = process.stdout.read()
     if not account:
         raise BenchError(_said(process))

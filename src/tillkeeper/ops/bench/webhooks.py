@@ -1,4 +1,4 @@
-"""The webhooks that are sent while measuring: 1.75 KB `payment_intent.succeeded`, really signed, and the mix of them."""
+"""The webhooks that are sent while measuring: 1.75 KB `payment_intent.succeeded`, really signed, and their mix."""
 
 import hmac
 import json

@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal
+from tillkeeper.flows.cancel import cancel
+from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.read import read
 from tillkeeper.idempotency import Wish
@@ -48,8 +50,8 @@ class CreatePayment(api.Body):
     user: Annotated[str, Field(min_length=1, max_length=200, examples=["ana"])] | None = None
     description: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     gateway: Annotated[str, Field(min_length=1, max_length=32)] = "auto"
-    checkout: Literal["hosted"] = "hosted"
-    capture_method: Literal["automatic"] = "automatic"
+    checkout: Literal["hosted", "embedded"] = "hosted"
+    capture_method: Literal["automatic", "manual"] = "automatic"
     return_url: WebAddress | None = None
     metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = Field(default_factory=dict)
 
@@ -99,11 +101,53 @@ async def create(
         currency=body.currency,
         user=body.user,
         gateway=body.gateway,
+        checkout=body.checkout,
+        capture_method=body.capture_method,
         description=body.description,
         return_url=body.return_url,
         metadata=dict(body.metadata),
     )
     return api.replayed(await checkout(till, wish, purchase))
+
+
+class Capture(api.Body):
+    """Capture all of an authorised payment, or a part; the rest is released."""
+
+    amount: Annotated[int, Field(ge=1, le=amount_max)] | None = None
+
+
+class Cancel(api.Body):
+    """Cancel a payment; there is nothing to say beside that."""
+
+
+@router.post(
+    "/payments/{payment}/capture", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+)
+async def capture_payment(
+    request: Request,
+    payment: str,
+    body: Capture,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """Take authorised money, all of it or a part."""
+    till = caller.till_of(request)
+    return api.replayed(await capture(till, wish, ids.parse("payment", payment), amount=body.amount))
+
+
+@router.post(
+    "/payments/{payment}/cancel", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+)
+async def cancel_payment(
+    request: Request,
+    payment: str,
+    body: Cancel,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """End a payment that is not captured."""
+    del body
+    return api.replayed(await cancel(caller.till_of(request), wish, ids.parse("payment", payment)))
 
 
 @router.get(

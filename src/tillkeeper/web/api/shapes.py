@@ -24,10 +24,13 @@ class Problem(BaseModel):
 
 
 class NextAction(BaseModel):
-    """What the customer does next."""
+    """What the customer does next: go to an address, or pay in a page of yours that shows the gateway's form."""
 
-    type: Literal["redirect"]
-    url: str
+    type: Literal["redirect", "client"]
+    url: str | None = None
+    gateway: str | None = None
+    client_secret: str | None = None
+    publishable_key: str | None = None
 
 
 class Fulfilment(BaseModel):

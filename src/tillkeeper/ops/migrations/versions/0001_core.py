@@ -109,13 +109,15 @@ STATEMENTS = (
     """
     CREATE TABLE operation (
         id UUID NOT NULL,
-        kind TEXT NOT NULL CONSTRAINT operation_kind_check CHECK (kind IN ('create', 'cancel', 'refund')),
+        kind TEXT NOT NULL CONSTRAINT operation_kind_check CHECK (kind IN ('create', 'capture', 'cancel', 'expire', 'refund')),
         payment_id UUID NOT NULL,
         refund_id UUID,
         gateway TEXT NOT NULL,
         key TEXT NOT NULL,
         state TEXT DEFAULT 'asked' NOT NULL CONSTRAINT operation_state_check CHECK (state IN ('asked', 'done', 'declined', 'refused', 'given_up')),
         tries SMALLINT DEFAULT '0' NOT NULL,
+        doubts SMALLINT DEFAULT '0' NOT NULL,
+        amount BIGINT CONSTRAINT operation_amount_check CHECK (amount > 0),
         due_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
         lease_token UUID,
         lease_until TIMESTAMP WITH TIME ZONE,
@@ -126,10 +128,10 @@ STATEMENTS = (
         CONSTRAINT operation_key_unique UNIQUE (key)
     )
     """,
-    """
-    CREATE UNIQUE INDEX operation_cancel_index ON operation (payment_id) WHERE kind = 'cancel' AND state = 'asked'
-    """,
     "CREATE INDEX operation_due_index ON operation (due_at, id) WHERE state = 'asked'",
+    """
+    CREATE UNIQUE INDEX operation_ending_index ON operation (payment_id) WHERE kind IN ('capture', 'cancel', 'expire') AND state = 'asked'
+    """,
     "CREATE INDEX operation_payment_id_index ON operation (payment_id)",
     """
     CREATE INDEX operation_subject_index ON operation (coalesce(refund_id, payment_id)) WHERE state = 'asked'

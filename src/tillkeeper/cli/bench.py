@@ -1,0 +1,95 @@
+"""`till bench`: measure what this machine and this version really do."""
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tillkeeper.cli import ExitCode, context
+from tillkeeper.ops import bench as ops_bench
+from tillkeeper.ops.bench.report import Report
+
+STYLES = {"goal reached": "green", "floor held": "yellow", "below the floor": "bold red", "no floor": "dim"}
+
+
+class What(StrEnum):
+    """Name what can be measured."""
+
+    INGEST = "ingest"
+    SETTLE = "settle"
+    LEDGER = "ledger"
+    END_TO_END = "end-to-end"
+    ALL = "all"
+
+
+def bench(
+    what: Annotated[What, typer.Argument(help="What to measure.")] = What.ALL,
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="How often; the figures are medians.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each cell of a round takes.")] = 3,
+    database_url: Annotated[
+        str | None, typer.Option(help="A server to measure on, in a database made and dropped for it.")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Also tell where the time goes.")] = False,
+    kill: Annotated[bool, typer.Option("--kill", help="Also kill -9 worker and PostgreSQL under load.")] = False,
+    as_json: context.AsJson = False,
+) -> None:
+    """Measure rates as ratios to what PostgreSQL itself does on this machine, in the same minute."""
+    subjects = list(ops_bench.SUBJECTS) if what is What.ALL else [what.value]
+    report = ops_bench.run(
+        subjects,
+        rounds=rounds,
+        seconds=seconds,
+        database_url=database_url,
+        profile=profile,
+        kill=kill,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        _show(report, Console())
+    raise typer.Exit(ExitCode.PROBLEMS if report.wrong else ExitCode.OK)
+
+
+def _show(report: Report, console: Console) -> None:
+    for facts in (report.machine, report.settings):
+        console.print(" · ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
+    console.print(_rates(report))
+    console.print(_goals(report))
+    for subject, parts in report.parts.items():
+        table = Table("part of " + subject, box=None, pad_edge=False)
+        table.add_column("µs per webhook", justify="right")
+        for part in parts:
+            table.add_row(part.name, f"{part.nanoseconds / 1000:.1f}")
+        console.print(table)
+    if report.killed:
+        told = " · ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in report.killed.items())
+        console.print(f"under kill -9: {told}", highlight=False)
+    for sentence in report.wrong:
+        console.print(f"WRONG  {sentence}", style="bold red", highlight=False)
+    console.print("Every promise was kept." if not report.wrong else "The figures count for nothing: see above.")
+
+
+def _rates(report: Report) -> Table:
+    table = Table("per second", box=None, pad_edge=False)
+    for name in ("median", "lowest", "highest"):
+        table.add_column(name, justify="right")
+    for name, spread in report.rates().items():
+        table.add_row(name, *(f"{round(value):,}" for value in (spread.median, spread.min, spread.max)))
+    return table
+
+
+def _goals(report: Report) -> Table:
+    table = Table("", "ratio within a round", box=None, pad_edge=False)
+    for name in ("median", "lowest", "highest", "floor", "goal"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for each in report.measured():
+        values = (each.ratio.median, each.ratio.min, each.ratio.max, each.goal.floor, each.goal.goal)
+        figures = ("" if value is None else f"{value.numerator / value.denominator:.2f}" for value in values)
+        table.add_row(each.goal.number, each.goal.what, *figures, f"[{STYLES[each.verdict]}]{each.verdict}[/]")
+    return table

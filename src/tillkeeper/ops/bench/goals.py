@@ -1,0 +1,29 @@
+"""The goals of the design: each a ratio of two rates of the same round, with a floor that is mandatory."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tillkeeper.ops.bench.subject import INSERT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Hold one line of the goals: the rate `of` divided by the rate `to`; without a floor it is only told."""
+
+    number: str
+    what: str
+    of: str
+    to: str
+    floor: Fraction | None = None
+    goal: Fraction | None = None
+
+
+GOALS = (
+    Goal("P1", "verified durable accepts ÷ insert limit", "ingest", INSERT_LIMIT, Fraction(7, 10), Fraction(1)),
+    Goal("P3", "accept to delivered ÷ insert limit", "end_to_end", INSERT_LIMIT, Fraction(3, 10), Fraction(6, 10)),
+    Goal("P5", "ledger ÷ naive transfer, spread", "ledger_spread_100", "transfer_spread", Fraction(4), Fraction(10)),
+    Goal("P5_hot", "ledger ÷ naive transfer, hot", "ledger_hot_100", "transfer_hot", Fraction(10), Fraction(30)),
+    Goal("settle", "settle alone ÷ insert limit", "settle", INSERT_LIMIT),
+    Goal("ledger_spread_1000", "the same as P5, 1,000 a batch", "ledger_spread_1000", "transfer_spread"),
+    Goal("ledger_hot_1000", "the same as P5_hot, 1,000 a batch", "ledger_hot_1000", "transfer_hot"),
+)

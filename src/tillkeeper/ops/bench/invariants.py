@@ -1,0 +1,27 @@
+"""What must be true after every measurement, however fast it was."""
+
+from tillkeeper.flows.read import read
+from tillkeeper.ops.bench.ground import Ground
+from tillkeeper.reports import books
+
+UNDELIVERED = """
+    SELECT count(*) FROM payment
+    WHERE id = ANY (SELECT payment_id FROM inbox_message WHERE status = 'processed')
+      AND (status <> 'succeeded' OR amount_captured <> amount
+           OR (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) <> 1
+           OR (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') <> 1
+           OR (SELECT count(*) FROM outbox_event
+               WHERE payment_id = payment.id AND type = 'payment.succeeded') <> 1)"""
+
+
+async def check(ground: Ground) -> list[str]:
+    """Prove the books and the promises, and that every payment told of has its state, goods, books and event."""
+    till = await ground.open_till()
+    try:
+        wrong = await read(till, books.check)
+    finally:
+        await till.close()
+    undelivered = ground.count(UNDELIVERED)
+    if undelivered:
+        wrong.append(f"{undelivered} payments whose webhook was processed lack a part of its effect, or have it twice")
+    return wrong

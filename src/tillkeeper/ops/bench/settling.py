@@ -1,0 +1,73 @@
+"""Stored webhooks applied to their payments by `flows.settle` in this process, from an inbox filled beforehand."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.flows.settle import settle
+from tillkeeper.kernel import clock
+from tillkeeper.ops.bench import payments, references
+from tillkeeper.ops.bench.ground import BenchError, Ground
+from tillkeeper.ops.bench.subject import INSERT_LIMIT, Rates, Subject
+from tillkeeper.ops.bench.webhooks import body, signature
+from tillkeeper.till import Till
+
+webhooks_per_second = 1_500
+"""How many are laid in for each second to be measured; all of them are settled, however long it takes."""
+filling_batch = 200
+
+
+@contextmanager
+def opened(ground: Ground) -> Iterator[Subject]:
+    """Open a till in this process."""
+    with asyncio.Runner() as runner:
+        till = runner.run(ground.open_till())
+        numbers = iter(range(0, 10**9, webhooks_per_second))
+
+        def measure(seconds: int) -> Rates:
+            limit = references.measure_insert_limit(ground, seconds)
+            firsts = [next(numbers) for _ in range(seconds)]
+            wanted = range(firsts[0], firsts[-1] + webhooks_per_second)
+            payments.open_checkouts(ground, wanted)
+            runner.run(fill(till, ground.secret, wanted))
+            ground.sql("ANALYZE inbox_message")
+            ground.settle_disk()
+            return {INSERT_LIMIT: limit, "settle": runner.run(settle_all(till, len(wanted)))}
+
+        try:
+            yield Subject(measure=measure, prove=lambda: prove(ground))
+        finally:
+            runner.run(till.close())
+
+
+async def fill(till: Till, secret: str, numbers: Sequence[int]) -> None:
+    """Take webhooks in as the API does, without its HTTP."""
+    intake = Intake(till)
+    now = int(clock.now().timestamp())
+    for start in range(0, len(numbers), filling_batch):
+        bodies = [body(number) for number in numbers[start : start + filling_batch]]
+        await asyncio.gather(
+            *(
+                receive(intake, "stripe", {"stripe-signature": f"t={now},v1={signature(each, secret, now)}"}, each)
+                for each in bodies
+            )
+        )
+
+
+async def settle_all(till: Till, waiting: int) -> int:
+    """Settle until nothing is left; return how many that was a second."""
+    elapsed_ms = clock.timer_ms()
+    done = 0
+    while count := await settle(till):
+        done += count
+    if done != waiting:
+        message = f"{waiting} webhooks were laid in, and {done} were settled."
+        raise BenchError(message)
+    return done * 1000 // max(elapsed_ms(), 1)
+
+
+def prove(ground: Ground) -> list[str]:
+    """Make sure that every message ended as processed."""
+    left = ground.count("SELECT count(*) FROM inbox_message WHERE status <> 'processed'")
+    return [f"{left} of the settled webhooks were not processed"] if left else []

@@ -1,0 +1,54 @@
+"""What every measurement has in common: rates of one round, and a proof at the end."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from statistics import median
+
+from tillkeeper.ops.bench.ground import Ground
+
+Rates = Mapping[str, int]
+"""What happened per second, by name."""
+INSERT_LIMIT = "insert_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Hold something that is measured: `measure` runs one round of so many seconds, `prove` lists what went wrong."""
+
+    measure: Callable[[int], Rates]
+    prove: Callable[[], list[str]]
+
+
+Opened = Callable[[Ground], AbstractContextManager[Subject]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Hold the middle and the ends of what the rounds gave."""
+
+    median: Fraction
+    min: Fraction
+    max: Fraction
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Hold the rates of every round."""
+
+    taken: list[Rates] = field(default_factory=list)
+
+    def rates(self) -> dict[str, Spread]:
+        """Sum every rate up."""
+        return {name: _spread([Fraction(each[name]) for each in self.taken]) for name in self.taken[0]}
+
+    def ratios(self, of: str, to: str) -> Spread | None:
+        """Divide within each round, and only then look for the middle: what slows both down cancels out."""
+        if not self.taken or of not in self.taken[0]:
+            return None
+        return _spread([Fraction(each[of], each[to]) for each in self.taken if each[to]])
+
+
+def _spread(values: list[Fraction]) -> Spread:
+    return Spread(median=median(values), min=min(values), max=max(values))

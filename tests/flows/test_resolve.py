@@ -1,0 +1,84 @@
+"""Calls without an answer: asked about before anything is told again."""
+
+from typing import Any
+
+import pytest
+
+REFUNDS = "POST /v1/refunds"
+
+
+async def test_a_refund_is_looked_for_three_times_before_it_is_sent_again(shop: Any) -> None:
+    payment = await shop.paid()
+    shop.line.fault = "cut"
+    made = await shop.refund(payment, 100)
+    shop.line.fault = None
+    sent = []
+    for _ in range(3):
+        await shop.operate()
+        sent.append(len(shop.line.keys))
+
+    assert sent == [2, 2, 3]
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+
+
+async def test_a_refund_that_the_gateway_shows_late_is_not_made_twice(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.turn(not_found_first=2, forget_keys=True)
+    shop.line.fault = "lost"
+    made = await shop.refund(payment, 60)
+    shop.line.fault = None
+
+    for _ in range(3):
+        await shop.operate()
+
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [60]
+
+
+async def test_a_gateway_that_cannot_be_asked_brings_no_certainty(shop: Any) -> None:
+    payment = await shop.paid()
+    shop.line.fault = "cut"
+    await shop.refund(payment, 100)
+    for _ in range(5):
+        await shop.operate()
+
+    assert await shop.owner.fetchval("SELECT doubts FROM operation WHERE kind = 'refund'") == 1
+
+
+async def test_a_capture_whose_reply_is_lost_is_found_by_asking(shop: Any) -> None:
+    payment = await authorized(shop)
+    shop.line.fault = "lost"
+    answer = await shop.capture(payment)
+    shop.line.fault = None
+    assert (answer.status, answer.body["status"]) == (202, "requires_capture")
+
+    await shop.operate()
+
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await shop.wallet() == (120, 0)
+    assert [line["captures"] for line in (await shop.books())["payment_intents"]] == [1]
+
+
+@pytest.mark.parametrize("percent", [100, 50])
+async def test_many_lost_replies_and_forgotten_keys_never_charge_twice(shop: Any, percent: int) -> None:
+    """A slice of what `tests/load` does with a thousand payments."""
+    payments = [await shop.opened(user=f"user{n}") for n in range(6)]
+    for payment in payments:
+        await shop.pay(payment)
+    await shop.catch_up()
+    await shop.turn(lost_reply_percent=percent, forget_keys=True, not_found_first=1, only_methods=["POST"])
+    made = [await shop.refund(payment, 50) for payment in payments]
+    await shop.turn(lost_reply_percent=0)
+    for _ in range(4):
+        await shop.operate()
+
+    assert {(await shop.show_refund(each))["status"] for each in made} == {"succeeded"}
+    assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [50] * 6
+
+
+async def authorized(shop: Any) -> Any:
+    """Open a payment that is captured by hand, and authorise it."""
+    payment = await shop.opened(capture_method="manual")
+    await shop.pay(payment)
+    await shop.catch_up()
+    return payment
