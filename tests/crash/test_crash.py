@@ -110,17 +110,17 @@ async def check_api(crowd: Crowd, client: httpx2.AsyncClient) -> None:
 @pytest.mark.crash
 @pytest.mark.timeout(600)
 async def test_kill_9_in_the_middle_of_400_payments_delivers_each_exactly_once(stage: Stage) -> None:
-    seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))  # noqa: S311 (no secret)
+    seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
     say(f"\nseed {seed}: TILL_CRASH_SEED={seed} repeats the moments")
     killed = Counter[str]()
-    crowd = Crowd(stage, random.Random(seed))  # noqa: S311 (no secret)
+    crowd = Crowd(stage, random.Random(seed))
     elapsed_ms = clock.timer_ms()
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
         dial = {"webhook_copies": 3, "webhook_shuffle": True}
         assert (await client.put(f"{stage.sandbox}/_control/faults", json=dial)).is_success
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(crowd.buy(payments_in_all))
-            tasks.create_task(disturb(stage, crowd, random.Random(seed), killed))  # noqa: S311 (no secret)
+            tasks.create_task(disturb(stage, crowd, random.Random(seed), killed))
         bought_ms = elapsed_ms()
         converged_ms = await converge(stage, client)
         say(f"killed {dict(killed)}; bought in {bought_ms} ms; converged {converged_ms} ms later; {crowd.statuses}")

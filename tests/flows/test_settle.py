@@ -40,7 +40,7 @@ async def test_shuffled_duplicates_of_many_payments_are_each_delivered_once(shop
         await shop.act(f"sessions/{payment['gateway_reference']}/decline", {"code": "lost_card"})
         await shop.pay(payment)
     letters = await shop.events() * 3
-    random.Random(seed).shuffle(letters)  # noqa: S311 (an order, not a secret)
+    random.Random(seed).shuffle(letters)
     for batch in range(0, len(letters), 7):
         await asyncio.gather(*(shop.hear(event) for event in letters[batch : batch + 7]))
         await settle(shop.till)
