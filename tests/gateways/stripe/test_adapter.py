@@ -22,7 +22,7 @@ from tillkeeper.kernel.secrets import Secrets
 KEY = "sk_test_sandbox_for_tests"
 SILENCE = b"silence"
 nesting_deep = 100_000
-short_timeout_ms = 200
+short_timeout_ms = 500
 
 
 @dataclass
@@ -295,8 +295,9 @@ CALLS: dict[str, Call] = {
 async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_once(
     rude: RudeServer, shaken: Stripe, monkeypatch: pytest.MonkeyPatch, call: str, rudeness: str
 ) -> None:
-    monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
     rude.answer, expected = RUDE[rudeness]
+    if rude.answer == SILENCE:  # only then: a busy machine may need longer for everything else
+        monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
     outcome = await CALLS[call](shaken)
     assert type(outcome) is expected, outcome
     assert len(rude.requests) == 1
