@@ -31,15 +31,23 @@ class Till:
         if settings.live and not opened:
             message = "TILL_MODE is live, and no gateway is configured."
             raise ConfigurationError(message)
-        db = await Database.connect(
-            settings.database_url,
-            direct_url=settings.database_direct_url,
-            connections=settings.database_connections_max,
-        )
+        try:
+            db = await Database.connect(
+                settings.database_url,
+                direct_url=settings.database_direct_url,
+                connections=settings.database_connections_max,
+            )
+        except BaseException:
+            await _close(opened)
+            raise
         return cls(settings=settings, db=db, gateways=opened, box=Box(settings.secret_key), now=now)
 
     async def close(self) -> None:
         """Close everything."""
-        for gateway in self.gateways.values():
-            await gateway.close()
+        await _close(self.gateways)
         await self.db.close()
+
+
+async def _close(gateways_: Mapping[str, Gateway]) -> None:
+    for gateway in gateways_.values():
+        await gateway.close()
