@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -163,8 +164,8 @@ def place(path: Path) -> str:
 def kept_files() -> list[Path]:
     """List what a commit would hold; where git does not answer, everything but caches."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode == 0:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    if answer and answer.returncode == 0:
         return [path for name in answer.stdout.split("\0") if name and (path := ROOT / name).is_file()]
     return [path for path in ROOT.rglob("*") if path.is_file() and not SPREAD_OUT & set(path.relative_to(ROOT).parts)]
 

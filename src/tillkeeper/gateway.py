@@ -85,10 +85,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """Say that the gateway understood and said no."""
+    """Say that the gateway understood and said no; `card` when the customer's means of payment was declined."""
 
     code: str
     message: str
+    card: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

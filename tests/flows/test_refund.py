@@ -11,6 +11,7 @@ from tillkeeper.flows.settle import settle
 from tillkeeper.idempotency import InProgressError, KeyReusedError, Replay
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
+from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.payments import RefundExceedsCapturedError, RefundNotAllowedError
 
 REFUNDS = "POST /v1/refunds"
@@ -362,3 +363,28 @@ async def test_money_that_comes_home_for_credits_that_are_spent_is_earned(shop: 
     assert (await shop.show_refund(made))["status"] == "failed"
     assert await shop.wallet() == (0, 0)
     assert await shop.ledger("deferred:JPY", "revenue:credits:JPY", "refund_payable:JPY") == [0, 120, 0]
+
+
+async def test_a_refund_that_the_gateway_cannot_express_is_refused_before_anything_is_stored(shop: Any) -> None:
+    payment = await shop.paid(package=None, user=None, amount=10_000, currency="BHD")
+
+    with pytest.raises(CurrencyNotSupportedError):
+        await shop.refund(payment, 5)
+
+    assert await shop.count("refund") == 0
+    assert (await shop.refund(payment, 10))["status"] == "succeeded"
+
+
+async def test_a_refund_that_failed_before_we_heard_of_it_takes_nothing(shop: Any) -> None:
+    payment = await shop.paid()
+    made = await shop.act("refunds", {"payment_intent": payment["gateway_reference"], "amount": 60})
+    await shop.act(f"refunds/{made['id']}/fail")
+    created, failed = await shop.events("refund.created"), await shop.events("refund.failed")
+
+    for event in (*failed, *created):
+        await shop.hear(event)
+    await shop.settle()
+
+    assert await shop.wallet() == (120, 0)
+    shown = await shop.show(payment)
+    assert (shown["amount_refunded"], shown["amount_refunding"]) == (0, 0)

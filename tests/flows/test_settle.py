@@ -1,6 +1,7 @@
 """Every fact that a gateway tells is applied once, in whatever order and however often it comes."""
 
 import asyncio
+import json
 import random
 from typing import Any
 
@@ -334,3 +335,47 @@ async def settle_until_the_end(shop: Any) -> None:
     for _ in range(8):
         await settle(shop.till)
         await shop.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status IN ('received', 'parked')")
+
+
+async def test_a_second_capture_under_another_name_is_quarantined_and_never_linked(shop: Any) -> None:
+    payment = await shop.paid()
+    [event] = await shop.events("payment_intent.succeeded")
+    again = json.loads(json.dumps(event).replace(payment["gateway_reference"], "pi_another")) | {"id": "evt_another"}
+
+    await shop.hear(again)
+    await shop.settle()
+
+    assert await shop.inbox(again) == ["quarantined"]
+    assert await shop.count("payment_reference", "reference = 'pi_another'") == 0
+
+
+async def test_a_message_that_waited_long_has_all_its_tries_once_it_is_released(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    [captured] = await shop.events("payment_intent.succeeded")
+    made = await shop.act("refunds", {"payment_intent": captured["data"]["object"]["id"], "amount": 60})
+    [created] = await shop.events("refund.created")
+    await shop.hear(created)
+    await shop.settle()
+    await shop.owner.execute("UPDATE inbox_message SET attempts = 5 WHERE status = 'parked'")
+
+    await shop.hear(captured)
+    await shop.settle()
+
+    assert made["amount"] == 60
+    assert await shop.inbox(created) == ["processed"]
+    assert await shop.count("inbox_message", "attempts > 0") == 0
+
+
+async def test_an_amount_that_is_no_whole_number_never_reaches_the_books(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    [event] = await shop.events("payment_intent.succeeded")
+    event["data"]["object"]["amount_received"] = 199.0
+
+    await shop.hear(event)
+    await shop.settle()
+
+    assert (await shop.show(payment))["status"] == "requires_action"
+    reason = await shop.owner.fetchval("SELECT reason FROM inbox_message WHERE event_id = $1", event["id"])
+    assert "no whole number" in reason

@@ -179,7 +179,8 @@ def test_whatever_comes_in_whatever_order_the_payment_stays_sound(batches: list[
     assert world.parked == []
     assert len(world.steps(Step.CAPTURED)) == 1
     requested = {change.refund for change in world.steps(Step.REFUND_REQUESTED)}
-    assert requested == set(world.refunds)
+    never_made = {id_ for id_, refund in world.refunds.items() if refund.settled_at == refund.created_at}
+    assert requested | never_made == set(world.refunds)
     settled = [change.refund for change in world.steps(Step.REFUND_SUCCEEDED)]
     reversed_ = [change.refund for change in world.steps(Step.REFUND_FAILED)]
     assert len(set(settled)) == len(settled)

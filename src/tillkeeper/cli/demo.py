@@ -24,7 +24,8 @@ def demo(
     """Start everything on this machine: no keys, no accounts, nothing to configure. Ctrl-C stops all of it."""
     console = Console(highlight=False)
     console.print("[bold]Tillkeeper[/] · sandbox: no real money moves")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(sign, _interrupt)
     try:
         with ops.running(
             data_dir.resolve(), port=port, reset=reset, say=lambda what: console.print(f" [green]✔[/] {what}")
@@ -32,6 +33,8 @@ def demo(
             _show(console, running)
             while True:
                 clock.pause_ms(check_every_ms)
+                if running.mend():
+                    console.print(" PostgreSQL was gone and runs again; nothing committed is lost.")
                 running.check()
     except KeyboardInterrupt:
         console.print("\nStopped. The data stays; `./till demo` goes on where you left.")
@@ -44,7 +47,9 @@ def _show(console: Console, running: Demo) -> None:
     console.print(f" API key    {running.key}", soft_wrap=True)
     console.print(f" Sandbox    {running.sandbox}/_control/docs")
     console.print(f" All of this stands in {where}")
-    console.print(' Next: buy something in the shop and choose "3 times" under Simulate. Ctrl-C stops all of it.')
+    console.print(
+        ' Next: buy something in the shop and choose "3 times" under Simulate. Ctrl-C stops all of it.', soft_wrap=True
+    )
 
 
 def _short(path: Path) -> str:

@@ -96,5 +96,6 @@ def find(
         style = STYLES.get(row["status"], "default")
         outcome = f"[{style}]{row['status']}[/] {row['reason'] or ''}"
         received = row["received_at"][:19].replace("T", " ")
-        table.add_row(received, f"{row['gateway']} {row['type']}", f"{row['arrivals']}x", outcome)
+        came = f"{row['gateway']} {row['type']}\n[dim]{row['id']}[/]"
+        table.add_row(received, came, f"{row['arrivals']}x", outcome)
     Console().print(table)

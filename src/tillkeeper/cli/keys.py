@@ -57,7 +57,7 @@ def find(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
         return
     table = Table(box=None, pad_edge=False)
     for column in ("id", "name", "ends_with", "scopes", "last_used_at", "revoked_at"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in data:
         table.add_row(
             *(_cell(row[name]) for name in ("id", "name", "ends_with", "scopes", "last_used_at", "revoked_at"))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tillkeeper import catalog, customers, idempotency, operations, outbox, payments
 from tillkeeper.flows import operate
-from tillkeeper.gateway import GatewayUnavailableError, Refused
+from tillkeeper.gateway import Declined, GatewayUnavailableError, Refused
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -38,6 +38,12 @@ class DeclinedError(TillError):
     title = "The gateway declined the payment"
     category = "card_error"
     next_step = "Try another way to pay, with a new Idempotency-Key."
+
+
+class RefusedByGatewayError(InvalidFieldError):
+    """Report a request that the gateway will not take as it is, such as a currency that the account lacks."""
+
+    next_step = "Correct what `detail` names, or ask whoever runs this installation; then use a new Idempotency-Key."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,20 +122,22 @@ async def _remember_answer(
             await idempotency.forget(tx, wish)  # certainly nothing happened, so the same key may try again
             replay = None
         else:
-            replay = _show(await report.show(tx, payment))
+            replay = _show(await report.show(tx, payment), answer)
             await idempotency.finish(tx, wish, replay.status, replay.body)
     if replay is None:
         raise GatewayUnavailableError
     return replay
 
 
-def _show(shown: dict[str, object]) -> Replay:
+def _show(shown: dict[str, object], answer: operate.Answer | None) -> Replay:
     match shown["status"]:
         case Status.FAILED:
             error = shown["last_error"]
             assert isinstance(error, dict), "a failed payment says why"
-            declined = DeclinedError(str(error["message"]), decline_code=str(error["code"]))
-            return Replay(status=DeclinedError.status, body=problem(declined) | {"payment": shown["id"]})
+            text, code = str(error["message"]), str(error["code"])
+            by_card = answer is None or (isinstance(answer.outcome, Declined) and answer.outcome.card)
+            kind = DeclinedError if by_card else RefusedByGatewayError
+            return Replay(status=kind.status, body=problem(kind(text, decline_code=code)) | {"payment": shown["id"]})
         case Status.OUTCOME_UNKNOWN:
             return Replay(status=ACCEPTED, body=shown)
         case _:

@@ -13,6 +13,7 @@ from tillkeeper.flows.resolve import resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
+from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import Opening, OwnMove, Payment, Status
 from tillkeeper.till import Till
@@ -33,14 +34,17 @@ async def operate(till: Till, *, limit: int = operate_batch_max) -> int:
     """Make the calls that are due, and write down what came of them; return how many were made."""
     async with till.db.transaction() as tx:
         due = await operations.claim(tx, limit)
-    await asyncio.gather(*(_carry_out(till, operation) for operation in due))
+    ends = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end  # after all of them were carried out, so that one cannot keep the others from it
     return len(due)
 
 
 async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms = clock.timer_ms()
-    outcome = await _call(till, operation)
+    outcome = await _call_safely(till, operation)
     if isinstance(outcome, Refused) and operation.doubts:
         # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
         outcome = Unknown(reason=outcome.reason, counts=False)
@@ -93,6 +97,19 @@ async def _carry_out(till: Till, operation: Operation) -> None:
 async def _write_down(till: Till, operation: Operation, answer: Answer) -> None:
     async with till.db.transaction() as tx:
         await record(tx, till, operation, answer)
+
+
+async def _call_safely(till: Till, operation: Operation) -> Outcome:
+    """Turn whatever a call raises into an outcome: an operation that nobody ends would be tried for ever."""
+    try:
+        return await _call(till, operation)
+    except DatabaseUnavailableError:
+        raise
+    except TillError as error:  # the gateway's adapter refused before anything was sent
+        return Declined(code=error.code, message=error.detail)
+    except Exception as error:  # noqa: BLE001 (a bug in an adapter may have struck before or after the call)
+        logs.intent.exception("call_failed", operation=str(operation.id), kind=operation.kind)
+        return Unknown(reason=f"{type(error).__name__} in the adapter")
 
 
 async def _call(till: Till, operation: Operation) -> Outcome:

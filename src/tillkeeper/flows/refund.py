@@ -60,6 +60,8 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
         decision = payments.reserve_refund(
             payment, wanted.amount, refund=made, unused=unused, reason=wanted.reason, now=till.now()
         )
+        assert decision.refund, "reserved"
+        till.gateways[payment.gateway].check_amount(decision.refund.amount, payment.currency)
         await payments.record(tx, [decision], causes=["api"])
         await settle.follow(tx, till, payments.changes([decision]))
         operation = Operation(

@@ -13,6 +13,10 @@ made twice, and gateways show new objects late: it is looked for at once, after 
 """
 
 
+REPEATABLE = frozenset({Kind.CREATE, Kind.REFUND})
+"""What a gateway would do twice when told twice; a capture or an ending happens once by its nature."""
+
+
 async def resolve(
     operation: Operation,
     *,
@@ -31,7 +35,7 @@ async def resolve(
         return Unknown(reason=found.reason, counts=False)
     if not isinstance(found, Absent):
         return found
-    if key_forgotten:
+    if key_forgotten and operation.kind in REPEATABLE:
         return Unknown(reason="it cannot be found, and the gateway no longer remembers the key of the call", final=True)
     if operation.doubts < DOUBTS_ENOUGH[operation.kind]:
         return Unknown(reason="it cannot be found yet")

@@ -108,7 +108,10 @@ async def _settle(till: Till, batch: Batch) -> None:
             tx, till, [notice for _, notice in told], [f"webhook {message.id}" for message, _ in told]
         )
         by_notice = {decision.notice.id: decision for decision in decisions if decision.notice}
-        outcome = {message.id: by_notice[notice.id] for message, notice in told}
+        outcome: dict[UUID, Decision] = {}
+        for message, notice in told:
+            decided = by_notice[notice.id]
+            outcome[message.id] = max(outcome.get(message.id, decided), decided, key=_weight)
         endings = [_ending(message, read[message.id], outcome.get(message.id)) for message in messages]
         await inbox.finish(tx, endings)
         await inbox.close_batch(tx, batch)
@@ -122,7 +125,7 @@ async def _settle_singly(till: Till, message: UUID) -> None:
     except DatabaseUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it is counted and kept as the reason)
-        reason = f"{type(error).__name__}: {error}"[:reason_length_max]
+        reason = logs.mask(f"{type(error).__name__}: {error}")[:reason_length_max]
         logs.webhook.exception("message_failed", message=str(message), error=type(error).__name__)
         async with till.db.transaction() as tx:
             failed = await inbox.claim(tx, alone.messages)
@@ -147,6 +150,11 @@ def _refund_call(decision: Decision, till: Till) -> Operation:
         key=ids.text("refund", decision.refund.id),
         created_at=till.now(),
     )
+
+
+def _weight(decision: Decision) -> int:
+    """Order verdicts: of several notices in one message, the one that still needs something decides."""
+    return (Verdict.KNOWN, Verdict.APPLIED, Verdict.QUARANTINED, Verdict.PARKED).index(decision.verdict)
 
 
 def _ending(message: Message, notices: Sequence[Notice], decision: Decision | None) -> Ending:

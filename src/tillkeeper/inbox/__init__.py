@@ -35,7 +35,8 @@ __all__ = [
     "take_lost_batch",
 ]
 
-batch_lease_seconds = 15
+deaths_max = 5
+batch_lease_seconds = 20
 """Much longer than a batch takes, so that it runs out only under a dead worker; and no customer waits long for that."""
 replay_max = 1000
 NO_MESSAGE = "No webhook has this id."
@@ -73,7 +74,7 @@ async def take_lost_batch(tx: Transaction) -> Batch | None:
 
 async def suspect(tx: Transaction, message: UUID) -> Batch | None:
     """Count a try at a message that may have killed its worker; None when it is done, or dead by now."""
-    begun = await store.suspect(tx, message, len(rules.retry_seconds), batch_lease_seconds)
+    begun = await store.suspect(tx, message, deaths_max, batch_lease_seconds)
     return Batch(id=message, messages=(message,)) if begun else None
 
 

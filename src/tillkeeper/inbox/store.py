@@ -83,20 +83,20 @@ async def take_lost_batch(tx: Transaction) -> Batch | None:
     return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None
 
 
-async def suspect(tx: Transaction, message: UUID, attempts_max: int, lease_seconds: int) -> bool:
+async def suspect(tx: Transaction, message: UUID, deaths_max: int, lease_seconds: int) -> bool:
     """Count a try at a message before it is made, in a batch of its own; false when it has had enough of them."""
     counted = await tx.fetchrow(
         """
         UPDATE inbox_message
-        SET attempts = attempts + 1,
-            status = CASE WHEN attempts >= $2 THEN 'dead' ELSE status END,
-            reason = CASE WHEN attempts >= $2 THEN 'it ended every worker that touched it' ELSE reason END,
-            finished_at = CASE WHEN attempts >= $2 THEN clock_timestamp() END
+        SET deaths = deaths + 1,
+            status = CASE WHEN deaths >= $2 THEN 'dead' ELSE status END,
+            reason = CASE WHEN deaths >= $2 THEN 'it ended every worker that touched it' ELSE reason END,
+            finished_at = CASE WHEN deaths >= $2 THEN clock_timestamp() END
         WHERE id = $1 AND status IN ('received', 'parked')
         RETURNING status
         """,
         message,
-        attempts_max,
+        deaths_max,
     )
     if counted is None or counted["status"] == "dead":
         return False
@@ -132,7 +132,8 @@ async def requeue(tx: Transaction, selection: Selection, limit: int) -> list[UUI
     """Make messages due again, with all their attempts before them."""
     rows = await tx.fetch(
         """
-        UPDATE inbox_message SET status = 'received', attempts = 0, due_at = clock_timestamp(), finished_at = NULL
+        UPDATE inbox_message
+        SET status = 'received', attempts = 0, deaths = 0, due_at = clock_timestamp(), finished_at = NULL
         WHERE id IN (
             SELECT id FROM inbox_message
             WHERE status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
@@ -158,7 +159,7 @@ async def set_status(tx: Transaction, message: UUID, status: str, reason: str) -
         await tx.execute(
             """
             UPDATE inbox_message
-            SET status = $2, reason = $3, attempts = 0, due_at = clock_timestamp(), waits_for = NULL,
+            SET status = $2, reason = $3, attempts = 0, deaths = 0, due_at = clock_timestamp(), waits_for = NULL,
                 finished_at = CASE WHEN $2 = 'received' THEN NULL ELSE clock_timestamp() END
             WHERE id = $1
             """,
@@ -214,11 +215,15 @@ async def finish(tx: Transaction, endings: Sequence[Ending]) -> None:
 
 
 async def release(tx: Transaction, waited_for: Sequence[str]) -> None:
-    """Make parked messages due, now that what they waited for is known."""
+    """Make parked messages due, now that what they waited for is known; one that is being worked on sees it itself."""
     await tx.execute(
         """
-        UPDATE inbox_message SET status = 'received', due_at = clock_timestamp(), waits_for = NULL
-        WHERE status = 'parked' AND waits_for = ANY($1::text[])
+        UPDATE inbox_message
+        SET status = 'received', due_at = clock_timestamp(), waits_for = NULL, attempts = 0
+        WHERE id IN (
+            SELECT id FROM inbox_message WHERE status = 'parked' AND waits_for = ANY($1::text[])
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
         """,
         list(waited_for),
     )

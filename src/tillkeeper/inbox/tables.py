@@ -43,6 +43,7 @@ inbox_message = Table(
     Column("payment_id", UUID),
     Column("waits_for", Text),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("deaths", SmallInteger, nullable=False, server_default="0"),
     Column("reason", Text),
     Column("due_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("received_at", AT, nullable=False, server_default=func.clock_timestamp()),

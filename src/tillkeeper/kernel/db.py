@@ -16,8 +16,10 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 connections_max = 10
 connect_timeout_seconds = 5
-lock_timeout_seconds = 10
-statement_timeout_seconds = 30
+acquire_timeout_seconds = 15
+"""How long a request waits for a free connection before it is told to come back."""
+lock_timeout_seconds = 5
+statement_timeout_seconds = 15
 conflict_attempts_max = 6
 conflict_pause_seconds = 0.02
 
@@ -107,6 +109,8 @@ class Database:
                 max_size=connections,
                 init=_prepare,
                 timeout=connect_timeout_seconds,
+                # The server's own time-out cannot strike when the server itself hangs.
+                command_timeout=statement_timeout_seconds + connect_timeout_seconds,
                 server_settings={
                     "application_name": "tillkeeper",
                     "timezone": "UTC",
@@ -139,7 +143,7 @@ class Database:
                 "repeatable_read" if read_only else "read_committed"
             )
             async with (
-                self._pool.acquire() as connection,
+                self._pool.acquire(timeout=acquire_timeout_seconds) as connection,
                 connection.transaction(isolation=isolation, readonly=read_only),
             ):
                 yield Transaction(connection)

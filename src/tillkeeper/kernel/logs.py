@@ -18,8 +18,15 @@ SECRET_TEXTS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|-----BEGIN[^-]+-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-CARD_NUMBER = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)")
-"""Every card network's numbers begin with 2 to 6, which leaves times in milliseconds alone."""
+GAP = r"[\s._/\-\u2010-\u2015]{0,2}"
+CARD_NUMBER = re.compile(rf"(?<![0-9A-Za-z\-])\d(?:{GAP}\d){{12,18}}(?![0-9A-Za-z\-])")
+"""13 to 19 digits that stand by themselves: those inside an id or a hexadecimal key are a name, not a card."""
+NETWORKS = re.compile(
+    r"4(\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"|3(0[0-5]|[68]\d)\d{11}|35(2[89]|[3-8]\d)\d{12,15}|6(011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
+    r"|(60|81|82|508)\d{13,14}|(5[06-8]|6[37])\d{11,17}"
+)
+"""Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay, RuPay and Maestro, by prefix and length."""
 
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")
@@ -74,17 +81,25 @@ def luhn(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Tell whether a text holds 13 to 19 digits that are a card number, also for a URL or in full-width digits."""
+    """Tell whether a text holds a card number, also for a URL or in full-width digits."""
     plain = unicodedata.normalize("NFKC", unquote_plus(text))
-    return any(luhn(re.sub(r"\D", "", match.group())) for match in CARD_NUMBER.finditer(plain))
+    return any(_is_card(match.group()) for match in CARD_NUMBER.finditer(plain))
+
+
+def mask(text: str) -> str:
+    """Mask secrets and card numbers in a text that is stored or shown."""
+    return str(_clean(text))
+
+
+def _is_card(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return NETWORKS.fullmatch(digits) is not None and luhn(digits)
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         masked = SECRET_TEXTS.sub(MASK, value)
-        masked = CARD_NUMBER.sub(
-            lambda match: MASK if luhn(re.sub(r"\D", "", match.group())) else match.group(), masked
-        )
+        masked = CARD_NUMBER.sub(lambda match: MASK if _is_card(match.group()) else match.group(), masked)
         return MASK if holds_card_number(masked) else masked
     if isinstance(value, dict):
         return {name: MASK if SECRET_NAMES.search(str(name)) else _clean(item) for name, item in value.items()}

@@ -84,6 +84,13 @@ class Demo:
                 message = f"{name} ended with code {process.returncode}. Its log, {self.log(name)}, ends with:\n"
                 raise DemoError(message + "\n".join(self.log(name).read_text().splitlines()[-log_tail_lines:]))
 
+    def mend(self) -> bool:
+        """Start PostgreSQL again when it was killed; true when it was."""
+        if self.postgres.pid is not None:
+            return False
+        self.postgres.start()
+        return True
+
     def log(self, name: str) -> Path:
         """Name the log of a part."""
         return self.data_dir / f"{name}.log"
@@ -92,8 +99,15 @@ class Demo:
 @contextmanager
 def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Demo]:
     """Start everything, buy something to prove that it works, and stop it all at the end."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    if reset:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data_dir / "serve.log").touch(mode=0o600)
+        (data_dir / "sandbox.log").touch(mode=0o600)
+    except OSError as error:
+        message = f"The data folder {data_dir} cannot be used: {error.strerror}."
+        raise DemoError(message) from error
+    if reset or not (data_dir / "secrets.json").exists():
+        # Without its secrets a database could not be read: whoever removed the folder meant all of it.
         EmbeddedPostgres(data_dir).destroy()
         for name in ("sandbox", "demo.json", "secrets.json"):
             _remove(data_dir / name)

@@ -167,6 +167,8 @@ def _decide_one(payment: Payment | None, refunds: Sequence[Refund], notice: Noti
 
 def _decide_captured(payment: Payment, notice: Notice, now: datetime) -> Decision:
     amount = notice.amount or 0
+    if payment.captured and payment.reference not in notice.references:
+        return _quarantined(notice, "Money was captured for this payment a second time, under another name.")
     if payment.status is Status.SUCCEEDED and amount == payment.captured:
         return _linked(payment, notice, "This capture is in the books already.")
     exact = 0 < amount <= payment.amount if payment.manual_capture else amount == payment.amount
@@ -221,9 +223,6 @@ def _decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
 _DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
 
 
-_DECIDERS = {NoticeKind.PAYMENT_CAPTURED: _decide_captured, NoticeKind.PAYMENT_FAILED: _decide_failed}
-
-
 def _decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
     if not payment.captured:
         return _parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
@@ -243,25 +242,40 @@ def _decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, 
 def _decide_foreign_refund(payment: Payment, notice: Notice, now: datetime) -> Decision:
     """Accept a refund that somebody made in the gateway's own dashboard: a fact is never refused."""
     if notice.kind is NoticeKind.REFUND_FAILED:
-        return Decision(notice=notice, verdict=Verdict.KNOWN, reason="A refund that we never knew has failed.")
+        return _remember_failed(payment, notice, now)
     if not notice.amount or notice.amount + payment.refunded > payment.captured:
         return _quarantined(
             notice,
             f"It says {notice.amount} was refunded; captured are {payment.captured}, refunded {payment.refunded}.",
         )
-    refund = Refund(
+    refund = _foreign_refund(payment, notice, notice.amount, RefundStatus.PENDING, now)
+    return _request(payment, refund, notice, now)
+
+
+def _remember_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Keep a refund that failed before we heard that it was made, so that hearing it later changes nothing."""
+    reason = "A refund that we had not heard of has failed; nothing went back."
+    if not notice.amount:
+        return Decision(notice=notice, verdict=Verdict.KNOWN, reason=reason)
+    refund = _foreign_refund(payment, notice, notice.amount, RefundStatus.FAILED, now)
+    return Decision(notice=notice, verdict=Verdict.APPLIED, reason=reason, refund=refund)
+
+
+def _foreign_refund(payment: Payment, notice: Notice, amount: int, status: RefundStatus, now: datetime) -> Refund:
+    return Refund(
         id=ids.new(),
         payment=payment.id,
-        amount=notice.amount,
+        amount=amount,
         currency=payment.currency,
-        status=RefundStatus.PENDING,
+        status=status,
         origin="gateway",
         gateway=notice.gateway,
         reference=notice.refund_reference,
         reason=None,
         created_at=now,
+        error_code=notice.code,
+        settled_at=now if status is RefundStatus.FAILED else None,
     )
-    return _request(payment, refund, notice, now)
 
 
 def _request(payment: Payment, refund: Refund, notice: Notice | None, now: datetime) -> Decision:

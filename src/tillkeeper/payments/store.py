@@ -209,7 +209,7 @@ async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
         """
         WITH over AS (
             SELECT id FROM payment
-            WHERE status IN ('created', 'requires_action', 'outcome_unknown') AND ending_at IS NULL
+            WHERE status IN ('created', 'requires_action', 'processing', 'outcome_unknown') AND ending_at IS NULL
               AND expires_at < clock_timestamp()
             ORDER BY expires_at, id
             LIMIT $1

@@ -58,7 +58,8 @@ payment = Table(
     Index(
         "payment_unpaid_index",
         "expires_at",
-        postgresql_where="status IN ('created', 'requires_action', 'outcome_unknown') AND ending_at IS NULL",
+        postgresql_where="ending_at IS NULL "
+        "AND status IN ('created', 'requires_action', 'processing', 'outcome_unknown')",
     ),
 )
 

@@ -287,7 +287,7 @@ async def _outcome(call: Callable[[], Awaitable[Any]], read: Callable[[webhook.O
     except NotSentError as error:
         return Refused(reason=f"Stripe could not be reached: {error.user_message}")
     except stripe.CardError as error:
-        return Declined(code=_decline_code(error), message=error.user_message or "The card was declined.")
+        return Declined(code=_decline_code(error), message=error.user_message or "The card was declined.", card=True)
     except stripe.StripeError as error:
         return _failed(error)
     except UNREADABLE as error:

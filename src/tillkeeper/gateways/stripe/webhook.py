@@ -149,6 +149,9 @@ def decimals(currency: str) -> int:
 
 def from_stripe(amount: int, currency: str) -> int:
     """Turn Stripe's integer into ISO 4217 minor units; raises PayloadUnreadableError when that would lose money."""
+    if type(amount) is not int or amount < 0:
+        message = "An amount of Stripe is no whole number."
+        raise PayloadUnreadableError(message)
     scale = decimals(currency) - exponent(currency)
     if scale <= 0:
         return amount * TENS[-scale]

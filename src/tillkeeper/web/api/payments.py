@@ -1,6 +1,7 @@
 """Payments over HTTP."""
 
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, Field, model_validator
@@ -27,9 +28,13 @@ metadata_entries_max = 50
 
 
 def _web_address(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    host = rest.partition("/")[0]
-    if scheme not in {"http", "https"} or not host or "@" in host or not text.isprintable() or " " in text:
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+        fine = fine and (parts.port is None or parts.port > 0) and text.isprintable() and " " not in text
+    except ValueError:
+        fine = False
+    if not fine:
         kind = "web_address"
         raise PydanticCustomError(kind, "is not an address that begins with http:// or https://")
     return text

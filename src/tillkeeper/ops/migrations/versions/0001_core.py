@@ -74,6 +74,7 @@ STATEMENTS = (
         payment_id UUID,
         waits_for TEXT,
         attempts SMALLINT DEFAULT '0' NOT NULL,
+        deaths SMALLINT DEFAULT '0' NOT NULL,
         reason TEXT,
         due_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
         received_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
@@ -181,7 +182,7 @@ STATEMENTS = (
     """,
     "CREATE INDEX payment_created_index ON payment (created_at, id)",
     """
-    CREATE INDEX payment_unpaid_index ON payment (expires_at) WHERE status IN ('created', 'requires_action', 'outcome_unknown') AND ending_at IS NULL
+    CREATE INDEX payment_unpaid_index ON payment (expires_at) WHERE ending_at IS NULL AND status IN ('created', 'requires_action', 'processing', 'outcome_unknown')
     """,
     "CREATE INDEX payment_user_index ON payment (user_id, created_at)",
     """

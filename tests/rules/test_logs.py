@@ -1,0 +1,63 @@
+"""What is taken for a card number, and what is not."""
+
+from uuid import uuid4  # noqa: TID251 (what clients use as keys)
+
+import pytest
+
+from tillkeeper.kernel import logs
+from tillkeeper.kernel.logs import holds_card_number
+
+VISA = "4242424242424242"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VISA,
+        "4242 4242 4242 4242",
+        "4242-4242-4242-4242",
+        "4242.4242.4242.4242",
+        "4242_4242_4242_4242",
+        "4242  4242  4242  4242",
+        "4242\u20114242\u20114242\u20114242",
+        "my card is 4242 4242 4242 4242, thanks",
+        "4242%204242%204242%204242",
+        "\uff14\uff12\uff14\uff12 4242 4242 4242",
+        "378282246310005",
+        "5555555555554444",
+        "2223003122003222",
+        "6011111111111117",
+        "30569309025904",
+        "3566002020360505",
+        "6200000000000005",
+    ],
+)
+def test_card_numbers_are_found_however_they_are_written(text: str) -> None:
+    assert holds_card_number(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4242424242424241",
+        "1732160000000",
+        "175928847299117063",
+        "order 4242424242424242x",
+        "f4242424242424242",
+        "a1b2-4242424242424242-c3",
+        "payment_01h455vb4pex5vsknk084sn02q",
+    ],
+)
+def test_ids_and_times_are_not_card_numbers(text: str) -> None:
+    assert not holds_card_number(text)
+
+
+def test_random_keys_are_never_taken_for_card_numbers() -> None:
+    keys = [str(uuid4()) for _ in range(20_000)]
+
+    assert [key for key in keys if holds_card_number(key) or holds_card_number(key.replace("-", ""))] == []
+
+
+def test_what_is_stored_as_a_reason_is_masked() -> None:
+    assert VISA not in logs.mask(f"bad value {VISA} for whsec_abcdef")
+    assert "whsec_abcdef" not in logs.mask("bad value for whsec_abcdef")
