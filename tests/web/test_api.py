@@ -309,3 +309,55 @@ async def test_ready_says_the_mode_and_how_much_is_pending(front: Front) -> None
 def test_the_revision_that_ready_asks_for_is_the_last_migration() -> None:
     files = sorted((Path(migrations.FOLDER) / "versions").glob("[0-9]*.py"))
     assert files[-1].name.partition("_")[0] == readiness.REVISION
+
+
+async def test_an_authorised_payment_is_captured_once_and_in_part(shop: Shop) -> None:
+    payment = await shop.open("ivy", capture_method="manual")
+    await shop.act(f"stripe/sessions/{payment['gateway_reference']}/pay")
+    at = f"{PAYMENTS}/{payment['id']}"
+    await shop.until(at, lambda shown: shown["status"] == "requires_capture")
+    assert (await shop.get("/api/v1/users/ivy/wallet"))["balance"] == 0
+
+    captured = await shop.post(f"{at}/capture", {"amount": 150})
+
+    assert (captured.status_code, captured.json()["amount_captured"]) == (200, 150)
+    again = await shop.post(f"{at}/capture", {})
+    assert (again.status_code, again.json()["code"]) == (409, "invalid_state")
+    assert (await shop.get("/api/v1/users/ivy/wallet"))["balance"] == 120
+
+
+async def test_an_open_checkout_is_canceled(shop: Shop) -> None:
+    payment = await shop.open("jon")
+
+    canceled = await shop.post(f"{PAYMENTS}/{payment['id']}/cancel", {})
+
+    assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
+
+
+async def test_an_embedded_checkout_gives_the_page_what_it_needs(shop: Shop) -> None:
+    payment = await shop.open("kim", checkout="embedded")
+
+    assert payment["checkout"] == "embedded"
+    assert payment["next_action"]["type"] == "client"
+    assert payment["next_action"]["client_secret"].startswith("cs_")
+
+
+async def test_a_webhook_is_replayed_and_ignored_only_with_an_admin_key(shop: Shop) -> None:
+    payment = await shop.buy("lea")
+    message = (await shop.get(f"/api/v1/inbox?payment={payment['id']}"))["data"][0]["id"]
+    refused = await shop.post(f"/api/v1/inbox/{message}/replay", {})
+    _, admin = await issue(shop.till, "admin", scopes=["admin"])
+    bearer = {"Authorization": f"Bearer {admin}"}
+
+    replayed = await shop.post(f"/api/v1/inbox/{message}/replay", {}, **bearer)
+    ignored = await shop.post(f"/api/v1/inbox/{message}/ignore", {"reason": "a test"}, **bearer)
+    several = await shop.post("/api/v1/inbox/replay", {"statuses": ["dead"], "since": "2026-01-01T00:00:00Z"}, **bearer)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert (replayed.status_code, ignored.json()["status"]) == (200, "ignored")
+    assert several.json() == {"replayed": 0}
+    assert (await shop.get("/api/v1/users/lea/wallet"))["balance"] == 120
+
+
+async def test_a_users_cards_are_listed_and_nobody_has_any_before_buying(shop: Shop) -> None:
+    assert (await shop.get("/api/v1/users/mia/cards"))["data"] == []
