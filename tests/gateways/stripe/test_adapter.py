@@ -305,7 +305,7 @@ async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_on
 
 async def test_a_declined_card_says_why(rude: RudeServer, shaken: Stripe) -> None:
     rude.answer = RUDE["402"][0]
-    assert await shaken.create(an_order()) == Declined(code="lost_card", message="Told so.")
+    assert await shaken.create(an_order()) == Declined(code="lost_card", message="Told so.", card=True)
 
 
 @pytest.mark.parametrize("call", CALLS)
