@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from tillkeeper.cli import ExitCode, demo, doctor, events, keys, ledger, migrate, serving, testing, trigger
+from tillkeeper.cli import ExitCode, bench, demo, doctor, events, keys, ledger, migrate, serving, testing, trigger
 from tillkeeper.kernel.errors import TillError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("sandbox")(serving.sandbox)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
+app.command("bench")(bench.bench)
 app.add_typer(events.app, name="events")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")

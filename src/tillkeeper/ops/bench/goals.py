@@ -24,6 +24,8 @@ GOALS = (
     Goal("P5", "ledger ÷ naive transfer, spread", "ledger_spread_100", "transfer_spread", Fraction(4), Fraction(10)),
     Goal("P5_hot", "ledger ÷ naive transfer, hot", "ledger_hot_100", "transfer_hot", Fraction(10), Fraction(30)),
     Goal("settle", "settle alone ÷ insert limit", "settle", INSERT_LIMIT),
+    Goal("ledger_spread_one_writer", "the same as P5, one writer", "ledger_spread_100_one_writer", "transfer_spread"),
+    Goal("ledger_hot_one_writer", "the same as P5_hot, one writer", "ledger_hot_100_one_writer", "transfer_hot"),
     Goal("ledger_spread_1000", "the same as P5, 1,000 a batch", "ledger_spread_1000", "transfer_spread"),
     Goal("ledger_hot_1000", "the same as P5_hot, 1,000 a batch", "ledger_hot_1000", "transfer_hot"),
 )

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +157,7 @@ def opened(database_url: str | None) -> Iterator[Ground]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="till-bench-")))
         name = f"till_bench_{secrets.token_hex(4)}"
         ground = _embedded(stack, folder, name) if database_url is None else _foreign(stack, folder, name, database_url)
-        _check_durable(ground)
+        check_durable(ground.shown_settings())
         migrations.upgrade(ground.owner_url, app_role=APP_ROLE if ground.postgres else None)
         yield ground
 
@@ -215,8 +215,8 @@ def _checked(binaries: Path) -> Path:
     return binaries
 
 
-def _check_durable(ground: Ground) -> None:
-    settings = ground.shown_settings()
+def check_durable(settings: Mapping[str, str]) -> None:
+    """Refuse a server whose commits can be lost; raises NotDurableError."""
     off = [name for name in MUST_BE_ON if settings[name] != "on"]
     if off:
         message = f"Off: {', '.join(off)}."

@@ -21,7 +21,7 @@ from tillkeeper.ops.bench.ground import Ground
 from tillkeeper.ops.bench.webhooks import body, signature
 from tillkeeper.till import Till
 
-webhooks = 3_000
+webhooks_timed = 3_000
 STATEMENTS = ("fetch", "fetchrow", "fetchval", "execute")
 STATEMENT_NAME = re.compile(r"(INSERT INTO|UPDATE|JOIN|FROM|NOTIFY|SELECT(?=\s+ledger))\s+(?!unnest)(\w+)")
 
@@ -102,7 +102,7 @@ def watching() -> Iterator[Stopwatch]:
         watch.stop()
 
 
-def settle_parts(ground: Ground) -> list[Part]:
+def settle_parts(ground: Ground, webhooks: int = webhooks_timed) -> list[Part]:
     """Settle an inbox filled beforehand with a stopwatch on every verb of the flow."""
     with asyncio.Runner() as runner, watching() as watch:
         till = runner.run(ground.open_till())
@@ -126,7 +126,7 @@ def settle_parts(ground: Ground) -> list[Part]:
         return watch.parts(webhooks)
 
 
-def ingest_parts(ground: Ground) -> list[Part]:
+def ingest_parts(ground: Ground, webhooks: int = webhooks_timed) -> list[Part]:
     """Take webhooks in without HTTP with a stopwatch on each part; what awaits is told by batch, not by CPU."""
     with asyncio.Runner() as runner, watching() as watch:
         till = runner.run(ground.open_till())
@@ -136,12 +136,12 @@ def ingest_parts(ground: Ground) -> list[Part]:
         watch.watch(receiving, "sha256", "digest the body")
         watch.watch(receiving, "_commit", "commit of a batch, begin to end")
         watch.watch_statements()
-        runner.run(_take_in(till, ground.secret, watch))
+        runner.run(_take_in(till, ground.secret, watch, webhooks))
         runner.run(till.close())
         return watch.parts(webhooks)
 
 
-async def _take_in(till: Till, secret: str, watch: Stopwatch) -> None:
+async def _take_in(till: Till, secret: str, watch: Stopwatch, webhooks: int) -> None:
     numbers = range(2 * 10**8, 2 * 10**8 + webhooks)
     now = int(till.now().timestamp())
     intake = receiving.Intake(till)

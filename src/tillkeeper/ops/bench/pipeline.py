@@ -14,7 +14,9 @@ from tillkeeper.ops.bench.webhooks import payment_id
 webhooks_per_second_max = 8_000
 drain_timeout_seconds = 120
 poll_ms = 200
-warm_up_webhooks = 500
+warm_up_seconds = 3
+warm_up_webhooks = 3_000
+"""Enough that statistics taken afterwards speak of tables that are in use."""
 
 WAITING = "SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked')"
 DELIVERED = """
@@ -65,7 +67,7 @@ def opened(ground: Ground) -> Iterator[Subject]:
 
     with ground.api(), ground.process("worker", "worker"):
         first = next(numbers)
-        run(range(first, first + warm_up_webhooks), 1)
+        run(range(first, first + warm_up_webhooks), warm_up_seconds)
         yield Subject(measure=measure, prove=lambda: prove(ground, tally))
 
 

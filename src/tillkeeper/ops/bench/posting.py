@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,7 +14,8 @@ from tillkeeper.ops.bench.ground import Ground
 from tillkeeper.ops.bench.subject import Rates, Subject
 from tillkeeper.till import Till
 
-batch_sizes = (100, 1_000)
+CELLS = (("100", 100, 2), ("100_one_writer", 100, 1), ("1000", 1_000, 1))
+"""Name, batch size and writers: a worker and an API process do post at the same time."""
 journals_per_second_max = 30_000
 amount_minor = 100
 currency = "EUR"
@@ -37,12 +38,12 @@ def opened(ground: Ground) -> Iterator[Subject]:
             rates = {}
             for name, hot in (("spread", False), ("hot", True)):
                 rates[f"transfer_{name}"] = references.measure_transfer(ground, seconds, hot=hot)
-                for size in batch_sizes:
+                for label, size, writers in CELLS:
                     ground.settle_disk()
                     batches = draw(dice, size, seconds * journals_per_second_max // size, hot=hot)
-                    done, elapsed_ms = runner.run(post_for(till, batches, seconds))
+                    done, elapsed_ms = runner.run(post_for(till, batches, seconds, writers=writers))
                     posted[0] += done
-                    rates[f"ledger_{name}_{size}"] = done * 1000 // max(elapsed_ms, 1)
+                    rates[f"ledger_{name}_{label}"] = done * 1000 // max(elapsed_ms, 1)
             return rates
 
         try:
@@ -69,20 +70,28 @@ def _journal(debit: Account, credit: Account, at: datetime) -> Journal:
     return Journal(source="bench", source_id=str(ids.new()), kind="transfer", postings=(move,), effective_at=at)
 
 
-async def post_for(till: Till, batches: Sequence[Sequence[Journal]], seconds: int) -> tuple[int, int]:
+async def post_for(
+    till: Till, batches: Sequence[Sequence[Journal]], seconds: int, *, writers: int = 1
+) -> tuple[int, int]:
     """Post batch after batch until the time is over, then roll up what waits; return journals and milliseconds."""
     elapsed_ms = clock.timer_ms()
-    done = 0
-    for batch in batches:
-        if elapsed_ms() >= seconds * 1000:
-            break
-        async with till.db.transaction() as tx:
-            done += len(await ledger.post(tx, batch))
+    waiting = iter(batches)
+    posted = await asyncio.gather(*(_write(till, waiting, elapsed_ms, seconds * 1000) for _ in range(writers)))
     rolled = 1
     while rolled:
         async with till.db.transaction() as tx:
             rolled = await ledger.roll(tx)
-    return done, elapsed_ms()
+    return sum(posted), elapsed_ms()
+
+
+async def _write(till: Till, waiting: Iterator[Sequence[Journal]], elapsed_ms: Callable[[], int], until_ms: int) -> int:
+    done = 0
+    for batch in waiting:
+        async with till.db.transaction() as tx:
+            done += len(await ledger.post(tx, batch))
+        if elapsed_ms() >= until_ms:
+            break
+    return done
 
 
 async def _open_accounts(till: Till) -> int:
