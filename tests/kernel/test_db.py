@@ -1,0 +1,55 @@
+"""The database's pool: every wait has an end."""
+
+import asyncio
+
+import pytest
+
+from tillkeeper.kernel import db as database
+from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.errors import DatabaseUnavailableError
+
+
+async def test_a_request_that_gets_no_connection_is_told_to_come_back(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "acquire_timeout_seconds", 1)
+    pool = await Database.connect(database_url, connections=1)
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with pool.transaction():
+            held.set()
+            await let_go.wait()
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    with pytest.raises(DatabaseUnavailableError):
+        async with pool.transaction():
+            pytest.fail("there was no connection to be had")
+    let_go.set()
+    await holding
+    await pool.close()
+
+
+async def test_a_statement_that_hangs_is_ended_and_called_unavailable(db: Database) -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        await _sleep(db)
+
+
+async def _sleep(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("SET LOCAL statement_timeout = '200ms'")
+        await tx.execute("SELECT pg_sleep(5)")
+
+
+async def test_transactions_do_not_nest(db: Database) -> None:
+    async with db.transaction():
+        with pytest.raises(AssertionError, match="do not nest"):
+            async with db.transaction():
+                pytest.fail("it nested")
+
+
+async def test_a_read_only_transaction_cannot_write(db: Database) -> None:
+    with pytest.raises(Exception, match="read-only transaction"):
+        async with db.transaction(read_only=True) as tx:
+            await tx.execute("DELETE FROM outbox_event")
