@@ -98,11 +98,6 @@ class Ground:
         """Ask for one number."""
         return int(self.sql(sql) or 0)
 
-    def settle_disk(self) -> None:
-        """Begin each cell with clean pages, so that none pays for the writes of the one before it."""
-        if self.postgres:
-            self.postgres.databases.run("CHECKPOINT")
-
     def shown_settings(self) -> dict[str, str]:
         """Read what the server is set to."""
         names = ", ".join(f"'{name}'" for name in SHOWN_SETTINGS)

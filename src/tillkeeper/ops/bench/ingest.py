@@ -30,7 +30,6 @@ def opened(ground: Ground) -> Iterator[Subject]:
 
     def measure(seconds: int) -> Rates:
         limit = references.measure_insert_limit(ground, seconds)
-        ground.settle_disk()
         return {INSERT_LIMIT: limit, "ingest": fire(seconds)}
 
     with ground.api():

@@ -52,7 +52,6 @@ def opened(ground: Ground) -> Iterator[Subject]:
 
     def run(wanted: Sequence[int], seconds: int) -> Delivery:
         payments.open_checkouts(ground, wanted)
-        ground.settle_disk()
         tally.add(volleys.fire(ground, first=wanted[0], count=len(wanted), seconds=seconds))
         await_drained(ground)
         return account(ground, wanted)

@@ -39,7 +39,6 @@ def opened(ground: Ground) -> Iterator[Subject]:
             for name, hot in (("spread", False), ("hot", True)):
                 rates[f"transfer_{name}"] = references.measure_transfer(ground, seconds, hot=hot)
                 for label, size, writers in CELLS:
-                    ground.settle_disk()
                     batches = draw(dice, size, seconds * journals_per_second_max // size, hot=hot)
                     done, elapsed_ms = runner.run(post_for(till, batches, seconds, writers=writers))
                     posted[0] += done

@@ -52,7 +52,6 @@ def prepare(ground: Ground) -> None:
 def measure_insert_limit(ground: Ground, seconds: int) -> int:
     """Measure durable inserts of a 2 KB row with a unique key, 32 clients: "the insert limit"."""
     ground.sql("TRUNCATE bench_insert")
-    ground.settle_disk()
     done, rate = _pgbench(ground, INSERT, insert_clients, seconds)
     _verify("bench_insert", done, ground.count("SELECT count(*) FROM bench_insert"))
     ground.sql("TRUNCATE bench_insert")
@@ -62,7 +61,6 @@ def measure_insert_limit(ground: Ground, seconds: int) -> int:
 def measure_transfer(ground: Ground, seconds: int, *, hot: bool) -> int:
     """Measure one transaction row, two entries and two balance updates, 8 clients: "the naive transfer"."""
     ground.sql("TRUNCATE bench_entry, bench_transaction; UPDATE bench_account SET balance = 0; VACUUM bench_account")
-    ground.settle_disk()
     done, rate = _pgbench(ground, HOT if hot else SPREAD, transfer_clients, seconds)
     _verify("bench_transaction", done, ground.count("SELECT count(*) FROM bench_transaction"))
     _verify("bench_entry", 2 * done, ground.count("SELECT count(*) FROM bench_entry"))

@@ -32,7 +32,6 @@ def opened(ground: Ground) -> Iterator[Subject]:
             payments.open_checkouts(ground, wanted)
             runner.run(fill(till, ground.secret, wanted))
             ground.sql("ANALYZE inbox_message")
-            ground.settle_disk()
             return {INSERT_LIMIT: limit, "settle": runner.run(settle_all(till, len(wanted)))}
 
         try:
