@@ -8,12 +8,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from tillkeeper import gateways
+from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.sandbox import app
 from tillkeeper.sandbox.config import SandboxConfig
+from tillkeeper.sandbox_kit.stand import Stand
+
+SECRETS = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
 
 def config(folder: Path) -> SandboxConfig:
-    return SandboxConfig(folder / "books.sqlite", "http://sandbox.test", {"stripe": "sk_test_1"})
+    return SandboxConfig(folder / "books.sqlite", "http://sandbox.test", SECRETS)
 
 
 @pytest.fixture
@@ -22,20 +26,34 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("key", ["", "sk_live_1", "rk_live_1", "rzp_live_1"])
-def test_an_empty_or_live_key_refuses_to_start(tmp_path: Path, key: str) -> None:
-    with pytest.raises(ValueError, match="test key for stripe"):
-        SandboxConfig(tmp_path / "books.sqlite", "http://sandbox.test", {"stripe": key})
+@pytest.mark.parametrize("key", ["sk_live_1", "rk_live_1", "rzp_live_1"])
+def test_a_live_key_refuses_to_start(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="test credentials only"):
+        app.build(SandboxConfig(tmp_path / "b", "http://sandbox.test", SECRETS | {"STRIPE_SECRET_KEY": key}))
 
 
-def test_webhooks_are_never_sent_unsigned(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="without a webhook secret: stripe"):
-        SandboxConfig(tmp_path / "b", "http://sandbox.test", {"stripe": "sk_test_1"}, {"stripe": "http://127.0.0.1:9"})
+def test_a_gateway_with_part_of_its_credentials_refuses_to_start(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="STRIPE_WEBHOOK_SECRET is missing"):
+        app.build(SandboxConfig(tmp_path / "b", "http://sandbox.test", SECRETS | {"STRIPE_WEBHOOK_SECRET": ""}))
+
+
+def test_a_sandbox_of_no_gateway_refuses_to_start(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one gateway"):
+        app.build(SandboxConfig(tmp_path / "b", "http://sandbox.test", {}))
 
 
 def test_every_gateway_folder_with_a_sandbox_is_found() -> None:
     folders = Path(gateways.__path__[0]).glob("*/sandbox/__init__.py")
-    assert {stand.name for stand in app.stands()} == {folder.parts[-3] for folder in folders}
+    assert {stand.name for stand in gateways.stands()} == {folder.parts[-3] for folder in folders}
+
+
+@pytest.mark.parametrize("stand", gateways.stands(), ids=lambda stand: stand.name)
+def test_invented_credentials_open_the_gateway_and_its_sandbox(stand: Stand, tmp_path: Path) -> None:
+    invented = stand.invent("http://127.0.0.1:9")
+    assert [opened.name for opened in SandboxConfig(tmp_path / "b", "", invented).opened(gateways.stands())] == [
+        stand.name
+    ]
+    assert list(gateways.connect(Secrets(invented), mode="sandbox")) == [stand.name]
 
 
 def test_health_names_the_gateways(client: TestClient) -> None:

@@ -109,9 +109,8 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Shop]:
         SandboxConfig(
             books=folder / "books.sqlite",
             public_url=sandbox_url,
-            keys={"stripe": "sk_test_web_tests"},
+            secrets={"STRIPE_SECRET_KEY": "sk_test_web_tests", "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET},
             webhook_urls={"stripe": f"{url}/webhooks/stripe"},
-            webhook_secrets={"stripe": WEBHOOK_SECRET},
         )
     )
     till, stop = await open_till(database_url, sandbox_url, TILL_PUBLIC_URL=url), asyncio.Event()

@@ -114,9 +114,8 @@ def sandbox_of(tmp_path: Path, sandbox_url: str, shop_url: str) -> ASGIApp:
     config = SandboxConfig(
         books=tmp_path / "books.sqlite",
         public_url=sandbox_url,
-        keys={"stripe": KEY},
+        secrets={"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET},
         webhook_urls={"stripe": f"{shop_url}/webhooks/stripe"},
-        webhook_secrets={"stripe": SECRET},
     )
     return build_sandbox(config)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from tillkeeper import settings
+from tillkeeper import gateways, settings
 from tillkeeper.gateway import ConfigurationError
 from tillkeeper.kernel import clock, logs
 from tillkeeper.kernel.errors import DatabaseUnavailableError
@@ -58,8 +58,7 @@ def sandbox(
 ) -> None:
     """Serve the imitated gateways, which keep books of their own."""
     logs.configure()
-    config = _sandbox_config(books, f"http://{host}:{port}")
-    asyncio.run(_run(build_sandbox(config), host, port, leash=leash, lifespan=True))
+    asyncio.run(_run(_imitations(books, f"http://{host}:{port}"), host, port, leash=leash, lifespan=True))
 
 
 async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:
@@ -141,19 +140,20 @@ async def _hold(stop: Callable[[], None]) -> None:
     stop()
 
 
-def _sandbox_config(books: Path, url: str) -> SandboxConfig:
-    """Open every gateway whose secrets are set, and send its webhooks to TILL_PUBLIC_URL."""
+def _imitations(books: Path, url: str) -> Callable[..., Any]:
+    """Open every gateway whose test credentials are set, and send its webhooks to TILL_PUBLIC_URL."""
     books.mkdir(parents=True, exist_ok=True)
-    key, secret = os.environ.get("STRIPE_SECRET_KEY", ""), os.environ.get("STRIPE_WEBHOOK_SECRET", "")
     public_url = os.environ.get("TILL_PUBLIC_URL", "http://127.0.0.1:8000")
+    stands = gateways.stands()
+    config = SandboxConfig(
+        books=books / "books.sqlite",
+        public_url=url,
+        secrets=os.environ,
+        webhook_urls={stand.name: f"{public_url}/webhooks/{stand.name}" for stand in stands},
+    )
     try:
-        return SandboxConfig(
-            books=books / "books.sqlite",
-            public_url=url,
-            keys={"stripe": key},
-            webhook_urls={"stripe": f"{public_url}/webhooks/stripe"},
-            webhook_secrets={"stripe": secret},
-        )
+        return build_sandbox(config)
     except ValueError as error:
-        message = f"{error} The sandbox reads STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and TILL_PUBLIC_URL."
+        variables = ", ".join(name for stand in stands for name in stand.variables)
+        message = f"{error} The sandbox reads TILL_PUBLIC_URL and {variables}."
         raise ConfigurationError(message) from error

@@ -2,9 +2,11 @@
 
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 from tillkeeper.gateway import Connector, Gateway
 from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.sandbox_kit.stand import Stand
 
 
 def connectors() -> list[Connector]:
@@ -20,3 +22,9 @@ def connect(secrets: Secrets, *, mode: str) -> dict[str, Gateway]:
         for connector in connectors()
         if connector.configured(secrets)
     }
+
+
+def stands() -> list[Stand]:
+    """List the imitation of every gateway that has one."""
+    names = [f"{__name__}.{module.name}.sandbox" for module in pkgutil.iter_modules(__path__)]
+    return [importlib.import_module(name).SANDBOX for name in names if find_spec(name) is not None]

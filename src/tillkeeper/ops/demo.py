@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 
-from tillkeeper import catalog
+from tillkeeper import catalog, gateways
 from tillkeeper.access import UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue
 from tillkeeper.flows.offer import offer
@@ -134,20 +134,20 @@ def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Dem
 
 def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
     """Choose ports and secrets; the secrets stay the same from one start to the next."""
-    kept = _kept(data_dir / "secrets.json")
     api_port = _free_port(port)
     sandbox_port = _free_port(api_port + SANDBOX_PORT_DISTANCE)
     api, sandbox = f"http://{HOST}:{api_port}", f"http://{HOST}:{sandbox_port}"
+    invented = {name: value for stand in gateways.stands() for name, value in stand.invent(sandbox).items()}
+    credentials = {name for stand in gateways.stands() for name in stand.variables}
+    kept = _kept(data_dir / "secrets.json", {name: invented[name] for name in sorted(credentials)})
     environment = {
         "TILL_MODE": "sandbox",
         "TILL_SHOP": "1",
         "TILL_PUBLIC_URL": api,
         "DATABASE_URL": postgres.databases.app_url(DATABASE),
         "DATABASE_OWNER_URL": postgres.databases.owner_url(DATABASE),
-        "TILL_SECRET_KEY": kept["till"],
-        "STRIPE_SECRET_KEY": kept["stripe"],
-        "STRIPE_WEBHOOK_SECRET": kept["stripe_webhook"],
-        "STRIPE_API_BASE": f"{sandbox}/stripe",
+        **invented,
+        **kept,
     }
     return Demo(data_dir=data_dir, postgres=postgres, environment=environment, api=api, sandbox=sandbox)
 
@@ -168,7 +168,8 @@ async def _stock(demo: Demo) -> None:
 
 def _start(demo: Demo, name: str, *command: str) -> None:
     """Start a part on a leash: it ends when this process does, however that ends."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TILL_", "STRIPE_"))}
+    ours = ("TILL_", *(f"{stand.name.upper()}_" for stand in gateways.stands()))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     with demo.log(name).open("ab") as log:
         demo.processes[name] = subprocess.Popen(
             [sys.executable, "-m", "tillkeeper", *command, "--leash"],
@@ -219,17 +220,14 @@ def _port_of(url: str) -> str:
     return url.rpartition(":")[2]
 
 
-def _kept(file: Path) -> dict[str, str]:
-    """Make secrets once, and keep them readable by their owner alone."""
-    found = _read(file)
-    if not found:
-        found = {
-            "till": secrets.token_urlsafe(32),
-            "stripe": f"sk_test_{secrets.token_hex(16)}",
-            "stripe_webhook": f"whsec_{secrets.token_hex(16)}",
-        }
+def _kept(file: Path, invented: Mapping[str, str]) -> dict[str, str]:
+    """Make secrets once, and keep them readable by their owner alone; a gateway that is new here gets its own."""
+    known = _read(file)
+    found = {"TILL_SECRET_KEY": secrets.token_urlsafe(32), **invented}
+    found |= {name: str(value) for name, value in known.items() if name in found}
+    if found != known:
         _write(file, found)
-    return {name: str(value) for name, value in found.items()}
+    return found
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -1,12 +1,10 @@
 """The sandbox host: finds every imitated gateway and mounts its wire, its pages and its control verbs."""
 
 import asyncio
-import importlib
 import logging
-import pkgutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from importlib.util import find_spec
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
@@ -29,13 +27,11 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 def build(config: SandboxConfig) -> Starlette:
     """Build the app over the books that the configuration names; its lifespan runs the webhook sender."""
+    opened = config.opened(gateways.stands())
     books = Books(config.books)
-    open_stands = [stand for stand in stands() if stand.name in config.keys]
-    desks = [(stand, _desk(config, books, stand.name)) for stand in open_stands]
+    desks = [(stand, _desk(config, books, stand)) for stand in opened]
     endpoints = {
-        stand.name: Endpoint(config.webhook_urls[stand.name], config.webhook_secrets[stand.name], stand.sign)
-        for stand in open_stands
-        if stand.name in config.webhook_urls
+        stand.name: Endpoint(desk.webhook_url, partial(stand.sign, desk)) for stand, desk in desks if desk.webhook_url
     }
     routes: list[BaseRoute] = [
         *(Mount(f"/{stand.name}", routes=stand.routes(desk)) for stand, desk in desks),
@@ -49,20 +45,14 @@ def build(config: SandboxConfig) -> Starlette:
     )
 
 
-def stands() -> list[Stand]:
-    """Find every gateway that has a sandbox."""
-    names = [f"{gateways.__name__}.{module.name}.sandbox" for module in pkgutil.iter_modules(gateways.__path__)]
-    return [importlib.import_module(name).SANDBOX for name in names if find_spec(name) is not None]
-
-
-def _desk(config: SandboxConfig, books: Books, name: str) -> Desk:
+def _desk(config: SandboxConfig, books: Books, stand: Stand) -> Desk:
     return Desk(
-        gateway=name,
+        gateway=stand.name,
         books=books,
-        key=config.keys[name],
+        secrets={name: config.secrets[name] for name in stand.variables},
         merchant=config.merchant,
         public_url=config.public_url.rstrip("/"),
-        webhook_url=config.webhook_urls.get(name),
+        webhook_url=config.webhook_urls.get(stand.name),
     )
 
 

@@ -1,8 +1,10 @@
 """What the sandbox is started with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tillkeeper.sandbox_kit.stand import Stand
 
 LIVE_PREFIXES = ("sk_live", "rk_live", "rzp_live")
 
@@ -11,23 +13,33 @@ LIVE_PREFIXES = ("sk_live", "rk_live", "rzp_live")
 class SandboxConfig:
     """Say where the books lie, under which address people reach the sandbox, and who hears its webhooks.
 
-    `keys`, `webhook_urls` and `webhook_secrets` are by gateway name; a gateway without a URL sends no webhooks.
+    `secrets` holds the gateways' test credentials under the names of their variables; `webhook_urls` is by gateway
+    name, and a gateway without one sends no webhooks.
     """
 
     books: Path
     public_url: str
-    keys: Mapping[str, str]
+    secrets: Mapping[str, str]
     webhook_urls: Mapping[str, str] = field(default_factory=dict)
-    webhook_secrets: Mapping[str, str] = field(default_factory=dict)
     merchant: str = "Tillkeeper Demo Shop"
 
-    def __post_init__(self) -> None:
+    def opened(self, stands: Sequence[Stand]) -> list[Stand]:
+        """List the gateways with credentials; raises ValueError for live or missing ones, and when there are none."""
+        for stand in stands:
+            self._check(stand)
+        found = [stand for stand in stands if self.secrets.get(stand.variables[0])]
+        if not found:
+            message = "The sandbox needs test credentials of at least one gateway; none are set."
+            raise ValueError(message)
+        return found
+
+    def _check(self, stand: Stand) -> None:
         """Refuse what would mix the sandbox with real money or send unsigned webhooks."""
-        for gateway, key in self.keys.items():
-            if not key or key.startswith(LIVE_PREFIXES):
-                message = f"The sandbox needs a test key for {gateway}; an empty or live key is refused."
-                raise ValueError(message)
-        unsigned = sorted(name for name in self.webhook_urls if not self.webhook_secrets.get(name))
-        if unsigned:
-            message = f"A webhook URL without a webhook secret: {', '.join(unsigned)}. Set both or neither."
+        live = [name for name in stand.variables if self.secrets.get(name, "").startswith(LIVE_PREFIXES)]
+        if live:
+            message = f"The sandbox takes test credentials only, and {live[0]} holds a live one."
+            raise ValueError(message)
+        missing = [name for name in stand.variables if not self.secrets.get(name)]
+        if missing and len(missing) < len(stand.variables):
+            message = f"{stand.name} has only part of its test credentials: {', '.join(missing)} is missing or empty."
             raise ValueError(message)

@@ -18,17 +18,16 @@ idle_poll_ms = 1000
 error_pause_seconds = 1
 old_timestamp_seconds = 3600
 
-Sign = Callable[[bytes, str, int], dict[str, str]]
+Sign = Callable[[str, bytes, int], dict[str, str]]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Say where one gateway's webhooks go and how they are signed; `sign` takes body, secret and Unix seconds."""
+    """Say where one gateway's webhooks go and how they are signed; `sign` takes event, body and Unix seconds."""
 
     url: str
-    secret: str
     sign: Sign
 
 
@@ -97,8 +96,8 @@ class Sender:
         at = clock.now() + (dial.clock_ahead_seconds if dial.signatures_follow_clock else 0)
         if parcel.spoil == OLD_TIMESTAMP:
             at -= old_timestamp_seconds
-        secret = f"{endpoint.secret}-wrong" if parcel.spoil == BAD_SIGNATURE else endpoint.secret
-        return endpoint.sign(parcel.body, secret, at)
+        signed = parcel.body + b" " if parcel.spoil == BAD_SIGNATURE else parcel.body
+        return endpoint.sign(parcel.event, signed, at)
 
     async def _rest(self) -> None:
         upcoming = post.next_due_ms(self.books.connection)

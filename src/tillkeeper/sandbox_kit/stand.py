@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,7 @@ class Desk:
 
     gateway: str
     books: Books
-    key: str
+    secrets: Mapping[str, str]
     merchant: str
     public_url: str
     webhook_url: str | None
@@ -55,6 +55,11 @@ class Stand(Protocol):
 
     name: str
     verbs: Sequence[Verb]
+    variables: Sequence[str]
+    """The variables that hold its test credentials; all of them are needed to open it."""
+
+    def invent(self, url: str) -> dict[str, str]:
+        """Invent test credentials, and say where an adapter finds this imitation on a host at `url`."""
 
     def routes(self, desk: Desk) -> list[BaseRoute]:
         """List the wire and the pages, mounted under `/{name}`."""
@@ -62,8 +67,8 @@ class Stand(Protocol):
     def control(self, desk: Desk) -> list[BaseRoute]:
         """List what a test may do as the customer or the gateway, mounted under `/_control/{name}`."""
 
-    def sign(self, body: bytes, secret: str, at: int) -> dict[str, str]:
-        """Sign a webhook body at a Unix second."""
+    def sign(self, desk: Desk, event: str, body: bytes, at: int) -> dict[str, str]:
+        """Make the headers under which the webhook of an event is sent at a Unix second."""
 
     def report(self, change: Change) -> Json:
         """Lay open the books for an oracle."""

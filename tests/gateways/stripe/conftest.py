@@ -216,9 +216,8 @@ def sandbox(tmp_path: Path, ears: Ears) -> Iterator[Sandbox]:
     config = SandboxConfig(
         books=books,
         public_url=url,
-        keys={"stripe": KEY},
+        secrets={"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET},
         webhook_urls={"stripe": ears.url},
-        webhook_secrets={"stripe": SECRET},
     )
     transport = Recorder()
     client = stripe.StripeClient(KEY, base_addresses={"api": f"{url}/stripe"}, http_client=transport)

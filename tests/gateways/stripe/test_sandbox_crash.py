@@ -19,7 +19,8 @@ from tillkeeper.sandbox.app import build
 from tillkeeper.sandbox.config import SandboxConfig
 books, port, hook, key, secret = sys.argv[1:]
 url = f"http://127.0.0.1:{port}"
-config = SandboxConfig(Path(books), url, {"stripe": key}, {"stripe": hook}, {"stripe": secret})
+secrets = {"STRIPE_SECRET_KEY": key, "STRIPE_WEBHOOK_SECRET": secret}
+config = SandboxConfig(Path(books), url, secrets, {"stripe": hook})
 uvicorn.run(build(config), port=int(port), log_level="error")
 """
 KEY = "sk_test_sandbox_for_tests"

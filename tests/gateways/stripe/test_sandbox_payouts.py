@@ -131,7 +131,8 @@ def test_ten_thousand_payments_are_laid_open_within_seconds(tmp_path: Any) -> No
         for number in range(PAYMENTS):
             enter(change, number)
     books.close()
-    config = SandboxConfig(tmp_path / "books.sqlite", "http://sandbox.test", {"stripe": "sk_test_1"})
+    secrets = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
+    config = SandboxConfig(tmp_path / "books.sqlite", "http://sandbox.test", secrets)
     with TestClient(app.build(config)) as client:
         started = time.monotonic()
         report = client.get("/_control/books/stripe").json()

@@ -9,7 +9,9 @@ from starlette.routing import BaseRoute
 from tillkeeper.gateways.stripe.sandbox import checkout, control, pages, report, routes
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.sandbox_kit.books import Change, Json
-from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
+from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb, token
+
+KEY, WEBHOOK_SECRET = "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"
 
 
 class StripeSandbox:
@@ -17,6 +19,15 @@ class StripeSandbox:
 
     name = "stripe"
     verbs: Sequence[Verb] = control.VERBS
+    variables: Sequence[str] = (KEY, WEBHOOK_SECRET)
+
+    def invent(self, url: str) -> dict[str, str]:
+        """Invent a test key and a webhook secret."""
+        return {
+            KEY: f"sk_test_{token(32)}",
+            WEBHOOK_SECRET: f"whsec_{token(32)}",
+            "STRIPE_API_BASE": f"{url}/{self.name}",
+        }
 
     def routes(self, desk: Desk) -> list[BaseRoute]:
         """List the API and the hosted pages."""
@@ -26,9 +37,11 @@ class StripeSandbox:
         """List the control verbs."""
         return control.routes(desk)
 
-    def sign(self, body: bytes, secret: str, at: int) -> dict[str, str]:
+    def sign(self, desk: Desk, event: str, body: bytes, at: int) -> dict[str, str]:
         """Sign a webhook as Stripe does: HMAC-SHA256 over time and raw body, keyed with the whole secret."""
-        digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+        del event
+        key = desk.secrets[WEBHOOK_SECRET].encode()
+        digest = hmac.new(key, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
         return {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

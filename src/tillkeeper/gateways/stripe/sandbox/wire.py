@@ -96,7 +96,7 @@ class Wire:
 
     def _perform(self, ask: Ask, perform: Perform, fate: Fate) -> Reply:
         try:
-            check_key(ask.authorization, self.desk.key)
+            check_key(ask.authorization, self.desk.secrets["STRIPE_SECRET_KEY"])
             _check(ask)
             with self.desk.books.change(self.desk.gateway) as change:
                 reply = self._once(ask, perform, change, fate)
