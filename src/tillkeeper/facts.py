@@ -11,26 +11,83 @@ from tillkeeper.kernel import ids
 class NoticeKind(StrEnum):
     """Name the facts about money that any gateway can tell."""
 
+    PAYMENT_APPROVED = "payment.approved"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_FAILED = "payment.failed"
     PAYMENT_PENDING = "payment.pending"
     PAYMENT_CANCELED = "payment.canceled"
+    PAYMENT_FEE = "payment.fee"
     REFUND_CREATED = "refund.created"
     REFUND_SUCCEEDED = "refund.succeeded"
     REFUND_FAILED = "refund.failed"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_UPDATED = "dispute.updated"
+    DISPUTE_WON = "dispute.won"
+    DISPUTE_LOST = "dispute.lost"
+    PAYOUT_CREATED = "payout.created"
+    PAYOUT_PAID = "payout.paid"
+    PAYOUT_FAILED = "payout.failed"
 
 
 REFUND_KINDS = frozenset({NoticeKind.REFUND_CREATED, NoticeKind.REFUND_SUCCEEDED, NoticeKind.REFUND_FAILED})
+DISPUTE_KINDS = frozenset(
+    {NoticeKind.DISPUTE_OPENED, NoticeKind.DISPUTE_UPDATED, NoticeKind.DISPUTE_WON, NoticeKind.DISPUTE_LOST}
+)
+PAYOUT_KINDS = frozenset({NoticeKind.PAYOUT_CREATED, NoticeKind.PAYOUT_PAID, NoticeKind.PAYOUT_FAILED})
 CREDITS = "CRD"
 """The unit in which the books count credits; every other unit is a kind of card pack."""
 EXPIRED = "expired"
 """The code of a cancellation that happened because time ran out."""
 
 
+class DisputeStatus(StrEnum):
+    """Name the stages of a dispute; a warning or an inquiry takes no money yet, a prevented dispute never does."""
+
+    WARNING = "warning"
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    PREVENTED = "prevented"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFacts:
+    """Hold what a gateway says of a dispute; amounts are minor units of the notice's currency.
+
+    `withdrawn` is what the gateway holds back for it in all by now, and `fee` what it charged for it; None when it
+    does not say. `at` is when it says so: what is older than something known changes nothing.
+    """
+
+    id: str
+    status: DisputeStatus
+    reason: str | None = None
+    due_at: datetime | None = None
+    withdrawn: int | None = None
+    fee: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutFacts:
+    """Hold what a gateway says of money that it sends to the bank; `bank_reference` is what the bank's line shows."""
+
+    id: str
+    arrives_at: datetime | None = None
+    bank_reference: str | None = None
+    automatic: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Hold one fact from a gateway in our own words; `references` are the gateway's ids of this payment."""
+    """Hold one fact from a gateway in our own words.
+
+    `references` are the gateway's ids of this payment. The first is the one to use from now on when the gateway is
+    asked or told something about it: once money was taken, the id of exactly that capture; of an attempt that
+    failed, the id of the order or session that goes on. `amount` is what the fact is about: captured, refunded,
+    disputed, paid out, or the fee; None when the gateway did not say, and then it is asked.
+    """
 
     kind: NoticeKind
     gateway: str
@@ -42,6 +99,8 @@ class Notice:
     refund_reference: str | None = None
     code: str | None = None
     message: str | None = None
+    dispute: DisputeFacts | None = None
+    payout: PayoutFacts | None = None
     live: bool = False
     id: UUID = field(default_factory=ids.new)
 

@@ -1,8 +1,10 @@
 """What every gateway must be able to do, in our own words."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -48,7 +50,10 @@ class ConfigurationError(TillError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Hold everything a gateway needs to let somebody pay; `key` is sent as the idempotency key."""
+    """Hold everything a gateway needs to let somebody pay; `key` is sent as the idempotency key.
+
+    `customer` is the gateway's own id of the customer, where it keeps customers.
+    """
 
     payment: UUID
     key: str
@@ -60,6 +65,17 @@ class Order:
     embedded: bool
     created_at: datetime
     expires_at: datetime
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerOrder:
+    """Hold a customer whom a gateway is to know; `key` is sent as the idempotency key."""
+
+    customer: UUID
+    key: str
+    email: str | None
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +135,23 @@ class Absent:
 Outcome: TypeAlias = Accepted | Declined | Refused | Unknown
 
 
+class Feature(StrEnum):
+    """Name what not every gateway can do."""
+
+    EMBEDDED = "embedded"
+    MANUAL_CAPTURE = "manual_capture"
+    PARTIAL_CAPTURE = "partial_capture"
+    CUSTOMERS = "customers"
+    FEES = "fees"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Hold what a verified webhook says on its outside."""
+    """Hold what a verified webhook says on its outside; `version` is that of the gateway's API, where it says so."""
 
     event_id: str
     type: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +170,14 @@ class Gateway(Protocol):
     """How long a key may be sent again safely; after it, only looking up is allowed."""
     checkout_origin: str
     """Where its checkout pages live; a browser's content policy must allow forms to lead there."""
+    features: AbstractSet[Feature]
+    """What it can do beyond taking money at a hosted checkout."""
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
-        """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError."""
+    async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+        """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError.
+
+        It may fetch what it checks against, such as a certificate; from nowhere else than where the gateway keeps it.
+        """
 
     def translate(self, body: bytes) -> list[Notice]:
         """Put a webhook body into our words; an empty list means that it has no effect here."""
@@ -158,6 +190,15 @@ class Gateway(Protocol):
 
     async def create(self, order: Order) -> Outcome:
         """Open a checkout."""
+
+    async def confirm(self, order: Order, reference: str | None, data: Mapping[str, str]) -> Outcome:
+        """Go on with what the customer approved; `data` is what the customer's browser brought, and may be empty.
+
+        Raises InvalidFieldError for data that cannot be true; then nothing was sent.
+        """
+
+    async def create_customer(self, order: CustomerOrder) -> Outcome:
+        """Make a customer known; the first reference of the answer is the gateway's id of it."""
 
     async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
         """Take authorised money."""
@@ -176,6 +217,9 @@ class Gateway(Protocol):
 
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a payment."""
+
+    async def fetch_fee(self, reference: str) -> Outcome:
+        """Ask what the gateway kept of a captured payment; a fee that is not settled yet is an answer without one."""
 
     async def events(self, since: datetime, until: datetime) -> list[Told]:
         """List what happened there between two moments; raises GatewayUnavailableError."""

@@ -76,7 +76,7 @@ async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body
     if found is None:
         message = f"No gateway “{gateway[:32]}” is configured here."
         raise NotFoundError(message)
-    envelope = found.verify(headers, body, till.now())
+    envelope = await found.verify(headers, body, till.now())
     arrival = Arrival(
         id=ids.new(),
         gateway=gateway,

@@ -13,7 +13,7 @@ import pytest
 
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
-from tillkeeper.gateways.stripe import adapter
+from tillkeeper.gateways.stripe import calls
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.db import Database
@@ -297,7 +297,7 @@ async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_on
 ) -> None:
     rude.answer, expected = RUDE[rudeness]
     if rude.answer == SILENCE:  # only then: a busy machine may need longer for everything else
-        monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
+        monkeypatch.setattr(calls, "total_timeout_seconds", short_timeout_ms / 1000)
     outcome = await CALLS[call](shaken)
     assert type(outcome) is expected, outcome
     assert len(rude.requests) == 1
@@ -318,7 +318,7 @@ async def test_a_gateway_that_refuses_connections_has_certainly_done_nothing(fre
 async def test_a_silent_gateway_is_given_up_after_the_time_that_is_set(
     rude: RudeServer, shaken: Stripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "total_timeout_seconds", short_timeout_ms / 1000)
+    monkeypatch.setattr(calls, "total_timeout_seconds", short_timeout_ms / 1000)
     rude.answer = SILENCE
     read_ms = clock.timer_ms()
     await shaken.create(an_order())

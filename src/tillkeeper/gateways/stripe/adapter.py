@@ -1,12 +1,11 @@
 """Calls to Stripe through its own SDK: retries off, time-outs set, telemetry off."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
-import httpx2
 import msgspec
 import stripe
 
@@ -14,18 +13,16 @@ from tillkeeper.facts import Notice
 from tillkeeper.gateway import (
     Absent,
     Accepted,
-    Declined,
+    CustomerOrder,
     Envelope,
+    Feature,
     GatewayUnavailableError,
     Order,
     Outcome,
-    PayloadUnreadableError,
     RefundOrder,
-    Refused,
     Told,
-    Unknown,
 )
-from tillkeeper.gateways.stripe import webhook
+from tillkeeper.gateways.stripe import calls, webhook
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import assert_no_transaction
 from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
@@ -33,75 +30,13 @@ from tillkeeper.kernel.secrets import Secrets
 
 OWN_API_BASE = "https://api.stripe.com"
 OWN_CHECKOUT = "https://checkout.stripe.com"
-connect_timeout_seconds = 10
-total_timeout_seconds = 30
-connections_max = 100
 key_window_seconds = 23 * 3600
 """Stripe keeps keys for at least 24 hours; the hour is for clocks that differ."""
 stripe_amount_max = 99_999_999
-page_size = 100
-pages_max = 50
 clock_skew_seconds = 60
 EMBEDDED = "embedded_page"
 fee_basis_points = 290
 fee_fixed = 30
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
-"""What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
-REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
-HTTP_TOO_MANY = 429
-HTTP_CONFLICT = 409
-HTTP_SERVER_ERROR = 500
-
-stripe.enable_telemetry = False  # the SDK would keep a file of its own on this machine
-
-
-class NoAnswerError(stripe.APIConnectionError):
-    """Report a call to which no answer came."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, should_retry=False)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-
-
-class NotSentError(NoAnswerError):
-    """Report a call that never reached Stripe."""
-
-
-class Wire(stripe.HTTPClient):
-    """Carry the SDK's requests, and tell "never sent" from "no answer": only the first may go elsewhere."""
-
-    name = "httpx2"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._http = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(
-                total_timeout_seconds, connect=connect_timeout_seconds, pool=connect_timeout_seconds
-            ),
-            limits=httpx2.Limits(max_connections=connections_max),
-            follow_redirects=False,
-            trust_env=False,
-        )
-
-    async def request_async(
-        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Send one request."""
-        try:
-            async with asyncio.timeout(total_timeout_seconds):
-                answer = await self._http.request(method.upper(), url, headers=dict(headers), content=post_data or None)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise NotSentError(type(error).__name__) from error
-        except (httpx2.HTTPError, TimeoutError) as error:
-            raise NoAnswerError(type(error).__name__) from error
-        return answer.content, answer.status_code, answer.headers
-
-    async def sleep_async(self, secs: Any) -> None:
-        """Wait between retries; there are none."""
-        await asyncio.sleep(secs)
-
-    async def close_async(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
 
 
 class Stripe:
@@ -109,11 +44,12 @@ class Stripe:
 
     name = "stripe"
     key_window_seconds = key_window_seconds
+    features: AbstractSet[Feature] = frozenset(Feature)
 
     def __init__(self, secrets: Secrets, *, base: str) -> None:
         self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
         self._secrets = secrets
-        self._wire = Wire()
+        self._wire = calls.Wire()
         self._client = stripe.StripeClient(
             secrets.get("STRIPE_SECRET_KEY"),
             base_addresses={"api": base},
@@ -121,7 +57,7 @@ class Stripe:
             max_network_retries=0,
         )
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+    async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check a webhook's signature with the secret, and with the previous one while it is accepted."""
         return webhook.verify(headers, body, self._secrets.accepted("STRIPE_WEBHOOK_SECRET", now), now)
 
@@ -149,6 +85,7 @@ class Stripe:
             "expires_at": int(order.expires_at.timestamp()),
             "metadata": ours,
             "payment_intent_data": {"metadata": ours, "capture_method": capture},
+            **({"customer": order.customer} if order.customer else {}),
             "line_items": [
                 {
                     "quantity": 1,
@@ -161,21 +98,38 @@ class Stripe:
             ],
         }
         call = self._client.v1.checkout.sessions.create_async
-        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), self._opened)
+        return await calls.tell(lambda: call(cast(Any, params), {"idempotency_key": order.key}), self._opened)
+
+    async def confirm(self, order: Order, reference: str | None, data: Mapping[str, str]) -> Outcome:
+        """Ask what came of it: Stripe goes on by itself with what the customer approved."""
+        del order, data
+        return await self.retrieve(reference) if reference else Accepted()
+
+    async def create_customer(self, order: CustomerOrder) -> Outcome:
+        """Make a customer known."""
+        known = {"email": order.email, "name": order.name}
+        params = {name: value for name, value in known.items() if value} | {
+            "metadata": {"customer": ids.text("customer", order.customer)}
+        }
+        call = self._client.v1.customers.create_async
+        return await calls.tell(
+            lambda: call(cast(Any, params), {"idempotency_key": order.key}),
+            lambda made: Accepted(references=(_text(made, "id"),)),
+        )
 
     async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
         """Take authorised money; `reference` is the payment intent."""
         params = {"amount_to_capture": _to_stripe(amount, currency)}
         call = self._client.v1.payment_intents.capture_async
-        return await _outcome(lambda: call(reference, cast(Any, params), {"idempotency_key": key}), _intent)
+        return await calls.tell(lambda: call(reference, cast(Any, params), {"idempotency_key": key}), _intent)
 
     async def cancel(self, reference: str, key: str) -> Outcome:
         """Expire an open session, or cancel an intent that is not captured."""
         if reference.startswith("cs_"):
             expire = self._client.v1.checkout.sessions.expire_async
-            return await _outcome(lambda: expire(reference, {}, {"idempotency_key": key}), _session)
+            return await calls.tell(lambda: expire(reference, {}, {"idempotency_key": key}), _session)
         void = self._client.v1.payment_intents.cancel_async
-        return await _outcome(lambda: void(reference, {}, {"idempotency_key": key}), _intent)
+        return await calls.tell(lambda: void(reference, {}, {"idempotency_key": key}), _intent)
 
     async def refund(self, order: RefundOrder) -> Outcome:
         """Give money back; our ids travel along, because the webhook may come first."""
@@ -188,21 +142,21 @@ class Stripe:
             },
         }
         call = self._client.v1.refunds.create_async
-        return await _outcome(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _refund)
+        return await calls.tell(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _refund)
 
     async def look_up(self, order: Order) -> Outcome | Absent:
         """Ask whether a session was opened, of which no answer came: it names our payment."""
         ours = ids.text("payment", order.payment)
         since = {"gte": int(order.created_at.timestamp()) - clock_skew_seconds}
         sessions = self._client.v1.checkout.sessions
-        return await _search(
+        return await calls.search(
             sessions.list_async, {"created": since}, lambda each: each["client_reference_id"] == ours, self._opened
         )
 
     async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
         """Ask whether a refund was made, of which no answer came: it carries our id."""
         ours = ids.text("refund", order.refund)
-        return await _search(
+        return await calls.search(
             self._client.v1.refunds.list_async,
             {"payment_intent": order.reference},
             lambda each: (each["metadata"] or {}).get("refund") == ours,
@@ -213,9 +167,15 @@ class Stripe:
         """Ask what has become of a session or an intent."""
         if reference.startswith("cs_"):
             sessions = self._client.v1.checkout.sessions
-            return await _outcome(lambda: sessions.retrieve_async(reference), _session)
+            return await calls.tell(lambda: sessions.retrieve_async(reference), _session)
         intents = self._client.v1.payment_intents
-        return await _outcome(lambda: intents.retrieve_async(reference), _intent)
+        return await calls.tell(lambda: intents.retrieve_async(reference), _intent)
+
+    async def fetch_fee(self, reference: str) -> Outcome:
+        """Ask what Stripe kept of a captured intent; it is known once the charge has a balance transaction."""
+        params = {"expand": ["latest_charge.balance_transaction"]}
+        intents = self._client.v1.payment_intents
+        return await calls.tell(lambda: intents.retrieve_async(reference, cast(Any, params)), _fee)
 
     async def events(self, since: datetime, until: datetime) -> list[Told]:
         """List the events between two moments that have an effect here, oldest first; raises GatewayUnavailableError.
@@ -224,7 +184,7 @@ class Stripe:
         """
         assert_no_transaction()
         params = {
-            "limit": page_size,
+            "limit": calls.page_size,
             "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
             "types": sorted(webhook.READERS),
         }
@@ -279,67 +239,6 @@ def _refuse(message: str) -> NoReturn:
     raise CurrencyNotSupportedError(message, param="amount")
 
 
-async def _outcome(call: Callable[[], Awaitable[Any]], read: Callable[[webhook.Object], Accepted]) -> Outcome:
-    """Make a call and sort its end: what is not certainly refused before execution is unknown."""
-    assert_no_transaction()
-    try:
-        return read((await call()).to_dict())
-    except NotSentError as error:
-        return Refused(reason=f"Stripe could not be reached: {error.user_message}")
-    except stripe.CardError as error:
-        return Declined(code=_decline_code(error), message=error.user_message or "The card was declined.", card=True)
-    except stripe.StripeError as error:
-        return _failed(error)
-    except UNREADABLE as error:
-        return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
-
-
-async def _search(
-    read_page: Callable[[Any], Awaitable[Any]],
-    wanted: dict[str, Any],
-    fits: Callable[[webhook.Object], bool],
-    read: Callable[[webhook.Object], Accepted],
-) -> Outcome | Absent:
-    """Go through a list, newest first, for the one object that fits."""
-    assert_no_transaction()
-    params = wanted | {"limit": page_size}
-    try:
-        for _ in range(pages_max):
-            page = (await read_page(params)).to_dict()
-            for each in page["data"]:
-                if fits(each):
-                    return read(each)
-            if not page["has_more"]:
-                return Absent()
-            params["starting_after"] = page["data"][-1]["id"]
-    except stripe.StripeError as error:
-        return Unknown(reason=f"Stripe could not be asked: {type(error).__name__}")
-    except UNREADABLE as error:
-        return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
-    return Unknown(reason=f"Stripe's list is longer than {pages_max} pages")
-
-
-def _failed(error: stripe.StripeError) -> Outcome:
-    status = error.http_status or 0
-    code = error.code or getattr(error.error, "code", None) or type(error).__name__
-    reason = f"Stripe answered {status} {code}"
-    if isinstance(error, stripe.IdempotencyError | stripe.APIConnectionError) or code in REPLY_LOST:
-        return Unknown(reason=reason)
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError) or status == HTTP_TOO_MANY:
-        return Refused(reason=reason)
-    if (
-        isinstance(error, stripe.InvalidRequestError)
-        and status not in {0, HTTP_CONFLICT}
-        and status < HTTP_SERVER_ERROR
-    ):
-        return Declined(code=code, message=error.user_message or "Stripe refused the request.")
-    return Unknown(reason=reason)
-
-
-def _decline_code(error: stripe.CardError) -> str:
-    return str(getattr(error.error, "decline_code", None) or error.code or "card_declined")
-
-
 def _landing(order: Order) -> dict[str, str]:
     """Say where the customer goes afterwards, in the words of either kind of checkout."""
     if order.embedded:
@@ -357,6 +256,11 @@ def _intent(intent: webhook.Object) -> Accepted:
 
 def _refund(refund: webhook.Object) -> Accepted:
     return Accepted(references=(), notices=tuple(webhook.of_refund(refund, {})))
+
+
+def _fee(intent: webhook.Object) -> Accepted:
+    charge = intent["latest_charge"]
+    return Accepted(notices=tuple(webhook.of_charge(charge, {}))) if isinstance(charge, dict) else Accepted()
 
 
 def _text(thing: webhook.Object, name: str) -> str:

@@ -3,14 +3,14 @@
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
-from tillkeeper.facts import EXPIRED, Notice, NoticeKind
+from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, PayoutFacts
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
@@ -34,6 +34,7 @@ class EventHead(msgspec.Struct):
 
     id: Name
     type: Name
+    api_version: Name | None = None
 
 
 HEAD = msgspec.json.Decoder(EventHead)
@@ -114,6 +115,99 @@ def of_refund(refund: Object, event: Object) -> list[Notice]:
     ]
 
 
+def of_charge(charge: Object, event: Object) -> list[Notice]:
+    """Read what Stripe kept of a charge; the amount is there only when the balance transaction was expanded."""
+    known = charge.get("balance_transaction")
+    if not known or not charge.get("captured"):
+        return []
+    told = isinstance(known, dict)
+    currency = known["currency"].upper() if told else None
+    return [
+        Notice(
+            kind=NoticeKind.PAYMENT_FEE,
+            gateway="stripe",
+            references=_id_of(charge.get("payment_intent")),
+            payment=_ours("payment", charge.get("metadata") or {}),
+            amount=from_stripe(known["fee"], currency) if told and currency else None,
+            currency=currency,
+            live=bool(event.get("livemode", charge.get("livemode"))),
+        )
+    ]
+
+
+def of_dispute(dispute: Object, event: Object) -> list[Notice]:
+    """Read a dispute: its stage, and what was withdrawn for it so far."""
+    status, currency = DISPUTE_STATES[dispute["status"]], dispute["currency"].upper()
+    moved = [each for each in dispute.get("balance_transactions") or () if each["currency"] == dispute["currency"]]
+    due = (dispute.get("evidence_details") or {}).get("due_by")
+    kind = DISPUTE_ENDS.get(status, NoticeKind.DISPUTE_UPDATED)
+    if kind is NoticeKind.DISPUTE_UPDATED and event.get("type") == "charge.dispute.created":
+        kind = NoticeKind.DISPUTE_OPENED
+    return [
+        Notice(
+            kind=kind,
+            gateway="stripe",
+            references=_id_of(dispute.get("payment_intent") or dispute.get("charge")),
+            amount=from_stripe(dispute["amount"], currency),
+            currency=currency,
+            dispute=DisputeFacts(
+                id=dispute["id"],
+                status=status,
+                reason=dispute.get("reason"),
+                due_at=_moment(due),
+                withdrawn=from_stripe(-sum(each["amount"] for each in moved), currency) if moved else None,
+                fee=from_stripe(sum(each["fee"] for each in moved), currency) if moved else None,
+                at=_moment(event.get("created")),
+            ),
+            live=bool(event.get("livemode")),
+        )
+    ]
+
+
+def of_payout(payout: Object, event: Object) -> list[Notice]:
+    """Read a payout by its status."""
+    kind, currency = PAYOUT_STATES.get(payout["status"]), payout["currency"].upper()
+    if kind is None or payout["amount"] < 0:
+        return []
+    trace = payout.get("trace_id") or {}
+    return [
+        Notice(
+            kind=kind,
+            gateway="stripe",
+            references=(),
+            amount=from_stripe(payout["amount"], currency),
+            currency=currency,
+            code=payout.get("failure_code"),
+            message=payout.get("failure_message"),
+            payout=PayoutFacts(
+                id=payout["id"],
+                arrives_at=_moment(payout.get("arrival_date")),
+                bank_reference=trace.get("value"),
+                automatic=bool(payout.get("automatic")),
+            ),
+            live=bool(event.get("livemode")),
+        )
+    ]
+
+
+DISPUTE_STATES = {
+    "warning_needs_response": DisputeStatus.WARNING,
+    "warning_under_review": DisputeStatus.WARNING,
+    "warning_closed": DisputeStatus.PREVENTED,
+    "needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "under_review": DisputeStatus.UNDER_REVIEW,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    "prevented": DisputeStatus.PREVENTED,
+}
+DISPUTE_ENDS = {DisputeStatus.WON: NoticeKind.DISPUTE_WON, DisputeStatus.LOST: NoticeKind.DISPUTE_LOST}
+PAYOUT_STATES = {
+    "pending": NoticeKind.PAYOUT_CREATED,
+    "in_transit": NoticeKind.PAYOUT_CREATED,
+    "paid": NoticeKind.PAYOUT_PAID,
+    "failed": NoticeKind.PAYOUT_FAILED,
+    "canceled": NoticeKind.PAYOUT_FAILED,
+}
 INTENT_STATES = {
     "succeeded": (NoticeKind.PAYMENT_CAPTURED, "amount_received"),
     "requires_capture": (NoticeKind.PAYMENT_AUTHORIZED, "amount_capturable"),
@@ -125,7 +219,7 @@ REFUND_STATES = {
     "failed": NoticeKind.REFUND_FAILED,
     "canceled": NoticeKind.REFUND_FAILED,
 }
-# `charge.*` tells the same facts again; reading one object for each fact keeps one reason for each effect.
+# `charge.succeeded` and its kin tell the same facts again; one object for each fact keeps one reason for each effect.
 READERS = {
     "checkout.session.completed": of_session,
     "checkout.session.async_payment_succeeded": of_session,
@@ -139,6 +233,17 @@ READERS = {
     "refund.created": of_refund,
     "refund.updated": of_refund,
     "refund.failed": of_refund,
+    "charge.updated": of_charge,
+    "charge.dispute.created": of_dispute,
+    "charge.dispute.updated": of_dispute,
+    "charge.dispute.closed": of_dispute,
+    "charge.dispute.funds_withdrawn": of_dispute,
+    "charge.dispute.funds_reinstated": of_dispute,
+    "payout.created": of_payout,
+    "payout.updated": of_payout,
+    "payout.paid": of_payout,
+    "payout.failed": of_payout,
+    "payout.canceled": of_payout,
 }
 
 
@@ -188,6 +293,10 @@ def _session_ids(session: Object) -> tuple[str, ...]:
     return (*_id_of(session.get("payment_intent")), session["id"])
 
 
+def _moment(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
 def _id_of(value: str | Object | None) -> tuple[str, ...]:
     """Read an id from a field that may be expanded."""
     if isinstance(value, dict):
@@ -209,7 +318,7 @@ def _head(body: bytes) -> Envelope:
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         message = "The signed body is not a Stripe event: a JSON object with an id and a type."
         raise PayloadUnreadableError(message) from error
-    return Envelope(event_id=head.id, type=head.type)
+    return Envelope(event_id=head.id, type=head.type, version=head.api_version)
 
 
 def _parse(header: str) -> tuple[str, list[bytes]]:
