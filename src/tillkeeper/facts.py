@@ -122,6 +122,18 @@ class Step(StrEnum):
     REFUND_REQUESTED = "refund_requested"
     REFUND_SUCCEEDED = "refund_succeeded"
     REFUND_FAILED = "refund_failed"
+    APPROVED = "approved"
+    AUTHORIZED = "authorized"
+    AUTHORIZED_IN_VAIN = "authorized_in_vain"
+    FEE_CHANGED = "fee_changed"
+    FEE_UNTOLD = "fee_untold"
+    SURPLUS_CAPTURED = "surplus_captured"
+    SURPLUS_REFUNDED = "surplus_refunded"
+    SURPLUS_RETURNED = "surplus_returned"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_UPDATED = "dispute_updated"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +148,12 @@ class Sale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Hold one step of one payment: the state before and after, and what it means for goods and books."""
+    """Hold one step of one payment: the state before and after, and what it means for goods and books.
+
+    `gateway` is where it happened, `reference` the gateway's id of what must be told there. `withheld` says why goods
+    are not handed over although money was captured. `fee` is what the gateway keeps of a capture, and by how much that
+    has changed in a correction. `occasion` tells apart events of one kind about one subject.
+    """
 
     payment: UUID
     before: str
@@ -151,10 +168,14 @@ class Change:
     amount: int = 0
     captured_total: int = 0
     refunded_total: int = 0
+    fee: int = 0
     refund: UUID | None = None
+    dispute: UUID | None = None
+    reference: str | None = None
+    withheld: str | None = None
     was_settled: bool = False
     event: str | None = None
-    data: dict[str, object] = field(default_factory=dict)
+    occasion: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     payment_lifetime_minutes: Annotated[
         int, Field(validation_alias="TILL_PAYMENT_LIFETIME_MINUTES", ge=31, le=1439)
     ] = 60
+    late_success: Annotated[Literal["fulfil", "refund"], Field(validation_alias="TILL_LATE_SUCCESS")] = "fulfil"
+    """What money does that comes after its payment has expired or was canceled: buy what was sold, or go back."""
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 

@@ -13,14 +13,14 @@ from tillkeeper.kernel import ids
 
 async def announce(shop: Any, type_: str = "payment.created", *, rest: asyncio.Event | None = None) -> None:
     async with shop.till.db.transaction() as tx:
-        await outbox.announce(tx, type_, ids.new(), {})
+        await outbox.announce(tx, [outbox.Event(type=type_, subject=ids.new(), payment=None, data={})])
         if rest:
             await rest.wait()
 
 
 async def announce_and_fail(shop: Any) -> None:
     async with shop.till.db.transaction() as tx:
-        await outbox.announce(tx, "never", ids.new(), {})
+        await outbox.announce(tx, [outbox.Event(type="never", subject=ids.new(), payment=None, data={})])
         await tx.execute("SELECT 1 / 0")
 
 

@@ -337,18 +337,6 @@ async def settle_until_the_end(shop: Any) -> None:
         await shop.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status IN ('received', 'parked')")
 
 
-async def test_a_second_capture_under_another_name_is_quarantined_and_never_linked(shop: Any) -> None:
-    payment = await shop.paid()
-    [event] = await shop.events("payment_intent.succeeded")
-    again = json.loads(json.dumps(event).replace(payment["gateway_reference"], "pi_another")) | {"id": "evt_another"}
-
-    await shop.hear(again)
-    await shop.settle()
-
-    assert await shop.inbox(again) == ["quarantined"]
-    assert await shop.count("payment_reference", "reference = 'pi_another'") == 0
-
-
 async def test_a_message_that_waited_long_has_all_its_tries_once_it_is_released(shop: Any) -> None:
     payment = await shop.opened()
     await shop.pay(payment)

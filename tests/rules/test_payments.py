@@ -1,27 +1,60 @@
 """The transition table and every decision about a payment: whatever comes, in whatever order, however often."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from types import MappingProxyType
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillkeeper.facts import EXPIRED, REFUND_KINDS, Change, Notice, NoticeKind, Sale, Step, Verdict
+from tillkeeper.facts import (
+    DISPUTE_KINDS,
+    EXPIRED,
+    PAYOUT_KINDS,
+    REFUND_KINDS,
+    Change,
+    DisputeFacts,
+    DisputeStatus,
+    Notice,
+    NoticeKind,
+    Sale,
+    Step,
+    Verdict,
+)
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.payments import rules
-from tillkeeper.payments.rules import MOVES, RefundExceedsCapturedError, RefundNotAllowedError
-from tillkeeper.payments.values import Book, Decision, Opening, OwnMove, Payment, Refund, RefundStatus, Status
+from tillkeeper.payments.rules import MOVES, PaymentDisputedError, RefundExceedsCapturedError, RefundNotAllowedError
+from tillkeeper.payments.values import (
+    Book,
+    Decision,
+    Dispute,
+    Opening,
+    OwnMove,
+    Payment,
+    Refund,
+    RefundStatus,
+    Status,
+    Terms,
+)
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PAYMENT = UUID(int=7)
 PRICE = 1000
 CREDITS = Sale(package="credits_120", kind="credits", units=120, quantity=1)
-PAYMENT_KINDS = [kind for kind in NoticeKind if kind not in REFUND_KINDS]
+PAYMENT_KINDS = [
+    kind
+    for kind in NoticeKind
+    if kind not in REFUND_KINDS | DISPUTE_KINDS | PAYOUT_KINDS and kind is not NoticeKind.PAYMENT_FEE
+]
+FEE = 59
 refunds_at_gateway = 3
+TERMS = Terms(predict_fee=lambda _gateway, _amount, _currency: FEE)
+REFUND_LATE = replace(TERMS, refund_late=True)
 
 
 def a_payment(status: Status = Status.REQUIRES_ACTION, *, captured: int = 0, manual: bool = False) -> Payment:
@@ -59,7 +92,7 @@ def book_of(payment: Payment, *refunds: Refund) -> Book:
 
 
 def decide(payment: Payment, *notices: Notice) -> list[Decision]:
-    return rules.decide(book_of(payment), notices, AT)
+    return rules.decide(book_of(payment), notices, TERMS, AT)
 
 
 @dataclass
@@ -68,12 +101,16 @@ class World:
 
     payment: Payment = field(default_factory=a_payment)
     refunds: dict[UUID, Refund] = field(default_factory=dict)
+    disputes: dict[UUID, Dispute] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     parked: list[Notice] = field(default_factory=list)
 
     def hear(self, *notices: Notice) -> None:
-        book = Book(payments={PAYMENT: self.payment}, refunds=self.refunds, references={})
-        for decision in rules.decide(book, notices, AT):
+        references = {("stripe", name): PAYMENT for name in ("pi_1", "cs_1")}
+        book = Book(
+            payments={PAYMENT: self.payment}, refunds=self.refunds, references=references, disputes=self.disputes
+        )
+        for decision in rules.decide(book, notices, TERMS, AT):
             if decision.verdict is Verdict.PARKED:
                 assert decision.notice
                 self.parked.append(decision.notice)
@@ -81,6 +118,8 @@ class World:
                 self.payment = decision.payment
             if decision.refund:
                 self.refunds[decision.refund.id] = decision.refund
+            if decision.dispute:
+                self.disputes[decision.dispute.id] = decision.dispute
             if decision.change:
                 self.changes.append(decision.change)
         self.check()
@@ -94,8 +133,9 @@ class World:
 
     def check(self) -> None:
         payment = self.payment
-        succeeded = [each for each in self.refunds.values() if each.status is RefundStatus.SUCCEEDED]
-        pending = [each for each in self.refunds.values() if each.status is RefundStatus.PENDING]
+        own = [each for each in self.refunds.values() if not each.surplus]
+        succeeded = [each for each in own if each.status is RefundStatus.SUCCEEDED]
+        pending = [each for each in own if each.status is RefundStatus.PENDING]
         assert payment.refunded == sum(each.amount for each in succeeded) <= payment.captured
         assert payment.refunding == sum(each.amount for each in pending)
         assert len(self.steps(Step.CAPTURED)) == (1 if payment.captured else 0)
@@ -112,9 +152,9 @@ def test_a_notice_that_the_table_does_not_list_changes_nothing(status: Status, k
     [decision] = decide(payment, a_notice(kind))
     listed = MOVES[kind].get(status)
     if listed is None:
-        assert decision.change is None
-        assert decision.verdict is Verdict.KNOWN
-        assert decision.payment == payment
+        heard = kind is NoticeKind.PAYMENT_AUTHORIZED  # when it was authorised is noted, whatever it is now
+        assert decision.verdict is (Verdict.APPLIED if heard else Verdict.KNOWN)
+        assert decision.payment == replace(payment, authorized_at=AT if heard else None)
     else:
         assert decision.payment
         assert decision.payment.status is listed
@@ -153,7 +193,7 @@ def test_nothing_that_comes_after_the_money_takes_it_away(kind: NoticeKind) -> N
     world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
     world.hear(a_notice(kind))
     assert (world.payment.status, world.payment.captured) == (Status.SUCCEEDED, PRICE)
-    assert len(world.changes) == 1
+    assert {change.after for change in world.changes} == {Status.SUCCEEDED}
 
 
 NOTICES = st.one_of(
@@ -225,20 +265,239 @@ def test_a_manual_capture_may_take_less_and_never_more() -> None:
     assert (less.payment.captured, more.verdict) == (PRICE - 1, Verdict.QUARANTINED)
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
-def test_a_notice_in_another_currency_or_of_another_gateway_is_quarantined(kind: NoticeKind) -> None:
-    notice = a_notice(kind, amount=10)
-    strange = (replace(notice, currency="USD"), replace(notice, gateway="square"))
-    assert [decision.verdict for decision in decide(a_payment(Status.SUCCEEDED), *strange)] == [
-        Verdict.QUARANTINED,
-        Verdict.QUARANTINED,
+@pytest.mark.parametrize("kind", sorted({*REFUND_KINDS, *PAYMENT_KINDS} - {NoticeKind.PAYMENT_CAPTURED}))
+def test_a_notice_in_another_currency_is_quarantined(kind: NoticeKind) -> None:
+    [decision] = decide(a_payment(Status.SUCCEEDED), replace(a_notice(kind, amount=10), currency="USD"))
+    assert decision.verdict is Verdict.QUARANTINED
+
+
+@pytest.mark.parametrize("kind", sorted(REFUND_KINDS))
+def test_a_refund_at_another_gateway_is_quarantined(kind: NoticeKind) -> None:
+    [decision] = decide(a_payment(Status.SUCCEEDED), replace(a_notice(kind, amount=10, refund=1), gateway="square"))
+    assert decision.verdict is Verdict.QUARANTINED
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [NoticeKind.PAYMENT_FAILED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_CANCELED, NoticeKind.PAYMENT_APPROVED],
+)
+def test_what_became_of_a_try_at_another_gateway_changes_nothing(kind: NoticeKind) -> None:
+    [decision] = decide(a_payment(), replace(a_notice(kind), gateway="square"))
+    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+
+
+def test_money_that_another_gateway_took_first_pays_the_payment_there() -> None:
+    [decision] = decide(a_payment(), replace(a_notice(NoticeKind.PAYMENT_CAPTURED), gateway="square"))
+    assert decision.payment
+    assert (decision.payment.status, decision.payment.gateway) == (Status.SUCCEEDED, "square")
+    assert decision.change
+    assert decision.change.gateway == "square"
+
+
+@pytest.mark.parametrize("gateway", ["stripe", "square"])
+def test_a_second_capture_goes_back_once_and_leaves_the_payment_as_it_is(gateway: str) -> None:
+    world = World()
+    second = replace(
+        a_notice(NoticeKind.PAYMENT_CAPTURED), gateway=gateway, references=("pi_2",), amount=PRICE + 5, currency="USD"
+    )
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED), second, second)
+    world.hear(second)
+    [surplus] = world.refunds.values()
+    assert (surplus.surplus, surplus.capture, surplus.gateway) == (True, "pi_2", gateway)
+    assert (surplus.amount, surplus.currency, surplus.status) == (PRICE + 5, "USD", RefundStatus.PENDING)
+    [change] = world.steps(Step.SURPLUS_CAPTURED)
+    assert (change.amount, change.gateway, change.fee, change.refund) == (PRICE + 5, gateway, FEE, surplus.id)
+    assert (world.payment.refunding, world.payment.refunded, world.payment.captured) == (0, 0, PRICE)
+
+
+def test_the_refund_of_a_second_capture_is_no_refund_of_the_payment() -> None:
+    world = World()
+    world.hear(
+        a_notice(NoticeKind.PAYMENT_CAPTURED), replace(a_notice(NoticeKind.PAYMENT_CAPTURED), references=("pi_2",))
+    )
+    [surplus] = world.refunds.values()
+    told = replace(a_notice(NoticeKind.REFUND_SUCCEEDED, refund=1, amount=PRICE), references=("pi_2",))
+    world.hear(replace(told, refund=surplus.id), told)
+    assert len(world.steps(Step.SURPLUS_REFUNDED)) == 1
+    assert (world.payment.refunding, world.payment.refunded) == (0, 0)
+
+
+def test_a_second_capture_that_somebody_refunds_in_the_dashboard_is_settled_by_that() -> None:
+    world = World()
+    world.hear(
+        a_notice(NoticeKind.PAYMENT_CAPTURED), replace(a_notice(NoticeKind.PAYMENT_CAPTURED), references=("pi_2",))
+    )
+    world.hear(replace(a_notice(NoticeKind.REFUND_SUCCEEDED, refund=1, amount=PRICE), references=("pi_2",)))
+    [surplus] = world.refunds.values()
+    assert (surplus.status, surplus.reference) == (RefundStatus.SUCCEEDED, "re_1")
+    assert world.payment.refunded == 0
+
+
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELED, Status.FAILED])
+def test_late_money_buys_what_was_sold_or_goes_back_as_was_decided(status: Status) -> None:
+    for terms, withheld in ((TERMS, False), (REFUND_LATE, True)):
+        [decision] = rules.decide(book_of(a_payment(status)), [a_notice(NoticeKind.PAYMENT_CAPTURED)], terms, AT)
+        assert decision.change
+        assert decision.change.step is Step.CAPTURED
+        assert bool(decision.change.withheld) is withheld
+
+
+def test_an_authorisation_that_comes_after_the_end_is_let_go() -> None:
+    payment = a_payment(Status.EXPIRED)
+    [decision] = decide(payment, a_notice(NoticeKind.PAYMENT_AUTHORIZED))
+    assert decision.change
+    assert (decision.change.step, decision.change.reference) == (Step.AUTHORIZED_IN_VAIN, "pi_1")
+    assert decision.payment
+    assert decision.payment.status is Status.EXPIRED
+
+
+def test_an_authorisation_told_after_its_capture_is_told_on_once_and_changes_nothing() -> None:
+    world = World()
+    late = replace(a_notice(NoticeKind.PAYMENT_AUTHORIZED), references=("auth_1",))
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED), late, late)
+    world.hear(late)
+    assert [change.event for change in world.changes] == ["payment.succeeded", "payment.authorized"]
+    assert (world.payment.status, world.payment.reference) == (Status.SUCCEEDED, "pi_1")
+
+
+@pytest.mark.parametrize(("manual", "step"), [(False, Step.AUTHORIZED), (True, Step.NONE)])
+def test_authorised_money_is_captured_by_itself_unless_somebody_wants_to_decide(*, manual: bool, step: Step) -> None:
+    [decision] = decide(a_payment(manual=manual), a_notice(NoticeKind.PAYMENT_AUTHORIZED))
+    assert decision.change
+    assert decision.change.step is step
+
+
+def test_a_payment_that_the_customer_approved_goes_on_once() -> None:
+    world = World()
+    world.hear(a_notice(NoticeKind.PAYMENT_APPROVED), a_notice(NoticeKind.PAYMENT_APPROVED))
+    assert len(world.steps(Step.APPROVED)) == 1
+    assert world.payment.status is Status.PROCESSING
+
+
+def test_a_fee_that_was_not_told_is_asked_for_and_then_corrects_the_expected_one() -> None:
+    world = World()
+    world.hear(a_notice(NoticeKind.PAYMENT_FEE))
+    assert len(world.parked) == 1
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
+    world.wake()
+    assert len(world.steps(Step.FEE_UNTOLD)) == 1
+    told = a_notice(NoticeKind.PAYMENT_FEE, amount=FEE + 3)
+    world.hear(told, told, a_notice(NoticeKind.PAYMENT_FEE))
+    [corrected] = world.steps(Step.FEE_CHANGED)
+    assert corrected.fee == 3
+    assert (world.payment.fee, world.payment.fee_final) == (FEE + 3, True)
+    assert len(world.steps(Step.FEE_UNTOLD)) == 1
+
+
+def a_dispute(
+    status: DisputeStatus = DisputeStatus.NEEDS_RESPONSE, *, minute: int = 0, withdrawn: int | None = None
+) -> Notice:
+    kinds = {DisputeStatus.WON: NoticeKind.DISPUTE_WON, DisputeStatus.LOST: NoticeKind.DISPUTE_LOST}
+    facts = DisputeFacts(
+        id="dp_1", status=status, reason="fraudulent", withdrawn=withdrawn, at=AT + timedelta(minutes=minute)
+    )
+    notice = a_notice(kinds.get(status, NoticeKind.DISPUTE_UPDATED), amount=300)
+    return replace(notice, payment=None, references=("pi_1",), dispute=facts)
+
+
+def disputed(*stages: Notice) -> World:
+    world = World()
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
+    for stage in stages:
+        world.hear(stage)
+    return world
+
+
+def test_a_dispute_before_its_capture_waits_for_it() -> None:
+    world = World()
+    world.hear(a_dispute())
+    assert len(world.parked) == 1
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
+    world.wake()
+    assert world.payment.disputed == 300
+
+
+@pytest.mark.parametrize(
+    ("status", "claimed"),
+    [
+        (DisputeStatus.WARNING, 0),
+        (DisputeStatus.NEEDS_RESPONSE, 300),
+        (DisputeStatus.UNDER_REVIEW, 300),
+        (DisputeStatus.WON, 0),
+        (DisputeStatus.LOST, 300),
+        (DisputeStatus.PREVENTED, 0),
+    ],
+)
+def test_a_dispute_claims_money_until_it_is_won_or_prevented(status: DisputeStatus, claimed: int) -> None:
+    assert disputed(a_dispute(status)).payment.disputed == claimed
+
+
+def test_an_end_that_is_told_first_opens_the_dispute_too() -> None:
+    world = disputed(a_dispute(DisputeStatus.LOST, minute=9), a_dispute(minute=1))
+    assert [change.event for change in world.changes[1:]] == ["dispute.opened", "dispute.lost"]
+
+
+def test_every_order_of_a_disputes_life_ends_the_same() -> None:
+    life = [
+        a_dispute(minute=1),
+        a_dispute(minute=1, withdrawn=300),
+        a_dispute(DisputeStatus.UNDER_REVIEW, minute=2, withdrawn=300),
+        a_dispute(DisputeStatus.WON, minute=3, withdrawn=0),
     ]
+    ends = set()
+    for order in permutations(life):
+        world = disputed(*order, *order)
+        [dispute] = world.disputes.values()
+        ends.add((dispute.status, dispute.withdrawn, world.payment.disputed))
+        opened_and_won = [change.event for change in world.changes if change.event in {"dispute.opened", "dispute.won"}]
+        assert opened_and_won == ["dispute.opened", "dispute.won"]
+    assert ends == {(DisputeStatus.WON, 0, 0)}
+
+
+def test_a_stage_that_is_older_than_the_known_one_changes_nothing() -> None:
+    world = disputed(a_dispute(DisputeStatus.UNDER_REVIEW, minute=5), a_dispute(minute=1))
+    [dispute] = world.disputes.values()
+    assert dispute.status is DisputeStatus.UNDER_REVIEW
+
+
+def test_a_bank_may_ask_for_more_evidence() -> None:
+    world = disputed(a_dispute(DisputeStatus.UNDER_REVIEW, minute=5), a_dispute(minute=9))
+    [dispute] = world.disputes.values()
+    assert dispute.status is DisputeStatus.NEEDS_RESPONSE
+
+
+def test_a_dispute_with_two_contradicting_ends_is_quarantined() -> None:
+    world = disputed(a_dispute(DisputeStatus.WON, minute=1))
+    book = Book(payments={PAYMENT: world.payment}, refunds={}, references={}, disputes=world.disputes)
+    notice = replace(a_dispute(DisputeStatus.LOST, minute=2), payment=PAYMENT)
+    [decision] = rules.decide(book, [notice], TERMS, AT)
+    assert decision.verdict is Verdict.QUARANTINED
+
+
+def test_a_dispute_may_be_larger_than_the_payment() -> None:
+    world = disputed(replace(a_dispute(), amount=PRICE * 2))
+    assert world.payment.disputed == PRICE * 2
+    assert world.payment.left == 0
+
+
+@pytest.mark.parametrize("status", [DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW])
+def test_a_disputed_payment_is_not_refunded(status: DisputeStatus) -> None:
+    world = disputed(a_dispute(status))
+    with pytest.raises(PaymentDisputedError):
+        reserve(world.payment, 1, disputes=world.disputes)
+
+
+def test_what_a_lost_dispute_took_cannot_be_refunded_again() -> None:
+    world = disputed(a_dispute(DisputeStatus.LOST))
+    with pytest.raises(RefundExceedsCapturedError):
+        reserve(world.payment, PRICE - 299, disputes=world.disputes)
+    assert reserve(world.payment, PRICE - 300, disputes=world.disputes).refund
 
 
 def test_a_notice_without_our_id_is_found_by_the_gateways() -> None:
     book = Book(payments={PAYMENT: a_payment()}, refunds={}, references={("stripe", "pi_1"): PAYMENT})
     notice = replace(a_notice(NoticeKind.PAYMENT_CAPTURED), payment=None)
-    [decision] = rules.decide(book, [notice], AT)
+    [decision] = rules.decide(book, [notice], TERMS, AT)
     assert decision.verdict is Verdict.APPLIED
 
 
@@ -248,7 +507,7 @@ def test_a_notice_about_a_payment_that_is_not_known_waits_under_its_name() -> No
         replace(a_notice(NoticeKind.PAYMENT_CAPTURED), payment=other),
         replace(a_notice(NoticeKind.PAYMENT_CAPTURED), payment=None, references=("pi_9",)),
     )
-    decisions = rules.decide(Book(payments={}, refunds={}, references={}), strangers, AT)
+    decisions = rules.decide(Book(payments={}, refunds={}, references={}), strangers, TERMS, AT)
     assert [(each.verdict, each.waits_for) for each in decisions] == [
         (Verdict.PARKED, str(other)),
         (Verdict.PARKED, "pi_9"),
@@ -333,7 +592,7 @@ def test_a_refund_of_ours_is_recognised_by_our_id_and_learns_the_gateways() -> N
     assert wished.payment
     assert wished.refund
     notice = replace(a_notice(NoticeKind.REFUND_SUCCEEDED, refund=9, amount=300), refund=wished.refund.id)
-    [decision] = rules.decide(book_of(wished.payment, wished.refund), [notice], AT)
+    [decision] = rules.decide(book_of(wished.payment, wished.refund), [notice], TERMS, AT)
     assert decision.refund
     assert (decision.refund.id, decision.refund.reference) == (wished.refund.id, "re_9")
 
@@ -348,5 +607,13 @@ def test_a_refund_that_failed_cannot_come_back_to_life() -> None:
     assert refund.status is RefundStatus.FAILED
 
 
-def reserve(payment: Payment, amount: int | None, *, unused: int | None = None) -> Decision:
-    return rules.reserve_refund(payment, amount, refund=ids.new(), unused=unused, reason=None, now=AT)
+def reserve(
+    payment: Payment,
+    amount: int | None,
+    *,
+    unused: int | None = None,
+    disputes: Mapping[UUID, Dispute] = MappingProxyType({}),
+) -> Decision:
+    return rules.reserve_refund(
+        payment, amount, refund=ids.new(), unused=unused, reason=None, now=AT, disputes=disputes.values()
+    )

@@ -1,27 +1,26 @@
 """Say what changes and goods mean for the books."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tillkeeper.facts import Change, Goods, Step
-from tillkeeper.gateway import Gateway
 from tillkeeper.ledger import Journal, recipes
 
 
-def bookkeep(gateways: Mapping[str, Gateway], changes: Sequence[Change], goods: Sequence[Goods]) -> list[Journal]:
+def bookkeep(changes: Sequence[Change], goods: Sequence[Goods]) -> list[Journal]:
     """Turn what happened into journals, in order."""
     moved = {id(item.change): item for item in goods}
-    return [
-        journal for change in changes for journal in _journals(gateways[change.gateway], change, moved.get(id(change)))
-    ]
+    return [journal for change in changes for journal in _journals(change, moved.get(id(change)))]
 
 
-def _journals(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator[Journal]:
+def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
     match change.step:
         case Step.CAPTURED:
-            yield from _captured(gateway, change, goods)
+            yield from _captured(change, goods)
+        case Step.FEE_CHANGED:
+            yield from _fee_changed(change)
         case Step.REFUND_REQUESTED if change.refund:
             yield recipes.refund_requested(change.refund, split=_split(change, goods), at=change.at)
-        case Step.REFUND_SUCCEEDED if change.refund:
+        case Step.REFUND_SUCCEEDED | Step.SURPLUS_REFUNDED if change.refund:
             yield recipes.refund_succeeded(
                 change.refund,
                 gateway=change.gateway,
@@ -31,11 +30,22 @@ def _journals(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator
             )
         case Step.REFUND_FAILED:
             yield from _refund_failed(change, goods)
+        case Step.SURPLUS_CAPTURED if change.refund:
+            yield recipes.surplus_captured(
+                change.refund,
+                gateway=change.gateway,
+                currency=change.currency,
+                amount=change.amount,
+                fee=change.fee,
+                at=change.at,
+            )
+        case Step.SURPLUS_RETURNED if change.was_settled:
+            yield _returned(change)
         case _:
             return
 
 
-def _captured(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator[Journal]:
+def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
     yield recipes.capture(
         change.payment,
         gateway=change.gateway,
@@ -44,9 +54,10 @@ def _captured(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator
         credits_to="deferred" if change.sale else "other",
         at=change.at,
     )
-    fee = gateway.predict_fee(change.amount, change.currency)
-    if fee:
-        yield recipes.fee(change.payment, gateway=change.gateway, currency=change.currency, amount=fee, at=change.at)
+    if change.fee:
+        yield recipes.fee(
+            change.payment, gateway=change.gateway, currency=change.currency, amount=change.fee, at=change.at
+        )
     if goods and goods.granted and change.user:
         at_once = () if goods.debt_repaid else goods.recognised
         yield recipes.grant(
@@ -61,12 +72,30 @@ def _captured(gateway: Gateway, change: Change, goods: Goods | None) -> Iterator
             yield from _debt_repaid(change, goods)
 
 
+def _fee_changed(change: Change) -> Iterator[Journal]:
+    """Correct the fee that was booked; a gateway that kept what was expected leaves nothing to do."""
+    if change.fee:
+        yield recipes.fee_correction(
+            change.payment,
+            gateway=change.gateway,
+            currency=change.currency,
+            difference=change.fee,
+            reference=change.occasion,
+            at=change.at,
+        )
+
+
+def _returned(change: Change) -> Journal:
+    assert change.refund, "a refund has an id"
+    return recipes.refund_returned(
+        change.refund, gateway=change.gateway, currency=change.currency, amount=change.amount, at=change.at
+    )
+
+
 def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
     assert change.refund, "a refund has an id"
     if change.was_settled:
-        yield recipes.refund_returned(
-            change.refund, gateway=change.gateway, currency=change.currency, amount=change.amount, at=change.at
-        )
+        yield _returned(change)
     yield recipes.refund_reversed(change.refund, split=_split(change, goods), at=change.at)
     if goods and (goods.debt_repaid or goods.recognised):
         yield from _debt_repaid(change, goods)

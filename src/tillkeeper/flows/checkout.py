@@ -93,11 +93,9 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
         )
         await payments.create(tx, new, attempt=ids.new(), key=operation.key, cause="api")
         await operations.ask(tx, [operation])
+        told = {"payment": ids.text("payment", new.id), "amount": new.amount, "currency": new.currency}
         await outbox.announce(
-            tx,
-            "payment.created",
-            new.id,
-            {"payment": ids.text("payment", new.id), "amount": new.amount, "currency": new.currency},
+            tx, [outbox.Event(type="payment.created", subject=new.id, payment=new.id, data=dict(told))]
         )
         await idempotency.attach(tx, wish, new.id)
         return new.id, operation

@@ -1,7 +1,7 @@
 """Tell gateways what they must hear, each call with a key of its own, until an answer is known."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -20,6 +20,12 @@ from tillkeeper.till import Till
 
 operate_batch_max = 10
 ENDS = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED})
+CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_FAILED}
+
+
+OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
+CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
+PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,24 +122,68 @@ async def _call(till: Till, operation: Operation) -> Outcome:
     gateway = till.gateways.get(operation.gateway)
     if gateway is None:
         return Refused(reason=f"{operation.gateway} is not configured any more")
-    age = till.now() - operation.created_at if operation.created_at else timedelta()
-    key_forgotten = age > timedelta(seconds=gateway.key_window_seconds)
-    match operation.kind:
-        case Kind.CREATE:
-            order = await _order(till, operation)
-            if order is None:
-                return Unknown(reason="the payment has ended", final=True)
-            ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
-        case Kind.REFUND:
-            wanted = await _refund_order(till, operation)
-            ask, tell = partial(gateway.look_up_refund, wanted), partial(gateway.refund, wanted)
-        case Kind.CAPTURE | Kind.CANCEL | Kind.EXPIRE:
-            payment = await _locked(till, operation)
-            if payment.reference is None:
-                return Accepted(notices=(_ended(till, payment),))
-            ask, tell = partial(_look, gateway, payment.reference), partial(_end, gateway, payment, operation)
-    outcome = await resolve(operation, ask=ask, tell=tell, key_forgotten=key_forgotten)
+    return await WAYS[operation.kind](till, gateway, operation)
+
+
+async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
+    order = await _order(till, operation, waiting=OPENABLE)
+    if order is None:
+        return PAYMENT_ENDED
+    ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
+    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
+
+
+async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
+    payment = await _locked(till, operation)
+    order = await _order(till, operation, waiting=CONFIRMABLE)
+    if order is None:
+        return PAYMENT_ENDED
+    ask = partial(_look_for, gateway, order, payment.reference)
+    tell = partial(gateway.confirm, order, payment.reference, operation.data)
+    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
+
+
+async def _refund(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
+    order = await _refund_order(till, operation)
+    ask, tell = partial(gateway.look_up_refund, order), partial(gateway.refund, order)
+    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
+
+
+async def _conclude(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
+    payment = await _locked(till, operation)
+    reference = operation.reference or payment.reference
+    if reference is None:
+        return Accepted(notices=(_ended(till, payment),))
+    ask, tell = partial(_look, gateway, reference), partial(_end, gateway, payment, reference, operation)
+    outcome = await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
     return _by_hand(outcome) if operation.kind is Kind.CANCEL else outcome
+
+
+async def _fetch_fee(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
+    payment = await _locked(till, operation)
+    assert payment.reference, "a captured payment has a reference"
+    outcome = await gateway.fetch_fee(payment.reference)
+    if not isinstance(outcome, Accepted):
+        return outcome
+    # The question was about this payment, so the answer is.
+    return replace(outcome, notices=tuple(replace(notice, payment=payment.id) for notice in outcome.notices))
+
+
+WAYS: Mapping[Kind, Callable[[Till, Gateway, Operation], Awaitable[Outcome]]] = {
+    Kind.CREATE: _create,
+    Kind.CONFIRM: _confirm,
+    Kind.REFUND: _refund,
+    Kind.CAPTURE: _conclude,
+    Kind.CANCEL: _conclude,
+    Kind.EXPIRE: _conclude,
+    Kind.FEE: _fetch_fee,
+}
+
+
+def _is_forgotten(till: Till, gateway: Gateway, operation: Operation) -> bool:
+    """Tell whether the gateway may have forgotten the key of a call, so that telling again could do it twice."""
+    age = till.now() - operation.created_at if operation.created_at else timedelta()
+    return age > timedelta(seconds=gateway.key_window_seconds)
 
 
 async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
@@ -144,15 +194,22 @@ async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
     return outcome
 
 
-async def _end(gateway: Gateway, payment: Payment, operation: Operation) -> Outcome:
+async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
+    """Ask what came of a confirmation; where nothing has a name yet, the order itself is looked for."""
+    outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
+    if isinstance(outcome, Accepted) and not any(notice.kind in CONFIRMED for notice in outcome.notices):
+        return Absent()
+    return outcome
+
+
+async def _end(gateway: Gateway, payment: Payment, reference: str, operation: Operation) -> Outcome:
     """Capture or cancel; when the gateway says no, ask what became of the payment instead."""
-    assert payment.reference, "checked before"
     if operation.kind is Kind.CAPTURE:
         amount = operation.amount or payment.amount
-        outcome = await gateway.capture(payment.reference, amount, payment.currency, operation.key)
+        outcome = await gateway.capture(reference, amount, payment.currency, operation.key)
     else:
-        outcome = await gateway.cancel(payment.reference, operation.key)
-    return await gateway.retrieve(payment.reference) if isinstance(outcome, Declined) else outcome
+        outcome = await gateway.cancel(reference, operation.key)
+    return await gateway.retrieve(reference) if isinstance(outcome, Declined) else outcome
 
 
 def _ended(till: Till, payment: Payment) -> Notice:
@@ -174,17 +231,17 @@ def _by_hand(outcome: Outcome) -> Outcome:
     return replace(outcome, notices=tuple(replace(notice, code=None) for notice in outcome.notices))
 
 
-async def _order(till: Till, operation: Operation) -> Order | None:
-    """Read what to open, unless the payment has ended meanwhile."""
+async def _order(till: Till, operation: Operation, *, waiting: Sequence[Status]) -> Order | None:
+    """Read what to open or to go on with, unless the payment has ended meanwhile."""
     async with till.db.transaction() as tx:
         row = await payments.opening(tx, operation.payment)
-    if row["status"] not in (Status.CREATED, Status.OUTCOME_UNKNOWN):
+    if row["status"] not in waiting:
         return None
     sale = Sale(**row["sale"]) if row["sale"] else None
     shown = ids.text("payment", operation.payment)
     return Order(
         payment=operation.payment,
-        key=operation.key,
+        key=row["attempt_key"],
         amount=row["amount"],
         currency=row["currency"],
         title=row["description"] or (sale.package if sale else shown),
@@ -201,13 +258,14 @@ async def _refund_order(till: Till, operation: Operation) -> RefundOrder:
     async with till.db.transaction() as tx:
         payment, refunds = await payments.lock_with_refunds(tx, operation.payment)
     assert payment, "an operation belongs to a payment"
-    assert payment.reference, "a captured payment has a reference"
     refund = refunds[operation.refund]
+    reference = refund.capture or payment.reference
+    assert reference, "a captured payment has a reference"
     return RefundOrder(
         payment=payment.id,
         refund=refund.id,
         key=operation.key,
-        reference=payment.reference,
+        reference=reference,
         amount=refund.amount,
         currency=refund.currency,
     )
@@ -228,7 +286,7 @@ async def _opened(tx: Transaction, till: Till, operation: Operation, answer: Ans
     await payments.finish_attempt(tx, operation.key, opening, latency_ms=answer.latency_ms)
     decision = payments.open_checkout(payment, opening, till.now())
     await payments.record(tx, [decision], causes=[f"operation {operation.id}"])
-    await settle.follow(tx, till, payments.changes([decision]))
+    await settle.follow(tx, payments.changes([decision]))
 
 
 def _opening(outcome: Outcome) -> Opening:

@@ -1,16 +1,17 @@
 """Give money back: reserved under lock, taken out of the goods, then told to the gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from tillkeeper import fulfilment, idempotency, operations, payments
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.checkout import CREATED, take_over
+from tillkeeper.flows.instruct import refund_call
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import NotFoundError
-from tillkeeper.operations import Kind, Operation
+from tillkeeper.operations import Operation
 from tillkeeper.reports import refund as report
 from tillkeeper.till import Till
 
@@ -58,22 +59,20 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
         )
         made = ids.new()
         decision = payments.reserve_refund(
-            payment, wanted.amount, refund=made, unused=unused, reason=wanted.reason, now=till.now()
+            payment,
+            wanted.amount,
+            refund=made,
+            unused=unused,
+            reason=wanted.reason,
+            now=till.now(),
+            disputes=await payments.lock_disputes(tx, payment.id),
         )
         assert decision.refund, "reserved"
         till.gateways[payment.gateway].check_amount(decision.refund.amount, payment.currency)
         await payments.record(tx, [decision], causes=["api"])
-        await settle.follow(tx, till, payments.changes([decision]))
-        operation = Operation(
-            id=ids.new(),
-            kind=Kind.REFUND,
-            payment=payment.id,
-            refund=made,
-            gateway=payment.gateway,
-            key=ids.text("refund", made),
-            token=ids.new(),
-            created_at=till.now(),
-        )
+        await settle.follow(tx, payments.changes([decision]))
+        assert decision.change, "reserved"
+        operation = replace(refund_call(decision.change, till.now()), token=ids.new())
         await operations.ask(tx, [operation])
         await idempotency.attach(tx, wish, made)
         return made, operation

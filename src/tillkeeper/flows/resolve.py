@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from tillkeeper.gateway import Absent, Outcome, Unknown
 from tillkeeper.operations import Kind, Operation
 
-DOUBTS_ENOUGH = {Kind.CREATE: 1, Kind.CAPTURE: 1, Kind.CANCEL: 1, Kind.EXPIRE: 1, Kind.REFUND: 3}
+DOUBTS_ENOUGH = dict.fromkeys(Kind, 1) | {Kind.REFUND: 3}
 """After how many doubts something that is nowhere to be found counts as never done.
 
 A checkout that nobody was shown can be opened again, and a gateway captures or cancels once only. A refund could be

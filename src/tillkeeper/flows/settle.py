@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments
-from tillkeeper.facts import Change, Goods, Notice, Step, Verdict
+from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, settlement
+from tillkeeper.facts import PAYOUT_KINDS, Change, Goods, Notice, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
+from tillkeeper.flows.instruct import instruct, refund_call
 from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
-from tillkeeper.operations import Kind, Operation
-from tillkeeper.payments import Decision
+from tillkeeper.outbox import Event
+from tillkeeper.payments import Decision, Terms
+from tillkeeper.settlement import PayoutDecision
 from tillkeeper.till import Till
 
 settle_batch_max = 100
@@ -39,44 +41,71 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
 
 async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: Sequence[str]) -> list[Decision]:
     """Decide what notices mean, and let state, goods, books and events become true together."""
-    book = await payments.lock(tx, notices)
-    decisions = payments.decide(book, notices, till.now())
+    about_payments = [notice for notice in notices if notice.kind not in PAYOUT_KINDS]
+    book = await payments.lock(tx, about_payments)
+    decisions = payments.decide(book, about_payments, _terms(till), till.now())
     cause_of = {notice.id: cause for notice, cause in zip(notices, causes, strict=True)}
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])
     changes = payments.changes(decisions)
-    goods = await follow(tx, till, changes)
+    goods = await follow(tx, changes)
+    await operations.ask(tx, instruct(changes, till.now()))
     await _give_back(tx, till, decisions, goods)
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
     if captured:
         await inbox.release(tx, _now_known(decisions, captured))
-    return decisions
+    return decisions + await _pay_out(tx, [notice for notice in notices if notice.kind in PAYOUT_KINDS])
 
 
-async def follow(tx: Transaction, till: Till, changes: Sequence[Change]) -> list[Goods]:
+async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     """Do what changes of payments bring with them: goods first, because they decide the postings."""
     if not changes:
         return []
     goods = await fulfilment.carry_out(tx, changes)
-    await ledger.post(tx, bookkeep(till.gateways, changes, goods))
+    await ledger.post(tx, bookkeep(changes, goods))
     await outbox.add(tx, changes, goods)
     return goods
 
 
 async def _give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], goods: Sequence[Goods]) -> None:
-    """Refund what was paid for goods that cannot be handed over."""
-    failed = {item.change.payment: item.failed for item in goods if item.failed}
+    """Refund what was paid for goods that cannot be handed over, or too late."""
+    late = {change.payment: change.withheld for change in payments.changes(decisions) if change.withheld}
+    failed = late | {item.change.payment: item.failed for item in goods if item.failed}
     final = {decision.payment.id: decision.payment for decision in decisions if decision.payment}
     wishes = [
         payments.reserve_refund(
-            final[id_], None, refund=ids.new(), unused=None, reason=f"undeliverable: {why}", now=till.now()
+            final[id_], None, refund=ids.new(), unused=None, reason=f"not delivered: {why}", now=till.now()
         )
         for id_, why in sorted(failed.items())
         if final[id_].refunded + final[id_].refunding < final[id_].captured
     ]
     if wishes:
-        await payments.record(tx, wishes, causes=["undeliverable"] * len(wishes))
-        await follow(tx, till, payments.changes(wishes))
-        await operations.ask(tx, [_refund_call(wish, till) for wish in wishes])
+        given_back = payments.changes(wishes)
+        await payments.record(tx, wishes, causes=["not delivered"] * len(wishes))
+        await follow(tx, given_back)
+        await operations.ask(tx, [refund_call(change, till.now()) for change in given_back])
+
+
+async def _pay_out(tx: Transaction, notices: Sequence[Notice]) -> list[Decision]:
+    """Take in what gateways say of payouts."""
+    decisions = await settlement.record(tx, notices)
+    await outbox.announce(tx, [_paid_out(item) for item in decisions if item.event])
+    return [Decision(notice=item.notice, verdict=item.verdict, reason=item.reason) for item in decisions]
+
+
+def _paid_out(decision: PayoutDecision) -> Event:
+    payout, event = decision.payout, decision.event
+    assert payout, "an event tells of a payout"
+    assert event, "chosen before"
+    data = {"payout": ids.text("payout", payout.id), "gateway": payout.gateway, "reference": payout.reference}
+    more = {"amount": payout.amount, "currency": payout.currency, "error": payout.error_code}
+    return Event(type=event, subject=payout.id, payment=None, data=data | more)
+
+
+def _terms(till: Till) -> Terms:
+    def predict_fee(gateway: str, amount: int, currency: str) -> int:
+        return till.gateways[gateway].predict_fee(amount, currency)
+
+    return Terms(predict_fee=predict_fee, refund_late=till.settings.late_success == "refund")
 
 
 async def _settle_lost(till: Till) -> int:
@@ -136,20 +165,6 @@ def _translate(till: Till, message: Message) -> list[Notice]:
     """Open a message and put it into our words."""
     failpoints.reach(f"settle:{message.type}")
     return till.gateways[message.gateway].translate(till.box.open(message.body))
-
-
-def _refund_call(decision: Decision, till: Till) -> Operation:
-    assert decision.payment, "a refund belongs to a payment"
-    assert decision.refund, "a reserved refund"
-    return Operation(
-        id=ids.new(),
-        kind=Kind.REFUND,
-        payment=decision.payment.id,
-        refund=decision.refund.id,
-        gateway=decision.payment.gateway,
-        key=ids.text("refund", decision.refund.id),
-        created_at=till.now(),
-    )
 
 
 def _weight(decision: Decision) -> int:

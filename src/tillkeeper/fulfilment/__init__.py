@@ -16,9 +16,11 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     moving = [change for change in changes if change.sale and change.step in rules.MOVING]
     if not moving:
         return []
+    withheld = [Goods(change=change, failed=change.withheld, status="failed") for change in moving if change.withheld]
+    moving = [change for change in moving if not change.withheld]
     known = await store.lock(tx, sorted({change.payment for change in moving}))
     orders, after = rules.orders(known, moving)
-    done: list[Goods] = []
+    done: list[Goods] = withheld
     for name, kind in KINDS.items():
         asked = [order for order in orders if order.change.sale and order.change.sale.kind == name]
         if asked:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from hashlib import sha256
 from uuid import UUID
 
 from tillkeeper.kernel.errors import NotFoundError
@@ -13,10 +14,13 @@ VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 
 def new() -> UUID:
     """Make a uuid of version 7: 48 bits of Unix milliseconds, then randomness."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    return _version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+
+
+def derive(base: UUID, *parts: str) -> UUID:
+    """Make the one id that belongs to a thing of `base`: the same parts give the same id, for ever."""
+    digest = sha256(b"\0".join((base.bytes, *(part.encode() for part in parts)))).digest()
+    return _version_7(base.int >> 80, int.from_bytes(digest[:10]))
 
 
 def text(prefix: str, value: UUID) -> str:
@@ -36,3 +40,10 @@ def parse(prefix: str, shown: str) -> UUID:
     for letter in suffix:
         number = number << 5 | VALUES[letter]
     return UUID(int=number)
+
+
+def _version_7(milliseconds: int, rest: int) -> UUID:
+    value = milliseconds << 80 | rest
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)

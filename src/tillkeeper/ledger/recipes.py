@@ -59,6 +59,14 @@ def fee_correction(
     return _journal("payment", payment, f"fee_correction:{reference}", at, moves)
 
 
+def surplus_captured(refund: UUID, *, gateway: str, currency: str, amount: int, fee: int, at: datetime) -> Journal:
+    """Book a second capture: all of it is owed back, and the gateway keeps a fee."""
+    clearing = chart.clearing(gateway, currency)
+    moves = _moves(clearing, chart.refund_payable(currency), amount)
+    moves += _moves(chart.fees_processing(gateway, currency), clearing, fee)
+    return _journal("refund", refund, "surplus", at, moves)
+
+
 def grant(
     payment: UUID,
     *,

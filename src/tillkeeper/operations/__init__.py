@@ -29,12 +29,16 @@ ask_seconds = (2, 300, 3600, 86400)
 """When a gateway is asked what became of a call that got no answer."""
 
 
+fee_patience_seconds = 60
+"""Nobody waits for a fee: calls that move money go first."""
+
+
 async def ask(tx: Transaction, operations: Sequence[Operation]) -> int:
     """Remember calls to be made; one with a token is leased to the caller, who makes it at once.
 
     Return how many were remembered: a second capture or cancellation beside an unfinished one is not.
     """
-    return await store.insert(tx, operations, lease_seconds) if operations else 0
+    return await store.insert(tx, operations, lease_seconds, fee_patience_seconds) if operations else 0
 
 
 async def claim(tx: Transaction, limit: int) -> list[Operation]:

@@ -8,17 +8,19 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.operations.values import Kind, Operation
 
 
-async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int) -> int:
+async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int, patience_seconds: int) -> int:
     """Append operations; those that carry a token are leased to the caller from the start. Return how many are new."""
     return await tx.execute(
         """
-        INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, amount, tries, due_at,
-                               lease_until)
+        INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, amount, reference,
+                               tries, due_at, lease_until)
         SELECT asked.*, (asked.token IS NOT NULL)::int,
-               clock_timestamp() + CASE WHEN asked.token IS NULL THEN interval '0' ELSE $9 * interval '1 second' END,
-               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $9 * interval '1 second' END
-        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::bigint[])
-             AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount)
+               clock_timestamp() + interval '1 second'
+                   * CASE WHEN asked.token IS NOT NULL THEN $10 WHEN asked.kind = 'fee' THEN $11 ELSE 0 END,
+               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $10 * interval '1 second' END
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::bigint[],
+                    $9::text[])
+             AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount, reference)
         ON CONFLICT DO NOTHING
         """,
         [operation.id for operation in operations],
@@ -29,7 +31,9 @@ async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds
         [operation.key for operation in operations],
         [operation.token for operation in operations],
         [operation.amount for operation in operations],
+        [operation.reference for operation in operations],
         lease_seconds,
+        patience_seconds,
     )
 
 
@@ -178,5 +182,6 @@ def _operation(row: Record) -> Operation:
         tries=row["tries"],
         doubts=row["doubts"],
         amount=row["amount"],
+        reference=row["reference"],
         created_at=row["created_at"],
     )

@@ -14,7 +14,7 @@ operation = Table(
     Column(
         "kind",
         Text,
-        CheckConstraint("kind IN ('create', 'capture', 'cancel', 'expire', 'refund')", name="kind"),
+        CheckConstraint("kind IN ('create', 'capture', 'cancel', 'expire', 'refund', 'confirm', 'fee')", name="kind"),
         nullable=False,
     ),
     Column("payment_id", UUID, nullable=False, index=True),
@@ -31,6 +31,7 @@ operation = Table(
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     Column("doubts", SmallInteger, nullable=False, server_default="0"),
     Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount")),
+    Column("reference", Text),
     Column("due_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("lease_token", UUID),
     Column("lease_until", AT),
@@ -43,6 +44,13 @@ operation = Table(
         "operation_ending_index",
         "payment_id",
         unique=True,
-        postgresql_where="kind IN ('capture', 'cancel', 'expire') AND state = 'asked'",
+        postgresql_where="kind IN ('capture', 'cancel', 'expire') AND state = 'asked' AND reference IS NULL",
+    ),
+    Index(
+        "operation_asking_index",
+        "payment_id",
+        "kind",
+        unique=True,
+        postgresql_where="kind IN ('confirm', 'fee') AND state = 'asked'",
     ),
 )

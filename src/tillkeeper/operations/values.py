@@ -1,6 +1,7 @@
 """Operations as plain values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -14,6 +15,8 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     EXPIRE = "expire"
     REFUND = "refund"
+    CONFIRM = "confirm"
+    FEE = "fee"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,8 @@ class Operation:
     """Hold one call that a gateway must hear; `token` is the lease under which it may be finished.
 
     `doubts` counts the tries of which nobody knows whether they arrived. `amount` is what a capture takes.
+    `reference` is the gateway's id of what is meant, where it is not what the payment goes by. `data` is what a
+    customer's browser brought; it is never stored.
     """
 
     id: UUID
@@ -33,4 +38,6 @@ class Operation:
     tries: int = 1
     doubts: int = 0
     amount: int | None = None
+    reference: str | None = None
     created_at: datetime | None = None
+    data: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,6 @@
 """Events out: written with the change that they tell of, numbered afterwards without gaps."""
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from tillkeeper.facts import Change, Goods
 from tillkeeper.kernel.db import Transaction
@@ -19,9 +18,10 @@ async def add(tx: Transaction, changes: Iterable[Change], goods: Sequence[Goods]
         await store.insert(tx, owed)
 
 
-async def announce(tx: Transaction, type_: str, subject: UUID, data: dict[str, object]) -> None:
-    """Write one event about a payment."""
-    await store.insert(tx, [Event(type=type_, subject=subject, payment=subject, data=data)])
+async def announce(tx: Transaction, events: Sequence[Event]) -> None:
+    """Write events that no change of a payment brought."""
+    if events:
+        await store.insert(tx, events)
 
 
 async def sequence(tx: Transaction, limit: int) -> int:

@@ -20,7 +20,10 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
         }
         if change.refund:
             data["refund"] = ids.text("refund", change.refund)
-        yield Event(type=change.event, subject=change.refund or change.payment, payment=change.payment, data=data)
+        if change.dispute:
+            data["dispute"] = ids.text("dispute", change.dispute)
+        subject = change.refund or change.dispute or change.payment
+        yield Event(type=change.event, subject=subject, payment=change.payment, data=data, occasion=change.occasion)
     if goods and goods.status:
         moved = {"granted": goods.granted, "revoked": goods.taken + goods.to_debt, "restored": goods.restored}
         yield Event(
@@ -28,4 +31,5 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
             subject=change.payment,
             payment=change.payment,
             data={"payment": payment, **moved},
+            occasion=f"{change.refund}:{change.step}" if change.refund else "",
         )

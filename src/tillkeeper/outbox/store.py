@@ -7,11 +7,12 @@ from tillkeeper.outbox.values import Event
 
 
 async def insert(tx: Transaction, events: Sequence[Event]) -> None:
-    """Append events."""
+    """Append events; one that was told already, perhaps before a restore, stays as it is."""
     await tx.execute(
         """
         INSERT INTO outbox_event (id, type, subject, payment_id, data)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::jsonb[])
+        ON CONFLICT (id) DO NOTHING
         """,
         [event.id for event in events],
         [event.type for event in events],

@@ -1,22 +1,26 @@
 """Payments: their states, attempts, refunds and history."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
-from tillkeeper.facts import REFUND_KINDS, Change, Notice, Verdict
+from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Change, Notice, Verdict
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.payments import store
 from tillkeeper.payments.rules import (
+    PaymentDisputedError,
     RefundExceedsCapturedError,
     RefundNotAllowedError,
     decide,
+    may_be_surplus,
     open_checkout,
     reserve_refund,
 )
 from tillkeeper.payments.values import (
     Book,
     Decision,
+    Dispute,
     NewPayment,
     Opening,
     OwnMove,
@@ -24,26 +28,31 @@ from tillkeeper.payments.values import (
     Refund,
     RefundStatus,
     Status,
+    Terms,
 )
 
 __all__ = [
     "Book",
     "Decision",
+    "Dispute",
     "NewPayment",
     "Opening",
     "OwnMove",
     "Payment",
+    "PaymentDisputedError",
     "Refund",
     "RefundExceedsCapturedError",
     "RefundNotAllowedError",
     "RefundStatus",
     "Status",
+    "Terms",
     "changes",
     "create",
     "decide",
     "finish_attempt",
     "link",
     "lock",
+    "lock_disputes",
     "lock_one",
     "lock_with_refunds",
     "open_checkout",
@@ -52,6 +61,10 @@ __all__ = [
     "reserve_refund",
     "take_expired",
 ]
+
+
+ending_patience_seconds = 3600
+"""How long a payment may be on its way to its end before somebody asks again."""
 
 
 async def create(tx: Transaction, new: NewPayment, *, attempt: UUID, key: str, cause: str) -> None:
@@ -67,9 +80,12 @@ async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
     references = await store.find(tx, [gateway for gateway, _ in pairs], [reference for _, reference in pairs])
     wanted = {notice.payment for notice in notices if notice.payment} | set(references.values())
     payments = await store.lock(tx, list(wanted))
-    about_refunds = any(notice.kind in REFUND_KINDS for notice in notices)
-    refunds = await store.lock_refunds(tx, list(payments)) if about_refunds else {}
-    return Book(payments=payments, refunds=refunds, references=references)
+    book = Book(payments=payments, refunds={}, references=references)
+    if any(notice.kind in REFUND_KINDS or may_be_surplus(notice, book) for notice in notices):
+        book = replace(book, refunds=await store.lock_refunds(tx, list(payments)))
+    if any(notice.kind in DISPUTE_KINDS for notice in notices):
+        book = replace(book, disputes=await store.lock_disputes(tx, list(payments)))
+    return book
 
 
 async def lock_one(tx: Transaction, payment: UUID) -> Payment | None:
@@ -83,8 +99,13 @@ async def lock_with_refunds(tx: Transaction, payment: UUID) -> tuple[Payment | N
     return found, await store.lock_refunds(tx, [payment]) if found else {}
 
 
+async def lock_disputes(tx: Transaction, payment: UUID) -> list[Dispute]:
+    """Lock all disputes of one payment."""
+    return list((await store.lock_disputes(tx, [payment])).values())
+
+
 async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequence[str]) -> None:
-    """Write what was decided: states, history, the gateways' ids and refunds."""
+    """Write what was decided: states, history, the gateways' ids, refunds and disputes."""
     final = {decision.payment.id: decision.payment for decision in decisions if decision.payment}
     refunds = {decision.refund.id: decision.refund for decision in decisions if decision.refund}
     if final:
@@ -92,6 +113,9 @@ async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequ
         await link(tx, decisions)
     if refunds:
         await store.save_refunds(tx, [refunds[id_] for id_ in sorted(refunds)])
+    disputes = {decision.dispute.id: decision.dispute for decision in decisions if decision.dispute}
+    if disputes:
+        await store.save_disputes(tx, [disputes[id_] for id_ in sorted(disputes)])
     if any(decision.change for decision in decisions):
         await store.insert_changes(tx, decisions, causes)
 
@@ -100,7 +124,7 @@ async def link(tx: Transaction, decisions: Sequence[Decision]) -> None:
     """Remember the gateways' ids that notices brought."""
     links = sorted(
         {
-            (decision.payment.gateway, reference, decision.payment.id)
+            (decision.notice.gateway if decision.notice else decision.payment.gateway, reference, decision.payment.id)
             for decision in decisions
             if decision.payment
             for reference in decision.links or (decision.notice.references if decision.notice else ())
@@ -122,7 +146,7 @@ async def finish_attempt(tx: Transaction, key: str, opening: Opening, *, latency
 
 async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
     """Mark unpaid payments whose time is over as being ended; return them with their gateways."""
-    return await store.take_expired(tx, limit)
+    return await store.take_expired(tx, limit, ending_patience_seconds)
 
 
 async def opening(tx: Transaction, payment: UUID) -> Record:

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper.facts import Sale
+from tillkeeper.facts import DisputeStatus, Sale
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.payments.values import Decision, NewPayment, Opening, Payment, Refund, RefundStatus, Status
+from tillkeeper.payments.values import Decision, Dispute, NewPayment, Opening, Payment, Refund, RefundStatus, Status
 
 
 async def find(tx: Transaction, gateways: Sequence[str], references: Sequence[str]) -> dict[tuple[str, str], UUID]:
@@ -45,6 +45,14 @@ async def lock_refunds(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, 
         "SELECT * FROM refund WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
     )
     return {row["id"]: _refund(row) for row in rows}
+
+
+async def lock_disputes(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Dispute]:
+    """Lock every dispute of these payments."""
+    rows = await tx.fetch(
+        "SELECT * FROM dispute WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
+    )
+    return {row["id"]: _dispute(row) for row in rows}
 
 
 async def insert(tx: Transaction, new: NewPayment) -> None:
@@ -109,11 +117,14 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         UPDATE payment
         SET status = new.status, amount_captured = new.captured, amount_refunding = new.refunding,
             amount_refunded = new.refunded, gateway_reference = new.reference, next_action = new.next_action,
-            error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at
+            error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at,
+            gateway = new.gateway, amount_disputed = new.disputed, fee = new.fee, fee_final = new.fee_final,
+            authorized_at = new.authorized_at
         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
-                    $8::text[], $9::text[], $10::timestamptz[])
+                    $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[],
+                    $14::boolean[], $15::timestamptz[])
              AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
-                     captured_at)
+                     captured_at, gateway, disputed, fee, fee_final, authorized_at)
         WHERE payment.id = new.id
         """,
         [payment.id for payment in payments],
@@ -126,6 +137,11 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         [payment.error_code for payment in payments],
         [payment.error_message for payment in payments],
         [payment.captured_at for payment in payments],
+        [payment.gateway for payment in payments],
+        [payment.disputed for payment in payments],
+        [payment.fee for payment in payments],
+        [payment.fee_final for payment in payments],
+        [payment.authorized_at for payment in payments],
     )
 
 
@@ -181,9 +197,10 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            error_code, created_at, settled_at)
+                            error_code, created_at, settled_at, surplus, capture_reference)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                             $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+                             $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+                             $13::boolean[], $14::text[])
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
             error_code = excluded.error_code, settled_at = excluded.settled_at
@@ -200,16 +217,53 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         [refund.error_code for refund in refunds],
         [refund.created_at for refund in refunds],
         [refund.settled_at for refund in refunds],
+        [refund.surplus for refund in refunds],
+        [refund.capture for refund in refunds],
     )
 
 
-async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
-    """Mark unpaid payments whose time is over, by the database's clock, and return them with their gateways."""
+async def save_disputes(tx: Transaction, disputes: Sequence[Dispute]) -> None:
+    """Write disputes, new ones and known ones."""
+    await tx.execute(
+        """
+        INSERT INTO dispute (id, payment_id, gateway, gateway_reference, status, amount, currency, reason, due_at,
+                             withdrawn, fee, opened_at, told_at, closed_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+                             $8::text[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::timestamptz[],
+                             $13::timestamptz[], $14::timestamptz[])
+        ON CONFLICT (id) DO UPDATE
+        SET status = excluded.status, reason = excluded.reason, due_at = excluded.due_at,
+            withdrawn = excluded.withdrawn, fee = excluded.fee, told_at = excluded.told_at,
+            closed_at = excluded.closed_at
+        """,
+        [dispute.id for dispute in disputes],
+        [dispute.payment for dispute in disputes],
+        [dispute.gateway for dispute in disputes],
+        [dispute.reference for dispute in disputes],
+        [dispute.status for dispute in disputes],
+        [dispute.amount for dispute in disputes],
+        [dispute.currency for dispute in disputes],
+        [dispute.reason for dispute in disputes],
+        [dispute.due_at for dispute in disputes],
+        [dispute.withdrawn for dispute in disputes],
+        [dispute.fee for dispute in disputes],
+        [dispute.opened_at for dispute in disputes],
+        [dispute.told_at for dispute in disputes],
+        [dispute.closed_at for dispute in disputes],
+    )
+
+
+async def take_expired(tx: Transaction, limit: int, patience_seconds: int) -> list[tuple[UUID, str]]:
+    """Mark unpaid payments whose time is over, by the database's clock, and return them with their gateways.
+
+    One that was marked long ago and has not ended is taken again.
+    """
     rows = await tx.fetch(
         """
         WITH over AS (
             SELECT id FROM payment
-            WHERE status IN ('created', 'requires_action', 'processing', 'outcome_unknown') AND ending_at IS NULL
+            WHERE status IN ('created', 'requires_action', 'processing', 'outcome_unknown')
+              AND (ending_at IS NULL OR ending_at < clock_timestamp() - $2 * interval '1 second')
               AND expires_at < clock_timestamp()
             ORDER BY expires_at, id
             LIMIT $1
@@ -219,6 +273,7 @@ async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
         RETURNING payment.id, payment.gateway
         """,
         limit,
+        patience_seconds,
     )
     return sorted((row["id"], row["gateway"]) for row in rows)
 
@@ -226,9 +281,12 @@ async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
 async def opening(tx: Transaction, payment: UUID) -> Record | None:
     """Read what a gateway must know to open a checkout."""
     return await tx.fetchrow(
-        "SELECT id, status, amount, currency, sale, description, return_url, checkout, capture_method, created_at, "
-        "expires_at "
-        "FROM payment WHERE id = $1",
+        """
+        SELECT id, status, amount, currency, sale, description, return_url, checkout, capture_method, created_at,
+               expires_at,
+               (SELECT key FROM attempt WHERE payment_id = $1 ORDER BY ordinal DESC LIMIT 1) AS attempt_key
+        FROM payment WHERE id = $1
+        """,
         payment,
     )
 
@@ -247,6 +305,10 @@ def _payment(row: Record) -> Payment:
         gateway=row["gateway"],
         manual_capture=row["capture_method"] == "manual",
         reference=row["gateway_reference"],
+        disputed=row["amount_disputed"],
+        fee=row["fee"],
+        fee_final=row["fee_final"],
+        authorized_at=row["authorized_at"],
         error_code=row["error_code"],
         error_message=row["error_message"],
         next_action=row["next_action"],
@@ -268,4 +330,25 @@ def _refund(row: Record) -> Refund:
         created_at=row["created_at"],
         error_code=row["error_code"],
         settled_at=row["settled_at"],
+        surplus=row["surplus"],
+        capture=row["capture_reference"],
+    )
+
+
+def _dispute(row: Record) -> Dispute:
+    return Dispute(
+        id=row["id"],
+        payment=row["payment_id"],
+        gateway=row["gateway"],
+        reference=row["gateway_reference"],
+        status=DisputeStatus(row["status"]),
+        amount=row["amount"],
+        currency=row["currency"],
+        reason=row["reason"],
+        due_at=row["due_at"],
+        withdrawn=row["withdrawn"],
+        fee=row["fee"],
+        opened_at=row["opened_at"],
+        told_at=row["told_at"],
+        closed_at=row["closed_at"],
     )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -49,6 +50,9 @@ payment = Table(
     Column("expires_at", AT, nullable=False),
     Column("captured_at", AT),
     Column("ending_at", AT),
+    Column("authorized_at", AT),
+    Column("fee", BigInteger, nullable=False, server_default="0"),
+    Column("fee_final", Boolean, nullable=False, server_default="false"),
     CheckConstraint("amount_captured BETWEEN 0 AND amount", name="captured"),
     CheckConstraint("amount_refunded BETWEEN 0 AND amount_captured", name="refunded"),
     CheckConstraint("amount_refunding >= 0", name="refunding"),
@@ -58,8 +62,7 @@ payment = Table(
     Index(
         "payment_unpaid_index",
         "expires_at",
-        postgresql_where="ending_at IS NULL "
-        "AND status IN ('created', 'requires_action', 'processing', 'outcome_unknown')",
+        postgresql_where="status IN ('created', 'requires_action', 'processing', 'outcome_unknown')",
     ),
 )
 
@@ -119,6 +122,37 @@ refund = Table(
     Column("error_code", Text),
     Column("created_at", AT, nullable=False),
     Column("settled_at", AT),
+    Column("surplus", Boolean, nullable=False, server_default="false"),
+    Column("capture_reference", Text),
+    CheckConstraint("NOT surplus OR capture_reference IS NOT NULL", name="surplus"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("refund_created_index", "created_at", "id"),
+)
+
+dispute = Table(
+    "dispute",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("payment_id", UUID, ForeignKey("payment.id"), nullable=False, index=True),
+    Column("gateway", Text, nullable=False),
+    Column("gateway_reference", Text, nullable=False),
+    Column(
+        "status",
+        Text,
+        CheckConstraint(
+            "status IN ('warning', 'needs_response', 'under_review', 'won', 'lost', 'prevented')", name="status"
+        ),
+        nullable=False,
+    ),
+    Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount"), nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text),
+    Column("due_at", AT),
+    Column("withdrawn", BigInteger),
+    Column("fee", BigInteger),
+    Column("opened_at", AT, nullable=False),
+    Column("told_at", AT, nullable=False),
+    Column("closed_at", AT),
+    UniqueConstraint("gateway", "gateway_reference"),
+    Index("dispute_opened_index", "opened_at", "id"),
 )

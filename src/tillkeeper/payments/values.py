@@ -1,11 +1,12 @@
 """Payments and refunds as plain values."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tillkeeper.facts import Change, Notice, Sale, Verdict
+from tillkeeper.facts import Change, DisputeStatus, Notice, Sale, Verdict
 
 
 class Status(StrEnum):
@@ -47,15 +48,28 @@ class Payment:
     gateway: str
     manual_capture: bool
     reference: str | None
+    disputed: int = 0
+    fee: int = 0
+    fee_final: bool = False
     error_code: str | None = None
     error_message: str | None = None
     next_action: dict[str, str] | None = None
+    authorized_at: datetime | None = None
     captured_at: datetime | None = None
+
+    @property
+    def left(self) -> int:
+        """Tell what can still go back to the customer."""
+        return max(0, self.captured - self.refunded - self.refunding - self.disputed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard."""
+    """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard.
+
+    A `surplus` gives back what was captured a second time: it takes no goods and is no part of the payment's refunds.
+    `capture` is the gateway's id of what is given back, where that is not the payment's own.
+    """
 
     id: UUID
     payment: UUID
@@ -69,6 +83,39 @@ class Refund:
     created_at: datetime
     error_code: str | None = None
     settled_at: datetime | None = None
+    surplus: bool = False
+    capture: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """Hold one dispute; `withdrawn` and `fee` are what the gateway took for it in all so far, where it says so."""
+
+    id: UUID
+    payment: UUID
+    gateway: str
+    reference: str
+    status: DisputeStatus
+    amount: int
+    currency: str
+    reason: str | None
+    due_at: datetime | None
+    withdrawn: int | None
+    fee: int | None
+    opened_at: datetime
+    told_at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Hold what this installation decided: the fee to expect by gateway, amount and currency, and what late money does.
+
+    With `refund_late`, money that comes after a payment has ended goes back instead of buying what was sold.
+    """
+
+    predict_fee: Callable[[str, int, str], int]
+    refund_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +145,7 @@ class Book:
     payments: dict[UUID, Payment]
     refunds: dict[UUID, Refund]
     references: dict[tuple[str, str], UUID]
+    disputes: dict[UUID, Dispute] = field(default_factory=dict)
 
 
 class OwnMove(StrEnum):
@@ -129,5 +177,6 @@ class Decision:
     links: tuple[str, ...] = ()
     payment: Payment | None = None
     refund: Refund | None = None
+    dispute: Dispute | None = None
     change: Change | None = None
     waits_for: str | None = None

@@ -12,10 +12,14 @@ PROMISES = {
         GROUP BY payment.id
         HAVING count(entitlement.id) <> CASE WHEN payment.amount_captured > 0 THEN 1 ELSE 0 END""",
     "refunds of a payment do not add up": """
-        SELECT payment.id::text FROM payment LEFT JOIN refund ON refund.payment_id = payment.id
+        SELECT payment.id::text FROM payment LEFT JOIN refund ON refund.payment_id = payment.id AND NOT refund.surplus
         GROUP BY payment.id
         HAVING payment.amount_refunded <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'succeeded'), 0)
             OR payment.amount_refunding <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'pending'), 0)""",
+    "disputes of a payment do not add up": """
+        SELECT payment.id::text FROM payment LEFT JOIN dispute ON dispute.payment_id = payment.id
+            AND dispute.status IN ('needs_response', 'under_review', 'lost')
+        GROUP BY payment.id HAVING payment.amount_disputed <> coalesce(sum(dispute.amount), 0)""",
     "a wallet is not the sum of its movements": """
         SELECT wallet.user_id::text FROM wallet LEFT JOIN wallet_entry USING (user_id)
         GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(wallet_entry.amount), 0)""",
@@ -36,6 +40,10 @@ PROMISES = {
         GROUP BY entitlement.id
         HAVING count(card.id) <> entitlement.granted
             OR count(card.id) FILTER (WHERE card.status LIKE 'revoked%') <> entitlement.revoked""",
+    "a second capture is not owed back in the books": """
+        SELECT refund.id::text FROM refund
+        LEFT JOIN journal ON (source, source_id, kind) = ('refund', refund.id::text, 'surplus')
+        WHERE refund.surplus AND journal.id IS NULL""",
     "captured money is not in the books": """
         SELECT payment.id::text FROM payment
         LEFT JOIN journal ON (source, source_id, kind) = ('payment', payment.id::text, 'capture')

@@ -49,6 +49,7 @@ def _show(row: Record) -> dict[str, object]:
         "status": row["status"],
         "reason": row["reason"],
         "origin": row["origin"],
+        "surplus": row["surplus"],
         "revoked": row["taken"],
         "gateway": row["gateway"],
         "gateway_reference": row["gateway_reference"],

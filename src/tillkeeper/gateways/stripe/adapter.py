@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -16,7 +17,6 @@ from tillkeeper.gateway import (
     CustomerOrder,
     Envelope,
     Feature,
-    GatewayUnavailableError,
     Order,
     Outcome,
     RefundOrder,
@@ -24,7 +24,6 @@ from tillkeeper.gateway import (
 )
 from tillkeeper.gateways.stripe import calls, webhook
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.db import assert_no_transaction
 from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
 from tillkeeper.kernel.secrets import Secrets
 
@@ -34,6 +33,8 @@ key_window_seconds = 23 * 3600
 """Stripe keeps keys for at least 24 hours; the hour is for clocks that differ."""
 stripe_amount_max = 99_999_999
 clock_skew_seconds = 60
+types_max = 20
+"""So many types of events Stripe takes in one question."""
 EMBEDDED = "embedded_page"
 fee_basis_points = 290
 fee_fixed = 30
@@ -182,27 +183,16 @@ class Stripe:
 
         Stripe keeps them for 30 days.
         """
-        assert_no_transaction()
-        params = {
-            "limit": calls.page_size,
-            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
-            "types": sorted(webhook.READERS),
-        }
-        found: list[dict[str, Any]] = []
-        try:
-            while True:
-                page = (await self._client.v1.events.list_async(cast(Any, params))).to_dict()
-                found.extend(page["data"])
-                if not page["has_more"]:
-                    break
-                params["starting_after"] = page["data"][-1]["id"]
-        except stripe.StripeError as error:
-            message = f"Stripe's list of events cannot be read: {type(error).__name__}."
-            raise GatewayUnavailableError(message) from error
-        return [
-            Told(envelope=Envelope(event_id=event["id"], type=event["type"]), body=msgspec.json.encode(event))
-            for event in reversed(found)
+        window = {"created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())}}
+        types = sorted(webhook.READERS)
+        found = [
+            event
+            for start in range(0, len(types), types_max)
+            for event in await calls.read_all(
+                self._client.v1.events.list_async, window | {"types": types[start : start + types_max]}, _told
+            )
         ]
+        return [told for _, told in sorted(found, key=itemgetter(0))]
 
     async def close(self) -> None:
         """Close connections."""
@@ -261,6 +251,12 @@ def _refund(refund: webhook.Object) -> Accepted:
 def _fee(intent: webhook.Object) -> Accepted:
     charge = intent["latest_charge"]
     return Accepted(notices=tuple(webhook.of_charge(charge, {}))) if isinstance(charge, dict) else Accepted()
+
+
+def _told(event: webhook.Object) -> tuple[int, Told]:
+    """Read an event of the list, after the second in which it happened."""
+    envelope = Envelope(event_id=_text(event, "id"), type=_text(event, "type"), version=event["api_version"])
+    return int(event["created"]), Told(envelope=envelope, body=msgspec.json.encode(event))
 
 
 def _text(thing: webhook.Object, name: str) -> str:

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import stripe
 
-from tillkeeper.gateway import Absent, Accepted, Declined, Outcome, PayloadUnreadableError, Refused, Unknown
+from tillkeeper.gateway import (
+    Absent,
+    Accepted,
+    Declined,
+    GatewayUnavailableError,
+    Outcome,
+    PayloadUnreadableError,
+    Refused,
+    Unknown,
+)
 from tillkeeper.gateways.stripe import webhook
 from tillkeeper.kernel.db import assert_no_transaction
 
@@ -22,6 +31,8 @@ REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
 HTTP_TOO_MANY = 429
 HTTP_CONFLICT = 409
 HTTP_SERVER_ERROR = 500
+
+T = TypeVar("T")
 
 stripe.enable_telemetry = False  # the SDK would keep a file of its own on this machine
 
@@ -113,6 +124,24 @@ async def search(
     except UNREADABLE as error:
         return Unknown(reason=f"Stripe's answer cannot be read: {type(error).__name__}.")
     return Unknown(reason=f"Stripe's list is longer than {pages_max} pages")
+
+
+async def read_all(
+    read_page: Callable[[Any], Awaitable[Any]], wanted: dict[str, Any], read: Callable[[webhook.Object], T]
+) -> list[T]:
+    """Read a list to its end, oldest first; raises GatewayUnavailableError."""
+    assert_no_transaction()
+    params, found = wanted | {"limit": page_size}, list[T]()
+    try:
+        while True:
+            page = (await read_page(params)).to_dict()
+            found.extend(read(each) for each in page["data"])
+            if not page["has_more"]:
+                return found[::-1]
+            params["starting_after"] = page["data"][-1]["id"]
+    except (stripe.StripeError, *UNREADABLE) as error:
+        message = f"Stripe's list cannot be read: {type(error).__name__}."
+        raise GatewayUnavailableError(message) from error
 
 
 def _failed(error: stripe.StripeError) -> Outcome:

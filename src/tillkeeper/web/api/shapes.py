@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import Status
 
 
@@ -74,7 +75,10 @@ class Payment(BaseModel):
 
 
 class Refund(BaseModel):
-    """A refund; `revoked` is how many units of goods it took back."""
+    """A refund; `revoked` is how many units of goods it took back.
+
+    A `surplus` gives back what was captured a second time, and is no part of the payment's refunds.
+    """
 
     id: str = Field(examples=["refund_01h455vb4pex5vsknk084sn02q"])
     object: Literal["refund"]
@@ -84,12 +88,32 @@ class Refund(BaseModel):
     status: Literal["pending", "succeeded", "failed"]
     reason: str | None
     origin: Literal["us", "gateway"]
+    surplus: bool
     revoked: int
     gateway: str
     gateway_reference: str | None
     error: str | None
     created_at: str
     settled_at: str | None
+
+
+class Dispute(BaseModel):
+    """Money that the customer's bank takes back; `amount_withdrawn` is what the gateway holds back for it by now."""
+
+    id: str = Field(examples=["dispute_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["dispute"]
+    payment: str
+    amount: int
+    currency: str
+    status: DisputeStatus
+    reason: str | None = Field(examples=["fraudulent"])
+    due_at: str | None
+    amount_withdrawn: int | None
+    fee: int | None
+    gateway: str
+    gateway_reference: str
+    opened_at: str
+    closed_at: str | None
 
 
 class Package(BaseModel):

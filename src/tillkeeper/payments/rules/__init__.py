@@ -1,0 +1,142 @@
+"""Every decision about a payment, as pure functions: values in, values out."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Notice, NoticeKind, Step, Verdict
+from tillkeeper.payments.rules.disputes import ENDS, decide_dispute
+from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, linked, parked, quarantined
+from tillkeeper.payments.rules.refunds import (
+    PaymentDisputedError,
+    RefundExceedsCapturedError,
+    RefundNotAllowedError,
+    decide_refund,
+    reserve_refund,
+)
+from tillkeeper.payments.rules.steps import (
+    decide_authorized,
+    decide_captured,
+    decide_failed,
+    decide_fee,
+    decide_step,
+    is_own_capture,
+)
+from tillkeeper.payments.values import Book, Decision, Opening, Payment, Terms
+
+__all__ = [
+    "MOVES",
+    "PaymentDisputedError",
+    "RefundExceedsCapturedError",
+    "RefundNotAllowedError",
+    "decide",
+    "may_be_surplus",
+    "open_checkout",
+    "reserve_refund",
+]
+
+
+def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -> list[Decision]:
+    """Apply notices in order to the payments they speak of; each sees what the ones before it did."""
+    seen = Book(
+        payments=dict(book.payments),
+        refunds=dict(book.refunds),
+        references=book.references,
+        disputes=dict(book.disputes),
+    )
+    decisions: list[Decision] = []
+
+    def apply(notice: Notice) -> Decision:
+        found = _payment_of(notice, seen)
+        decision = _decide_one(seen.payments[found] if found else None, seen, notice, terms, now)
+        if decision.payment:
+            seen.payments[decision.payment.id] = decision.payment
+        if decision.refund:
+            seen.refunds[decision.refund.id] = decision.refund
+        if decision.dispute:
+            seen.disputes[decision.dispute.id] = decision.dispute
+        decisions.append(decision)
+        return decision
+
+    for notice in notices:
+        if _goes_on(notice, apply(notice)):
+            apply(notice)
+    return decisions
+
+
+def open_checkout(payment: Payment, opening: Opening, now: datetime) -> Decision:
+    """Move a payment along after the try to open its checkout; a webhook may have come first, and then stands."""
+    reference = payment.reference or next(iter(opening.references), None)
+    after = MOVES[opening.move].get(payment.status)
+    if after is None:
+        known = replace(payment, reference=reference)
+        reason = f"The payment is {payment.status} already."
+        return Decision(verdict=Verdict.KNOWN, reason=reason, links=opening.references, payment=known)
+    moved = replace(
+        payment,
+        status=after,
+        reference=reference,
+        next_action=opening.next_action,
+        error_code=opening.error_code,
+        error_message=opening.error_message,
+    )
+    reason = opening.error_message or "checkout opened"
+    made = change(payment, moved, reason=reason, step=Step.NONE, at=now, event=EVENTS.get(opening.move))
+    return Decision(verdict=Verdict.APPLIED, reason=reason, links=opening.references, payment=moved, change=made)
+
+
+def _goes_on(notice: Notice, decision: Decision) -> bool:
+    """Tell whether a notice says more than one step: what was opened by it may have ended in it as well."""
+    if decision.change is None:
+        return False
+    if decision.change.step is Step.REFUND_REQUESTED:
+        return notice.kind is NoticeKind.REFUND_SUCCEEDED  # made in the gateway's dashboard and done already
+    opened = decision.change.step is Step.DISPUTE_OPENED
+    return opened and notice.dispute is not None and notice.dispute.status in ENDS
+
+
+def may_be_surplus(notice: Notice, book: Book) -> bool:
+    """Tell whether a notice speaks of another capture than the one that paid its payment."""
+    found = _payment_of(notice, book)
+    payment = book.payments.get(found) if found else None
+    return (
+        notice.kind is NoticeKind.PAYMENT_CAPTURED
+        and payment is not None
+        and payment.captured > 0
+        and not is_own_capture(payment, notice)
+    )
+
+
+def _payment_of(notice: Notice, book: Book) -> UUID | None:
+    """Find whom a notice speaks of: our own id in the gateway's metadata first, else the gateway's ids."""
+    if notice.payment in book.payments:
+        return notice.payment
+    found = (book.references.get((notice.gateway, reference)) for reference in notice.references)
+    return next((id_ for id_ in found if id_), None)
+
+
+def _decide_one(payment: Payment | None, book: Book, notice: Notice, terms: Terms, now: datetime) -> Decision:
+    if payment is None:
+        waits_for = str(notice.payment) if notice.payment else next(iter(notice.references), None)
+        return parked(notice, "It speaks of a payment that is not known here yet.", waits_for)
+    if notice.kind in DISPUTE_KINDS:
+        return decide_dispute(payment, book.disputes.values(), notice, now)
+    if notice.kind is NoticeKind.PAYMENT_CAPTURED:
+        return decide_captured(payment, book.refunds, notice, terms, now)
+    if notice.kind is NoticeKind.PAYMENT_FEE:
+        return decide_fee(payment, notice, now)
+    if notice.currency and notice.currency != payment.currency:
+        return quarantined(notice, f"It is in {notice.currency}; the payment is in {payment.currency}.")
+    return _decide_in_its_currency(payment, book, notice, now)
+
+
+def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: datetime) -> Decision:
+    if notice.kind in REFUND_KINDS:
+        return decide_refund(payment, list(book.refunds.values()), notice, now)
+    if notice.kind is NoticeKind.PAYMENT_AUTHORIZED:
+        return decide_authorized(payment, notice, now)
+    if payment.gateway != notice.gateway:
+        return linked(payment, notice, f"The payment goes through {payment.gateway} now; this changes nothing.")
+    decide_it = decide_failed if notice.kind is NoticeKind.PAYMENT_FAILED else decide_step
+    return decide_it(payment, notice, now)

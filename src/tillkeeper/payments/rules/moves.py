@@ -1,0 +1,89 @@
+"""The transition table, and the shapes of a decision."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from tillkeeper.facts import Change, Notice, NoticeKind, Step, Verdict
+from tillkeeper.payments.values import Decision, OwnMove, Payment, Status
+
+Move = NoticeKind | OwnMove
+
+UNPAID = (Status.CREATED, Status.REQUIRES_ACTION, Status.PROCESSING, Status.OUTCOME_UNKNOWN)
+ENDED = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
+
+MOVES: dict[Move, dict[Status, Status]] = {
+    OwnMove.OPENED: dict.fromkeys((Status.CREATED, Status.OUTCOME_UNKNOWN), Status.REQUIRES_ACTION),
+    OwnMove.UNCLEAR: {Status.CREATED: Status.OUTCOME_UNKNOWN},
+    OwnMove.REFUSED: dict.fromkeys((Status.CREATED, Status.OUTCOME_UNKNOWN), Status.FAILED),
+    # The customer agreed and the gateway waits to be told to go on.
+    NoticeKind.PAYMENT_APPROVED: dict.fromkeys(
+        (Status.CREATED, Status.REQUIRES_ACTION, Status.OUTCOME_UNKNOWN), Status.PROCESSING
+    ),
+    NoticeKind.PAYMENT_PENDING: dict.fromkeys(UNPAID, Status.PROCESSING),
+    NoticeKind.PAYMENT_AUTHORIZED: dict.fromkeys(UNPAID, Status.REQUIRES_CAPTURE),
+    # A declined card ends an attempt, not the payment: the customer may try another.
+    NoticeKind.PAYMENT_FAILED: dict.fromkeys(UNPAID, Status.REQUIRES_ACTION),
+    NoticeKind.PAYMENT_CANCELED: dict.fromkeys((*UNPAID, Status.REQUIRES_CAPTURE, Status.IN_REVIEW), Status.CANCELED),
+    # Captured money is a fact in every state, also after expiry or cancellation: it is never ignored.
+    NoticeKind.PAYMENT_CAPTURED: {status: Status.SUCCEEDED for status in Status if status is not Status.SUCCEEDED},
+}
+
+MONEY_KINDS = frozenset({NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CAPTURED})
+
+EVENTS: dict[Move, str] = {
+    OwnMove.OPENED: "payment.requires_action",
+    OwnMove.REFUSED: "payment.failed",
+    NoticeKind.PAYMENT_AUTHORIZED: "payment.authorized",
+    NoticeKind.PAYMENT_FAILED: "payment.attempt_failed",
+    NoticeKind.PAYMENT_CANCELED: "payment.canceled",
+    NoticeKind.PAYMENT_CAPTURED: "payment.succeeded",
+}
+
+
+def change(
+    before: Payment, after: Payment, *, reason: str, step: Step, at: datetime, event: str | None = None
+) -> Change:
+    """Say what one step of a payment changed; the amount is what was captured by it."""
+    return Change(
+        payment=before.id,
+        before=before.status,
+        after=after.status,
+        reason=reason,
+        step=step,
+        at=at,
+        gateway=after.gateway,
+        currency=after.currency,
+        user=after.user,
+        sale=after.sale,
+        amount=after.captured - before.captured,
+        captured_total=after.captured,
+        refunded_total=after.refunded + after.refunding,
+        event=event,
+    )
+
+
+def named(payment: Payment, notice: Notice) -> Payment:
+    """Take the name that the gateway gives to money; until there is some, the checkout's own name can end it."""
+    if payment.reference and notice.kind not in MONEY_KINDS:
+        return payment
+    return replace(payment, reference=next(iter(notice.references), payment.reference))
+
+
+def linked(payment: Payment, notice: Notice, reason: str) -> Decision:
+    """Change nothing but what the gateway calls this payment."""
+    return Decision(notice=notice, verdict=Verdict.KNOWN, reason=reason, payment=payment)
+
+
+def applied(notice: Notice, payment: Payment, changed: Change) -> Decision:
+    """Take a fact in."""
+    return Decision(notice=notice, verdict=Verdict.APPLIED, reason=changed.reason, payment=payment, change=changed)
+
+
+def parked(notice: Notice, reason: str, waits_for: str | None) -> Decision:
+    """Let a fact wait for what it speaks of."""
+    return Decision(notice=notice, verdict=Verdict.PARKED, reason=reason, waits_for=waits_for)
+
+
+def quarantined(notice: Notice, reason: str) -> Decision:
+    """Set a fact aside that contradicts what is known: a person must look."""
+    return Decision(notice=notice, verdict=Verdict.QUARANTINED, reason=reason)

@@ -1,0 +1,235 @@
+"""Refunds: set aside under lock, told by us or made in the gateway's dashboard, settled or failed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Verdict
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
+from tillkeeper.payments.rules.moves import change, parked, quarantined
+from tillkeeper.payments.values import Decision, Dispute, Payment, Refund, RefundStatus, Status
+
+OPEN_DISPUTES = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
+
+
+class RefundExceedsCapturedError(TillError):
+    """Report a refund of more than is left of the captured amount."""
+
+    code = "refund_exceeds_captured"
+    status = 422
+    title = "This is more than is left to refund"
+    category = "invalid_request"
+    next_step = "Refund at most what `amount_captured` minus all refunds and lost disputes leaves."
+
+
+class RefundNotAllowedError(TillError):
+    """Report a refund that the goods do not allow, because they were used already."""
+
+    code = "refund_not_allowed"
+    status = 422
+    title = "The goods of this payment do not allow this refund"
+    category = "invalid_request"
+    next_step = "Refund at most the part that was not used yet."
+
+
+class PaymentDisputedError(TillError):
+    """Report a refund of a payment that the customer's bank is taking back already."""
+
+    code = "payment_disputed"
+    status = 409
+    title = "The payment is disputed"
+    category = "invalid_request"
+    next_step = "Accept the dispute instead: that gives the money back, once. `GET /api/v1/disputes` lists it."
+
+
+def reserve_refund(
+    payment: Payment,
+    amount: int | None,
+    *,
+    refund: UUID,
+    unused: int | None,
+    reason: str | None,
+    now: datetime,
+    disputes: Iterable[Dispute] = (),
+) -> Decision:
+    """Set aside what is about to be refunded; `unused` is the share of the captured money whose goods are unused.
+
+    Raises InvalidStateError, InvalidFieldError, PaymentDisputedError, RefundExceedsCapturedError or
+    RefundNotAllowedError.
+    """
+    if payment.status is not Status.SUCCEEDED:
+        message = f"The payment is {payment.status}; only a succeeded payment can be refunded."
+        raise InvalidStateError(message)
+    _check_disputes(disputes)
+    wanted = payment.left if amount is None else amount
+    if amount is not None and amount <= 0:
+        message = "A refund is at least one minor unit."
+        raise InvalidFieldError(message, param="amount")
+    if wanted > payment.left or payment.left <= 0:
+        message = (
+            f"{wanted or payment.captured} was asked for, and {payment.left} of {payment.captured} is left to refund."
+        )
+        raise RefundExceedsCapturedError(message, param="amount")
+    if unused is not None and wanted > unused:
+        message = f"Part of the goods was used: at most {unused} of {payment.left} can be refunded."
+        raise RefundNotAllowedError(message, param="amount")
+    wish = Refund(
+        id=refund,
+        payment=payment.id,
+        amount=wanted,
+        currency=payment.currency,
+        status=RefundStatus.PENDING,
+        origin="us",
+        gateway=payment.gateway,
+        reference=None,
+        reason=reason,
+        created_at=now,
+    )
+    return _request(payment, wish, None, now)
+
+
+def _check_disputes(disputes: Iterable[Dispute]) -> None:
+    """Let nobody pay twice: what a bank is taking back is not refunded as well."""
+    for dispute in disputes:
+        if dispute.status in OPEN_DISPUTES:
+            message = f"{dispute.amount} of this payment is disputed ({dispute.reason or 'no reason given'})."
+            raise PaymentDisputedError(message)
+
+
+def decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
+    """Take in what a gateway says of a refund."""
+    if not payment.captured:
+        return parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
+    known = next((refund for refund in refunds if _is_same(refund, notice, payment)), None)
+    if known is None:
+        return _decide_foreign(payment, refunds, notice, now)
+    if notice.amount is not None and notice.amount != known.amount:
+        return quarantined(notice, f"It says {notice.amount} was refunded; asked were {known.amount}.")
+    target = _status(notice.kind)
+    linked = replace(known, reference=known.reference or notice.refund_reference)
+    if target is known.status or target is RefundStatus.PENDING or known.status is RefundStatus.FAILED:
+        verdict = Verdict.KNOWN if linked == known else Verdict.APPLIED
+        return Decision(notice=notice, verdict=verdict, reason=f"The refund is {known.status} already.", refund=linked)
+    return _settle(payment, linked, notice, now)
+
+
+def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
+    """Accept a refund that somebody made in the gateway's own dashboard: a fact is never refused."""
+    captures = {refund.capture: refund for refund in refunds if refund.surplus and _is_of(refund, payment, notice)}
+    surplus = next((captures[name] for name in notice.references if name in captures), None)
+    if surplus or notice.gateway != payment.gateway:
+        return _decide_foreign_surplus(payment, surplus, notice, now)
+    if notice.kind is NoticeKind.REFUND_FAILED:
+        return _remember_failed(payment, notice, now)
+    if not notice.amount or notice.amount + payment.refunded > payment.captured:
+        return quarantined(
+            notice,
+            f"It says {notice.amount} was refunded; captured are {payment.captured}, refunded {payment.refunded}.",
+        )
+    refund = _foreign(payment, notice, notice.amount, RefundStatus.PENDING, now)
+    return _request(payment, refund, notice, now)
+
+
+def _decide_foreign_surplus(payment: Payment, surplus: Refund | None, notice: Notice, now: datetime) -> Decision:
+    """Take a refund that somebody else made of a second capture for the one that we owe."""
+    whole = surplus and surplus.status is RefundStatus.PENDING and notice.amount == surplus.amount
+    if surplus is None or not whole or notice.kind is NoticeKind.REFUND_FAILED:
+        return quarantined(notice, "It refunds a second capture in another way than we do.")
+    if notice.kind is not NoticeKind.REFUND_SUCCEEDED:
+        reason = "Somebody is giving the second capture back in the gateway's dashboard."
+        return Decision(notice=notice, verdict=Verdict.KNOWN, reason=reason)
+    return _settle(payment, replace(surplus, reference=notice.refund_reference), notice, now)
+
+
+def _remember_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Keep a refund that failed before we heard that it was made, so that hearing it later changes nothing."""
+    reason = "A refund that we had not heard of has failed; nothing went back."
+    if not notice.amount:
+        return Decision(notice=notice, verdict=Verdict.KNOWN, reason=reason)
+    refund = _foreign(payment, notice, notice.amount, RefundStatus.FAILED, now)
+    return Decision(notice=notice, verdict=Verdict.APPLIED, reason=reason, refund=refund)
+
+
+def _foreign(payment: Payment, notice: Notice, amount: int, status: RefundStatus, now: datetime) -> Refund:
+    named = notice.refund_reference
+    return Refund(
+        id=ids.derive(payment.id, "refund", notice.gateway, named) if named else ids.new(),
+        payment=payment.id,
+        amount=amount,
+        currency=payment.currency,
+        status=status,
+        origin="gateway",
+        gateway=notice.gateway,
+        reference=named,
+        reason=None,
+        created_at=now,
+        error_code=notice.code,
+        settled_at=now if status is RefundStatus.FAILED else None,
+    )
+
+
+def _request(payment: Payment, refund: Refund, notice: Notice | None, now: datetime) -> Decision:
+    """Set a refund aside; one that the gateway has made already is settled in the same step by a second change."""
+    moved = replace(payment, refunding=payment.refunding + refund.amount)
+    reason = "refund requested" if refund.origin == "us" else "refunded in the gateway's dashboard"
+    made = change(payment, moved, reason=reason, step=Step.REFUND_REQUESTED, at=now, event="refund.created")
+    return _decision(notice, moved, refund, _about(made, refund))
+
+
+def _settle(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
+    was_settled = refund.status is RefundStatus.SUCCEEDED
+    succeeded = notice.kind is NoticeKind.REFUND_SUCCEEDED
+    settled = replace(
+        refund,
+        status=RefundStatus.SUCCEEDED if succeeded else RefundStatus.FAILED,
+        error_code=notice.code,
+        settled_at=now,
+    )
+    moved = payment if refund.surplus else _moved(payment, refund.amount, succeeded=succeeded, was_settled=was_settled)
+    step = (SURPLUS_STEPS if refund.surplus else STEPS)[succeeded]
+    reason = "refunded" if succeeded else f"refund failed: {notice.code or 'no reason given'}"
+    event = "refund.succeeded" if succeeded else "refund.failed"
+    made = _about(change(payment, moved, reason=reason, step=step, at=now, event=event), refund)
+    return _decision(notice, moved, settled, replace(made, was_settled=was_settled))
+
+
+STEPS = {True: Step.REFUND_SUCCEEDED, False: Step.REFUND_FAILED}
+SURPLUS_STEPS = {True: Step.SURPLUS_REFUNDED, False: Step.SURPLUS_RETURNED}
+
+
+def _moved(payment: Payment, amount: int, *, succeeded: bool, was_settled: bool) -> Payment:
+    return replace(
+        payment,
+        refunding=payment.refunding - (0 if was_settled else amount),
+        refunded=payment.refunded + (amount if succeeded else -amount if was_settled else 0),
+    )
+
+
+def _about(made: Change, refund: Refund) -> Change:
+    """Say of which refund a change is, and what it moves where."""
+    return replace(made, refund=refund.id, amount=refund.amount, gateway=refund.gateway, currency=refund.currency)
+
+
+def _decision(notice: Notice | None, payment: Payment, refund: Refund, made: Change) -> Decision:
+    return Decision(
+        notice=notice, verdict=Verdict.APPLIED, reason=made.reason, payment=payment, refund=refund, change=made
+    )
+
+
+def _is_same(refund: Refund, notice: Notice, payment: Payment) -> bool:
+    if not _is_of(refund, payment, notice):
+        return False
+    return refund.id == notice.refund or (refund.reference is not None and refund.reference == notice.refund_reference)
+
+
+def _is_of(refund: Refund, payment: Payment, notice: Notice) -> bool:
+    return refund.payment == payment.id and refund.gateway == notice.gateway
+
+
+def _status(kind: NoticeKind) -> RefundStatus:
+    return {
+        NoticeKind.REFUND_SUCCEEDED: RefundStatus.SUCCEEDED,
+        NoticeKind.REFUND_FAILED: RefundStatus.FAILED,
+    }.get(kind, RefundStatus.PENDING)

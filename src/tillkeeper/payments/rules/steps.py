@@ -1,0 +1,159 @@
+"""What a gateway says of taking money: approved, authorised, captured, failed, ended, and what it kept."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
+from tillkeeper.kernel import ids
+from tillkeeper.payments.rules.moves import (
+    ENDED,
+    EVENTS,
+    MOVES,
+    applied,
+    change,
+    linked,
+    named,
+    parked,
+    quarantined,
+)
+from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
+
+
+def decide_captured(
+    payment: Payment, refunds: Mapping[UUID, Refund], notice: Notice, terms: Terms, now: datetime
+) -> Decision:
+    """Take captured money in, once; a second capture goes back."""
+    amount = notice.amount or 0
+    if payment.captured and not is_own_capture(payment, notice):
+        return _decide_surplus(payment, refunds, notice, terms, now)
+    if payment.captured and amount == payment.captured:
+        return linked(payment, notice, "This capture is in the books already.")
+    exact = 0 < amount <= payment.amount if payment.manual_capture else amount == payment.amount
+    if not exact or payment.captured or notice.currency != payment.currency:
+        return quarantined(
+            notice,
+            f"It says {amount} {notice.currency} was captured; asked were {payment.amount} {payment.currency}, "
+            f"captured before {payment.captured}.",
+        )
+    moved = replace(
+        named(payment, notice),
+        status=MOVES[notice.kind][payment.status],
+        gateway=notice.gateway,
+        captured=amount,
+        captured_at=now,
+        fee=terms.predict_fee(notice.gateway, amount, payment.currency),
+        next_action=None,
+        error_code=None,
+        error_message=None,
+    )
+    late = payment.status in ENDED
+    reason = f"captured, although the payment was {payment.status}" if late else "captured"
+    taken = change(payment, moved, reason=reason, step=Step.CAPTURED, at=now, event=EVENTS[notice.kind])
+    withheld = f"the payment was {payment.status} when the money came" if late and terms.refund_late else None
+    return applied(notice, moved, replace(taken, fee=moved.fee, withheld=withheld))
+
+
+def is_own_capture(payment: Payment, notice: Notice) -> bool:
+    """Tell whether a notice speaks of the capture that paid this payment, and not of another."""
+    return notice.gateway == payment.gateway and payment.reference in notice.references
+
+
+def _decide_surplus(
+    payment: Payment, refunds: Mapping[UUID, Refund], notice: Notice, terms: Terms, now: datetime
+) -> Decision:
+    """Give back what was captured for a payment that is paid already."""
+    if not notice.references or not notice.amount or not notice.currency:
+        return quarantined(notice, "Money was captured a second time, and the gateway does not say which or how much.")
+    capture = notice.references[0]
+    refund = Refund(
+        id=ids.derive(payment.id, "surplus", notice.gateway, capture),
+        payment=payment.id,
+        amount=notice.amount,
+        currency=notice.currency,
+        status=RefundStatus.PENDING,
+        origin="us",
+        gateway=notice.gateway,
+        reference=None,
+        reason="captured a second time",
+        created_at=now,
+        surplus=True,
+        capture=capture,
+    )
+    if refund.id in refunds:
+        return linked(payment, notice, "This second capture is being given back already.")
+    reason = f"captured a second time: {capture} goes back"
+    taken = replace(
+        change(payment, payment, reason=reason, step=Step.SURPLUS_CAPTURED, at=now, event="refund.created"),
+        gateway=notice.gateway,
+        currency=notice.currency,
+        amount=notice.amount,
+        fee=terms.predict_fee(notice.gateway, notice.amount, notice.currency),
+        refund=refund.id,
+    )
+    return replace(applied(notice, payment, taken), refund=refund)
+
+
+def decide_authorized(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Hold authorised money: capture it where nobody must decide, let it go where the payment has ended."""
+    if payment.authorized_at and payment.gateway == notice.gateway:
+        return linked(payment, notice, f"The payment was authorised before and is {payment.status}.")
+    held = replace(payment, authorized_at=now)
+    if payment.status in ENDED or (payment.captured and payment.gateway != notice.gateway):
+        reason = f"authorised, although the payment was {payment.status} already: it is let go"
+        late = change(payment, held, reason=reason, step=Step.AUTHORIZED_IN_VAIN, at=now)
+        return applied(
+            notice, held, replace(late, gateway=notice.gateway, reference=next(iter(notice.references), None))
+        )
+    event, after = EVENTS[notice.kind], MOVES[notice.kind].get(payment.status)
+    if after is None:  # the capture was told first
+        return applied(
+            notice, held, change(payment, held, reason="authorised before", step=Step.NONE, at=now, event=event)
+        )
+    moved = replace(named(held, notice), status=after, gateway=notice.gateway, next_action=None)
+    step = Step.NONE if payment.manual_capture else Step.AUTHORIZED
+    return applied(notice, moved, change(payment, moved, reason="authorised", step=step, at=now, event=event))
+
+
+def decide_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Note that an attempt failed; the payment goes on."""
+    after = MOVES[notice.kind].get(payment.status)
+    if after is None:
+        return linked(payment, notice, f"An attempt failed; the payment is {payment.status} all the same.")
+    moved = replace(named(payment, notice), status=after, error_code=notice.code, error_message=notice.message)
+    reason = f"attempt failed: {notice.code or 'no reason given'}"
+    failed = change(payment, moved, reason=reason, step=Step.NONE, at=now, event=EVENTS[notice.kind])
+    return applied(notice, moved, replace(failed, occasion=str(notice.id)))
+
+
+def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Move along the table."""
+    after = MOVES[notice.kind].get(payment.status)
+    if after is None or after is payment.status:
+        return linked(payment, notice, f"The payment is {payment.status}; this changes nothing.")
+    event = EVENTS.get(notice.kind)
+    if after is Status.CANCELED and notice.code == EXPIRED:
+        after, event = Status.EXPIRED, "payment.expired"
+    next_action = None if after in (Status.CANCELED, Status.EXPIRED) else payment.next_action
+    moved = replace(named(payment, notice), status=after, next_action=next_action)
+    step = Step.APPROVED if notice.kind is NoticeKind.PAYMENT_APPROVED else Step.NONE
+    return applied(notice, moved, change(payment, moved, reason=str(after), step=step, at=now, event=event))
+
+
+def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
+    """Correct the fee that was predicted by what the gateway really kept."""
+    if not payment.captured:
+        return parked(notice, "A fee arrived before its capture; it waits for it.", str(payment.id))
+    if payment.fee_final and notice.amount in {None, payment.fee}:
+        return linked(payment, notice, "The fee is known already.")
+    if notice.amount is None:
+        untold = change(payment, payment, reason="the fee is known at the gateway", step=Step.FEE_UNTOLD, at=now)
+        return Decision(notice=notice, verdict=Verdict.APPLIED, reason=untold.reason, change=untold)
+    if notice.currency != payment.currency or not is_own_capture(payment, notice):
+        return linked(payment, notice, "It is in another currency or of another capture; the settlement shows it.")
+    moved = replace(payment, fee=notice.amount, fee_final=True)
+    reason = f"the gateway kept {notice.amount}; expected were {payment.fee}"
+    corrected = change(payment, moved, reason=reason, step=Step.FEE_CHANGED, at=now)
+    told = replace(corrected, fee=notice.amount - payment.fee, occasion=f"{payment.fee}:{notice.amount}")
+    return applied(notice, moved, told)

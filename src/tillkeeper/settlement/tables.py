@@ -1,0 +1,38 @@
+"""The tables of settlement."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from tillkeeper.kernel.db import metadata
+
+AT = DateTime(timezone=True)
+
+payout = Table(
+    "payout",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("gateway_reference", Text, nullable=False),
+    Column("status", Text, CheckConstraint("status IN ('created', 'paid', 'failed')", name="status"), nullable=False),
+    Column("amount", BigInteger, CheckConstraint("amount >= 0", name="amount"), nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("arrives_at", AT),
+    Column("bank_reference", Text),
+    Column("automatic", Boolean, nullable=False),
+    Column("error_code", Text),
+    Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    Column("changed_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    UniqueConstraint("gateway", "gateway_reference"),
+    Index("payout_created_index", "created_at", "id"),
+)
