@@ -1,7 +1,6 @@
 """Every fact that a gateway tells is applied once, in whatever order and however often it comes."""
 
 import asyncio
-import json
 import random
 from typing import Any
 

@@ -114,6 +114,29 @@ async def test_an_unpaid_payment_cannot_be_refunded(shop: Shop) -> None:
     assert answer.json()["code"] in {"invalid_state", "refund_not_allowed", "refund_exceeds_captured"}
 
 
+async def test_a_dispute_is_shown_listed_and_keeps_its_payment_from_being_refunded(shop: Shop) -> None:
+    payment = await shop.buy("hanna")
+    await shop.act(
+        "stripe/disputes", {"payment_intent": payment["gateway_reference"], "reason": "product_not_received"}
+    )
+    after = await shop.until(f"{PAYMENTS}/{payment['id']}", lambda shown: shown["amount_disputed"] > 0)
+    [dispute] = (await shop.get(f"/api/v1/disputes?payment={payment['id']}&status=needs_response"))["data"]
+    assert (dispute["amount"], dispute["reason"], dispute["payment"]) == (199, "product_not_received", after["id"])
+    assert await shop.get(f"/api/v1/disputes/{dispute['id']}") == dispute
+    refused = await shop.post("/api/v1/refunds", {"payment": payment["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "payment_disputed")
+    bearer = {"Authorization": f"Bearer {shop.key}"}
+    assert (await shop.http.get(f"{shop.url}/api/v1/disputes/dispute_x", headers=bearer)).status_code == 404
+
+
+async def test_a_payment_in_a_page_of_the_merchants_own_is_confirmed_over_http(shop: Shop) -> None:
+    payment = await shop.open("hektor", checkout="embedded")
+    answer = await shop.post(f"{PAYMENTS}/{payment['id']}/confirm", {})
+    assert (answer.status_code, answer.json()["id"]) == (200, payment["id"])
+    wrong = await shop.post(f"{PAYMENTS}/{payment['id']}/confirm", {"nonce": 5})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_field")
+
+
 async def test_packages_list_what_is_for_sale_with_a_price_in_each_currency(shop: Shop) -> None:
     listed = await shop.get("/api/v1/packages")
     assert {package["id"]: package["prices"] for package in listed["data"]} == {

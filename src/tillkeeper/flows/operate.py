@@ -25,6 +25,7 @@ CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, N
 
 OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
+FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
@@ -302,12 +303,13 @@ def _opening(outcome: Outcome) -> Opening:
 
 
 def _notices(operation: Operation, outcome: Outcome) -> Sequence[Notice]:
-    """List the facts in an answer; a refund that the gateway declined is a refund that failed."""
+    """List the facts in an answer; a refund that was declined has failed, and so has an attempt with a bad card."""
     if isinstance(outcome, Accepted):
         return outcome.notices
-    if isinstance(outcome, Declined) and operation.kind is Kind.REFUND:
+    kind = FAILURES.get(operation.kind)
+    if isinstance(outcome, Declined) and kind and (outcome.card or operation.kind is Kind.REFUND):
         failed = Notice(
-            kind=NoticeKind.REFUND_FAILED,
+            kind=kind,
             gateway=operation.gateway,
             references=(),
             payment=operation.payment,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
@@ -12,6 +12,7 @@ from tillkeeper.access import Principal
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
+from tillkeeper.flows.confirm import confirm
 from tillkeeper.flows.read import read
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
@@ -25,6 +26,7 @@ from tillkeeper.web.errors import MaintenanceError
 
 router = api.router("payments")
 metadata_entries_max = 50
+confirm_entries_max = 20
 
 
 def _web_address(text: str) -> str:
@@ -121,6 +123,15 @@ class Capture(api.Body):
     amount: Annotated[int, Field(ge=1, le=amount_max)] | None = None
 
 
+Said = Annotated[str, Field(max_length=2000)]
+
+
+class Confirm(RootModel[Annotated[dict[Key, Said], Field(max_length=confirm_entries_max)]]):
+    """What the gateway's form in the customer's browser brought, as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
 class Cancel(api.Body):
     """Cancel a payment; there is nothing to say beside that."""
 
@@ -153,6 +164,16 @@ async def cancel_payment(
     """End a payment that is not captured."""
     del body
     return api.replayed(await cancel(caller.till_of(request), wish, ids.parse("payment", payment)))
+
+
+@router.post(
+    "/payments/{payment}/confirm", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+)
+async def confirm_payment(
+    request: Request, payment: str, body: Confirm, _: Annotated[Principal, Depends(caller.with_scope("write"))]
+) -> JSONResponse:
+    """Go on with what the customer approved in a page of yours; safe to repeat."""
+    return JSONResponse(await confirm(caller.till_of(request), ids.parse("payment", payment), body.root))
 
 
 @router.get(

@@ -1,0 +1,54 @@
+"""A payment that the customer approved in the merchant's own page goes on, once."""
+
+from typing import Any
+
+import pytest
+from tests.flows.conftest import uuid_of
+
+from tillkeeper.flows.confirm import confirm
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+
+
+async def test_what_the_customer_paid_is_delivered_without_waiting_for_the_webhook(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    shown: Any = await confirm(shop.till, uuid_of(payment), {})
+    assert (shown["status"], shown["fulfilment"]["status"]) == ("succeeded", "delivered")
+    await shop.catch_up()
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_confirming_before_the_customer_paid_changes_nothing(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "requires_action"
+
+
+async def test_confirming_again_asks_nobody(shop: Any) -> None:
+    payment = await shop.paid(checkout="embedded")
+    before = len(shop.line.calls)
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "succeeded"
+    assert len(shop.line.calls) == before
+
+
+async def test_a_lost_answer_is_asked_for_again(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    shop.line.fault = "lost"
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "requires_action"
+    shop.line.fault = None
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"
+
+
+async def test_a_payment_that_has_ended_cannot_be_confirmed(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.act(f"sessions/{payment['gateway_reference']}/expire")
+    await shop.catch_up()
+    with pytest.raises(InvalidStateError):
+        await confirm(shop.till, uuid_of(payment), {})
+
+
+async def test_a_payment_that_does_not_exist_cannot_be_confirmed(shop: Any) -> None:
+    with pytest.raises(NotFoundError):
+        await confirm(shop.till, ids.new(), {})
