@@ -170,6 +170,8 @@ class Gateway(Protocol):
     """How long a key may be sent again safely; after it, only looking up is allowed."""
     checkout_origin: str
     """Where its checkout pages live; a browser's content policy must allow forms to lead there."""
+    signature_header: str
+    """In which header, in lower case, its webhooks bring their signature: by it they are told apart."""
     features: AbstractSet[Feature]
     """What it can do beyond taking money at a hosted checkout."""
 

@@ -211,9 +211,10 @@ class Shop:
         return total
 
     async def operate(self) -> int:
-        """Make every unfinished call now, also one whose time has not come."""
+        """Make every unfinished call now, also one whose time has not come, at gateways that have had their rest."""
+        await self.owner.execute("UPDATE gateway_state SET breaker = 'closed', failures = 0, retry_at = NULL")
         await self.owner.execute("UPDATE operation SET due_at = now(), lease_until = now() WHERE state = 'asked'")
-        return await operate(self.till)
+        return sum([await operate(self.till, gateway) for gateway in self.till.gateways])
 
     async def apply(self, *notices: Notice) -> list[Any]:
         """Apply notices in one transaction, as an answer of the gateway would be."""

@@ -14,7 +14,7 @@ async def test_an_unpaid_payment_past_its_time_is_ended_at_the_gateway_and_here(
     payment = await shop.opened()
     await shop.owner.execute(OVER)
     assert await expire(shop.till) == 1
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     shown = await shop.show(payment)
     assert (shown["status"], shown["next_action"]) == ("expired", None)
     [expired] = await shop.events("checkout.session.expired")
@@ -25,7 +25,7 @@ async def test_the_gateways_own_webhook_about_it_changes_nothing_more(shop: Any)
     payment = await shop.opened()
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     await shop.catch_up()
     assert (await shop.show(payment))["status"] == "expired"
     assert await shop.count("outbox_event", "type = 'payment.expired'") == 1
@@ -53,7 +53,7 @@ async def test_money_that_came_just_before_is_delivered_instead(shop: Any) -> No
     await shop.pay(payment)
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     assert (await shop.show(payment))["status"] == "succeeded"
     assert await shop.wallet() == (120, 0)
 
@@ -67,7 +67,7 @@ async def test_a_payment_whose_card_was_declined_is_ended_too(shop: Any) -> None
     await shop.catch_up()
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     assert (await shop.show(payment))["status"] == "expired"
     assert await shop.events("checkout.session.expired")
 
@@ -78,7 +78,7 @@ async def test_a_payment_that_waits_for_the_bank_of_its_customer_is_ended_too(sh
     await shop.catch_up()
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     assert (await shop.show(payment))["status"] == "expired"
 
 
@@ -95,7 +95,7 @@ async def test_a_payment_whose_checkout_was_never_opened_ends_without_asking_any
     asked = len(shop.line.calls)
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     assert (await shop.show(payment))["status"] == "expired"
     assert len(shop.line.calls) == asked
 
@@ -106,7 +106,7 @@ async def test_an_ended_payment_is_not_opened_by_a_call_that_was_still_waiting(s
     shop.line.fault = None
     await shop.owner.execute(OVER)
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     await shop.operate()
     assert (await shop.show(payment))["status"] == "expired"
     assert (await shop.books())["sessions"] == 0
@@ -119,7 +119,7 @@ async def test_a_gateway_that_gives_no_answer_is_asked_again_until_it_does(shop:
     await shop.owner.execute(OVER)
     await expire(shop.till)
     shop.line.fault = fault
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     assert (await shop.show(payment))["status"] == "requires_action"
     shop.line.fault = None
     await shop.operate()

@@ -30,14 +30,14 @@ async def record(shop: Any, operation: Operation, outcome: Any) -> bool:
 
 async def test_nothing_is_called_when_nothing_is_due(shop: Any) -> None:
     await waiting_create(shop)
-    assert await operate(shop.till) == 0
+    assert await operate(shop.till, "stripe") == 0
     assert len(shop.line.calls) == 1
 
 
 async def test_a_due_call_is_made_once_by_two_workers(shop: Any) -> None:
     await waiting_create(shop)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
-    assert sorted(await asyncio.gather(operate(shop.till), operate(shop.till))) == [0, 1]
+    assert sorted(await asyncio.gather(operate(shop.till, "stripe"), operate(shop.till, "stripe"))) == [0, 1]
     assert (await shop.books())["sessions"] == 1
     assert len(shop.line.keys) == 2
 
@@ -58,7 +58,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(shop: Any) -> None:
     payment = await waiting_create(shop)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
     async with shop.till.db.transaction() as tx:
-        [zombie] = await operations.claim(tx, 1)
+        [zombie] = await operations.claim(tx, "stripe", 1)
     await shop.operate()  # somebody else took the lease over and finished
     before = await shop.show(payment)
 
@@ -73,10 +73,10 @@ async def test_a_zombie_that_wakes_while_its_successor_calls_writes_nothing_eith
     payment = await waiting_create(shop)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
     async with shop.till.db.transaction() as tx:
-        [zombie] = await operations.claim(tx, 1)
+        [zombie] = await operations.claim(tx, "stripe", 1)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
     async with shop.till.db.transaction() as tx:
-        [successor] = await operations.claim(tx, 1)
+        [successor] = await operations.claim(tx, "stripe", 1)
     assert not await record(shop, zombie, Unknown(reason="time-out"))
     assert await record(shop, successor, await operating._call(shop.till, successor))
     assert (await shop.show(payment))["status"] == "requires_action"
@@ -86,7 +86,7 @@ async def test_a_call_whose_key_the_gateway_has_forgotten_is_given_up_and_never_
     payment = await waiting_create(shop)
     sent = len(shop.line.keys)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
-    await operate(shop.later(hours=KEY_WINDOW_HOURS, minutes=1))
+    await operate(shop.later(hours=KEY_WINDOW_HOURS, minutes=1), "stripe")
     assert len(shop.line.keys) == sent
     assert await shop.count("operation", "state = 'given_up'") == 1
     assert (await shop.show(payment))["status"] == "outcome_unknown"
@@ -96,7 +96,7 @@ async def test_a_call_whose_key_the_gateway_has_forgotten_is_given_up_and_never_
 async def test_a_call_just_inside_the_time_of_its_key_is_sent(shop: Any) -> None:
     payment = await waiting_create(shop)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
-    await operate(shop.later(hours=KEY_WINDOW_HOURS, minutes=-1))
+    await operate(shop.later(hours=KEY_WINDOW_HOURS, minutes=-1), "stripe")
     assert (await shop.show(payment))["status"] == "requires_action"
 
 
@@ -153,7 +153,7 @@ async def test_one_slow_call_does_not_keep_others_from_being_written_down(shop: 
     for _ in range(5):
         await waiting_create(shop)
     await shop.owner.execute("UPDATE operation SET due_at = now()")
-    assert await operate(shop.till) == 5
+    assert await shop.operate() == 5
     assert await shop.count("payment", "status = 'requires_action'") == 5
     assert (await shop.books())["sessions"] == 5
 
@@ -183,5 +183,5 @@ async def leased(shop: Any) -> Operation:
     """Lease the newest call as a worker does."""
     await shop.owner.execute("UPDATE operation SET due_at = now(), lease_until = now() WHERE state = 'asked'")
     async with shop.till.db.transaction() as tx:
-        [operation] = await operations.claim(tx, 1)
+        [operation] = await operations.claim(tx, "stripe", 1)
     return operation

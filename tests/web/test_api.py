@@ -137,6 +137,38 @@ async def test_a_payment_in_a_page_of_the_merchants_own_is_confirmed_over_http(s
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_field")
 
 
+async def test_gateways_show_how_they_do_and_can_be_steered(shop: Shop) -> None:
+    _, key = await issue(shop.till, "boss", scopes=["admin"])
+    bearer = {"Authorization": f"Bearer {key}"}
+    base = f"{shop.url}/api/v1/admin/gateways"
+
+    async def post(path: str) -> httpx2.Response:
+        return await shop.http.post(f"{base}/{path}", headers=bearer)
+
+    await shop.open("iris")
+    [shown] = (await shop.http.get(f"{base}/status", headers=bearer)).json()["data"]
+    assert (shown["gateway"], shown["switch"], shown["breaker"]) == ("stripe", "on", "closed")
+    assert shown["attempts"]["opened"] >= 1
+    assert shown["attempts"]["latency_ms_p95"] >= 0
+
+    wish = {"package": "credits_120", "currency": "EUR", "user": "iris"}
+    assert (await post("stripe/drain")).json()["data"][0]["switch"] == "draining"
+    refused = await shop.post(PAYMENTS, wish)
+    assert (refused.status_code, refused.json()["code"]) == (503, "gateway_unavailable")
+    assert (await post("stripe/enable")).status_code == 200
+    assert (await shop.post(PAYMENTS, wish)).status_code == 201
+
+    decided = {"fee_percentage_bps": 150, "fee_fixed": 0, "priority": 7}
+    [configured] = (await shop.http.put(f"{base}/stripe/config", json=decided, headers=bearer)).json()["data"]
+    assert {name: configured[name] for name in decided} == decided
+    wrong = await shop.http.put(f"{base}/stripe/config", json={"fee_percentage_bps": 10_001}, headers=bearer)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_field")
+    assert (await post("nowhere/enable")).status_code == 404
+    assert (await shop.http.get(f"{base}/status", headers={"Authorization": f"Bearer {shop.key}"})).status_code == 403
+    unset = {"fee_percentage_bps": None, "fee_fixed": None}
+    assert (await shop.http.put(f"{base}/stripe/config", json=unset, headers=bearer)).status_code == 200
+
+
 async def test_packages_list_what_is_for_sale_with_a_price_in_each_currency(shop: Shop) -> None:
     listed = await shop.get("/api/v1/packages")
     assert {package["id"]: package["prices"] for package in listed["data"]} == {

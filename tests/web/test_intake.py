@@ -45,6 +45,17 @@ async def send(front: Front, body: bytes, path: str = "/webhooks/stripe") -> tup
     return answer.status_code, answer.json()
 
 
+async def test_a_webhook_for_any_gateway_finds_its_gateway_by_its_signature(front: Front) -> None:
+    body = event()
+    assert await send(front, body, "/webhooks/payments") == (200, {"status": "accepted"})
+    assert await send(front, body) == (200, {"status": "duplicate"})
+
+
+async def test_a_webhook_for_any_gateway_must_be_signed_in_the_way_of_one(front: Front) -> None:
+    answer = await front.http.post("/webhooks/payments", content=event(), headers={"X-Signature": "t=1"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_the_addresses_that_people_have_registered_are_all_served() -> None:
     assert set(intake.PREFIXES) == set(CONTRACT)
 

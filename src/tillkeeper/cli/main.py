@@ -5,7 +5,20 @@ from typing import NoReturn
 
 import typer
 
-from tillkeeper.cli import ExitCode, bench, demo, doctor, events, keys, ledger, migrate, serving, testing, trigger
+from tillkeeper.cli import (
+    ExitCode,
+    bench,
+    demo,
+    doctor,
+    events,
+    gateways,
+    keys,
+    ledger,
+    migrate,
+    serving,
+    testing,
+    trigger,
+)
 from tillkeeper.kernel.errors import TillError
 
 app = typer.Typer(
@@ -23,6 +36,7 @@ app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
 app.command("bench")(bench.bench)
 app.add_typer(events.app, name="events")
+app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)

@@ -1,5 +1,6 @@
 """Fetch what gateways know and never told us."""
 
+import asyncio
 from datetime import timedelta
 
 from tillkeeper import inbox
@@ -18,8 +19,17 @@ lag_seconds = 60
 
 
 async def catch_up(till: Till) -> int:
-    """Store the events that never arrived, and let them be settled like any other; return how many there were."""
-    return sum([await _catch_up(till, gateway) for gateway in till.gateways.values()])
+    """Store the events that never arrived, and let them be settled like any other; return how many there were.
+
+    A gateway that cannot be asked keeps nobody from the others; it is raised when they are done.
+    """
+    found = await asyncio.gather(
+        *(_catch_up(till, gateway) for gateway in till.gateways.values()), return_exceptions=True
+    )
+    failed = next((each for each in found if isinstance(each, BaseException)), None)
+    if failed:
+        raise failed
+    return sum(each for each in found if isinstance(each, int))
 
 
 async def _catch_up(till: Till, gateway: Gateway) -> int:

@@ -1,12 +1,13 @@
 """Let somebody pay: remember the wish, ask the gateway, remember the answer."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tillkeeper import catalog, customers, idempotency, operations, outbox, payments
 from tillkeeper.flows import operate
-from tillkeeper.gateway import Declined, GatewayUnavailableError, Refused
+from tillkeeper.flows.route import AUTO, route
+from tillkeeper.gateway import Declined, Feature, GatewayUnavailableError, Refused
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -55,7 +56,7 @@ class Purchase:
     amount: int | None = None
     currency: str | None = None
     user: str | None = None
-    gateway: str = "auto"
+    gateway: str = AUTO
     checkout: str = "hosted"
     capture_method: str = "automatic"
     description: str | None = None
@@ -69,8 +70,14 @@ async def checkout(till: Till, wish: Wish, purchase: Purchase) -> Replay:
     if isinstance(begun, Replay):
         return begun
     payment, operation = begun
-    answer = await operate.call(till, operation) if operation else None
-    return await _remember_answer(till, wish, payment, operation, answer)
+    while True:
+        answer = await operate.call(till, operation) if operation else None
+        if operation and answer and isinstance(answer.outcome, Refused):
+            elsewhere = await _go_elsewhere(till, purchase, operation, answer)
+            if elsewhere:
+                operation = elsewhere
+                continue
+        return await _remember_answer(till, wish, payment, operation, answer)
 
 
 @retry_conflicts
@@ -82,15 +89,7 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
         new = await _price(tx, till, purchase)
-        operation = Operation(
-            id=ids.new(),
-            kind=Kind.CREATE,
-            payment=new.id,
-            gateway=new.gateway,
-            key=ids.text("attempt", ids.new()),
-            token=ids.new(),
-            created_at=new.created_at,
-        )
+        operation = _opening_call(new.id, new.gateway, new.created_at)
         await payments.create(tx, new, attempt=ids.new(), key=operation.key, cause="api")
         await operations.ask(tx, [operation])
         told = {"payment": ids.text("payment", new.id), "amount": new.amount, "currency": new.currency}
@@ -99,6 +98,56 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
         )
         await idempotency.attach(tx, wish, new.id)
         return new.id, operation
+
+
+@retry_conflicts
+async def _go_elsewhere(
+    till: Till, purchase: Purchase, operation: Operation, answer: operate.Answer
+) -> Operation | None:
+    """Try the next gateway after one that certainly did nothing; None when the customer chose, or none is left."""
+    if purchase.gateway != AUTO:
+        return None
+    async with till.db.transaction() as tx:
+        payment = await payments.lock_one(tx, operation.payment)
+        assert payment, "an operation belongs to a payment"
+        try:
+            gateway = await route(
+                tx,
+                till,
+                AUTO,
+                amount=payment.amount,
+                currency=payment.currency,
+                features=_needed(purchase),
+                tried=await payments.tried(tx, payment.id),
+            )
+        except TillError:
+            return None
+        if payment.status is not Status.CREATED or not await operate.give_up(tx, operation, answer):
+            return None
+        call = _opening_call(payment.id, gateway, till.now())
+        await payments.reroute(tx, payment, gateway=gateway, attempt=ids.new(), key=call.key, now=till.now())
+        await operations.ask(tx, [call])
+        return call
+
+
+def _opening_call(payment: UUID, gateway: str, now: datetime) -> Operation:
+    return Operation(
+        id=ids.new(),
+        kind=Kind.CREATE,
+        payment=payment,
+        gateway=gateway,
+        key=ids.text("attempt", ids.new()),
+        token=ids.new(),
+        created_at=now,
+    )
+
+
+def _needed(purchase: Purchase) -> list[Feature]:
+    wanted = {
+        Feature.EMBEDDED: purchase.checkout == "embedded",
+        Feature.MANUAL_CAPTURE: purchase.capture_method == "manual",
+    }
+    return [feature for feature, needed in wanted.items() if needed]
 
 
 async def take_over(tx: Transaction, resource: UUID) -> Operation | None:
@@ -155,7 +204,7 @@ async def _price(tx: Transaction, till: Till, purchase: Purchase) -> NewPayment:
         assert currency is not None, "the API asks for a currency beside an amount"
         amount, code = purchase.amount, currency
     _check_limits(till, amount, code)
-    gateway = _choose_gateway(till, purchase.gateway, amount, code)
+    gateway = await route(tx, till, purchase.gateway, amount=amount, currency=code, features=_needed(purchase))
     now = till.now()
     payment = ids.new()
     return NewPayment(
@@ -185,16 +234,3 @@ def _check_limits(till: Till, amount: int, currency: str) -> None:
             f"and {money.show(most, currency)}."
         )
         raise AmountOutOfRangeError(message, param="amount")
-
-
-def _choose_gateway(till: Till, wanted: str, amount: int, currency: str) -> str:
-    """Take the gateway that was named, or the first that is configured."""
-    if wanted != "auto" and wanted not in till.gateways:
-        message = f"No gateway “{wanted[:32]}” is configured here; there is {', '.join(till.gateways) or 'none'}."
-        raise InvalidFieldError(message, param="gateway")
-    name = next(iter(till.gateways), None) if wanted == "auto" else wanted
-    if name is None:
-        message = "No gateway is configured, so nobody can pay."
-        raise GatewayUnavailableError(message)
-    till.gateways[name].check_amount(amount, currency)
-    return name

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from tillkeeper import operations, payments
+from tillkeeper import operations, payments, routing
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
 from tillkeeper.flows.resolve import resolve
@@ -16,9 +16,11 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import Opening, OwnMove, Payment, Status
+from tillkeeper.routing import Breaker, Switch
 from tillkeeper.till import Till
 
 operate_batch_max = 10
+probes_max = 1
 ENDS = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED})
 CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_FAILED}
 
@@ -26,6 +28,7 @@ CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, N
 OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
+SWITCHED_OFF = Refused(reason="the gateway is switched off here")
 PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
@@ -37,10 +40,19 @@ class Answer:
     latency_ms: int
 
 
-async def operate(till: Till, *, limit: int = operate_batch_max) -> int:
-    """Make the calls that are due, and write down what came of them; return how many were made."""
+async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -> int:
+    """Make the calls that are due at one gateway, and write down what came of them; return how many were made.
+
+    Each gateway is told on its own, so that one that hangs keeps nobody from the others.
+    """
     async with till.db.transaction() as tx:
-        due = await operations.claim(tx, limit)
+        state = (await routing.states(tx, [gateway]))[gateway]
+        well = state.breaker is Breaker.CLOSED
+        if state.switch is Switch.OFF or not await operations.any_due(tx, gateway):
+            return 0
+        if not well and not await routing.admit(tx, gateway):
+            return 0
+        due = await operations.claim(tx, gateway, limit if well else probes_max)
     ends = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
     for end in ends:
         if isinstance(end, BaseException):
@@ -67,8 +79,18 @@ async def call(till: Till, operation: Operation) -> Answer:
     return answer
 
 
+async def give_up(tx: Transaction, operation: Operation, answer: Answer) -> bool:
+    """Note that an attempt was certainly not made, because the payment goes on elsewhere; false without its lease."""
+    await _note_health(tx, operation, answer.outcome)
+    if not await _end_try(tx, operation, answer.outcome):
+        return False
+    await payments.finish_attempt(tx, operation.key, _opening(answer.outcome), latency_ms=answer.latency_ms)
+    return True
+
+
 async def record(tx: Transaction, till: Till, operation: Operation, answer: Answer) -> bool:
     """Make the answer to a call true; false when the lease was lost meanwhile, and then nothing is written."""
+    await _note_health(tx, operation, answer.outcome)
     if not await _end_try(tx, operation, answer.outcome):
         return False
     if operation.kind is Kind.CREATE:
@@ -76,6 +98,16 @@ async def record(tx: Transaction, till: Till, operation: Operation, answer: Answ
     notices = _notices(operation, answer.outcome)
     await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
     return True
+
+
+async def _note_health(tx: Transaction, operation: Operation, outcome: Outcome) -> None:
+    """Count what a call says about its gateway: no answer is trouble, any answer is a sign of life."""
+    if outcome == SWITCHED_OFF:
+        return
+    answered = isinstance(outcome, Accepted | Declined) or (isinstance(outcome, Unknown) and outcome.final)
+    breaker = await routing.note(tx, operation.gateway, answered=answered)
+    if breaker:
+        logs.intent.warning("gateway_health", gateway=operation.gateway, breaker=breaker)
 
 
 async def _end_try(tx: Transaction, operation: Operation, outcome: Outcome) -> bool:
@@ -123,6 +155,10 @@ async def _call(till: Till, operation: Operation) -> Outcome:
     gateway = till.gateways.get(operation.gateway)
     if gateway is None:
         return Refused(reason=f"{operation.gateway} is not configured any more")
+    async with till.db.transaction() as tx:
+        state = (await routing.states(tx, [gateway.name]))[gateway.name]
+    if state.switch is Switch.OFF:
+        return SWITCHED_OFF
     return await WAYS[operation.kind](till, gateway, operation)
 
 

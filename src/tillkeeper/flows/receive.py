@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tillkeeper import inbox
+from tillkeeper.gateway import Gateway
 from tillkeeper.inbox import Arrival
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.crypto import sha256
@@ -17,6 +18,8 @@ batch_max = 200
 queue_max = 5000
 writers = 2
 """Two connections: while one commits, the other gathers what came meanwhile."""
+ANY = "payments"
+"""What stands in an address in place of a gateway's name when the signature is to say which it is."""
 
 
 class IntakeFullError(TillError):
@@ -72,20 +75,25 @@ async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body
     Raises SignatureInvalidError, PayloadUnreadableError or NotFoundError, and then nothing is stored.
     """
     till = intake.till
-    found = till.gateways.get(gateway)
+    found = _sender(till, headers) if gateway == ANY else till.gateways.get(gateway)
     if found is None:
-        message = f"No gateway “{gateway[:32]}” is configured here."
+        message = f"No gateway “{gateway[:32]}” is configured here, or none that signs like this."
         raise NotFoundError(message)
     envelope = await found.verify(headers, body, till.now())
     arrival = Arrival(
         id=ids.new(),
-        gateway=gateway,
+        gateway=found.name,
         event_id=envelope.event_id,
         content_sha=sha256(body),
         type=envelope.type,
         body=till.box.seal(body),
     )
     return await intake.store(arrival)
+
+
+def _sender(till: Till, headers: Mapping[str, str]) -> Gateway | None:
+    """Find the gateway by the header in which its signature comes."""
+    return next((each for each in till.gateways.values() if each.signature_header in headers), None)
 
 
 @retry_conflicts

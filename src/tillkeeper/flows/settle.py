@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, settlement
-from tillkeeper.facts import PAYOUT_KINDS, Change, Goods, Notice, Step, Verdict
+from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing, settlement
+from tillkeeper.facts import PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, refund_call
 from tillkeeper.inbox import Batch, Ending, Message
@@ -43,7 +43,7 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     """Decide what notices mean, and let state, goods, books and events become true together."""
     about_payments = [notice for notice in notices if notice.kind not in PAYOUT_KINDS]
     book = await payments.lock(tx, about_payments)
-    decisions = payments.decide(book, about_payments, _terms(till), till.now())
+    decisions = payments.decide(book, about_payments, await _terms(tx, till, about_payments), till.now())
     cause_of = {notice.id: cause for notice, cause in zip(notices, causes, strict=True)}
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])
     changes = payments.changes(decisions)
@@ -101,9 +101,14 @@ def _paid_out(decision: PayoutDecision) -> Event:
     return Event(type=event, subject=payout.id, payment=None, data=data | more)
 
 
-def _terms(till: Till) -> Terms:
+async def _terms(tx: Transaction, till: Till, notices: Sequence[Notice]) -> Terms:
+    """Read what was decided about the gateways through which money comes."""
+    taking = {notice.gateway for notice in notices if notice.kind is NoticeKind.PAYMENT_CAPTURED}
+    states = await routing.states(tx, sorted(taking)) if taking else {}
+
     def predict_fee(gateway: str, amount: int, currency: str) -> int:
-        return till.gateways[gateway].predict_fee(amount, currency)
+        configured = routing.fee(states.get(gateway), amount)
+        return till.gateways[gateway].predict_fee(amount, currency) if configured is None else configured
 
     return Terms(predict_fee=predict_fee, refund_late=till.settings.late_success == "refund")
 

@@ -41,9 +41,14 @@ async def ask(tx: Transaction, operations: Sequence[Operation]) -> int:
     return await store.insert(tx, operations, lease_seconds, fee_patience_seconds) if operations else 0
 
 
-async def claim(tx: Transaction, limit: int) -> list[Operation]:
-    """Lease the calls that are due."""
-    return await store.claim(tx, limit, lease_seconds)
+async def any_due(tx: Transaction, gateway: str) -> bool:
+    """Tell whether a call is due at a gateway."""
+    return await store.any_due(tx, gateway)
+
+
+async def claim(tx: Transaction, gateway: str, limit: int) -> list[Operation]:
+    """Lease the calls that are due at a gateway."""
+    return await store.claim(tx, gateway, limit, lease_seconds)
 
 
 async def take_over(tx: Transaction, subject: UUID) -> Operation | None:

@@ -37,13 +37,26 @@ async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds
     )
 
 
-async def claim(tx: Transaction, limit: int, lease_seconds: int) -> list[Operation]:
+async def any_due(tx: Transaction, gateway: str) -> bool:
+    """Tell whether a call is due at a gateway."""
+    return bool(
+        await tx.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM operation
+                           WHERE gateway = $1 AND state = 'asked' AND due_at <= clock_timestamp())
+            """,
+            gateway,
+        )
+    )
+
+
+async def claim(tx: Transaction, gateway: str, limit: int, lease_seconds: int) -> list[Operation]:
     """Lease what is due; a lease that ran out belongs to whoever comes next, with a new token."""
     rows = await tx.fetch(
         """
         WITH due AS (
             SELECT id FROM operation
-            WHERE state = 'asked' AND due_at <= clock_timestamp()
+            WHERE gateway = $4 AND state = 'asked' AND due_at <= clock_timestamp()
             ORDER BY due_at, id
             LIMIT $1
             FOR NO KEY UPDATE SKIP LOCKED
@@ -58,6 +71,7 @@ async def claim(tx: Transaction, limit: int, lease_seconds: int) -> list[Operati
         limit,
         lease_seconds,
         ids.new(),
+        gateway,
     )
     return [_operation(row) for row in rows]
 

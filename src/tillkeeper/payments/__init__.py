@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Change, Notice, Verdict
@@ -58,8 +59,10 @@ __all__ = [
     "open_checkout",
     "opening",
     "record",
+    "reroute",
     "reserve_refund",
     "take_expired",
+    "tried",
 ]
 
 
@@ -72,6 +75,18 @@ async def create(tx: Transaction, new: NewPayment, *, attempt: UUID, key: str, c
     await store.insert(tx, new)
     await store.insert_attempt(tx, attempt, new.id, new.gateway, key)
     await store.insert_first_change(tx, new.id, cause, new.created_at)
+
+
+async def reroute(tx: Transaction, payment: Payment, *, gateway: str, attempt: UUID, key: str, now: datetime) -> None:
+    """Go on with another gateway after one that certainly did nothing."""
+    await store.reroute(tx, payment, gateway)
+    await store.insert_attempt(tx, attempt, payment.id, gateway, key)
+    await store.insert_reroute(tx, payment, f"{payment.gateway} could not be used; going on with {gateway}", now)
+
+
+async def tried(tx: Transaction, payment: UUID) -> set[str]:
+    """List the gateways that a payment was tried at."""
+    return await store.tried(tx, payment)
 
 
 async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:

@@ -110,6 +110,31 @@ async def finish_attempt(tx: Transaction, key: str, opening: Opening, latency_ms
     )
 
 
+async def tried(tx: Transaction, payment: UUID) -> set[str]:
+    """List the gateways of a payment's attempts."""
+    rows = await tx.fetch("SELECT DISTINCT gateway FROM attempt WHERE payment_id = $1", payment)
+    return {row["gateway"] for row in rows}
+
+
+async def reroute(tx: Transaction, payment: Payment, gateway: str) -> None:
+    """Let a payment go through another gateway."""
+    await tx.execute("UPDATE payment SET gateway = $2 WHERE id = $1", payment.id, gateway)
+
+
+async def insert_reroute(tx: Transaction, payment: Payment, reason: str, at: datetime) -> None:
+    """Append a change of gateways to the history of a payment."""
+    await tx.execute(
+        """
+        INSERT INTO payment_change (payment_id, status_before, status_after, step, reason, cause, at)
+        VALUES ($1, $2, $2, 'none', $3, 'routing', $4)
+        """,
+        payment.id,
+        payment.status,
+        reason,
+        at,
+    )
+
+
 async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
     """Write the final state of every payment touched."""
     await tx.execute(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.expire import expire
@@ -38,7 +39,6 @@ async def _catch_up(till: Till) -> int:
 
 JOBS = (
     Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True),
-    Job(name="operate", run=operate, every_seconds=poll_seconds),
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="expire", run=expire, every_seconds=5),
@@ -47,10 +47,19 @@ JOBS = (
 )
 
 
+def jobs_of(till: Till) -> list[Job]:
+    """List the jobs of an installation; each gateway is called on its own, so that one that hangs delays no other."""
+    calls = [
+        Job(name=f"operate {name}", run=partial(operate, gateway=name), every_seconds=poll_seconds)
+        for name in till.gateways
+    ]
+    return [*JOBS, *calls]
+
+
 async def work(till: Till, stop: asyncio.Event) -> None:
     """Run every job until `stop` is set; what is under way is finished first."""
     bell = asyncio.Event()
-    jobs = [asyncio.create_task(_repeat(till, job, stop, bell)) for job in JOBS]
+    jobs = [asyncio.create_task(_repeat(till, job, stop, bell)) for job in jobs_of(till)]
     listening = asyncio.create_task(_listen(till, bell))
     try:
         await stop.wait()

@@ -45,6 +45,7 @@ class Stripe:
 
     name = "stripe"
     key_window_seconds = key_window_seconds
+    signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset(Feature)
 
     def __init__(self, secrets: Secrets, *, base: str) -> None:

@@ -16,6 +16,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.kernel.money import TENS, exponent
 
+SIGNATURE_HEADER = "stripe-signature"
 tolerance_seconds = 300
 header_length_max = 4096
 DIGITS = re.compile(r"[0-9]{1,12}")
@@ -43,7 +44,7 @@ BODY = msgspec.json.Decoder(Object)
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> Envelope:
     """Check `Stripe-Signature` within 300 s both ways; raises SignatureInvalidError or PayloadUnreadableError."""
-    moment, signatures = _parse(headers.get("stripe-signature", ""))
+    moment, signatures = _parse(headers.get(SIGNATURE_HEADER, ""))
     if abs(int(now.timestamp()) - int(moment)) > tolerance_seconds:
         message = f"The webhook was signed more than {tolerance_seconds} seconds from now."
         raise SignatureInvalidError(message)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import Status
+from tillkeeper.routing import Breaker, Switch
 
 
 class Problem(BaseModel):
@@ -136,6 +137,42 @@ class Wallet(BaseModel):
     frozen: int
     debt: int
     currency: Literal["CRD"]
+
+
+class GatewayAttempts(BaseModel):
+    """What became of the attempts of the last while."""
+
+    window_minutes: int
+    tried: int
+    opened: int
+    refused: int
+    unclear: int
+    latency_ms_p50: int | None
+    latency_ms_p95: int | None
+
+
+class Gateway(BaseModel):
+    """How a gateway is used and how it does; a breaker that is open keeps new payments away from it."""
+
+    gateway: str = Field(examples=["stripe"])
+    switch: Switch
+    priority: int
+    fee_percentage_bps: int | None
+    fee_fixed: int | None
+    features: list[str]
+    breaker: Breaker
+    failures: int
+    retry_at: str | None
+    attempts: GatewayAttempts
+    calls_waiting: int
+    last_webhook_at: str | None
+
+
+class Gateways(BaseModel):
+    """The configured gateways, in the order in which payments are offered to them."""
+
+    object: Literal["list"]
+    data: list[Gateway]
 
 
 class Page(BaseModel):
