@@ -166,6 +166,8 @@ class Gateway(Protocol):
     """Talk to one payment gateway; only flows call the async verbs, and never inside a transaction."""
 
     name: str
+    title: str
+    """How people know it."""
     key_window_seconds: int
     """How long a key may be sent again safely; after it, only looking up is allowed."""
     checkout_origin: str

@@ -348,9 +348,9 @@ async def test_the_same_form_with_another_package_is_refused(shop: Shop) -> None
 async def test_switching_the_user_shows_their_own_wallet(shop: Shop) -> None:
     await shop.await_text(await shop.act(await shop.buy(), act="pay"), "Delivered once")
     form = form_of(await shop.open("?currency=EUR"), "credits_50")
-    switch = {"user": "ben", "currency": "EUR", "key": form["key"], "seal": form["seal"]}
+    switch = {"user": "ben", "currency": "EUR", "gateway": "auto", "key": form["key"], "seal": form["seal"]}
     answer = await shop.browser.post(f"{shop.url}/shop/user", data=switch)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/shop?currency=EUR")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/shop?currency=EUR&gateway=auto")
     page = await shop.open()
     assert "Wallet of ben" in page
     assert "<span data-balance>0</span>" in page

@@ -44,6 +44,7 @@ class Stripe:
     """Talk to Stripe."""
 
     name = "stripe"
+    title = "Stripe"
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset(Feature)

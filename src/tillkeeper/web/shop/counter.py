@@ -1,6 +1,7 @@
 """The demo shop: credit packages, two demo users, and a button that leads to the gateway's checkout."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,8 @@ from tillkeeper import catalog
 from tillkeeper.catalog import Package
 from tillkeeper.flows.checkout import DeclinedError, Purchase, checkout
 from tillkeeper.flows.read import read
+from tillkeeper.flows.route import AUTO
+from tillkeeper.gateway import Gateway
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.db import Transaction
@@ -61,12 +64,15 @@ class Counter:
         who = visitor.recognise(request)
         shelf = await self._shelf(who.user)
         currency = _currency(shelf, request.query_params.get("currency"))
+        gateways = self._gateways(shelf, currency)
         context = {
             "users": visitor.USERS,
             "user": who.user,
             "wallet": shelf.purse,
             "currencies": shelf.currencies,
             "currency": currency,
+            "gateways": gateways,
+            "gateway": _gateway([each.name for each in gateways], currency, request.query_params.get("gateway")),
             "offers": [self._offer(package, currency, who) for package in shelf.packages if currency in package.prices],
             "cards": shelf.cards,
             "purchases": [payment | {"label": label(payment)} for payment in shelf.purchases],
@@ -81,7 +87,8 @@ class Counter:
         """Go on as the other demo user."""
         form = await visitor.take_form(request, self._till.settings.secret_key)
         who = Visitor(session=visitor.recognise(request).session, user=form.user())
-        onward = RedirectResponse(f"/shop?currency={_code(form.field('currency'))}", HTTPStatus.SEE_OTHER)
+        back = f"/shop?currency={_code(form.field('currency'))}&gateway={form.field('gateway')}"
+        onward = RedirectResponse(back, HTTPStatus.SEE_OTHER)
         who.keep(onward, secure=self._secure)
         return onward
 
@@ -99,7 +106,12 @@ class Counter:
     async def _checkout(self, form: Form) -> Replay:
         """Open a checkout; the second press of one button waits for what became of the first."""
         wish = Wish(scope="shop", key=form.key, request_sha=form.digest())
-        purchase = Purchase(package=form.field("package"), currency=_code(form.field("currency")), user=form.user())
+        purchase = Purchase(
+            package=form.field("package"),
+            currency=_code(form.field("currency")),
+            user=form.user(),
+            gateway=form.field("gateway"),
+        )
         read_ms = clock.timer_ms()
         while True:
             try:
@@ -124,6 +136,12 @@ class Counter:
 
         return await read(self._till, look)
 
+    def _gateways(self, shelf: Shelf, currency: str) -> list[Gateway]:
+        """List the gateways that take a currency."""
+        prices = [package.prices[currency] for package in shelf.packages if currency in package.prices]
+        gateways = self._till.gateways.values()
+        return [each for each in gateways if any(_takes(each, price, currency) for price in prices)]
+
     def _offer(self, package: Package, currency: str, who: Visitor) -> Json:
         price = package.prices[currency]
         each = (price * price_unit_credits + package.quantity // 2) // package.quantity
@@ -141,6 +159,22 @@ class Counter:
     @property
     def _secure(self) -> bool:
         return self._till.settings.public_url.startswith("https:")
+
+
+def _takes(gateway: Gateway, price: int, currency: str) -> bool:
+    try:
+        gateway.check_amount(price, currency)
+    except CurrencyNotSupportedError:
+        return False
+    return True
+
+
+def _gateway(offered: Sequence[str], currency: str, asked: str | None) -> str:
+    """Take the gateway that was asked for, or let the till choose."""
+    if asked and asked != AUTO and asked not in offered:
+        message = f"{asked[:32]} does not take {currency} here; choose {', '.join(offered) or 'another currency'}."
+        raise CurrencyNotSupportedError(message, param="gateway")
+    return asked or AUTO
 
 
 def _currency(shelf: Shelf, asked: str | None) -> str:
