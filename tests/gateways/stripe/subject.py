@@ -1,0 +1,80 @@
+"""Stripe, as the conformance suite needs to know it."""
+
+import pytest
+from tests.gateways.subject import Act, Feature, Json, Line
+
+from tillkeeper.gateway import Accepted, Order
+from tillkeeper.gateways.stripe import adapter
+from tillkeeper.kernel import ids
+
+KEY = "sk_test_conformance"
+SECRET = "whsec_conformance"
+HUNDREDFOLD = ("ISK", "UGX")
+"""Currencies without decimals that Stripe counts in hundredths all the same."""
+
+
+class StripeSubject:
+    """Play the customer and the bookkeeper at Stripe's sandbox."""
+
+    name = "stripe"
+    lacks: frozenset[Feature] = frozenset()
+    key = KEY
+    secret = SECRET
+    secret_name = "STRIPE_WEBHOOK_SECRET"
+    signature_headers = ("stripe-signature",)
+    live_keys = {"STRIPE_SECRET_KEY": "sk_live_conformance"}
+    amount, currency = 1_250, "EUR"
+    exact = ((240, "JPY"), (500, "ISK"), (1_999, "EUR"), (10_000, "INR"), (12_340, "KWD"))
+    inexact = ((12_345, "KWD"), (100_000_000, "EUR"))
+
+    def environment(self, base: str) -> dict[str, str]:
+        return {
+            "STRIPE_SECRET_KEY": KEY,
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_API_BASE": f"{base}/stripe",
+        }
+
+    def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
+        patch.setattr(adapter, "total_timeout_seconds", seconds)
+
+    def signs_in(self, path: str) -> bool:
+        del path
+        return False
+
+    async def pay(self, act: Act, opened: Accepted) -> None:
+        await act(f"sessions/{opened.references[0]}/pay")
+
+    async def decline(self, act: Act, opened: Accepted) -> None:
+        await act(f"sessions/{opened.references[0]}/decline", {"code": "insufficient_funds"})
+
+    async def authenticate(self, act: Act, opened: Accepted) -> None:
+        await act(f"sessions/{opened.references[0]}/authenticate", {"outcome": "complete"})
+
+    async def abandon(self, act: Act, opened: Accepted) -> None:
+        await act(f"sessions/{opened.references[0]}/abandon")
+
+    async def refund(self, act: Act, reference: str, amount: int, currency: str) -> None:
+        scaled = amount * 100 if currency in HUNDREDFOLD else amount
+        await act("refunds", {"payment_intent": reference, "amount": scaled})
+
+    async def dispute(self, act: Act, reference: str) -> None:
+        await act("disputes", {"payment_intent": reference})
+
+    async def pay_out(self, act: Act) -> None:
+        await act("payouts", {"early": True})
+
+    def line(self, books: Json, order: Order) -> Line:
+        ours = ids.text("payment", order.payment)
+        found = [line for line in books["payment_intents"] if line["metadata"].get("payment") == ours]
+        scale = 100 if order.currency in HUNDREDFOLD else 1
+        sums = {name: sum(line[name] for line in found) for name in ("captured", "refunded", "disputed", "charges")}
+        assert not any(sums[name] % scale for name in ("captured", "refunded", "disputed")), found
+        return Line(
+            captured=sums["captured"] // scale,
+            refunded=sums["refunded"] // scale,
+            disputed=sums["disputed"] // scale,
+            charges=sums["charges"],
+        )
+
+
+SUBJECT = StripeSubject()

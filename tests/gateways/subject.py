@@ -1,0 +1,139 @@
+"""What the conformance suite must be told of a gateway: one file each, `tests/gateways/<name>/subject.py`.
+
+It ends with `SUBJECT = …` and is found by being there; nothing else is edited for a new gateway.
+"""
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import pytest
+
+from tillkeeper import gateways
+from tillkeeper.gateway import Accepted, Order
+
+Json = dict[str, Any]
+Act = Callable[..., Awaitable[Json]]
+"""Post to a control verb of the gateway's sandbox: `await act("sessions/cs_1/pay", {"copies": 2})`."""
+
+
+class Feature(StrEnum):
+    """Name what not every gateway has; a subject lists what its gateway lacks."""
+
+    EMBEDDED = "embedded"
+    MANUAL_CAPTURE = "manual capture"
+    PARTIAL_CAPTURE = "partial capture"
+    VOID = "void"
+    END_CHECKOUT = "an open checkout can be ended"
+    KEYED_CREATE = "a key opens one checkout only"
+    DECLINES_TOLD = "a declined attempt is told by a webhook"
+    SIGNED_TIME = "webhooks are signed with their time"
+    SHARED_SECRET = "webhooks are signed with a secret that can be rotated"
+    LIVE_KEYS = "its keys say whether they are live"
+    DISPUTES = "disputes"
+    PAYOUTS = "payouts are told by webhooks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Hold what the sandbox's own books say of one payment, in ISO 4217 minor units."""
+
+    captured: int
+    refunded: int
+    disputed: int
+    charges: int
+    """How often money was taken or set aside: more than one is what must never happen."""
+
+
+class Subject(Protocol):
+    """Play the customer, the dashboard and the bookkeeper at one gateway's sandbox."""
+
+    name: str
+    lacks: frozenset[Feature]
+
+    key: str
+    """What the sandbox is told to accept (`SandboxConfig.keys`)."""
+    secret: str
+    """What the sandbox signs webhooks with (`SandboxConfig.webhook_secrets`)."""
+    secret_name: str
+    """The variable that holds it; `_PREVIOUS` and `_PREVIOUS_UNTIL` are added for a rotation."""
+    signature_headers: Sequence[str]
+    """In lower case: each of them is needed for a webhook to verify."""
+    live_keys: Mapping[str, str]
+    """What to set in `environment` to have the keys of a live account; empty where keys do not tell."""
+
+    amount: int
+    """A usual price, in minor units of `currency`; it can be refunded in parts."""
+    currency: str
+    exact: Sequence[tuple[int, str]]
+    """Amounts that the gateway takes exactly: with 0, 2 and 3 decimals as far as it knows such currencies."""
+    inexact: Sequence[tuple[int, str]]
+    """Amounts that it cannot take exactly, or whose currency it does not know."""
+
+    def environment(self, base: str) -> dict[str, str]:
+        """Name every variable that connects to a gateway at `base`, such as `http://127.0.0.1:1234`."""
+
+    def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
+        """Shorten the time after which the adapter gives a silent gateway up."""
+
+    def signs_in(self, path: str) -> bool:
+        """Tell whether a call only fetches a token; the suite's faults spare such calls."""
+
+    async def pay(self, act: Act, opened: Accepted) -> None:
+        """Pay as the customer; with manual capture the money is set aside."""
+
+    async def decline(self, act: Act, opened: Accepted) -> None:
+        """Try a card that is declined."""
+
+    async def authenticate(self, act: Act, opened: Accepted) -> None:
+        """Pay with a card whose bank wants to see the customer, who passes."""
+
+    async def abandon(self, act: Act, opened: Accepted) -> None:
+        """Close the tab."""
+
+    async def refund(self, act: Act, reference: str, amount: int, currency: str) -> None:
+        """Refund in the gateway's dashboard; `reference` is the name of the money, `amount` in minor units."""
+
+    async def dispute(self, act: Act, reference: str) -> None:
+        """Let the customer's bank take all of a payment back."""
+
+    async def pay_out(self, act: Act) -> None:
+        """Run a settlement, at once and with everything in it."""
+
+    def line(self, books: Json, order: Order) -> Line:
+        """Find a payment in `/_control/books/<name>`; all zero where nobody tried to pay."""
+
+
+def subjects() -> list[Subject]:
+    """List the subject of every gateway; one without a subject fails the whole suite, saying so."""
+    return [_of(connector.name) for connector in gateways.connectors()]
+
+
+def _of(name: str) -> Subject:
+    where = f"tests.gateways.{name}.subject"
+    try:
+        subject: Subject = importlib.import_module(where).SUBJECT
+    except ModuleNotFoundError as error:
+        message = f"The gateway {name} has no subject: write {where.replace('.', '/')}.py, after the one of stripe."
+        raise LookupError(message) from error
+    return subject
+
+
+SUBJECTS = {subject.name: subject for subject in subjects()}
+
+
+def having(*features: Feature) -> pytest.MarkDecorator:
+    """Run a test with every gateway that has all these features."""
+    return _among(subject for subject in SUBJECTS.values() if not subject.lacks & {*features})
+
+
+def lacking(feature: Feature) -> pytest.MarkDecorator:
+    """Run a test with every gateway that lacks a feature."""
+    return _among(subject for subject in SUBJECTS.values() if feature in subject.lacks)
+
+
+def _among(chosen: Any) -> pytest.MarkDecorator:
+    names = [subject.name for subject in chosen]
+    return pytest.mark.parametrize("subject", names, indirect=True)

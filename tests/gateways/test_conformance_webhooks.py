@@ -1,0 +1,241 @@
+"""Webhooks, the same for every gateway: whose they are, and what they say in our words."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.gateways.subject import Feature, having
+from tests.gateways.trial import Trial, connect, new_key
+
+from tillkeeper.facts import NoticeKind
+from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.kernel import clock
+from tillkeeper.sandbox.app import stands
+
+AUTHORIZED, CAPTURED = NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CAPTURED
+CANCELED, FAILED = NoticeKind.PAYMENT_CANCELED, NoticeKind.PAYMENT_FAILED
+REFUNDED = NoticeKind.REFUND_SUCCEEDED
+nesting_deep = 100_000
+header_length = 100_000
+tolerance_seconds = 300
+NO_EVENTS = {
+    "nothing": b"",
+    "a list": b"[]",
+    "null": b"null",
+    "a number": b"5",
+    "an empty object": b"{}",
+    "half an object": b"{",
+    "bad UTF-8": b'{"id": "\xff\xfe", "type": "x"}',
+    "deep nesting": b"[" * nesting_deep + b"]" * nesting_deep,
+    "a NUL": b'{"id": "evt_\\u0000", "event_id": "evt_\\u0000", "type": "x", "event_type": "x", "event": "x"}',
+}
+MALFORMED = {
+    "absent": None,
+    "empty": "",
+    "a comma": ",",
+    "letters": "x",
+    "not ASCII": "é" * 64,
+    "a NUL": "a\x00b",
+    "other digits": "٣" * 64,
+    "zeros": "0" * 64,
+    "very long": "x" * header_length,
+    "many parts": "a=b," * (header_length // 4),
+}
+
+
+def signed(trial: Trial, body: bytes, *, secret: str = "", at: datetime | None = None) -> dict[str, str]:
+    """Sign a body as the gateway would; header names come in lower case, as a server hands them over."""
+    [stand] = [stand for stand in stands() if stand.name == trial.subject.name]
+    moment = int((at or clock.now()).timestamp())
+    return {
+        name.lower(): value for name, value in stand.sign(body, secret or trial.subject.secret, moment).items()
+    }
+
+
+def refuse(trial: Trial, headers: dict[str, str], body: bytes) -> None:
+    """See a webhook refused for its signature."""
+    with pytest.raises(SignatureInvalidError):
+        trial.gateway.verify(headers, body, clock.now())
+
+
+async def test_what_the_gateway_sent_verifies_and_names_each_event(trial: Trial) -> None:
+    paid = await trial.paid()
+    await trial.hear([CAPTURED], paid.order, [paid.reference])
+    envelopes = [trial.gateway.verify(letter.headers, letter.body, clock.now()) for letter in trial.letters()]
+    assert all(envelope.event_id and envelope.type for envelope in envelopes)
+    assert len({envelope.event_id for envelope in envelopes}) == len(envelopes)
+    letter = trial.letters()[0]
+    assert trial.gateway.verify(letter.headers, letter.body, clock.now()) == envelopes[0]
+
+
+async def test_a_body_that_was_changed_anywhere_does_not_verify(trial: Trial) -> None:
+    letter = await trial.a_letter()
+    for place in (0, 1, len(letter.body) // 3, len(letter.body) // 2, len(letter.body) - 1):
+        changed = bytearray(letter.body)
+        changed[place] ^= 1
+        refuse(trial, letter.headers, bytes(changed))
+    for changed in (b"", letter.body + b" ", letter.body[:-1], b"\xef\xbb\xbf" + letter.body):
+        refuse(trial, letter.headers, changed)
+
+
+async def test_the_signature_is_of_the_raw_bytes_and_not_of_what_they_mean(trial: Trial) -> None:
+    letter = await trial.a_letter()
+    meaning = json.loads(letter.body)
+    other = json.dumps(meaning, indent=3).encode()
+    assert other != letter.body
+    refuse(trial, letter.headers, other)
+
+    odd = b" " + other + b"\r\n"
+    assert trial.gateway.verify(signed(trial, odd), odd, clock.now()).event_id
+    facts = [(each.kind, each.references) for each in trial.gateway.translate(letter.body)]
+    assert [(each.kind, each.references) for each in trial.gateway.translate(odd)] == facts
+
+
+@pytest.mark.parametrize("malformed", MALFORMED)
+async def test_a_malformed_signature_is_a_bad_signature_and_no_accident(trial: Trial, malformed: str) -> None:
+    letter = await trial.a_letter()
+    for name in trial.subject.signature_headers:
+        headers = {other: value for other, value in letter.headers.items() if other != name}
+        value = MALFORMED[malformed]
+        refuse(trial, headers if value is None else headers | {name: value}, letter.body)
+
+
+async def test_a_good_signature_that_was_tampered_with_is_a_bad_one(trial: Trial) -> None:
+    letter = await trial.a_letter()
+    name = trial.subject.signature_headers[-1]
+    good = letter.headers[name]
+    last = "0" if good[-1] != "0" else "1"
+    for bad in (good[:-1] + last, good[:-1], good + "0", good.swapcase(), good[:20]):
+        refuse(trial, letter.headers | {name: bad}, letter.body)
+
+
+@having(Feature.SHARED_SECRET)
+async def test_a_webhook_signed_with_another_secret_is_refused(trial: Trial) -> None:
+    letter = await trial.a_letter()
+    for wrong in ("whsec_of_somebody_else", trial.subject.secret[:-1], trial.subject.secret.upper(), " "):
+        refuse(trial, letter.headers | signed(trial, letter.body, secret=wrong), letter.body)
+
+
+@having(Feature.SHARED_SECRET)
+async def test_the_previous_secret_verifies_until_its_time_is_over(trial: Trial) -> None:
+    letter = await trial.a_letter()
+    now, name = clock.now(), trial.subject.secret_name
+    over = (now + timedelta(hours=1)).replace(microsecond=0)
+    rotated = connect(
+        trial.subject,
+        trial.wire.base,
+        **{
+            name: "whsec_new_conformance",
+            f"{name}_PREVIOUS": trial.subject.secret,
+            f"{name}_PREVIOUS_UNTIL": over.isoformat(),
+        },
+    )
+    last = over - timedelta(seconds=1)
+    for moment in (now, last):
+        for secret in (trial.subject.secret, "whsec_new_conformance"):
+            headers = letter.headers | signed(trial, letter.body, secret=secret, at=moment)
+            assert rotated.verify(headers, letter.body, moment).event_id
+    with pytest.raises(SignatureInvalidError):
+        rotated.verify(letter.headers | signed(trial, letter.body, at=over), letter.body, over)
+    await rotated.close()
+
+
+@having(Feature.SIGNED_TIME)
+@pytest.mark.parametrize("seconds", [-86_400, -tolerance_seconds - 1, tolerance_seconds + 1, 86_400])
+async def test_a_webhook_signed_long_ago_or_far_ahead_is_refused(trial: Trial, seconds: int) -> None:
+    letter, now = await trial.a_letter(), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    headers = letter.headers | signed(trial, letter.body, at=now + timedelta(seconds=seconds))
+    with pytest.raises(SignatureInvalidError):
+        trial.gateway.verify(headers, letter.body, now)
+
+
+@having(Feature.SIGNED_TIME)
+@pytest.mark.parametrize("seconds", [-tolerance_seconds, 0, tolerance_seconds])
+async def test_a_webhook_signed_within_five_minutes_both_ways_is_taken(trial: Trial, seconds: int) -> None:
+    letter, now = await trial.a_letter(), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    headers = letter.headers | signed(trial, letter.body, at=now + timedelta(seconds=seconds))
+    assert trial.gateway.verify(headers, letter.body, now).event_id
+
+
+@pytest.mark.parametrize("body", NO_EVENTS)
+async def test_a_signed_body_that_is_no_event_is_unreadable_and_nothing_worse(trial: Trial, body: str) -> None:
+    with pytest.raises(PayloadUnreadableError):
+        trial.gateway.verify(signed(trial, NO_EVENTS[body]), NO_EVENTS[body], clock.now())
+
+
+async def test_webhooks_tell_that_money_came_and_went(trial: Trial) -> None:
+    paid = await trial.paid()
+    wanted = trial.refund_order(paid, paid.order.amount // 5)
+    await trial.gateway.refund(wanted)
+    facts = await trial.hear([CAPTURED, REFUNDED], paid.order, [paid.reference])
+    captures = [fact for fact in facts if fact.kind is CAPTURED]
+    assert {(fact.amount, fact.currency) for fact in captures} == {(paid.order.amount, paid.order.currency)}
+    assert {fact.payment for fact in captures} == {paid.order.payment}
+    assert paid.reference in captures[0].references
+    refunds = [fact for fact in facts if fact.kind is REFUNDED]
+    assert {(fact.refund, fact.amount) for fact in refunds} == {(wanted.refund, wanted.amount)}
+    assert not any(fact.live for fact in facts)
+
+
+async def test_webhooks_tell_of_a_refund_in_the_dashboard_and_that_it_is_not_ours(trial: Trial) -> None:
+    paid = await trial.paid()
+    amount = paid.order.amount // 5
+    await trial.subject.refund(trial.act, paid.reference, amount, paid.order.currency)
+    facts = await trial.hear([REFUNDED], paid.order, [paid.reference])
+    [refund] = [fact for fact in facts if fact.kind is REFUNDED][:1]
+    assert (refund.refund, refund.amount, refund.currency) == (None, amount, paid.order.currency)
+    assert refund.refund_reference
+    assert paid.reference in refund.references or refund.payment == paid.order.payment
+
+
+@having(Feature.DECLINES_TOLD)
+async def test_webhooks_tell_of_a_declined_card_and_why(trial: Trial) -> None:
+    order = trial.order()
+    opened = await trial.opened(order)
+    await trial.subject.decline(trial.act, opened)
+    [failed, *_] = [fact for fact in await trial.hear([FAILED], order, opened.references) if fact.kind is FAILED]
+    assert failed.code
+    assert failed.payment == order.payment
+
+
+@having(Feature.MANUAL_CAPTURE, Feature.VOID)
+async def test_webhooks_tell_that_money_was_set_aside_and_let_go(trial: Trial) -> None:
+    paid = await trial.paid(manual_capture=True)
+    await trial.gateway.cancel(paid.reference, new_key("cancel"))
+    facts = await trial.hear([AUTHORIZED, CANCELED], paid.order, [paid.reference])
+    assert CAPTURED not in {fact.kind for fact in facts}
+    [authorized, *_] = [fact for fact in facts if fact.kind is AUTHORIZED]
+    assert (authorized.amount, authorized.currency) == (paid.order.amount, paid.order.currency)
+
+
+@having(Feature.END_CHECKOUT)
+async def test_webhooks_tell_that_a_checkout_ended(trial: Trial) -> None:
+    order = trial.order()
+    opened = await trial.opened(order)
+    await trial.gateway.cancel(opened.references[0], new_key("cancel"))
+    facts = await trial.hear([CANCELED], order, opened.references)
+    assert {fact.kind for fact in facts} == {CANCELED}
+
+
+async def test_every_webhook_of_a_long_life_is_read_without_an_error(trial: Trial) -> None:
+    """Everything that a customer, a merchant and a bank can do, and whatever the gateway says about it."""
+    declined = await trial.opened(trial.order())
+    await trial.subject.decline(trial.act, declined)
+    await trial.subject.authenticate(trial.act, await trial.opened(trial.order()))
+    await trial.subject.abandon(trial.act, await trial.opened(trial.order()))
+    refunded, disputed = await trial.paid(), await trial.paid()
+    await trial.gateway.refund(trial.refund_order(refunded, refunded.order.amount // 5))
+    await trial.subject.refund(trial.act, refunded.reference, refunded.order.amount // 5, refunded.order.currency)
+    if Feature.DISPUTES not in trial.subject.lacks:
+        await trial.subject.dispute(trial.act, disputed.reference)
+    if Feature.PAYOUTS not in trial.subject.lacks:
+        await trial.subject.pay_out(trial.act)
+    await trial.hear([CAPTURED, REFUNDED], refunded.order, [refunded.reference])
+
+    await trial.post_is_empty()
+    for letter in trial.letters():
+        envelope = trial.gateway.verify(letter.headers, letter.body, clock.now())
+        for fact in trial.gateway.translate(letter.body):
+            assert fact.gateway == trial.subject.name
+            assert fact.references or fact.payment, f"{envelope.type} speaks of nothing"
+            assert fact.amount is None or fact.currency, envelope.type

@@ -1,0 +1,228 @@
+"""One gateway on trial: its adapter, a wire that can fail, its sandbox behind, and the webhooks that came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+from tests.gateways.serving import Letter, Receiver
+from tests.gateways.subject import Json, Line, Subject
+from tests.gateways.wire import Wire
+
+from tillkeeper import gateways
+from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.gateway import Absent, Accepted, Connector, Gateway, Order, Outcome, RefundOrder
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.secrets import Secrets
+
+patience_seconds = 15
+clock_second = timedelta(seconds=1)
+MONEY = frozenset({NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CAPTURED})
+
+
+@dataclass(frozen=True)
+class House:
+    """The sandbox of every gateway, and the receiver of all their webhooks."""
+
+    url: str
+    receiver: Receiver
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A payment after its customer acted; `reference` is the gateway's name for the money."""
+
+    order: Order
+    opened: Accepted
+    reference: str
+
+
+@dataclass
+class Trial:
+    """Play everybody around one adapter."""
+
+    subject: Subject
+    gateway: Gateway
+    wire: Wire
+    house: House
+    http: httpx2.AsyncClient
+    heard_before: int = 0
+    began: datetime = field(default_factory=clock.now)
+
+    async def act(self, path: str, body: Json | None = None) -> Json:
+        """Act as the customer or in the dashboard."""
+        answer = await self.http.post(f"{self.house.url}/_control/{self.subject.name}/{path}", json=body or {})
+        assert answer.status_code == 200, answer.text
+        done: Json = answer.json()
+        return done
+
+    def order(self, **change: Any) -> Order:
+        """Write an order for something that costs the usual price."""
+        now = clock.now()
+        order = Order(
+            payment=ids.new(),
+            key=ids.text("attempt", ids.new()),
+            amount=self.subject.amount,
+            currency=self.subject.currency,
+            title="120 credits",
+            return_url="https://shop.example/done",
+            manual_capture=False,
+            embedded=False,
+            created_at=now,
+            expires_at=(now + timedelta(hours=1)).replace(microsecond=0),
+        )
+        return replace(order, **change)
+
+    async def opened(self, order: Order) -> Accepted:
+        """Open a checkout."""
+        outcome = await self.gateway.create(order)
+        assert isinstance(outcome, Accepted), outcome
+        return outcome
+
+    async def paid(self, **change: Any) -> Paid:
+        """Open a checkout and pay; what is only approved at this gateway is taken, as our flows do it."""
+        order = self.order(**change)
+        opened = await self.opened(order)
+        await self.subject.pay(self.act, opened)
+        notice = await self.money(order, opened)
+        if notice.kind is NoticeKind.PAYMENT_AUTHORIZED and not order.manual_capture:
+            taken = await self.gateway.capture(notice.references[0], order.amount, order.currency, new_key("capture"))
+            [notice] = notices(taken)
+        return Paid(order, opened, notice.references[0])
+
+    async def money(self, order: Order, opened: Accepted) -> Notice:
+        """Wait for the webhook that says what the money is called."""
+        found: list[Notice] = []
+
+        def heard() -> bool:
+            found[:] = [fact for fact in self.about(order, opened.references) if fact.kind in MONEY]
+            return bool(found)
+
+        await until(heard)
+        return found[0]
+
+    async def told(self, reference: str) -> list[Notice]:
+        """Ask the gateway what became of a payment."""
+        return notices(await self.gateway.retrieve(reference))
+
+    async def kinds(self, reference: str) -> list[NoticeKind]:
+        """Ask the same, for the kinds of the facts only."""
+        return kinds(await self.gateway.retrieve(reference))
+
+    def refund_order(self, paid: Paid, amount: int) -> RefundOrder:
+        """Write an order to give money back."""
+        return RefundOrder(
+            payment=paid.order.payment,
+            refund=ids.new(),
+            key=new_key("refund"),
+            reference=paid.reference,
+            amount=amount,
+            currency=paid.order.currency,
+        )
+
+    async def line(self, order: Order) -> Line:
+        """Read what the gateway's own books say of a payment."""
+        answer = await self.http.get(f"{self.house.url}/_control/books/{self.subject.name}")
+        return self.subject.line(answer.json(), order)
+
+    def letters(self) -> list[Letter]:
+        """List the webhooks of this gateway that came since this trial began."""
+        path = f"/webhooks/{self.subject.name}"
+        return [letter for letter in self.house.receiver.letters[self.heard_before :] if letter.path == path]
+
+    def facts(self) -> list[Notice]:
+        """Translate all of them, after their signatures were checked."""
+        found: list[Notice] = []
+        for letter in self.letters():
+            self.gateway.verify(letter.headers, letter.body, clock.now())
+            found += self.gateway.translate(letter.body)
+        return found
+
+    def about(self, order: Order, references: Iterable[str]) -> list[Notice]:
+        """List what webhooks have told of one payment so far."""
+        names = {*references}
+        return [fact for fact in self.facts() if fact.payment == order.payment or names & {*fact.references}]
+
+    async def hear(self, wanted: Iterable[NoticeKind], order: Order, references: Iterable[str]) -> list[Notice]:
+        """Wait until webhooks have told all these kinds of facts about one payment; return every fact about it."""
+        kinds_wanted, names = {*wanted}, [*references]
+        await until(lambda: kinds_wanted <= {fact.kind for fact in self.about(order, names)})
+        return self.about(order, names)
+
+    async def post_is_empty(self) -> None:
+        """Wait until the sandbox owes no webhook any more."""
+        async with asyncio.timeout(patience_seconds):
+            while True:
+                answer = await self.http.get(f"{self.house.url}/_control/webhooks")
+                if all(delivery["state"] == "delivered" for delivery in answer.json()["data"]):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def a_letter(self) -> Letter:
+        """Cause a payment, and lend one webhook about it."""
+        await self.paid()
+        await until(lambda: bool(self.letters()))
+        return self.letters()[0]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(patience_seconds):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def connector_of(subject: Subject) -> Connector:
+    """Find what connects to a gateway."""
+    return next(each for each in gateways.connectors() if each.name == subject.name)
+
+
+def connect(subject: Subject, base: str, **more: str) -> Gateway:
+    """Open a gateway whose calls go to `base`."""
+    return connector_of(subject).connect(Secrets(subject.environment(base) | more), mode="sandbox")
+
+
+def new_key(prefix: str) -> str:
+    """Make a key for one call."""
+    return ids.text(prefix, ids.new())
+
+
+def notices(outcome: Outcome | Absent) -> list[Notice]:
+    """Read what an accepted call told."""
+    assert isinstance(outcome, Accepted), outcome
+    return list(outcome.notices)
+
+
+def kinds(outcome: Outcome | Absent) -> list[NoticeKind]:
+    """Read which kinds of facts it told."""
+    return [notice.kind for notice in notices(outcome)]
+
+
+Verb = Callable[[Trial], Awaitable[Any]]
+
+
+async def _create(trial: Trial) -> Any:
+    return await trial.gateway.create(trial.order())
+
+
+async def _events(trial: Trial) -> Any:
+    return await trial.gateway.events(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def _refund_order(trial: Trial) -> RefundOrder:
+    return trial.refund_order(Paid(trial.order(), Accepted(), "absent"), trial.subject.amount)
+
+
+VERBS: Mapping[str, Verb] = {
+    "create": _create,
+    "capture": lambda trial: trial.gateway.capture("absent", trial.subject.amount, trial.subject.currency, "a-capture"),
+    "cancel": lambda trial: trial.gateway.cancel("absent", "a-cancellation"),
+    "refund": lambda trial: trial.gateway.refund(_refund_order(trial)),
+    "look_up": lambda trial: trial.gateway.look_up(trial.order()),
+    "look_up_refund": lambda trial: trial.gateway.look_up_refund(_refund_order(trial)),
+    "retrieve": lambda trial: trial.gateway.retrieve("absent"),
+    "events": _events,
+}
+"""Every call that an adapter makes, about something that need not be there."""
