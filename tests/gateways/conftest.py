@@ -1,7 +1,6 @@
 """The sandbox of every gateway, started once, and a trial for each test of the conformance suite."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +10,7 @@ from tests.gateways.subject import SUBJECTS, Subject
 from tests.gateways.trial import House, Trial, connect
 from tests.gateways.wire import Wire
 
+from tillkeeper import gateways
 from tillkeeper.sandbox.app import build
 from tillkeeper.sandbox.config import SandboxConfig
 
@@ -24,23 +24,21 @@ def subject(request: Any) -> Subject:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     receiver = Receiver()
     (ears, heard_at), (door, url) = free_listener(), free_listener()
-    books: Path = tmp_path_factory.mktemp("conformance") / "books.sqlite"
+    books = tmp_path_factory.mktemp("conformance") / "books.sqlite"
+    secrets = {name: value for stand in gateways.stands() for name, value in stand.invent(url).items()}
+    house = House(url, books, receiver, heard_at, secrets)
     config = SandboxConfig(
-        books=books,
-        public_url=url,
-        keys={name: subject.key for name, subject in SUBJECTS.items()},
-        webhook_urls={name: f"{heard_at}/webhooks/{name}" for name in SUBJECTS},
-        webhook_secrets={name: subject.secret for name, subject in SUBJECTS.items()},
+        books=books, public_url=url, secrets=secrets, webhook_urls={name: house.webhook_url(name) for name in SUBJECTS}
     )
     with serving(receiver, ears), serving(build(config), door):
-        yield House(url, receiver)
+        yield house
 
 
 @pytest.fixture
 async def trial(subject: Subject, house: House) -> AsyncIterator[Trial]:
     wire = Wire(house.url, subject.signs_in)
     await wire.open()
-    gateway = connect(subject, wire.base)
+    gateway = connect(subject, house.environment(subject.name, wire.base))
     async with httpx2.AsyncClient(trust_env=False) as http:
         yield Trial(subject, gateway, wire, house, http, len(house.receiver.letters))
     await gateway.close()

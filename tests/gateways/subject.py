@@ -12,28 +12,28 @@ from typing import Any, Protocol
 import pytest
 
 from tillkeeper import gateways
-from tillkeeper.gateway import Accepted, Order
+from tillkeeper.gateway import Accepted, Feature, Order
 
 Json = dict[str, Any]
 Act = Callable[..., Awaitable[Json]]
 """Post to a control verb of the gateway's sandbox: `await act("sessions/cs_1/pay", {"copies": 2})`."""
 
 
-class Feature(StrEnum):
-    """Name what not every gateway has; a subject lists what its gateway lacks."""
+class Habit(StrEnum):
+    """Name what the suite expects beside the features that the contract names; a subject lists what is missing."""
 
-    EMBEDDED = "embedded"
-    MANUAL_CAPTURE = "manual capture"
-    PARTIAL_CAPTURE = "partial capture"
-    VOID = "void"
+    VOID = "money that was set aside can be let go"
     END_CHECKOUT = "an open checkout can be ended"
     KEYED_CREATE = "a key opens one checkout only"
     DECLINES_TOLD = "a declined attempt is told by a webhook"
     SIGNED_TIME = "webhooks are signed with their time"
     SHARED_SECRET = "webhooks are signed with a secret that can be rotated"
     LIVE_KEYS = "its keys say whether they are live"
-    DISPUTES = "disputes"
+    DISPUTES = "disputes are told by webhooks"
     PAYOUTS = "payouts are told by webhooks"
+
+
+Trait = Feature | Habit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Line:
     captured: int
     refunded: int
     disputed: int
+    fee: int
     charges: int
     """How often money was taken or set aside: more than one is what must never happen."""
 
@@ -51,18 +52,13 @@ class Subject(Protocol):
     """Play the customer, the dashboard and the bookkeeper at one gateway's sandbox."""
 
     name: str
-    lacks: frozenset[Feature]
-
-    key: str
-    """What the sandbox is told to accept (`SandboxConfig.keys`)."""
-    secret: str
-    """What the sandbox signs webhooks with (`SandboxConfig.webhook_secrets`)."""
+    lacks: frozenset[Trait]
     secret_name: str
-    """The variable that holds it; `_PREVIOUS` and `_PREVIOUS_UNTIL` are added for a rotation."""
+    """The variable of what signs webhooks; `_PREVIOUS` and `_PREVIOUS_UNTIL` are added for a rotation."""
     signature_headers: Sequence[str]
     """In lower case: each of them is needed for a webhook to verify."""
     live_keys: Mapping[str, str]
-    """What to set in `environment` to have the keys of a live account; empty where keys do not tell."""
+    """Variables with the keys of a live account; empty where keys do not tell."""
 
     amount: int
     """A usual price, in minor units of `currency`; it can be refunded in parts."""
@@ -71,9 +67,6 @@ class Subject(Protocol):
     """Amounts that the gateway takes exactly: with 0, 2 and 3 decimals as far as it knows such currencies."""
     inexact: Sequence[tuple[int, str]]
     """Amounts that it cannot take exactly, or whose currency it does not know."""
-
-    def environment(self, base: str) -> dict[str, str]:
-        """Name every variable that connects to a gateway at `base`, such as `http://127.0.0.1:1234`."""
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         """Shorten the time after which the adapter gives a silent gateway up."""
@@ -124,16 +117,7 @@ def _of(name: str) -> Subject:
 SUBJECTS = {subject.name: subject for subject in subjects()}
 
 
-def having(*features: Feature) -> pytest.MarkDecorator:
-    """Run a test with every gateway that has all these features."""
-    return _among(subject for subject in SUBJECTS.values() if not subject.lacks & {*features})
-
-
-def lacking(feature: Feature) -> pytest.MarkDecorator:
-    """Run a test with every gateway that lacks a feature."""
-    return _among(subject for subject in SUBJECTS.values() if feature in subject.lacks)
-
-
-def _among(chosen: Any) -> pytest.MarkDecorator:
-    names = [subject.name for subject in chosen]
+def having(*traits: Trait) -> pytest.MarkDecorator:
+    """Run a test with every gateway that has all these features and habits."""
+    names = [name for name, subject in SUBJECTS.items() if not subject.lacks & {*traits}]
     return pytest.mark.parametrize("subject", names, indirect=True)

@@ -112,4 +112,6 @@ class Wire:
         }
         async with httpx2.AsyncClient(trust_env=False, timeout=line_timeout_seconds) as http:
             answer = await http.request(method, f"{self.gateway}{path}", headers=passed, content=content)
-        return reply(answer.status_code, answer.content, header="Content-Type: application/json\r\nConnection: close\r\n")
+        return reply(
+            answer.status_code, answer.content, header="Content-Type: application/json\r\nConnection: close\r\n"
+        )

@@ -1,14 +1,16 @@
 """Stripe, as the conformance suite needs to know it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
-from tests.gateways.subject import Act, Feature, Json, Line
+from tests.gateways.subject import Act, Json, Line, Trait
 
 from tillkeeper.gateway import Accepted, Order
-from tillkeeper.gateways.stripe import adapter
+from tillkeeper.gateways.stripe import calls
 from tillkeeper.kernel import ids
 
-KEY = "sk_test_conformance"
-SECRET = "whsec_conformance"
+MONEY = ("captured", "refunded", "disputed")
 HUNDREDFOLD = ("ISK", "UGX")
 """Currencies without decimals that Stripe counts in hundredths all the same."""
 
@@ -17,25 +19,16 @@ class StripeSubject:
     """Play the customer and the bookkeeper at Stripe's sandbox."""
 
     name = "stripe"
-    lacks: frozenset[Feature] = frozenset()
-    key = KEY
-    secret = SECRET
+    lacks: frozenset[Trait] = frozenset()
     secret_name = "STRIPE_WEBHOOK_SECRET"
     signature_headers = ("stripe-signature",)
-    live_keys = {"STRIPE_SECRET_KEY": "sk_live_conformance"}
+    live_keys: Mapping[str, str] = MappingProxyType({"STRIPE_SECRET_KEY": "sk_live_conformance"})
     amount, currency = 1_250, "EUR"
     exact = ((240, "JPY"), (500, "ISK"), (1_999, "EUR"), (10_000, "INR"), (12_340, "KWD"))
     inexact = ((12_345, "KWD"), (100_000_000, "EUR"))
 
-    def environment(self, base: str) -> dict[str, str]:
-        return {
-            "STRIPE_SECRET_KEY": KEY,
-            "STRIPE_WEBHOOK_SECRET": SECRET,
-            "STRIPE_API_BASE": f"{base}/stripe",
-        }
-
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
-        patch.setattr(adapter, "total_timeout_seconds", seconds)
+        patch.setattr(calls, "total_timeout_seconds", seconds)
 
     def signs_in(self, path: str) -> bool:
         del path
@@ -67,14 +60,9 @@ class StripeSubject:
         ours = ids.text("payment", order.payment)
         found = [line for line in books["payment_intents"] if line["metadata"].get("payment") == ours]
         scale = 100 if order.currency in HUNDREDFOLD else 1
-        sums = {name: sum(line[name] for line in found) for name in ("captured", "refunded", "disputed", "charges")}
-        assert not any(sums[name] % scale for name in ("captured", "refunded", "disputed")), found
-        return Line(
-            captured=sums["captured"] // scale,
-            refunded=sums["refunded"] // scale,
-            disputed=sums["disputed"] // scale,
-            charges=sums["charges"],
-        )
+        sums: dict[str, int] = {name: sum(line[name] for line in found) for name in (*MONEY, "fee", "charges")}
+        assert not any(sums[name] % scale for name in MONEY), found
+        return Line(charges=sums.pop("charges"), **{name: total // scale for name, total in sums.items()})
 
 
 SUBJECT = StripeSubject()

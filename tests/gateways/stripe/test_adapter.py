@@ -16,7 +16,6 @@ from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, 
 from tillkeeper.gateways.stripe import calls
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock, ids
-from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.secrets import Secrets
 
 KEY = "sk_test_sandbox_for_tests"
@@ -146,14 +145,6 @@ async def test_a_checkout_is_opened_with_our_id_on_session_and_intent(sandbox: A
     assert intent.metadata.to_dict() == {"payment": ours}
 
 
-async def test_the_same_key_opens_the_same_checkout(stripe: Stripe) -> None:
-    order = an_order()
-    first, again = await stripe.create(order), await stripe.create(order)
-    assert isinstance(first, Accepted)
-    assert isinstance(again, Accepted)
-    assert again.references == first.references
-
-
 async def test_a_key_that_was_used_for_something_else_leaves_the_outcome_unknown(stripe: Stripe) -> None:
     order = an_order()
     await stripe.create(order)
@@ -172,100 +163,12 @@ async def test_what_stripe_cannot_take_is_declined_with_its_reason(stripe: Strip
     assert outcome.message
 
 
-async def test_an_open_checkout_is_nothing_yet_and_a_paid_one_is_captured(sandbox: Any, stripe: Stripe) -> None:
-    session = await opened(stripe)
-    assert kinds(await stripe.retrieve(session)) == []
-    intent = pay(sandbox, session)
-    for reference in (session, intent):
-        outcome = await stripe.retrieve(reference)
-        assert kinds(outcome) == [NoticeKind.PAYMENT_CAPTURED]
-        assert isinstance(outcome, Accepted)
-        assert (outcome.notices[0].amount, outcome.notices[0].currency) == (199, "EUR")
-
-
-async def test_what_does_not_exist_is_declined(stripe: Stripe) -> None:
-    outcome = await stripe.retrieve("cs_test_none")
-    assert isinstance(outcome, Declined)
-    assert outcome.code == "resource_missing"
-
-
-async def test_an_open_checkout_is_ended_once(stripe: Stripe) -> None:
-    session = await opened(stripe)
-    assert kinds(await stripe.cancel(session, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
-    assert kinds(await stripe.cancel(session, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
-    assert isinstance(await stripe.cancel(session, "cancel_2"), Declined)
-
-
-async def test_a_paid_checkout_cannot_be_ended(sandbox: Any, stripe: Stripe) -> None:
-    session = await opened(stripe)
-    pay(sandbox, session)
-    assert isinstance(await stripe.cancel(session, "cancel_1"), Declined)
-
-
-async def test_a_refund_succeeds_once_per_key_and_carries_our_ids(sandbox: Any, stripe: Stripe) -> None:
-    order = a_refund(pay(sandbox, await opened(stripe)))
-    for outcome in (await stripe.refund(order), await stripe.refund(order)):
-        assert kinds(outcome) == [NoticeKind.REFUND_SUCCEEDED]
-        assert isinstance(outcome, Accepted)
-        [notice] = outcome.notices
-        assert (notice.payment, notice.refund, notice.amount) == (order.payment, order.refund, 50)
-    [line] = sandbox.control("GET", "books/stripe")["payment_intents"]
-    assert (line["refunded"], line["refunds"]) == (50, 1)
-
-
-async def test_a_refund_of_more_than_is_left_is_declined(sandbox: Any, stripe: Stripe) -> None:
-    intent = pay(sandbox, await opened(stripe))
-    assert isinstance(await stripe.refund(a_refund(intent, 200)), Declined)
-    await stripe.refund(a_refund(intent, 199))
-    assert isinstance(await stripe.refund(a_refund(intent, 1)), Declined)
-
-
-async def test_authorised_money_is_taken_in_part_and_only_once(sandbox: Any, stripe: Stripe) -> None:
-    session = await opened(stripe, manual_capture=True)
-    intent = pay(sandbox, session)
-    assert kinds(await stripe.retrieve(intent)) == [NoticeKind.PAYMENT_AUTHORIZED]
-    assert kinds(await stripe.retrieve(session)) == []
-    outcome = await stripe.capture(intent, 150, "EUR", "capture_1")
-    assert kinds(outcome) == [NoticeKind.PAYMENT_CAPTURED]
-    assert isinstance(outcome, Accepted)
-    assert outcome.notices[0].amount == 150
-    assert isinstance(await stripe.capture(intent, 10, "EUR", "capture_2"), Declined)
-
-
-async def test_authorised_money_is_let_go_by_a_cancellation(sandbox: Any, stripe: Stripe) -> None:
-    intent = pay(sandbox, await opened(stripe, manual_capture=True))
-    assert kinds(await stripe.cancel(intent, "cancel_1")) == [NoticeKind.PAYMENT_CANCELED]
-
-
-async def test_a_capture_of_more_than_was_authorised_is_declined(sandbox: Any, stripe: Stripe) -> None:
-    intent = pay(sandbox, await opened(stripe, manual_capture=True))
-    assert isinstance(await stripe.capture(intent, 200, "EUR", "capture_1"), Declined)
-
-
 RUDE = {
-    "cut before an answer": (b"", Unknown),
-    "cut in the head": (b"HTTP/1.1 200 X\r\nContent-", Unknown),
-    "cut in the body": (reply(200, '{"id": "cs_1"', length=500), Unknown),
-    "not HTTP": (b"go away\r\n\r\n", Unknown),
     "silence": (SILENCE, Unknown),
     "500": (error(500, "api_error"), Unknown),
-    "502 with HTML": (reply(502, "<html>Bad gateway</html>"), Unknown),
     "503": (error(503, "api_error"), Unknown),
-    "504 with nothing": (reply(504, ""), Unknown),
-    "200 with HTML": (reply(200, "<html>Welcome</html>"), Unknown),
-    "200 with truncated JSON": (reply(200, '{"id": "cs_1", "url'), Unknown),
-    "200 with nothing": (reply(200, ""), Unknown),
-    "200 with a list": (reply(200, "[]"), Unknown),
-    "200 with null": (reply(200, "null"), Unknown),
-    "200 with a number": (reply(200, "5"), Unknown),
-    "200 with an empty object": (reply(200, "{}"), Unknown),
     "200 with another object": (reply(200, '{"id": "cus_1", "object": "customer"}'), Unknown),
     "200 with null fields": (reply(200, '{"id": null, "url": null, "status": null, "payment_status": null}'), Unknown),
-    "200 with bad UTF-8": (reply(200, b'{"id": "\xff"}'), Unknown),
-    "200 with deep nesting": (reply(200, "[" * nesting_deep + "]" * nesting_deep), Unknown),
-    "200 with a bad encoding": (reply(200, "xx", header="Content-Encoding: gzip\r\n"), Unknown),
-    "redirect": (reply(302, "", header="Location: http://127.0.0.1:9/\r\n"), Unknown),
-    "redirect that keeps the method": (reply(307, "{}", header="Location: http://127.0.0.1:9/\r\n"), Unknown),
     "400 with HTML": (reply(400, "<html>"), Unknown),
     "400 about the key": (error(400, "idempotency_error"), Unknown),
     "409 in use": (error(409, "idempotency_error", code="idempotency_key_in_use"), Unknown),
@@ -308,13 +211,6 @@ async def test_a_declined_card_says_why(rude: RudeServer, shaken: Stripe) -> Non
     assert await shaken.create(an_order()) == Declined(code="lost_card", message="Told so.", card=True)
 
 
-@pytest.mark.parametrize("call", CALLS)
-async def test_a_gateway_that_refuses_connections_has_certainly_done_nothing(free_port: int, call: str) -> None:
-    lonely = connect(f"http://127.0.0.1:{free_port}")
-    assert isinstance(await CALLS[call](lonely), Refused)
-    await lonely.close()
-
-
 async def test_a_silent_gateway_is_given_up_after_the_time_that_is_set(
     rude: RudeServer, shaken: Stripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,15 +219,6 @@ async def test_a_silent_gateway_is_given_up_after_the_time_that_is_set(
     read_ms = clock.timer_ms()
     await shaken.create(an_order())
     assert short_timeout_ms <= read_ms() < 10 * short_timeout_ms
-
-
-@pytest.mark.parametrize("call", CALLS)
-async def test_no_call_is_made_inside_a_transaction(rude: RudeServer, shaken: Stripe, db: Database, call: str) -> None:
-    rude.answer = RUDE["500"][0]
-    with pytest.raises(AssertionError, match="inside a database transaction"):
-        async with db.transaction():
-            await CALLS[call](shaken)
-    assert rude.requests == []
 
 
 async def test_a_call_carries_its_key_and_the_api_version_and_no_telemetry(rude: RudeServer, shaken: Stripe) -> None:

@@ -2,8 +2,8 @@
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from tillkeeper.facts import EXPIRED, DisputeStatus, Notice, NoticeKind
 from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
 from tillkeeper.gateways.stripe import webhook
-from tillkeeper.gateways.stripe.adapter import Stripe, _to_stripe
+from tillkeeper.gateways.stripe.adapter import _to_stripe
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.money import EXPONENTS, CurrencyNotSupportedError, exponent
-from tillkeeper.kernel.secrets import Secrets
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OLD, NEW = "whsec_old", "whsec_new"
@@ -69,18 +68,6 @@ def test_a_good_signature_tells_the_id_and_the_type_of_the_event() -> None:
     assert (envelope.event_id, envelope.type) == ("evt_1", "payment_intent.succeeded")
 
 
-@pytest.mark.parametrize("seconds", [-300, 0, 300])
-def test_a_webhook_signed_within_five_minutes_both_ways_is_taken(seconds: int) -> None:
-    envelope = webhook.verify(signed(EVENT, at=NOW + timedelta(seconds=seconds)), EVENT, [NEW], NOW)
-    assert envelope.event_id == "evt_1"
-
-
-@pytest.mark.parametrize("seconds", [-301, 301, -86_400, 86_400])
-def test_a_webhook_signed_longer_ago_or_further_ahead_is_refused(seconds: int) -> None:
-    with pytest.raises(SignatureInvalidError, match="300 seconds"):
-        webhook.verify(signed(EVENT, at=NOW + timedelta(seconds=seconds)), EVENT, [NEW], NOW)
-
-
 GOOD = signed(EVENT)["stripe-signature"]
 
 
@@ -114,11 +101,6 @@ GOOD = signed(EVENT)["stripe-signature"]
 def test_a_malformed_header_is_a_bad_signature_and_no_accident(header: str) -> None:
     with pytest.raises(SignatureInvalidError):
         webhook.verify({"stripe-signature": header}, EVENT, [NEW], NOW)
-
-
-def test_a_request_without_the_header_is_a_bad_signature() -> None:
-    with pytest.raises(SignatureInvalidError):
-        webhook.verify({}, EVENT, [NEW], NOW)
 
 
 @given(st.text(max_size=200))
@@ -176,39 +158,6 @@ def test_any_signed_bytes_are_read_or_called_unreadable(body: bytes) -> None:
         webhook.verify(signed(body), body, [NEW], NOW)
     except PayloadUnreadableError:
         return
-
-
-@pytest.fixture
-async def rotated() -> AsyncIterator[Stripe]:
-    """Connect to Stripe in the middle of a rotation of the webhook secret."""
-    environment = {
-        "STRIPE_SECRET_KEY": "sk_test_x",
-        "STRIPE_WEBHOOK_SECRET": NEW,
-        "STRIPE_WEBHOOK_SECRET_PREVIOUS": OLD,
-        "STRIPE_WEBHOOK_SECRET_PREVIOUS_UNTIL": "2026-11-20T13:00:00Z",
-    }
-    opened = Stripe(Secrets(environment), base="http://127.0.0.1:9")
-    yield opened
-    await opened.close()
-
-
-async def test_the_previous_secret_verifies_until_its_time_is_over(rotated: Stripe) -> None:
-    over = NOW + timedelta(hours=1)
-    assert (await rotated.verify(signed(EVENT, secret=OLD), EVENT, NOW)).event_id == "evt_1"
-    last = over - timedelta(seconds=1)
-    assert (await rotated.verify(signed(EVENT, secret=OLD, at=last), EVENT, last)).event_id == "evt_1"
-    with pytest.raises(SignatureInvalidError):
-        await rotated.verify(signed(EVENT, secret=OLD, at=over), EVENT, over)
-
-
-async def test_the_present_secret_verifies_before_and_after_a_rotation(rotated: Stripe) -> None:
-    for moment in (NOW, NOW + timedelta(days=1)):
-        assert (await rotated.verify(signed(EVENT, at=moment), EVENT, moment)).event_id == "evt_1"
-
-
-async def test_a_third_secret_never_verifies(rotated: Stripe) -> None:
-    with pytest.raises(SignatureInvalidError):
-        await rotated.verify(signed(EVENT, secret="whsec_third"), EVENT, NOW)
 
 
 def event(kind: str, thing: dict[str, Any], *, live: bool = False) -> bytes:
