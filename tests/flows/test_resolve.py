@@ -35,6 +35,25 @@ async def test_a_refund_that_the_gateway_shows_late_is_not_made_twice(shop: Any)
     assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [60]
 
 
+async def test_a_refund_that_was_sent_again_is_looked_for_three_times_again(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.turn(not_found_first=2, forget_keys=True)
+    shop.line.fault = "cut"
+    made = await shop.refund(payment, 60)
+    shop.line.fault = None
+    for _ in range(2):
+        await shop.operate()
+    await shop.turn(lost_reply_percent=100, only_methods=["POST"])
+    await shop.operate()  # sent again, and done this time
+    await shop.turn(lost_reply_percent=0)
+
+    for _ in range(3):
+        await shop.operate()
+
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [60]
+
+
 async def test_a_gateway_that_cannot_be_asked_brings_no_certainty(shop: Any) -> None:
     payment = await shop.paid()
     shop.line.fault = "cut"
@@ -61,7 +80,7 @@ async def test_a_capture_whose_reply_is_lost_is_found_by_asking(shop: Any) -> No
 
 @pytest.mark.parametrize("percent", [100, 50])
 async def test_many_lost_replies_and_forgotten_keys_never_charge_twice(shop: Any, percent: int) -> None:
-    """A slice of what `tests/load` does with a thousand payments."""
+    """A slice of what tests/crash/test_lost_replies does with a thousand payments."""
     payments = [await shop.opened(user=f"user{n}") for n in range(6)]
     for payment in payments:
         await shop.pay(payment)
@@ -76,9 +95,36 @@ async def test_many_lost_replies_and_forgotten_keys_never_charge_twice(shop: Any
     assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [50] * 6
 
 
-async def authorized(shop: Any) -> Any:
-    """Open a payment that is captured by hand, and authorise it."""
+async def authorized(shop: Any, *, not_found_first: int = 0) -> Any:
+    """Open a payment that is captured by hand, and authorise it; at first the gateway may not find it."""
     payment = await shop.opened(capture_method="manual")
+    await shop.turn(not_found_first=not_found_first)
     await shop.pay(payment)
-    await shop.catch_up()
+    for _ in range(1 + not_found_first):  # its list of events lags behind as well
+        await shop.catch_up()
     return payment
+
+
+async def test_a_capture_is_not_given_up_because_the_gateway_shows_the_payment_late(shop: Any) -> None:
+    payment = await authorized(shop, not_found_first=2)
+    shop.line.fault = "broken"
+    await shop.capture(payment)
+    shop.line.fault = None
+
+    for _ in range(2):
+        await shop.operate()
+
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert [line["captures"] for line in (await shop.books())["payment_intents"]] == [1]
+
+
+async def test_a_capture_that_was_never_made_is_made_though_the_gateway_shows_the_payment_late(shop: Any) -> None:
+    payment = await authorized(shop, not_found_first=1)
+    shop.line.fault = "cut"
+    await shop.capture(payment)
+    shop.line.fault = None
+
+    await shop.operate()
+
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert [line["captures"] for line in (await shop.books())["payment_intents"]] == [1]

@@ -224,11 +224,10 @@ def _is_forgotten(till: Till, gateway: Gateway, operation: Operation) -> bool:
 
 
 async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
-    """Ask whether a payment was captured or ended; still being open means that nothing was done yet."""
+    """Ask whether a payment was captured or ended; still being open, or not to be found, means not yet."""
     outcome = await gateway.retrieve(reference)
-    if isinstance(outcome, Accepted) and not any(notice.kind in ENDS for notice in outcome.notices):
-        return Absent()
-    return outcome
+    ended = isinstance(outcome, Accepted) and any(notice.kind in ENDS for notice in outcome.notices)
+    return outcome if ended or isinstance(outcome, Unknown | Refused) else Absent()
 
 
 async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
@@ -246,7 +245,11 @@ async def _end(gateway: Gateway, payment: Payment, reference: str, operation: Op
         outcome = await gateway.capture(reference, amount, payment.currency, operation.key)
     else:
         outcome = await gateway.cancel(reference, operation.key)
-    return await gateway.retrieve(reference) if isinstance(outcome, Declined) else outcome
+    if not isinstance(outcome, Declined):
+        return outcome
+    found = await gateway.retrieve(reference)
+    # We know that the payment exists, so a gateway that cannot find it now has not said what became of it.
+    return Unknown(reason=f"declined ({outcome.code}), and not found") if isinstance(found, Declined) else found
 
 
 def _ended(till: Till, payment: Payment) -> Notice:

@@ -37,6 +37,6 @@ async def resolve(
         return found
     if key_forgotten and operation.kind in REPEATABLE:
         return Unknown(reason="it cannot be found, and the gateway no longer remembers the key of the call", final=True)
-    if operation.doubts < DOUBTS_ENOUGH[operation.kind]:
+    if operation.doubts % DOUBTS_ENOUGH[operation.kind]:  # counted anew since it was told the last time
         return Unknown(reason="it cannot be found yet")
     return await tell()
