@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tillkeeper.ops.embedded_postgres import APP_ROLE, Databases, EmbeddedPostgr
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
 TEMPLATE = "tillkeeper_template"
 FOLDERS = "till-test-"
+TOLD = "told"
 leftover_age_seconds = 3600
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
@@ -37,6 +38,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(RUNNING, None):
         server.destroy()
         shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests had to tell, also those that passed in a parallel worker."""
+    ended = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    for report in ended:
+        for name, text in getattr(report, "user_properties", ()):
+            if name == TOLD and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {text}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -90,6 +100,12 @@ def check_is_local(host: Any) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Lend what prints a sentence at the end of the whole run."""
+    return lambda text: record_property(TOLD, text)
 
 
 @pytest.fixture(scope="session")
