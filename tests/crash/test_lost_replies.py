@@ -142,7 +142,7 @@ async def settle_down(stage: Stage, http: httpx2.AsyncClient) -> None:
 async def check_ours(stage: Stage) -> dict[str, Json]:
     """See every payment and refund resolved and delivered once; return what we think of each payment."""
     rows = await stage.fetch("""
-        SELECT payment.id, gateway_reference, status, amount, amount_captured, amount_refunded, amount_refunding, currency,
+        SELECT gateway_reference, status, amount, amount_captured, amount_refunded, amount_refunding,
                (SELECT count(*) FROM refund WHERE payment_id = payment.id) AS refunds,
                (SELECT count(*) FROM refund WHERE payment_id = payment.id AND status = 'succeeded') AS refunded,
                (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS deliveries,
