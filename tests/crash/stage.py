@@ -100,6 +100,9 @@ class Stage:
             "api": ("serve", "--no-worker", "--port", str(self.api_port)),
             "worker": ("worker",),
         }[name]
+        if name in self.processes:
+            assert name not in self.alive(), f"{name} runs already"
+            self._bury(self.processes[name])
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "tillkeeper", *words, "--leash"],
