@@ -10,6 +10,11 @@ from tillkeeper.payments import RefundExceedsCapturedError
 
 SHARE = 119
 """Three fifths of the price: two of them are more than was paid."""
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+"""
+patience_seconds = 10
 
 
 async def test_refunds_at_once_never_exceed_what_was_captured(shop: Any) -> None:
@@ -17,7 +22,13 @@ async def test_refunds_at_once_never_exceed_what_was_captured(shop: Any) -> None
     payment = await shop.paid()
     assert payment["amount"] < 2 * SHARE
 
-    ends = await asyncio.gather(*(shop.refund(payment, SHARE) for _ in range(2)), return_exceptions=True)
+    async with asyncio.timeout(patience_seconds), shop.owner.transaction():
+        await shop.owner.execute("SELECT FROM payment FOR UPDATE")
+        both = [asyncio.create_task(shop.refund(payment, SHARE)) for _ in range(2)]
+        while await shop.owner.fetchval(WAITING) < len(both):  # until both have come as far as they can
+            await shop.owner.execute("SELECT pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.01)
+    ends = await asyncio.gather(*both, return_exceptions=True)
 
     assert sorted(isinstance(end, RefundExceedsCapturedError) for end in ends) == [False, True]
     assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [SHARE]

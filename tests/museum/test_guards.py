@@ -1,0 +1,64 @@
+"""Every re-enactment is able to fail: with its guard patched out it does.
+
+Three of them on every change, other ones each day; all of them with TILL_TEST_FULL=1.
+"""
+
+import ast
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.museum import guards
+from tests.museum.guards import PATCHES
+
+from tillkeeper.kernel import clock
+
+FULL = bool(os.environ.get("TILL_TEST_FULL"))
+TODAY = int(os.environ.get("TILL_MUSEUM_DAY") or clock.now().date().toordinal())
+a_day = 3
+CHOSEN = PATCHES if FULL else [PATCHES[(TODAY * a_day + number) % len(PATCHES)] for number in range(a_day)]
+PASSED, FAILED = 0, 1
+"""What pytest ends with when tests ran; anything else is no proof."""
+
+
+def test_every_re_enactment_names_its_incident_and_has_a_patch() -> None:
+    told = {}
+    for path in guards.HERE.glob("test_*.py"):
+        if path.name != Path(__file__).name:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name.startswith("test_"):
+                    told[node.name] = ast.get_docstring(node) or ""
+    assert {name for name, text in told.items() if not text.startswith("Re-enact ") or "#" not in text} == set()
+    assert set(told) == {patch.stem for patch in PATCHES}
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
+def test_every_patch_fits_the_program(patch: Path, tmp_path: Path) -> None:
+    guards.apply(patch, guards.copy_program(tmp_path))
+
+
+def test_a_patch_that_fits_nowhere_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    patch = tmp_path / "a.patch"
+    patch.write_text("--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 2\n+x = 3\n")
+    with pytest.raises(guards.PatchUnfitError, match=r"a\.py"):
+        guards.apply(patch, tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_an_untouched_copy_passes(tmp_path: Path) -> None:
+    names = " or ".join(patch.stem for patch in CHOSEN)
+    verdict = guards.run(names, guards.copy_program(tmp_path))
+    assert verdict.code == PASSED, verdict.words
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("patch", CHOSEN, ids=lambda patch: patch.stem)
+def test_without_its_guard_a_re_enactment_fails(patch: Path, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    program = guards.copy_program(tmp_path)
+    guards.apply(patch, program)
+    verdict = guards.run(patch.stem, program)
+    assert verdict.code == FAILED, verdict.words
+    assert " failed" in verdict.words, verdict.words
+    tell("failed, as it should" if FULL else f"failed, as it should; TILL_MUSEUM_DAY={TODAY} chooses it again")
