@@ -8,6 +8,7 @@ from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.read import read
+from tillkeeper.flows.sequence import sequence
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.reports import timeline
@@ -22,7 +23,7 @@ async def ended(shop: Any, how: str) -> Any:
     if how == "expired":
         await shop.owner.execute(OVER)
         await expire(shop.till)
-        await operate(shop.till)
+        await operate(shop.till, "stripe")
     else:
         await cancel(shop.till, shop.wish(), ids.parse("payment", payment["id"]))
     await shop.catch_up()
@@ -53,8 +54,10 @@ async def test_money_that_comes_late_is_delivered_once(shop: Any, how: str) -> N
 @pytest.mark.parametrize("how", ENDS)
 async def test_the_merchant_is_told_of_the_end_and_then_of_the_money(shop: Any, how: str) -> None:
     payment = await ended(shop, how)
+    await sequence(shop.till)
     await late(shop, payment)
-    rows = await shop.owner.fetch("SELECT type FROM outbox_event ORDER BY id")
+    await sequence(shop.till)
+    rows = await shop.owner.fetch("SELECT type FROM outbox_event ORDER BY seq")
     told = [row["type"] for row in rows]
     assert [each for each in told if each in {f"payment.{how}", "payment.succeeded"}] == [
         f"payment.{how}",
@@ -116,7 +119,7 @@ async def test_late_money_of_which_no_webhook_came_is_found_by_asking(shop: Any)
     await shop.owner.execute(OVER)
     shop.line.fault = "lost"
     await expire(shop.till)
-    await operate(shop.till)
+    await operate(shop.till, "stripe")
     shop.line.fault = None
 
     await shop.operate()

@@ -26,9 +26,10 @@ async def paid_and_unheard(shop: Any) -> tuple[Any, Any]:
 
 
 async def granted_once(shop: Any) -> None:
-    """See that the goods of one payment were handed over once, and that no message failed over it."""
+    """See that the goods of one payment were handed over once, no money goes back, and no message failed over it."""
     assert await shop.wallet() == (120, 0)
     assert await shop.count("entitlement") == await shop.count("journal", "kind = 'capture'") == 1
+    assert await shop.count("refund") == 0
     assert set(await shop.inbox()) <= {"processed", "ignored"}
 
 
