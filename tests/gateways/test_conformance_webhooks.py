@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.gateways.subject import Habit, having
-from tests.gateways.trial import Trial, connect, new_key
+from tests.gateways.trial import Trial, connect, new_key, until
 
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Feature, PayloadUnreadableError, SignatureInvalidError
@@ -199,6 +199,27 @@ async def test_webhooks_tell_that_a_checkout_ended(trial: Trial) -> None:
     await trial.gateway.cancel(opened.references[0], new_key("cancel"))
     facts = await trial.hear([CANCELED], order, opened.references)
     assert {fact.kind for fact in facts} == {CANCELED}
+
+
+@having(Habit.DISPUTES)
+async def test_webhooks_tell_that_a_customers_bank_took_the_money_back(trial: Trial) -> None:
+    paid = await trial.paid()
+    await trial.subject.dispute(trial.act, paid.reference)
+    facts = await trial.hear([NoticeKind.DISPUTE_OPENED], paid.order, [paid.reference])
+    [opened, *_] = [fact for fact in facts if fact.kind is NoticeKind.DISPUTE_OPENED]
+    assert opened.dispute
+    assert opened.dispute.id
+    assert (opened.amount, opened.currency) == (paid.order.amount, paid.order.currency)
+    assert (await trial.line(paid.order)).disputed == paid.order.amount
+
+
+@having(Habit.PAYOUTS)
+async def test_webhooks_tell_that_money_went_to_the_bank(trial: Trial) -> None:
+    await trial.paid()
+    await trial.subject.pay_out(trial.act)
+    await until(lambda: any(fact.kind is NoticeKind.PAYOUT_PAID for fact in trial.facts()))
+    paid_out = [fact for fact in trial.facts() if fact.kind is NoticeKind.PAYOUT_PAID]
+    assert all(fact.payout and fact.payout.id and fact.amount and fact.currency for fact in paid_out)
 
 
 async def test_every_webhook_of_a_long_life_is_read_without_an_error(trial: Trial) -> None:
