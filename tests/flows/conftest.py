@@ -57,7 +57,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Line:
-    """Carry calls to the sandbox; `fault` says what is lost on the way.
+    """Carry calls to the sandbox; `fault` says what is lost on the way, and `faults` on the way to some addresses.
 
     cut: the request gets lost · lost: the gateway acts and its reply gets lost · broken: it acts and answers 500 ·
     busy: it answers 429 and does nothing.
@@ -65,6 +65,7 @@ class Line:
 
     sandbox: str
     fault: str | None = None
+    faults: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     port: int = 0
@@ -105,9 +106,10 @@ class Line:
         self.called.set()
         if self.gate:
             await self.gate.wait()
-        if self.fault == "cut":
+        fault = next((fault for end, fault in self.faults.items() if path.endswith(end)), self.fault)
+        if fault == "cut":
             return None
-        if self.fault == "busy":
+        if fault == "busy":
             return _response(429, b'{"error": {"type": "invalid_request_error", "code": "rate_limit"}}')
         passed = {
             name: value for name, value in headers.items() if name not in {"host", "content-length", "connection"}
@@ -117,9 +119,9 @@ class Line:
                 answer = await http.request(method, f"{self.sandbox}{path}", headers=passed, content=content)
             except httpx2.HTTPError:  # the sandbox lost the reply itself
                 return None
-        if self.fault == "lost":
+        if fault == "lost":
             return None
-        if self.fault == "broken":
+        if fault == "broken":
             return _response(500, b'{"error": {"type": "api_error"}}')
         return _response(answer.status_code, answer.content)
 

@@ -61,3 +61,25 @@ def test_random_keys_are_never_taken_for_card_numbers() -> None:
 def test_what_is_stored_as_a_reason_is_masked() -> None:
     assert VISA not in logs.mask(f"bad value {VISA} for whsec_abcdef")
     assert "whsec_abcdef" not in logs.mask("bad value for whsec_abcdef")
+
+
+@pytest.mark.parametrize(
+    "text", ["ana@shop.test", "Invalid email address: Ana.B+c@x.example.org", "a=1&email=ana%40shop.test", "<ö@ü.test>"]
+)
+def test_an_address_of_a_person_is_masked(text: str) -> None:
+    masked = logs.mask(text)
+    assert "@" not in masked
+    assert "%40" not in masked
+    assert logs.mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-20T10:00:00Z", "payment_01h455vb4pex5vsknk084sn02q @ 5", "a@b", "@shop.test"]
+)
+def test_what_is_no_address_is_left_as_it_is(text: str) -> None:
+    assert logs.mask(text) == text
+
+
+def test_a_long_text_without_an_address_is_masked_in_time_that_grows_with_its_length() -> None:
+    assert logs.mask("a" * 200_000 + "@") == "a" * 200_000 + "@"
+    assert logs.mask("a@" * 100_000) == "a@" * 100_000

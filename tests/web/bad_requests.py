@@ -22,6 +22,7 @@ GOOD = {"package": "credits_120", "currency": "EUR", "user": "ana", "metadata": 
 SUM = {"amount": 500, "currency": "EUR"}
 PAYMENTS = "/api/v1/payments"
 REFUNDS = "/api/v1/refunds"
+CUSTOMERS = "/api/v1/customers"
 SPEND = "/api/v1/users/ana/wallet/spend"
 HOOK = "/webhooks/stripe"
 ABSENT = "payment_01h455vb4pex5vsknk084sn02q"
@@ -255,18 +256,41 @@ def places() -> Iterator[tuple[str, Bad]]:
         yield f"payment {id_[:12]}", Bad(404, "not_found", method="GET", path=f"{PAYMENTS}/{id_}")
         yield f"timeline of {id_[:12]}", Bad(404, "not_found", method="GET", path=f"{PAYMENTS}/{id_}/timeline")
         yield f"refund of {id_[:12]}", Bad(404, "not_found", {"payment": id_}, REFUNDS)
+    for id_ in ("customer_01h455vb4pex5vsknk084sn02q", ABSENT, "customer_1", "", "cus_123"):
+        yield f"customer {id_[:12]}", Bad(404, "not_found", method="GET", path=f"{CUSTOMERS}/{id_ or 'x'}")
+        yield f"payment of customer {id_[:12]}", Bad(404, "not_found", good(customer=id_))
     yield "refund by id", Bad(404, "not_found", method="GET", path=f"{REFUNDS}/{OTHER}")
+
+
+def customers() -> Iterator[tuple[str, Bad]]:
+    """List people who cannot be remembered."""
+    for name, content in {
+        "nothing": {},
+        "only a name": {"name": CANARY},
+        "an address that is none": {"email": CANARY},
+        "an address with a line break": {"email": f"{CANARY}@shop.test\n"},
+        "two addresses": {"email": f"{CANARY}@a.test,b@c.test"},
+        "an address of 300 letters": {"email": f"{CANARY}@{'x' * 300}.test"},
+        "an empty id": {"external_id": "", "name": CANARY},
+        "a padded id": {"external_id": f" {CANARY}"},
+        "an id that is a number": {"external_id": 7, "name": CANARY},
+        "a name of 201 letters": {"external_id": "7", "name": CANARY + "x" * 201},
+    }.items():
+        yield f"customer with {name}", Bad(422, "invalid_field", content, CUSTOMERS)
+    yield "customer with an id of our own", Bad(422, "unknown_field", {"id": CANARY, "external_id": "7"}, CUSTOMERS)
+    yield "customer with a card", Bad(422, "card_data_not_accepted", {"external_id": CARD}, CUSTOMERS, canaries=(CARD,))
+    yield "customer by a reader", Bad(403, "forbidden", {"external_id": "7"}, CUSTOMERS, headers={"key": "read"})
 
 
 def lists() -> Iterator[tuple[str, Bad]]:
     """List questions that cannot be answered."""
-    for path in (PAYMENTS, REFUNDS, "/api/v1/inbox", "/api/v1/users/ana/wallet/entries"):
+    for path in (PAYMENTS, REFUNDS, CUSTOMERS, "/api/v1/inbox", "/api/v1/users/ana/wallet/entries"):
         for limit in ("0", "-1", "101", "ten", "1.5", "", "9" * 30):
             yield f"{path[8:]} limit {limit[:5]}", Bad(422, "invalid_field", method="GET", path=f"{path}?limit={limit}")
     # Some are written as a cursor is, and say something that no cursor says.
     broken = ("2026-11-21|x", "0001-01-01|00000000-0000-0000-0000-000000000000", "9999-12-31T23:59:59+00:00|1")
     for cursor in ("x", "!!!", "", *(b64encode(text.encode()).decode() for text in broken)):
-        for path in (PAYMENTS, REFUNDS, "/api/v1/inbox"):
+        for path in (PAYMENTS, REFUNDS, CUSTOMERS, "/api/v1/inbox"):
             bad = Bad(422, "invalid_field", method="GET", path=f"{path}?cursor={cursor}")
             yield f"{path[8:]} cursor {cursor[:18]}", bad
     yield "status paid", Bad(422, "invalid_field", method="GET", path=f"{PAYMENTS}?status=paid")
@@ -277,4 +301,4 @@ def lists() -> Iterator[tuple[str, Bad]]:
         yield f"books as of {moment}", Bad(422, "invalid_field", method="GET", path=path)
 
 
-ALL = dict([*access(), *bodies(), *amounts(), *values(), *cards(), *webhooks(), *places(), *lists()])
+ALL = dict([*access(), *bodies(), *amounts(), *values(), *cards(), *webhooks(), *places(), *customers(), *lists()])

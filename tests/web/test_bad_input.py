@@ -9,7 +9,20 @@ from urllib.parse import quote
 
 import pytest
 import structlog
-from tests.web.bad_requests import ABSENT, ALL, CANARY, CARD, GOOD, HOOK, PAYMENTS, REFUNDS, SPEND, SUM, good
+from tests.web.bad_requests import (
+    ABSENT,
+    ALL,
+    CANARY,
+    CARD,
+    CUSTOMERS,
+    GOOD,
+    HOOK,
+    PAYMENTS,
+    REFUNDS,
+    SPEND,
+    SUM,
+    good,
+)
 from tests.web.conftest import WEBHOOK_SECRET, Front, holds
 
 from tillkeeper.flows.authorize import issue
@@ -19,7 +32,10 @@ LEAVES = (
     *(None, True, False, 0, -1, 1, 10**30, 2**63, 1.5, 1e300, float("nan"), float("inf"), "", "x", "\x00", "\ud800"),
     *("ana", "credits_120", "EUR", "stripe", "🤷", "x" * 3000, CARD, "'; DROP TABLE payment; --", "${jndi:x}", ABSENT),
 )
-NAMES = ("package", "amount", "currency", "user", "metadata", "quantity", "payment", "reason", "gateway", "x", "", CARD)
+NAMES = (
+    *("package", "amount", "currency", "user", "metadata", "quantity", "payment", "reason", "gateway", "customer"),
+    *("email", "name", "external_id", "x", "", CARD),
+)
 
 
 @pytest.fixture
@@ -145,7 +161,7 @@ async def test_2000_random_bodies_never_get_an_unexpected_error(front: Front) ->
         start: dict[str, Any] = dice.choice([{}, GOOD, SUM])
         thing = anything(dice)
         content = json.dumps(start | thing if isinstance(thing, dict) else thing).encode()
-        answer = await front.call("POST", dice.choice([PAYMENTS, REFUNDS, SPEND]), spoilt(dice, content))
+        answer = await front.call("POST", dice.choice([PAYMENTS, REFUNDS, SPEND, CUSTOMERS]), spoilt(dice, content))
         code = answer.json()["code"]
         seen.add(code)
         assert answer.status_code < 500 or code == "gateway_unavailable", (seed, content[:300], answer.text)

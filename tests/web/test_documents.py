@@ -17,6 +17,8 @@ PROMISED = {
     "/api/v1/payments/{payment}/timeline": {"get"},
     "/api/v1/refunds": {"get", "post"},
     "/api/v1/refunds/{refund}": {"get"},
+    "/api/v1/customers": {"get", "post"},
+    "/api/v1/customers/{customer}": {"get"},
     "/api/v1/packages": {"get"},
     "/api/v1/users/{user}/wallet": {"get"},
     "/api/v1/users/{user}/wallet/entries": {"get"},

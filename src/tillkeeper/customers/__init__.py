@@ -2,9 +2,13 @@
 
 from uuid import UUID
 
+from tillkeeper.customers import rules, store
+from tillkeeper.customers.values import Customer, Profile
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
+
+__all__ = ["Customer", "Profile", "ensure", "find", "get", "link", "reference", "register"]
 
 name_length_max = 200
 
@@ -23,3 +27,38 @@ async def find(tx: Transaction, name: str) -> UUID | None:
     """Find a user by the merchant's own name."""
     found: UUID | None = await tx.fetchval("SELECT id FROM end_user WHERE name = $1", name)
     return found
+
+
+async def register(tx: Transaction, profile: Profile) -> tuple[UUID, bool]:
+    """Find or create the customer whom a profile describes; true when new. Raises InvalidFieldError.
+
+    What was not known is filled in; what differs stays as it was, so that the same call always has the same effect.
+    """
+    rules.check(profile)
+    external_id, email_key = profile.external_id, rules.email_key(profile.email)
+    names = {"id": external_id, "email": email_key}
+    await store.serialise(tx, [f"{what} {name}" for what, name in names.items() if name])
+    known = await store.find(tx, external_id=external_id, email_key=email_key)
+    before = rules.meant(known, profile)
+    blank = Customer(id=ids.new(), external_id=None, email=None, email_key=None, name=None)
+    taken = any(email_key and customer.email_key == email_key for customer in known)
+    after = rules.filled(before or blank, profile, email_taken=taken)
+    if after != before:
+        await store.save(tx, after)
+    return after.id, before is None
+
+
+async def get(tx: Transaction, customer: UUID) -> Customer | None:
+    """Read one customer."""
+    return await store.get(tx, customer)
+
+
+async def reference(tx: Transaction, customer: UUID, gateway: str) -> str | None:
+    """Tell what a gateway calls a customer, if it knows this one."""
+    return await store.reference(tx, customer, gateway)
+
+
+async def link(tx: Transaction, customer: UUID, gateway: str, called: str) -> str | None:
+    """Remember what a gateway calls a customer, and tell by which name to go from now on: the first one stays."""
+    await store.insert_link(tx, customer, gateway, called)
+    return await store.reference(tx, customer, gateway)

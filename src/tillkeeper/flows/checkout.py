@@ -11,7 +11,7 @@ from tillkeeper.gateway import Declined, Feature, GatewayUnavailableError, Refus
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
-from tillkeeper.kernel.errors import InvalidFieldError, TillError, problem
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError, TillError, problem
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import NewPayment, Status
 from tillkeeper.reports import payment as report
@@ -61,6 +61,7 @@ class Purchase:
     capture_method: str = "automatic"
     description: str | None = None
     return_url: str | None = None
+    customer: UUID | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -195,6 +196,9 @@ async def _price(tx: Transaction, till: Till, purchase: Purchase) -> NewPayment:
     """Fix what is sold and what it costs; the price is ours and never the client's."""
     currency = money.currency(purchase.currency) if purchase.currency else None
     user = await customers.ensure(tx, purchase.user) if purchase.user else None
+    if purchase.customer and await customers.get(tx, purchase.customer) is None:
+        message = "No customer has this id; POST /api/v1/customers makes one."
+        raise NotFoundError(message, param="customer")
     sale, description = None, purchase.description
     if purchase.package:
         quote = catalog.quote(await catalog.find(tx, purchase.package), currency, purchase.quantity)
@@ -221,6 +225,7 @@ async def _price(tx: Transaction, till: Till, purchase: Purchase) -> NewPayment:
         return_url=purchase.return_url,
         metadata=purchase.metadata,
         created_at=now,
+        customer=purchase.customer,
         expires_at=(now + timedelta(minutes=till.settings.payment_lifetime_minutes)).replace(microsecond=0),
     )
 

@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from tillkeeper import operations, payments, routing
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
+from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.resolve import resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs
-from tillkeeper.kernel.db import Transaction, retry_conflicts
+from tillkeeper.kernel.db import Record, Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import Opening, OwnMove, Payment, Status
@@ -163,7 +165,7 @@ async def _call(till: Till, operation: Operation) -> Outcome:
 
 
 async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    order = await _order(till, operation, waiting=OPENABLE)
+    order = await _order(till, gateway, operation, waiting=OPENABLE)
     if order is None:
         return PAYMENT_ENDED
     ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
@@ -172,7 +174,7 @@ async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome
 
 async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     payment = await _locked(till, operation)
-    order = await _order(till, operation, waiting=CONFIRMABLE)
+    order = await _order(till, gateway, operation, waiting=CONFIRMABLE)
     if order is None:
         return PAYMENT_ENDED
     ask = partial(_look_for, gateway, order, payment.reference)
@@ -271,16 +273,26 @@ def _by_hand(outcome: Outcome) -> Outcome:
     return replace(outcome, notices=tuple(replace(notice, code=None) for notice in outcome.notices))
 
 
-async def _order(till: Till, operation: Operation, *, waiting: Sequence[Status]) -> Order | None:
+async def _order(till: Till, gateway: Gateway, operation: Operation, *, waiting: Sequence[Status]) -> Order | None:
     """Read what to open or to go on with, unless the payment has ended meanwhile."""
     async with till.db.transaction() as tx:
         row = await payments.opening(tx, operation.payment)
     if row["status"] not in waiting:
         return None
+    order = order_of(till, operation.payment, row)
+    if row["customer_id"] is None or row["customer_reference"] is not None:
+        return order
+    return replace(
+        order, customer=await introduce(till, gateway, payment=operation.payment, customer=row["customer_id"])
+    )
+
+
+def order_of(till: Till, payment: UUID, row: Record) -> Order:
+    """Put into a gateway's hands what is to be opened, or was."""
     sale = Sale(**row["sale"]) if row["sale"] else None
-    shown = ids.text("payment", operation.payment)
+    shown = ids.text("payment", payment)
     return Order(
-        payment=operation.payment,
+        payment=payment,
         key=row["attempt_key"],
         amount=row["amount"],
         currency=row["currency"],
@@ -290,6 +302,7 @@ async def _order(till: Till, operation: Operation, *, waiting: Sequence[Status])
         embedded=row["checkout"] == "embedded",
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        customer=row["customer_reference"] or None,
     )
 
 

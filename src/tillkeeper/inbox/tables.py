@@ -73,6 +73,16 @@ catch_up = Table(
     Column("ran_at", AT, nullable=False),
 )
 
+gateway_version = Table(
+    "gateway_version",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("first_seen_at", AT, nullable=False),
+    Column("last_seen_at", AT, nullable=False),
+)
+"""Which version of its API each gateway wrote its webhooks in, and on which days."""
+
 inbox_duplicate = Table(
     "inbox_duplicate",
     metadata,

@@ -18,6 +18,8 @@ SECRET_TEXTS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|-----BEGIN[^-]+-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
+EMAIL = re.compile(r"[^\s@<>\"'(),:;=&?/\[\]{}\\]{1,64}(?:@|%40)[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
+"""An address of a person; what stands before the @ of a database's address is masked with it, and that is fine."""
 GAP = r"[\s._/\-\u2010-\u2015]{0,2}"
 CARD_NUMBER = re.compile(rf"(?<![0-9A-Za-z\-])\d(?:{GAP}\d){{12,18}}(?![0-9A-Za-z\-])")
 """13 to 19 digits that stand by themselves: those inside an id or a hexadecimal key are a name, not a card."""
@@ -70,7 +72,7 @@ def configure(level: str = "INFO") -> None:
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask secrets and card numbers, by the name of the field and by the look of the value."""
+    """Mask secrets, card numbers and e-mail addresses, by the name of the field and by the look of the value."""
     return {name: MASK if SECRET_NAMES.search(name) else _clean(value) for name, value in event.items()}
 
 
@@ -87,7 +89,7 @@ def holds_card_number(text: str) -> bool:
 
 
 def mask(text: str) -> str:
-    """Mask secrets and card numbers in a text that is stored or shown."""
+    """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown."""
     return str(_clean(text))
 
 
@@ -98,7 +100,7 @@ def _is_card(text: str) -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        masked = SECRET_TEXTS.sub(MASK, value)
+        masked = EMAIL.sub(MASK, SECRET_TEXTS.sub(MASK, value))
         masked = CARD_NUMBER.sub(lambda match: MASK if _is_card(match.group()) else match.group(), masked)
         return MASK if holds_card_number(masked) else masked
     if isinstance(value, dict):

@@ -51,6 +51,7 @@ __all__ = [
     "create",
     "decide",
     "finish_attempt",
+    "fix_customer",
     "link",
     "lock",
     "lock_disputes",
@@ -170,3 +171,8 @@ async def opening(tx: Transaction, payment: UUID) -> Record:
     if row is None:
         raise NotFoundError
     return row
+
+
+async def fix_customer(tx: Transaction, payment: UUID, reference: str | None) -> None:
+    """Decide by which name the gateway is told of the customer, or that it is told of none."""
+    await store.fix_customer(tx, payment, reference or "")

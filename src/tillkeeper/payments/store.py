@@ -60,8 +60,8 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
     await tx.execute(
         """
         INSERT INTO payment (id, mode, status, amount, currency, user_id, sale, description, gateway, checkout,
-                             capture_method, return_url, metadata, created_at, expires_at)
-        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                             capture_method, return_url, metadata, created_at, expires_at, customer_id)
+        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         new.id,
         new.mode,
@@ -77,6 +77,7 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
         new.metadata,
         new.created_at,
         new.expires_at,
+        new.customer,
     )
 
 
@@ -308,12 +309,17 @@ async def opening(tx: Transaction, payment: UUID) -> Record | None:
     return await tx.fetchrow(
         """
         SELECT id, status, amount, currency, sale, description, return_url, checkout, capture_method, created_at,
-               expires_at,
+               expires_at, customer_id, customer_reference,
                (SELECT key FROM attempt WHERE payment_id = $1 ORDER BY ordinal DESC LIMIT 1) AS attempt_key
         FROM payment WHERE id = $1
         """,
         payment,
     )
+
+
+async def fix_customer(tx: Transaction, payment: UUID, reference: str) -> None:
+    """Write by which name the gateway is told of the customer; empty for none."""
+    await tx.execute("UPDATE payment SET customer_reference = $2 WHERE id = $1", payment, reference)
 
 
 def _payment(row: Record) -> Payment:

@@ -53,6 +53,8 @@ payment = Table(
     Column("authorized_at", AT),
     Column("fee", BigInteger, nullable=False, server_default="0"),
     Column("fee_final", Boolean, nullable=False, server_default="false"),
+    Column("customer_id", UUID),
+    Column("customer_reference", Text),
     CheckConstraint("amount_captured BETWEEN 0 AND amount", name="captured"),
     CheckConstraint("amount_refunded BETWEEN 0 AND amount_captured", name="refunded"),
     CheckConstraint("amount_refunding >= 0", name="refunding"),

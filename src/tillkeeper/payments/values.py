@@ -136,6 +136,7 @@ class NewPayment:
     metadata: dict[str, str]
     created_at: datetime
     expires_at: datetime
+    customer: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def _show(row: Record) -> dict[str, object]:
         "amount_refunded": row["amount_refunded"],
         "amount_disputed": row["amount_disputed"],
         "user": row["user_name"],
-        "customer": None,
+        "customer": ids.text("customer", row["customer_id"]) if row["customer_id"] else None,
         "package": row["sale"]["package"] if row["sale"] else None,
         "quantity": row["sale"]["quantity"] if row["sale"] else None,
         "description": row["description"],

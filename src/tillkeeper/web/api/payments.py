@@ -60,6 +60,7 @@ class CreatePayment(api.Body):
     checkout: Literal["hosted", "embedded"] = "hosted"
     capture_method: Literal["automatic", "manual"] = "automatic"
     return_url: WebAddress | None = None
+    customer: Annotated[str, Field(max_length=64, examples=["customer_01h455vb4pex5vsknk084sn02q"])] | None = None
     metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -112,6 +113,7 @@ async def create(
         capture_method=body.capture_method,
         description=body.description,
         return_url=body.return_url,
+        customer=ids.parse("customer", body.customer) if body.customer is not None else None,
         metadata=dict(body.metadata),
     )
     return api.replayed(await checkout(till, wish, purchase))

@@ -98,6 +98,18 @@ class Refund(BaseModel):
     settled_at: str | None
 
 
+class Customer(BaseModel):
+    """Who pays; `gateways` says what each gateway calls the customer, where it has heard of one."""
+
+    id: str = Field(examples=["customer_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["customer"]
+    email: str | None = Field(examples=["ana@example.com"])
+    name: str | None = Field(examples=["Ana Lovelace"])
+    external_id: str | None = Field(examples=["user-42"])
+    gateways: dict[str, str] = Field(examples=[{"stripe": "cus_QmYx1a2b3c"}])
+    created_at: str
+
+
 class Dispute(BaseModel):
     """Money that the customer's bank takes back; `amount_withdrawn` is what the gateway holds back for it by now."""
 

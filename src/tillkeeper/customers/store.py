@@ -1,0 +1,70 @@
+"""All SQL of customers."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.customers.values import Customer
+from tillkeeper.kernel.db import Record, Transaction
+
+
+async def serialise(tx: Transaction, names: Sequence[str]) -> None:
+    """Let requests about the same customer wait for each other until this transaction ends."""
+    for name in sorted(names):
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('customer ' || $1, 0))", name)
+
+
+async def find(tx: Transaction, *, external_id: str | None, email_key: str | None) -> list[Customer]:
+    """List whoever has this id or is found by this address: none, one or two."""
+    rows = await tx.fetch("SELECT * FROM customer WHERE external_id = $1 OR email_key = $2", external_id, email_key)
+    return [_customer(row) for row in rows]
+
+
+async def get(tx: Transaction, customer: UUID) -> Customer | None:
+    """Read one customer."""
+    row = await tx.fetchrow("SELECT * FROM customer WHERE id = $1", customer)
+    return _customer(row) if row else None
+
+
+async def save(tx: Transaction, customer: Customer) -> None:
+    """Write a customer, new or known."""
+    await tx.execute(
+        """
+        INSERT INTO customer (id, external_id, email, email_key, name) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE
+        SET external_id = excluded.external_id, email = excluded.email, email_key = excluded.email_key,
+            name = excluded.name
+        """,
+        customer.id,
+        customer.external_id,
+        customer.email,
+        customer.email_key,
+        customer.name,
+    )
+
+
+async def reference(tx: Transaction, customer: UUID, gateway: str) -> str | None:
+    """Read what a gateway calls a customer."""
+    found: str | None = await tx.fetchval(
+        "SELECT reference FROM customer_link WHERE customer_id = $1 AND gateway = $2", customer, gateway
+    )
+    return found
+
+
+async def insert_link(tx: Transaction, customer: UUID, gateway: str, called: str) -> None:
+    """Remember what a gateway calls a customer; the first name stays."""
+    await tx.execute(
+        "INSERT INTO customer_link (customer_id, gateway, reference) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        customer,
+        gateway,
+        called,
+    )
+
+
+def _customer(row: Record) -> Customer:
+    return Customer(
+        id=row["id"],
+        external_id=row["external_id"],
+        email=row["email"],
+        email_key=row["email_key"],
+        name=row["name"],
+    )
