@@ -107,6 +107,25 @@ def test_webhooks_can_be_picked_by_status(demo: Demo) -> None:
     assert "No webhooks" in demo.till("events", "ls", "--status", "dead").stdout
 
 
+def test_payments_are_listed_shown_and_asked_about(demo: Demo) -> None:
+    payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
+    found = said(demo, "payments", "ls", "--status", "succeeded")["data"]
+    assert found[0]["id"] == payment
+    assert payment in "".join(demo.till("payments", "ls").stdout.split())
+    shown = said(demo, "payments", "show", payment)
+    assert shown == found[0]
+    assert said(demo, "payments", "sync", payment) == shown
+    assert "succeeded" in demo.till("payments", "show", payment).stdout
+    assert "No such payments" in demo.till("payments", "ls", "--user", "nobody").stdout
+
+
+@pytest.mark.parametrize("words", [("show", "payment_1"), ("sync", "payment_1"), ("ls", "--status", "paid")])
+def test_a_payment_or_status_that_does_not_exist_is_a_failure_that_says_why(demo: Demo, words: tuple[str, ...]) -> None:
+    answer = demo.till("payments", *words)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "next" in answer.stderr
+
+
 def test_a_status_that_does_not_exist_names_those_that_do(demo: Demo) -> None:
     answer = demo.till("events", "ls", "--status", "lost")
     assert answer.returncode in {1, 2}

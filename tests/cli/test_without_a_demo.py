@@ -11,7 +11,20 @@ from tests.cli.demo import environment, till, till_alone
 
 from tillkeeper.ops.embedded_postgres import Databases
 
-COMMANDS = ("demo", "serve", "worker", "sandbox", "migrate", "doctor", "trigger", "events", "ledger", "keys", "test")
+COMMANDS = (
+    "demo",
+    "serve",
+    "worker",
+    "sandbox",
+    "migrate",
+    "doctor",
+    "trigger",
+    "events",
+    "payments",
+    "ledger",
+    "keys",
+    "test",
+)
 NOWHERE = "postgresql://till:hunter2@127.0.0.1:9/till"
 SECRET = "a secret of the tests"
 

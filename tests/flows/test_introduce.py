@@ -56,11 +56,11 @@ async def test_five_payments_at_once_make_one_customer_at_the_gateway(shop: Any,
     assert {(await session_of(shop, payment))["customer"] for payment in payments} <= {called, None}
 
 
-async def test_nobody_is_introduced_for_a_payment_without_a_customer(shop: Any, ana: UUID) -> None:
+@pytest.mark.usefixtures("ana")
+async def test_nobody_is_introduced_for_a_payment_without_a_customer(shop: Any) -> None:
     payment = await shop.opened()
     assert payment["customer"] is None
     assert await shop.asked(CUSTOMERS) == 0
-    assert ana
 
 
 @pytest.mark.parametrize("fault", ["cut", "lost", "broken", "busy"])

@@ -381,6 +381,27 @@ async def test_an_authorised_payment_is_captured_once_and_in_part(shop: Shop) ->
     assert (await shop.get("/api/v1/users/ivy/wallet"))["balance"] == 120
 
 
+async def test_the_gateway_is_asked_about_a_payment_as_often_as_one_likes(shop: Shop) -> None:
+    payment = await shop.buy("sia")
+    for _ in range(2):
+        answer = await shop.post(f"{PAYMENTS}/{payment['id']}/sync", {})
+        assert (answer.status_code, answer.json()) == (200, payment)
+    unasked = await shop.http.post(f"{shop.url}{PAYMENTS}/{payment['id']}/sync")
+    assert unasked.status_code == 401
+
+
+async def test_a_gateway_that_cannot_be_asked_about_a_payment_is_unavailable(front: Front) -> None:
+    missing = await front.call("POST", f"{PAYMENTS}/payment_01h455vb4pex5vsknk084sn02q/sync")
+    assert missing.status_code == 404
+    refused = await front.call("POST", PAYMENTS, {"package": "credits_120", "user": "tom"})
+    assert refused.status_code == 503
+    [payment] = (await front.call("GET", f"{PAYMENTS}?user=tom")).json()["data"]
+    answer = await front.call("POST", f"{PAYMENTS}/{payment['id']}/sync")
+    assert (answer.status_code, answer.json()["code"]) == (503, "gateway_unavailable")
+    assert "Nothing was changed" in answer.json()["next_step"]
+    assert (await front.call("GET", f"{PAYMENTS}/{payment['id']}")).json() == payment
+
+
 async def test_an_open_checkout_is_canceled(shop: Shop) -> None:
     payment = await shop.open("jon")
 

@@ -8,12 +8,14 @@ import jsonschema
 import pytest
 from tests.web.conftest import Front
 
+from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import documents
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
 PROMISED = {
     "/api/v1/payments": {"get", "post"},
     "/api/v1/payments/{payment}": {"get"},
+    "/api/v1/payments/{payment}/sync": {"post"},
     "/api/v1/payments/{payment}/timeline": {"get"},
     "/api/v1/refunds": {"get", "post"},
     "/api/v1/refunds/{refund}": {"get"},
@@ -125,6 +127,11 @@ async def test_an_error_page_says_what_happened_and_what_to_do(front: Front) -> 
         page = (await front.call("GET", f"/docs/errors/{code}", key="")).text
         assert code in page
         assert str(int(error.status)) in page
+
+
+def test_a_page_explains_a_code_and_not_one_special_case_of_it() -> None:
+    special = [code for code, error in documents.documented().items() if getattr(error.__mro__[1], "code", "") == code]
+    assert special == []
 
 
 def test_every_error_of_the_contract_exists() -> None:

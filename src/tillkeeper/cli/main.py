@@ -15,6 +15,7 @@ from tillkeeper.cli import (
     keys,
     ledger,
     migrate,
+    payments,
     serving,
     testing,
     trigger,
@@ -35,6 +36,7 @@ app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
 app.command("bench")(bench.bench)
+app.add_typer(payments.app, name="payments")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")

@@ -309,7 +309,7 @@ async def opening(tx: Transaction, payment: UUID) -> Record | None:
     return await tx.fetchrow(
         """
         SELECT id, status, amount, currency, sale, description, return_url, checkout, capture_method, created_at,
-               expires_at, customer_id, customer_reference,
+               expires_at, gateway, gateway_reference, customer_id, customer_reference,
                (SELECT key FROM attempt WHERE payment_id = $1 ORDER BY ordinal DESC LIMIT 1) AS attempt_key
         FROM payment WHERE id = $1
         """,

@@ -33,7 +33,12 @@ def add(app: FastAPI) -> None:
 def documented() -> dict[str, type[TillError]]:
     """Find every error that a request can be answered with, by its code."""
     kin = sorted(_kin(TillError), key=lambda kind: kind.code)
-    return {kind.code: kind for kind in kin if kind.code not in INTERNAL and not kind.__module__.startswith(COMMANDS)}
+    # A subclass may say the same code with a next step of its own; the page explains what they have in common.
+    return {
+        kind.code: kind
+        for kind in reversed(kin)
+        if kind.code not in INTERNAL and not kind.__module__.startswith(COMMANDS)
+    }
 
 
 def _kin(error: type[TillError]) -> Iterator[type[TillError]]:

@@ -169,8 +169,8 @@ class Stripe:
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a session or an intent."""
         if reference.startswith("cs_"):
-            sessions = self._client.v1.checkout.sessions
-            return await calls.tell(lambda: sessions.retrieve_async(reference), _session)
+            sessions, params = self._client.v1.checkout.sessions, {"expand": ["payment_intent"]}
+            return await calls.tell(lambda: sessions.retrieve_async(reference, cast(Any, params)), _session)
         intents = self._client.v1.payment_intents
         return await calls.tell(lambda: intents.retrieve_async(reference), _intent)
 
@@ -239,7 +239,11 @@ def _landing(order: Order) -> dict[str, str]:
 
 
 def _session(session: webhook.Object) -> Accepted:
-    return Accepted(references=(_text(session, "id"),), notices=tuple(webhook.of_session(session, {})))
+    """Read a session; one that is neither paid nor over may have an intent that was authorised meanwhile."""
+    notices, intent = webhook.of_session(session, {}), session["payment_intent"]
+    if not notices and isinstance(intent, dict):
+        notices = webhook.of_intent(intent, {})
+    return Accepted(references=(_text(session, "id"),), notices=tuple(notices))
 
 
 def _intent(intent: webhook.Object) -> Accepted:

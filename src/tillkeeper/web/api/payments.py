@@ -14,6 +14,7 @@ from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.confirm import confirm
 from tillkeeper.flows.read import read
+from tillkeeper.flows.sync import sync
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.money import amount_max
@@ -176,6 +177,16 @@ async def confirm_payment(
 ) -> JSONResponse:
     """Go on with what the customer approved in a page of yours; safe to repeat."""
     return JSONResponse(await confirm(caller.till_of(request), ids.parse("payment", payment), body.root))
+
+
+@router.post(
+    "/payments/{payment}/sync", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+)
+async def sync_payment(
+    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("write"))]
+) -> JSONResponse:
+    """Ask the gateway what has become of a payment, apply its answer, and show it."""
+    return JSONResponse(await sync(caller.till_of(request), ids.parse("payment", payment)))
 
 
 @router.get(
