@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 from tests.web.conftest import Front
 
-from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import documents
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
