@@ -122,6 +122,8 @@ class Step(StrEnum):
     REFUND_REQUESTED = "refund_requested"
     REFUND_SUCCEEDED = "refund_succeeded"
     REFUND_FAILED = "refund_failed"
+    DELIVERED = "delivered"
+    REVOKED = "revoked"
     APPROVED = "approved"
     AUTHORIZED = "authorized"
     AUTHORIZED_IN_VAIN = "authorized_in_vain"

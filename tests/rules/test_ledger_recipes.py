@@ -205,3 +205,18 @@ def test_a_guard_on_an_account_that_is_summed_later_is_refused() -> None:
         ledger.Account("a", "EUR", ledger.AccountClass.UNIT, guarded=True, deferred=True)
     with pytest.raises(AssertionError):
         ledger.Account("a", "EUR", ledger.AccountClass.ASSET, guarded=True)
+
+
+def test_a_refund_that_meets_goods_only_later_corrects_what_was_earned_and_moves_units() -> None:
+    user = UUID(int=9)
+    split = recipes.RefundSplit(currency="EUR", unearned=40, earned=60, user=user, from_wallet=20, to_debt=5)
+    [journal] = recipes.refund_met_goods(UUID(int=1), split=split, at=AT)
+    assert [(each.debit.code, each.credit.code, each.amount) for each in journal.postings] == [
+        ("refunds_of_earned:EUR", "deferred:EUR", 60),
+        (f"wallet:{user}", "credits:issuer", 20),
+        (f"wallet_debt:{user}", "credits:issuer", 5),
+    ]
+
+
+def test_a_refund_that_meets_no_goods_books_nothing() -> None:
+    assert recipes.refund_met_goods(UUID(int=1), split=recipes.RefundSplit(currency="EUR", unearned=40), at=AT) == []

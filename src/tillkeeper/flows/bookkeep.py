@@ -30,6 +30,10 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             )
         case Step.REFUND_FAILED:
             yield from _refund_failed(change, goods)
+        case Step.DELIVERED:
+            yield from _granted(change, goods)
+        case Step.REVOKED if change.refund and goods:
+            yield from recipes.refund_met_goods(change.refund, split=_split(change, goods), at=change.at)
         case Step.SURPLUS_CAPTURED if change.refund:
             yield recipes.surplus_captured(
                 change.refund,
@@ -58,6 +62,10 @@ def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
         yield recipes.fee(
             change.payment, gateway=change.gateway, currency=change.currency, amount=change.fee, at=change.at
         )
+    yield from _granted(change, goods)
+
+
+def _granted(change: Change, goods: Goods | None) -> Iterator[Journal]:
     if goods and goods.granted and change.user:
         at_once = () if goods.debt_repaid else goods.recognised
         yield recipes.grant(

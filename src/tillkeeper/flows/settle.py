@@ -49,7 +49,7 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     changes = payments.changes(decisions)
     goods = await follow(tx, changes)
     await operations.ask(tx, instruct(changes, till.now()))
-    await _give_back(tx, till, decisions, goods)
+    await give_back(tx, till, decisions, goods)
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
     if captured:
         await inbox.release(tx, _now_known(decisions, captured))
@@ -66,7 +66,7 @@ async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     return goods
 
 
-async def _give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], goods: Sequence[Goods]) -> None:
+async def give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], goods: Sequence[Goods]) -> None:
     """Refund what was paid for goods that cannot be handed over, or too late."""
     late = {change.payment: change.withheld for change in payments.changes(decisions) if change.withheld}
     failed = late | {item.change.payment: item.failed for item in goods if item.failed}

@@ -62,7 +62,7 @@ async def _apply(till: Till, payment: UUID, answer: Accepted) -> None:
             opening = Opening(move=OwnMove.OPENED, references=answer.references, next_action=answer.next_action)
             opened = payments.open_checkout(found, opening, till.now())
             await payments.record(tx, [opened], causes=["sync"])
-            await settle.follow(tx, till, payments.changes([opened]))
+            await settle.follow(tx, payments.changes([opened]))
         decisions = await settle.apply(tx, till, answer.notices, ["sync"] * len(answer.notices))
     for decision in decisions:
         if decision.verdict is Verdict.QUARANTINED:

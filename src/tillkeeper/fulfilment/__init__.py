@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.facts import Change, Goods
-from tillkeeper.fulfilment import rules, store
+from tillkeeper.fulfilment import late, rules, store
 from tillkeeper.fulfilment.kinds import KINDS
 from tillkeeper.kernel.db import Transaction
 
@@ -21,16 +21,23 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     known = await store.lock(tx, sorted({change.payment for change in moving}))
     orders, after = rules.orders(known, moving)
     done: list[Goods] = withheld
+    put_off: dict[UUID, str] = {}
     for name, kind in KINDS.items():
         asked = [order for order in orders if order.change.sale and order.change.sale.kind == name]
         if asked:
-            done.extend(await kind.carry_out(tx, asked))
+            goods, failing = await late.attempt(tx, kind, asked)
+            done.extend(goods)
+            put_off |= failing
     failed = {item.change.payment: item for item in done if item.failed}
-    changed = [after[id_] for id_ in sorted(after) if after[id_] != known.get(id_) and id_ not in failed]
+    given = after.keys() - failed.keys() - put_off.keys()
+    changed = [after[id_] for id_ in sorted(given) if after[id_] != known.get(id_)]
     if changed:
         await store.save(tx, changed)
     if failed:
         await store.insert_undelivered(tx, [failed[id_] for id_ in sorted(failed)])
+    without = {change.payment for change in moving} - given - failed.keys()
+    if without:
+        await late.remember(tx, moving, put_off, without=without)
     return done
 
 

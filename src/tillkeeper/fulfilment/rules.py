@@ -8,7 +8,8 @@ from tillkeeper.facts import Change, Step
 from tillkeeper.fulfilment.values import Action, Entitlement, Order
 from tillkeeper.kernel import ids
 
-MOVING = frozenset({Step.CAPTURED, Step.REFUND_REQUESTED, Step.REFUND_FAILED})
+GRANTING = frozenset({Step.CAPTURED, Step.DELIVERED})
+MOVING = GRANTING | {Step.REFUND_REQUESTED, Step.REVOKED, Step.REFUND_FAILED}
 
 
 def orders(known: dict[UUID, Entitlement], changes: Sequence[Change]) -> tuple[list[Order], dict[UUID, Entitlement]]:
@@ -16,7 +17,7 @@ def orders(known: dict[UUID, Entitlement], changes: Sequence[Change]) -> tuple[l
     after, asked = dict(known), []
     for change in changes:
         held = after.get(change.payment)
-        order = _grant(change) if change.step is Step.CAPTURED and not held else _adjust(change, held)
+        order = _grant(change) if change.step in GRANTING and not held else _adjust(change, held)
         if order:
             asked.append(order)
             after[change.payment] = _after(order, held)
@@ -36,11 +37,11 @@ def _grant(change: Change) -> Order:
 
 
 def _adjust(change: Change, held: Entitlement | None) -> Order | None:
-    if held is None or change.step is Step.CAPTURED:
+    if held is None or change.step in GRANTING:
         return None
     target = revoked_total(held.granted, refunded=change.refunded_total, captured=change.captured_total)
     difference = target - held.revoked
-    action = Action.REVOKE if change.step is Step.REFUND_REQUESTED else Action.RESTORE
+    action = Action.RESTORE if change.step is Step.REFUND_FAILED else Action.REVOKE
     return Order(action=action, change=change, user=held.user, units=abs(difference), kept=held.granted - target)
 
 

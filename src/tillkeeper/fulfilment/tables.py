@@ -1,17 +1,6 @@
 """What was handed over for a payment."""
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    DateTime,
-    Index,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, SmallInteger, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -24,26 +13,6 @@ undelivered = Table(
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
-
-late_delivery = Table(
-    "late_delivery",
-    metadata,
-    Column("payment_id", UUID, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column(
-        "status",
-        Text,
-        CheckConstraint("status IN ('pending', 'delivered', 'canceled', 'failed')", name="status"),
-        nullable=False,
-    ),
-    Column("reason", Text, nullable=False),
-    Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    Column("finished_at", DateTime(timezone=True)),
-    Index("late_delivery_due_index", "due_at", "payment_id", postgresql_where="status = 'pending'"),
-)
-"""What was paid and could not be handed over at once: the row is the work."""
 
 entitlement = Table(
     "entitlement",

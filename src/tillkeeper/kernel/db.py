@@ -49,6 +49,8 @@ UNREACHABLE = (
     asyncpg.InternalClientError,  # what asyncpg says when the connection goes while it is about to commit
 )
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+OUTAGES = (*CONFLICTS, *(kind for kind in UNREACHABLE if kind not in {OSError, TimeoutError}))
+"""What PostgreSQL says when it, and not what it was asked, is the reason; others raise plain time-outs too."""
 
 Record = asyncpg.Record
 Params = ParamSpec("Params")
@@ -87,6 +89,12 @@ class Transaction:
         status: str = await self._connection.execute(sql, *values)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Try something that may fail: an exception undoes what was done in the block, and goes on."""
+        async with self._connection.transaction():
+            yield
 
 
 class Database:
@@ -181,6 +189,11 @@ class Listener:
             await self._connection.close(timeout=connect_timeout_seconds)
         except UNREACHABLE:
             self._connection.terminate()
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether the database is the reason, so that the same transaction can succeed at another time."""
+    return isinstance(error, OUTAGES) and not isinstance(error, ValueError)  # a value that does not fit is our bug
 
 
 def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Params, Awaitable[Result]]:

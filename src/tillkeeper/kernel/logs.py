@@ -32,6 +32,7 @@ NETWORKS = re.compile(
 
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")
+goods = structlog.get_logger("payment.goods")
 worker = structlog.get_logger("payment.worker")
 
 

@@ -106,6 +106,13 @@ def refund_requested(refund: UUID, *, split: RefundSplit, at: datetime) -> Journ
     return _journal("refund", refund, "requested", at, _refund(split))
 
 
+def refund_met_goods(refund: UUID, *, split: RefundSplit, at: datetime) -> list[Journal]:
+    """Book what an earlier refund takes of goods that are handed over only now; all its money was booked as owed."""
+    money = _moves(chart.refunds_of_earned(split.currency), chart.deferred_revenue(split.currency), split.earned)
+    postings = money + _goods(split)
+    return [_journal("refund", refund, "met_goods", at, postings)] if postings else []
+
+
 def refund_succeeded(refund: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
     """Book that the gateway has sent the money back."""
     moves = _moves(chart.refund_payable(currency), chart.clearing(gateway, currency), amount)
@@ -128,7 +135,12 @@ def _refund(split: RefundSplit) -> tuple[Posting, ...]:
     payable = chart.refund_payable(split.currency)
     money = _moves(chart.deferred_revenue(split.currency), payable, split.unearned)
     money += _moves(chart.refunds_of_earned(split.currency), payable, split.earned)
-    money += _recognised(split.recognised, split.unit)
+    return money + _goods(split)
+
+
+def _goods(split: RefundSplit) -> tuple[Posting, ...]:
+    """Move the units that a refund takes, and the money of others that went instead."""
+    money = _recognised(split.recognised, split.unit)
     if split.user is None:
         assert not split.from_wallet, split
         assert not split.to_debt, split

@@ -9,6 +9,7 @@ PROMISES = {
     "a captured payment was not delivered exactly once": """
         SELECT payment.id::text FROM payment LEFT JOIN entitlement ON entitlement.payment_id = payment.id
         WHERE payment.sale IS NOT NULL AND NOT EXISTS (SELECT FROM undelivered WHERE payment_id = payment.id)
+          AND NOT EXISTS (SELECT FROM late_delivery WHERE payment_id = payment.id AND status <> 'delivered')
         GROUP BY payment.id
         HAVING count(entitlement.id) <> CASE WHEN payment.amount_captured > 0 THEN 1 ELSE 0 END""",
     "refunds of a payment do not add up": """
@@ -34,6 +35,14 @@ PROMISES = {
     "what could not be delivered was not refunded": """
         SELECT payment.id::text FROM payment JOIN undelivered ON undelivered.payment_id = payment.id
         WHERE payment.amount_refunded + payment.amount_refunding <> payment.amount_captured""",
+    "goods that are still owed, or not owed any more, were delivered": """
+        SELECT late_delivery.payment_id::text FROM late_delivery JOIN entitlement USING (payment_id)
+        WHERE late_delivery.status <> 'delivered'""",
+    "goods are waited for although all of their money went back, or not although it did not": """
+        SELECT payment.id::text FROM payment JOIN late_delivery ON late_delivery.payment_id = payment.id
+        WHERE (payment.amount_refunded + payment.amount_refunding >= payment.amount_captured)
+            <> (late_delivery.status = 'canceled')
+          AND late_delivery.status IN ('pending', 'canceled')""",
     "a payment's cards are not those it was granted": """
         SELECT entitlement.payment_id::text FROM entitlement LEFT JOIN card USING (payment_id)
         WHERE entitlement.kind = 'pack'

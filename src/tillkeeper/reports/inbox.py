@@ -48,10 +48,11 @@ async def find(
 
 
 async def pending(tx: Transaction) -> int:
-    """Count webhooks and gateway calls that are still to be done, or that a person must look at."""
+    """Count webhooks, gateway calls and deliveries that are still to be done, or that a person must look at."""
     count: int = await tx.fetchval(
         "SELECT (SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked'))"
         " + (SELECT count(*) FROM operation WHERE state IN ('asked', 'given_up'))"
+        " + (SELECT count(*) FROM late_delivery WHERE status IN ('pending', 'failed'))"
     )
     return count
 

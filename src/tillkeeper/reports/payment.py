@@ -10,12 +10,15 @@ from tillkeeper.reports import paging, time
 
 SELECT = """
 SELECT payment.*, end_user.name AS user_name,
-       entitlement.granted, entitlement.revoked, undelivered.reason AS undelivered
+       entitlement.granted, entitlement.revoked, undelivered.reason AS undelivered,
+       late_delivery.status AS late_status, late_delivery.reason AS late_reason
 FROM payment
 LEFT JOIN end_user ON end_user.id = payment.user_id
 LEFT JOIN entitlement ON entitlement.payment_id = payment.id AND entitlement.line = 0 AND entitlement.ordinal = 0
 LEFT JOIN undelivered ON undelivered.payment_id = payment.id
+LEFT JOIN late_delivery ON late_delivery.payment_id = payment.id
 """
+LATE = {"failed": "failed", "canceled": "revoked"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +99,17 @@ def _fulfilment(row: Record) -> dict[str, object] | None:
         return None
     granted, revoked = row["granted"], row["revoked"] or 0
     if granted is None:
-        status = "failed" if row["undelivered"] else "pending"
-        quantity = row["sale"]["units"] * row["sale"]["quantity"]
-    else:
-        status = "delivered" if not revoked else "revoked" if revoked == granted else "partly_revoked"
-        quantity = granted
-    return {"status": status, "kind": row["sale"]["kind"], "quantity": quantity, "revoked": revoked}
+        return _not_delivered(row)
+    status = "delivered" if not revoked else "revoked" if revoked == granted else "partly_revoked"
+    return {"status": status, "kind": row["sale"]["kind"], "quantity": granted, "revoked": revoked}
+
+
+def _not_delivered(row: Record) -> dict[str, object]:
+    """Say why there are no goods: not paid yet, not possible yet or ever, or all of the money went back before."""
+    sale, why = row["sale"], row["undelivered"]
+    quantity = sale["units"] * sale["quantity"]
+    status = "failed" if why else LATE.get(row["late_status"], "pending")
+    if status in {"failed", "pending"}:
+        why = why or row["late_reason"]
+    shown = {"status": status, "kind": sale["kind"], "quantity": quantity}
+    return shown | {"revoked": quantity if status == "revoked" else 0} | ({"reason": why} if why else {})

@@ -35,6 +35,10 @@ SELECT wallet_entry.at, 'delivery', wallet_entry.kind, jsonb_build_object(
 FROM wallet_entry
 WHERE source = $1 OR source IN (SELECT id FROM refund WHERE payment_id = $1)
 UNION ALL
+SELECT coalesce(finished_at, created_at), 'delivery', 'late ' || status, jsonb_build_object(
+           'tries', tries, 'reason', reason, 'put_off_at', created_at)
+FROM late_delivery WHERE payment_id = $1
+UNION ALL
 SELECT created_at, 'event', type, jsonb_build_object('seq', seq)
 FROM outbox_event WHERE payment_id = $1
 ORDER BY at

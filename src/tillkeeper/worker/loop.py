@@ -7,6 +7,7 @@ from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.expire import expire
+from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import settle
@@ -41,6 +42,7 @@ JOBS = (
     Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True),
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
+    Job(name="fulfil", run=fulfil, every_seconds=5),
     Job(name="expire", run=expire, every_seconds=5),
     Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),

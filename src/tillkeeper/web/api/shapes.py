@@ -36,12 +36,13 @@ class NextAction(BaseModel):
 
 
 class Fulfilment(BaseModel):
-    """What was delivered."""
+    """What was delivered; `reason` says why it was not, as long as it was not."""
 
     status: Literal["pending", "delivered", "partly_revoked", "revoked", "failed"]
     kind: str = Field(examples=["credits"])
     quantity: int
     revoked: int
+    reason: str | None = None
 
 
 class Payment(BaseModel):

@@ -1,0 +1,100 @@
+"""Goods handed over later: whatever goes wrong with goods, captured money stands, and so do its neighbours."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from tillkeeper.facts import Change, Goods
+from tillkeeper.fulfilment.kinds import Kind
+from tillkeeper.fulfilment.late import store
+from tillkeeper.fulfilment.late.values import PutOff, Waiting
+from tillkeeper.fulfilment.values import Action, Order
+from tillkeeper.kernel import failpoints, logs
+from tillkeeper.kernel.db import Transaction, is_outage
+
+__all__ = ["Waiting", "attempt", "claim", "explain", "finish", "lock", "note", "remember", "tries_max", "wait_seconds"]
+
+wait_seconds = (10, 60, 300, 900, 3600, 7200, 21600)
+"""How long goods are left alone before each try; the first is soon, because most trouble passes."""
+tries_max = len(wait_seconds)
+reason_length_max = 300
+
+
+async def attempt(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> tuple[list[Goods], dict[UUID, str]]:
+    """Let a kind do what it is asked; what fails unexpectedly is undone, and returned with its reason.
+
+    All at once first. Only when that fails, payment by payment, so that each fails for itself.
+    """
+    if not any(order.action is Action.GRANT for order in orders):
+        return await kind.carry_out(tx, orders), {}
+    try:
+        async with tx.savepoint():
+            return await kind.carry_out(tx, orders), {}
+    except Exception as error:
+        if is_outage(error):
+            raise
+    return await _one_by_one(tx, kind, orders)
+
+
+async def remember(
+    tx: Transaction, changes: Sequence[Change], put_off: Mapping[UUID, str], *, without: set[UUID]
+) -> None:
+    """Let payments wait for their goods, as long as money is there for them; `without` names those that have none."""
+    last = {change.payment: change for change in changes if change.payment in without}
+    owed = {id_: last[id_].refunded_total < last[id_].captured_total for id_ in sorted(last)}
+    if put_off:
+        waiting = [
+            PutOff(payment=id_, kind=_kind(last[id_]), reason=put_off[id_], owed=owed[id_]) for id_ in sorted(put_off)
+        ]
+        await store.save(tx, waiting, wait_seconds[0])
+        failpoints.reach("fulfilment:put_off")
+    known = {id_: is_owed for id_, is_owed in owed.items() if id_ not in put_off}
+    if known:
+        await store.adjust(tx, known)
+
+
+async def claim(tx: Transaction, limit: int) -> list[Waiting]:
+    """Take what is due, each with a try more; a try that is never heard of again is counted too."""
+    return await store.claim(tx, limit, wait_seconds)
+
+
+async def lock(tx: Transaction, payment: UUID) -> bool:
+    """Lock a late delivery; false when it was made, or is not owed any more."""
+    return await store.lock(tx, payment)
+
+
+async def note(tx: Transaction, payment: UUID, reason: str) -> None:
+    """Write down why a try failed."""
+    await store.note(tx, payment, reason)
+
+
+async def finish(tx: Transaction, payment: UUID, status: str, *, reason: str | None = None) -> bool:
+    """End the wait as delivered, canceled or failed; false when it was over already."""
+    return await store.finish(tx, payment, status, reason)
+
+
+def explain(error: Exception) -> str:
+    """Say what went wrong in words that may be stored and shown."""
+    return logs.mask(f"{type(error).__name__}: {error}")[:reason_length_max]
+
+
+async def _one_by_one(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> tuple[list[Goods], dict[UUID, str]]:
+    own: dict[UUID, list[Order]] = {}
+    for order in orders:
+        own.setdefault(order.change.payment, []).append(order)
+    done: list[Goods] = []
+    put_off: dict[UUID, str] = {}
+    for payment, asked in own.items():
+        try:
+            async with tx.savepoint():
+                done.extend(await kind.carry_out(tx, asked))
+        except Exception as error:
+            if is_outage(error) or asked[0].action is not Action.GRANT:
+                raise
+            logs.goods.exception("put_off", payment=str(payment), kind=kind.name)
+            put_off[payment] = explain(error)
+    return done, put_off
+
+
+def _kind(change: Change) -> str:
+    assert change.sale, "only a sale is delivered"
+    return change.sale.kind
