@@ -30,21 +30,10 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             )
         case Step.REFUND_FAILED:
             yield from _refund_failed(change, goods)
-        case Step.DELIVERED:
-            yield from _granted(change, goods)
-        case Step.REVOKED if change.refund and goods:
-            yield from recipes.refund_met_goods(change.refund, split=_split(change, goods), at=change.at)
-        case Step.SURPLUS_CAPTURED if change.refund:
-            yield recipes.surplus_captured(
-                change.refund,
-                gateway=change.gateway,
-                currency=change.currency,
-                amount=change.amount,
-                fee=change.fee,
-                at=change.at,
-            )
-        case Step.SURPLUS_RETURNED if change.was_settled:
-            yield _returned(change)
+        case Step.DELIVERED | Step.REVOKED:
+            yield from _handed_over(change, goods)
+        case Step.SURPLUS_CAPTURED | Step.SURPLUS_RETURNED:
+            yield from _surplus(change)
         case _:
             return
 
@@ -63,6 +52,29 @@ def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
             change.payment, gateway=change.gateway, currency=change.currency, amount=change.fee, at=change.at
         )
     yield from _granted(change, goods)
+
+
+def _handed_over(change: Change, goods: Goods | None) -> Iterator[Journal]:
+    """Book goods alone: their money, and that of refunds since, was booked when it moved."""
+    if change.refund is None:
+        yield from _granted(change, goods)
+    elif goods:
+        yield from recipes.refund_met_goods(change.refund, split=_split(change, goods), at=change.at)
+
+
+def _surplus(change: Change) -> Iterator[Journal]:
+    assert change.refund, "a surplus is on its way back"
+    if change.step is Step.SURPLUS_CAPTURED:
+        yield recipes.surplus_captured(
+            change.refund,
+            gateway=change.gateway,
+            currency=change.currency,
+            amount=change.amount,
+            fee=change.fee,
+            at=change.at,
+        )
+    elif change.was_settled:
+        yield _returned(change)
 
 
 def _granted(change: Change, goods: Goods | None) -> Iterator[Journal]:

@@ -13,6 +13,7 @@ from tillkeeper.fulfilment.late import Waiting
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
+from tillkeeper.outbox import Event
 from tillkeeper.payments import Decision, Payment, Refund, RefundStatus
 from tillkeeper.till import Till
 
@@ -80,7 +81,8 @@ async def _give_up(till: Till, payment: UUID, reason: str | None) -> None:
     async with till.db.transaction() as tx:
         await payments.lock_one(tx, payment)
         if await late.finish(tx, payment, "failed", reason=reason):
-            await outbox.announce(tx, "fulfilment.failed", payment, {"payment": ids.text("payment", payment)})
+            data: dict[str, object] = {"payment": ids.text("payment", payment)}
+            await outbox.announce(tx, [Event(type="fulfilment.failed", subject=payment, payment=payment, data=data)])
             logs.goods.error("given_up", payment=str(payment))
 
 
@@ -102,7 +104,7 @@ def _owed(payment: Payment, refunds: Iterable[Refund], now: datetime) -> list[Ch
     )
     changes, back = [captured], 0
     for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.id)):
-        if refund.status is not RefundStatus.FAILED:
+        if refund.status is not RefundStatus.FAILED and not refund.surplus:
             back += refund.amount
             changes.append(
                 replace(captured, step=Step.REVOKED, amount=refund.amount, refunded_total=back, refund=refund.id)
