@@ -176,6 +176,8 @@ class Gateway(Protocol):
     """In which header, in lower case, its webhooks bring their signature: by it they are told apart."""
     features: AbstractSet[Feature]
     """What it can do beyond taking money at a hosted checkout."""
+    api_version: str | None
+    """The version of its API that our adapter is written for, such as `2026-10-28.endive`; None where there is none."""
 
     async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError.

@@ -240,7 +240,7 @@ async def test_a_refund_that_came_with_the_capture_is_seen_when_goods_are_put_of
 ) -> None:
     payment = await shop.opened()
     await spoil(shop)
-    told = {"gateway": "stripe", "payment": ids.parse("payment", payment["id"]), "currency": "EUR"}
+    told: dict[str, Any] = {"gateway": "stripe", "payment": ids.parse("payment", payment["id"]), "currency": "EUR"}
     await shop.apply(
         Notice(kind=NoticeKind.PAYMENT_CAPTURED, references=("pi_1",), amount=199, **told),
         Notice(kind=NoticeKind.REFUND_SUCCEEDED, references=("pi_1",), amount=back, refund_reference="re_1", **told),

@@ -3,16 +3,20 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from tests.flows.conftest import sign
 
 from tillkeeper.flows import receive as receiving
+from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, IntakeFullError, receive
 from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
+from tillkeeper.reports import versions
 
 EVENT = {"id": "evt_1", "object": "event", "type": "customer.created", "data": {"object": {"note": "wonderful"}}}
 
@@ -135,3 +139,47 @@ async def test_an_event_whose_id_the_database_cannot_hold_is_refused_and_its_nei
     )
     assert told[0] is True
     assert [type(each) for each in told[1:]] == [PayloadUnreadableError, PayloadUnreadableError]
+
+
+async def seen(shop: Any) -> list[tuple[str, str]]:
+    rows = await shop.owner.fetch("SELECT gateway, version FROM gateway_version ORDER BY version")
+    return [(row["gateway"], row["version"]) for row in rows]
+
+
+async def test_the_versions_in_which_webhooks_are_written_are_remembered(shop: Any) -> None:
+    for number, version in enumerate(["2026-10-28.endive", "2025-03-31.basil", None, "2026-10-28.endive"]):
+        await shop.hear({"id": f"evt_{number}", "type": "x", "api_version": version})
+    assert await seen(shop) == [("stripe", "2025-03-31.basil"), ("stripe", "2026-10-28.endive")]
+    [report]: Any = await read(shop.till, lambda tx: versions.show(tx, shop.till.gateways, shop.till.now()))
+    assert (report["gateway"], report["built_for"]) == ("stripe", "2026-10-28.endive")
+    assert "basil" in str(report["reasons"])
+    assert [each["version"] for each in report["seen"]] == ["2026-10-28.endive", "2025-03-31.basil"]
+
+
+async def test_a_version_is_written_once_a_day_and_not_with_every_webhook(shop: Any) -> None:
+    async def hear(number: int, till: Any) -> None:
+        shop.intake.till = till
+        event = {"id": f"evt_{number}", "type": "x", "api_version": "2026-10-28.endive"}
+        body = json.dumps(event).encode()
+        await receive(shop.intake, "stripe", sign(body, at=int(till.now().timestamp())), body)
+
+    first = shop.till.now()
+    await hear(1, replace(shop.till, now=lambda: first))
+    written = await shop.owner.fetchrow("SELECT xmin::text, * FROM gateway_version")
+    await asyncio.gather(*(hear(number, replace(shop.till, now=lambda: first)) for number in range(2, 30)))
+    assert await shop.owner.fetchrow("SELECT xmin::text, * FROM gateway_version") == written
+
+    await hear(30, replace(shop.till, now=lambda: first + timedelta(days=1)))
+    again = await shop.owner.fetchrow("SELECT * FROM gateway_version")
+    assert (again["first_seen_at"], again["last_seen_at"]) == (first, first + timedelta(days=1))
+
+
+async def test_a_version_that_could_not_be_stored_is_stored_with_the_next_webhook(shop: Any) -> None:
+    event = {"id": "evt_1", "type": "x", "api_version": "2026-10-28.endive"}
+    await shop.owner.execute("REVOKE INSERT ON inbox_message FROM tillkeeper_app")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await shop.hear(event)
+    assert await seen(shop) == []
+    await shop.owner.execute("GRANT INSERT ON inbox_message TO tillkeeper_app")
+    await shop.hear(event)
+    assert await seen(shop) == [("stripe", "2026-10-28.endive")]

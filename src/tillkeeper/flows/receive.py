@@ -1,8 +1,9 @@
 """Take a webhook in: verified, stored, and only then acknowledged."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from tillkeeper import inbox
@@ -41,6 +42,8 @@ class Intake:
     till: Till
     waiting: list[tuple[Arrival, asyncio.Future[bool]]] = field(default_factory=list)
     writing: set[asyncio.Task[None]] = field(default_factory=set)
+    versions: dict[tuple[str, str], date] = field(default_factory=dict)
+    """On which day each gateway's version was last written down, so that most webhooks write nothing about it."""
 
     async def store(self, arrival: Arrival) -> bool:
         """Store an arrival durably; true when it is new, false for a duplicate."""
@@ -57,13 +60,16 @@ class Intake:
     async def _write(self) -> None:
         while self.waiting:
             batch, self.waiting[:batch_max] = self.waiting[:batch_max], []
+            now = self.till.now()
+            seen = [key for key in _versions(batch) if self.versions.get(key) != now.date()]
             try:
-                new = await _commit(self.till, [arrival for arrival, _ in batch])
+                new = await _commit(self.till, [arrival for arrival, _ in batch], seen, now)
             except Exception as error:  # noqa: BLE001 (each waiting request gets it)
                 for _, stored in batch:
                     if not stored.done():
                         stored.set_exception(error)
                 continue
+            self.versions.update(dict.fromkeys(seen, now.date()))
             for arrival, stored in batch:
                 if not stored.done():
                     stored.set_result(arrival.id in new)
@@ -87,6 +93,7 @@ async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body
         content_sha=sha256(body),
         type=envelope.type,
         body=till.box.seal(body),
+        version=envelope.version,
     )
     return await intake.store(arrival)
 
@@ -97,6 +104,12 @@ def _sender(till: Till, headers: Mapping[str, str]) -> Gateway | None:
 
 
 @retry_conflicts
-async def _commit(till: Till, arrivals: list[Arrival]) -> set[UUID]:
+async def _commit(till: Till, arrivals: list[Arrival], versions: list[tuple[str, str]], now: datetime) -> set[UUID]:
     async with till.db.transaction() as tx:
+        if versions:
+            await inbox.see_versions(tx, versions, now)
         return await inbox.receive(tx, arrivals)
+
+
+def _versions(batch: Sequence[tuple[Arrival, object]]) -> set[tuple[str, str]]:
+    return {(arrival.gateway, arrival.version) for arrival, _ in batch if arrival.version}

@@ -30,6 +30,7 @@ __all__ = [
     "requeue",
     "retry",
     "save_seen_until",
+    "see_versions",
     "seen_until",
     "suspect",
     "take_lost_batch",
@@ -52,6 +53,11 @@ async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
     if new:
         await tx.execute("NOTIFY till_work")
     return new
+
+
+async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: datetime) -> None:
+    """Remember in which versions of their APIs gateways write: pairs of gateway and version."""
+    await store.see_versions(tx, sorted(seen), at)
 
 
 async def recover(tx: Transaction, arrivals: Sequence[Arrival]) -> int:

@@ -45,6 +45,21 @@ async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> Non
     )
 
 
+async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: datetime) -> None:
+    """Write when versions of gateways' APIs were seen."""
+    await tx.execute(
+        """
+        INSERT INTO gateway_version AS known (gateway, version, first_seen_at, last_seen_at)
+        SELECT gateway, version, $3, $3 FROM unnest($1::text[], $2::text[]) AS seen (gateway, version)
+        ON CONFLICT (gateway, version) DO UPDATE
+        SET last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
+        """,
+        [gateway for gateway, _ in seen],
+        [version for _, version in seen],
+        at,
+    )
+
+
 async def open_batch(tx: Transaction, batch: UUID, limit: int, lease_seconds: int) -> Batch | None:
     """Write down which of the oldest due messages are about to be touched, leaving out those in open batches."""
     row = await tx.fetchrow(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Hold a verified webhook that is about to be stored; `body` is sealed."""
+    """Hold a verified webhook that is about to be stored; `body` is sealed, `version` that of the gateway's API."""
 
     id: UUID
     gateway: str
@@ -15,6 +15,7 @@ class Arrival:
     content_sha: bytes
     type: str
     body: bytes
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ clock_skew_seconds = 60
 types_max = 20
 """So many types of events Stripe takes in one question."""
 EMBEDDED = "embedded_page"
+API_VERSION = "2026-10-28.endive"
+"""What this adapter and its SDK are written for; a test compares it with the SDK."""
 fee_basis_points = 290
 fee_fixed = 30
 
@@ -48,6 +50,7 @@ class Stripe:
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset(Feature)
+    api_version: str | None = API_VERSION
 
     def __init__(self, secrets: Secrets, *, base: str) -> None:
         self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
