@@ -7,9 +7,12 @@ import pytest
 from tests.flows.conftest import SECRETS, uuid_of
 from tests.flows.test_route import Named
 
-from tillkeeper import routing
+from tillkeeper import customers, routing
+from tillkeeper.customers import Profile
+from tillkeeper.flows.register import register
 from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.gateways.stripe.adapter import Stripe
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.routing import GatewayState
 
@@ -81,3 +84,17 @@ async def test_when_every_gateway_refuses_nothing_is_left_open_and_the_key_may_b
         await two.create("mine")
     assert await two.count("payment", "status = 'failed'") == 2
     assert await two.count("attempt", "outcome = 'refused'") == 3
+
+
+async def test_a_customer_is_introduced_to_the_gateway_that_takes_the_payment_and_named_to_no_other(two: Any) -> None:
+    shown, _ = await register(two.till, Profile(email="ana@shop.test"))
+    customer = ids.parse("customer", str(shown["id"]))
+    async with two.till.db.transaction() as tx:
+        await customers.link(tx, customer, "dead", "cus_of_the_dead")
+
+    payment = await two.paid(customer=customer)
+
+    session = (await two.events("checkout.session.completed"))[0]["data"]["object"]
+    links = {row["gateway"]: row["reference"] for row in await two.owner.fetch("SELECT * FROM customer_link")}
+    assert (payment["gateway"], session["customer"]) == ("stripe", links["stripe"])
+    assert links["dead"] == "cus_of_the_dead" != links["stripe"]

@@ -150,7 +150,8 @@ async def test_the_versions_in_which_webhooks_are_written_are_remembered(shop: A
     for number, version in enumerate(["2026-10-28.endive", "2025-03-31.basil", None, "2026-10-28.endive"]):
         await shop.hear({"id": f"evt_{number}", "type": "x", "api_version": version})
     assert await seen(shop) == [("stripe", "2025-03-31.basil"), ("stripe", "2026-10-28.endive")]
-    [report]: Any = await read(shop.till, lambda tx: versions.show(tx, shop.till.gateways, shop.till.now()))
+    reports: Any = await read(shop.till, lambda tx: versions.show(tx, shop.till.gateways, shop.till.now()))
+    [report] = reports
     assert (report["gateway"], report["built_for"]) == ("stripe", "2026-10-28.endive")
     assert "basil" in str(report["reasons"])
     assert [each["version"] for each in report["seen"]] == ["2026-10-28.endive", "2025-03-31.basil"]

@@ -17,6 +17,7 @@ from tillkeeper.till import Till
 
 batch_max = 200
 queue_max = 5000
+version_max = 64
 writers = 2
 """Two connections: while one commits, the other gathers what came meanwhile."""
 ANY = "payments"
@@ -112,4 +113,6 @@ async def _commit(till: Till, arrivals: list[Arrival], versions: list[tuple[str,
 
 
 def _versions(batch: Sequence[tuple[Arrival, object]]) -> set[tuple[str, str]]:
-    return {(arrival.gateway, arrival.version) for arrival, _ in batch if arrival.version}
+    """List the versions in a batch; one that no column would take must not cost the webhooks beside it."""
+    told = {(arrival.gateway, arrival.version) for arrival, _ in batch if arrival.version}
+    return {(gateway, version) for gateway, version in told if version.isprintable() and len(version) <= version_max}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tillkeeper.facts import Change, Goods
+from tillkeeper.facts import Change, Goods, Step
 from tillkeeper.kernel import ids
 from tillkeeper.outbox.values import Event
 
@@ -25,11 +25,13 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
         subject = change.refund or change.dispute or change.payment
         yield Event(type=change.event, subject=subject, payment=change.payment, data=data, occasion=change.occasion)
     if goods and goods.status:
+        # Goods that a refund takes are told of alike, whether they had come before it or come only now.
+        step = Step.REFUND_REQUESTED if change.step is Step.REVOKED else change.step
         moved = {"granted": goods.granted, "revoked": goods.taken + goods.to_debt, "restored": goods.restored}
         yield Event(
             type=f"fulfilment.{goods.status}",
             subject=change.payment,
             payment=change.payment,
             data={"payment": payment, **moved},
-            occasion=f"{change.refund}:{change.step}" if change.refund else "",
+            occasion=f"{change.refund}:{step}" if change.refund else "",
         )

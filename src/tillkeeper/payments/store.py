@@ -119,7 +119,7 @@ async def tried(tx: Transaction, payment: UUID) -> set[str]:
 
 async def reroute(tx: Transaction, payment: Payment, gateway: str) -> None:
     """Let a payment go through another gateway."""
-    await tx.execute("UPDATE payment SET gateway = $2 WHERE id = $1", payment.id, gateway)
+    await tx.execute("UPDATE payment SET gateway = $2, customer_reference = NULL WHERE id = $1", payment.id, gateway)
 
 
 async def insert_reroute(tx: Transaction, payment: Payment, reason: str, at: datetime) -> None:
