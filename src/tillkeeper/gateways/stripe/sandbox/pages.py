@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hmac import compare_digest
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,13 +17,11 @@ from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.cards import DECLINES
 from tillkeeper.gateways.stripe.sandbox.currencies import written
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
-from tillkeeper.sandbox_kit import paper
+from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
-from tillkeeper.sandbox_kit.faults import webhook_copies_max
 from tillkeeper.sandbox_kit.stand import Desk
 
 PAPER = paper.desk_paper(Path(__file__).parent / "templates")
-COPIES = {1: "once", 2: "twice", 3: "3 times", 50: "50 times"}
 CODES = {
     "generic_decline": "Card declined",
     "insufficient_funds": "Insufficient funds",
@@ -43,7 +41,7 @@ class Pages:
 
     async def act(self, request: Request) -> Response:
         """Do what the customer pressed."""
-        return self._act(request.path_params["session"], await _form(request))
+        return self._act(request.path_params["session"], await press.read(request))
 
     async def show_embedded(self, request: Request) -> Response:
         """Show the same page inside the shop's own, to whoever holds the session's client secret."""
@@ -56,7 +54,7 @@ class Pages:
         session_id = self._session_of(secret)
         if session_id is None:
             return _unknown()
-        answer = self._act(session_id, await _form(request))
+        answer = self._act(session_id, await press.read(request))
         # What leads back to the checkout stays in its frame.
         if answer.headers.get("location") == f"/stripe/pay/{session_id}":
             return RedirectResponse(f"/stripe/embedded/{secret}", HTTPStatus.SEE_OTHER)
@@ -80,13 +78,13 @@ class Pages:
             return _checkout(act, session, framed=framed)
 
     def _act(self, session_id: str, form: dict[str, str]) -> Response:
-        press = PRESSES.get(form.get("act", "pay"))
-        if press is None or form.get("code", "generic_decline") not in DECLINES:
+        pressed = PRESSES.get(form.get("act", "pay"))
+        if pressed is None or form.get("code", "generic_decline") not in DECLINES:
             return _unknown()
         try:
             with self.desk.books.change(self.desk.gateway) as change:
-                act = Act(self.desk, change, self.desk.now(), copies=_copies(form))
-                onward = press(act, session_id, form)
+                act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
+                onward = pressed(act, session_id, form)
         except StripeError:
             # Paid or expired in the meantime, or never there: the page itself says which.
             onward = ""
@@ -112,11 +110,11 @@ class Pages:
     async def answer_bank(self, request: Request) -> Response:
         """Take the customer's answer to the bank."""
         intent_id = request.path_params["intent"]
-        form = await _form(request)
+        form = await press.read(request)
         passed = form.get("outcome") == "complete"
         try:
             with self.desk.books.change(self.desk.gateway) as change:
-                act = Act(self.desk, change, self.desk.now(), copies=_copies(form))
+                act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
                 intent = act.load("payment_intent", intent_id)
                 target = intent["next_action"]
                 intent = checkout.authenticate_intent(act, intent, passed=passed)
@@ -175,16 +173,6 @@ def _abandon(act: Act, session_id: str, _form: dict[str, str]) -> str:
 PRESSES: dict[str, Press] = {"pay": _pay, "decline": _decline, "authenticate": _authenticate, "abandon": _abandon}
 
 
-async def _form(request: Request) -> dict[str, str]:
-    fields = parse_qs((await request.body()).decode("latin-1"))
-    return {name: values[-1] for name, values in fields.items()}
-
-
-def _copies(form: dict[str, str]) -> int | None:
-    asked = form.get("copies", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= webhook_copies_max else None
-
-
 def _checkout(act: Act, session: Json, *, framed: bool) -> Response:
     currency = session["currency"]
     items = [
@@ -211,17 +199,12 @@ def _checkout(act: Act, session: Json, *, framed: bool) -> Response:
         "expires": expires.strftime("%-d %b %Y, %H:%M UTC"),
         "expires_iso": expires.isoformat(),
         "error": error["message"] if error else None,
-        "copies": _choices(act.change.dial.webhook_copies),
+        "copies": press.choices(act.change.dial.webhook_copies),
         "declines": [{"code": code, "label": label} for code, label in CODES.items()],
         "commands": _commands(act.desk, session["id"]),
     }
     onward = (session["success_url"], session["cancel_url"], session["return_url"])
     return paper.page(PAPER, "pay.html", context, onward=onward, framed=framed)
-
-
-def _choices(usual: int) -> list[Json]:
-    offered = {**COPIES, usual: COPIES.get(usual, f"{usual} times")}
-    return [{"value": value, "label": offered[value], "chosen": value == usual} for value in sorted(offered)]
 
 
 def _commands(desk: Desk, session_id: str) -> list[str]:
