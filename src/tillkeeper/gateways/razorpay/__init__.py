@@ -1,0 +1,43 @@
+"""Razorpay: payment links, orders for embedded checkout, webhooks, refunds."""
+
+from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateways.razorpay.adapter import OWN_API_BASE, Razorpay
+from tillkeeper.kernel.secrets import Secrets
+
+__all__ = ["GATEWAY"]
+
+REQUIRED = ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET")
+LIVE, TEST = "rzp_live_", "rzp_test_"
+
+
+class RazorpayConnector:
+    """Open Razorpay from its key's id and secret, its webhook secret and, outside live mode, RAZORPAY_API_BASE."""
+
+    name = "razorpay"
+
+    def configured(self, secrets: Secrets) -> bool:
+        """Tell whether Razorpay's variables are set; raises ConfigurationError when only some are."""
+        missing = [name for name in REQUIRED if not secrets.get(name)]
+        if missing and len(missing) < len(REQUIRED):
+            message = f"Razorpay is configured only in part: {', '.join(missing)} is missing or empty."
+            raise ConfigurationError(message)
+        return not missing
+
+    def connect(self, secrets: Secrets, *, mode: str) -> Gateway:
+        """Open Razorpay; raises ConfigurationError for keys that do not belong to the mode."""
+        base = secrets.get("RAZORPAY_API_BASE") or OWN_API_BASE
+        wanted = LIVE if mode == "live" else TEST
+        if not secrets.get("RAZORPAY_KEY_ID").startswith(wanted):
+            message = f"TILL_MODE is {mode}, and RAZORPAY_KEY_ID does not begin with {wanted} as such keys do."
+            raise ConfigurationError(message)
+        allowed = secrets.get("TILL_ALLOW_API_BASE") == "1" or mode == "sandbox"
+        if base != OWN_API_BASE and not allowed:
+            message = f"RAZORPAY_API_BASE points elsewhere than Razorpay ({base}), and TILL_MODE is {mode}."
+            raise ConfigurationError(message)
+        if mode == "sandbox" and base == OWN_API_BASE:
+            message = "TILL_MODE is sandbox, and RAZORPAY_API_BASE does not point to `till sandbox`."
+            raise ConfigurationError(message)
+        return Razorpay(secrets, base=base, live=mode == "live")
+
+
+GATEWAY = RazorpayConnector()

@@ -1,0 +1,324 @@
+"""Calls to Razorpay."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import quote
+
+from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.gateway import (
+    Absent,
+    Accepted,
+    CustomerOrder,
+    Declined,
+    Envelope,
+    Feature,
+    Order,
+    Outcome,
+    RefundOrder,
+    Told,
+    Unknown,
+)
+from tillkeeper.gateways.razorpay import calls, entities, history, signatures, webhook
+from tillkeeper.gateways.razorpay.currencies import to_razorpay
+from tillkeeper.gateways.razorpay.entities import Object
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.secrets import Secrets
+
+OWN_API_BASE = "https://api.razorpay.com"
+OWN_CHECKOUT = "https://rzp.io"
+key_window_seconds = 23 * 3600
+"""Razorpay does not say for how long it knows the key of a refund; a day less an hour is what others promise."""
+link_lifetime_seconds_min = 16 * 60
+"""Razorpay refuses links that would live for less than 15 minutes; the sixteenth is for the way there."""
+automatic_minutes_min = 12
+capture_minutes_max = 3 * 24 * 60
+"""What is not captured by then is given back to the customer."""
+title_length_max = 2048
+INVALID_STATE = "invalid_state"
+REFERENCE_TAKEN = "already exists"
+fee_percent = 2
+tax_percent = 18
+
+
+class Razorpay:
+    """Talk to Razorpay: payment links for hosted checkout, orders for embedded checkout."""
+
+    name = entities.GATEWAY
+    key_window_seconds = key_window_seconds
+    features: AbstractSet[Feature] = frozenset({Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.FEES})
+
+    def __init__(self, secrets: Secrets, *, base: str, live: bool) -> None:
+        self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
+        self._secrets = secrets
+        self._live = live
+        self._wire = calls.Wire(secrets, base=base)
+
+    async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+        """Check a webhook's signature with the secret, and with the previous one while it is accepted.
+
+        After a change of the secret Razorpay still signs retries of older events with the old one.
+        """
+        return webhook.verify(headers, body, self._secrets.accepted("RAZORPAY_WEBHOOK_SECRET", now))
+
+    def translate(self, body: bytes) -> list[Notice]:
+        """Put a webhook body into our words; the key tells the mode, because the body does not."""
+        return list(self._marked(webhook.translate(body)))
+
+    def check_amount(self, amount: int, currency: str) -> None:
+        """Raise CurrencyNotSupportedError when Razorpay cannot take the amount exactly."""
+        to_razorpay(amount, currency)
+
+    def predict_fee(self, amount: int, currency: str) -> int:
+        """Tell Razorpay's usual fee with the tax on it, each rounded half up."""
+        del currency
+        fee = (amount * fee_percent + 50) // 100
+        return fee + (fee * tax_percent + 50) // 100
+
+    async def create(self, order: Order) -> Outcome:
+        """Open a payment link, or an order for a page that shows the checkout within itself.
+
+        Razorpay knows no keys here. A link's reference id is used up for ever, which does the same; of two orders
+        with one receipt nobody is shown the one whose answer was lost.
+        """
+        if order.embedded:
+            return await self._wire.tell("POST", "orders", _order(order), read=self._order_opened)
+        if order.manual_capture:
+            message = (
+                "Razorpay captures what is paid by a payment link at once; manual capture needs checkout=embedded."
+            )
+            return Declined(code=INVALID_STATE, message=message)
+        opened = await self._wire.tell("POST", "payment_links", _link(order), read=self._link_opened)
+        if isinstance(opened, Declined) and REFERENCE_TAKEN in opened.message:
+            found = await self.look_up(order)
+            return (
+                found if isinstance(found, Accepted) else Unknown(reason="Razorpay has this link, and does not show it")
+            )
+        return opened
+
+    async def confirm(self, order: Order, reference: str | None, data: Mapping[str, str]) -> Outcome:
+        """Check what the customer's browser brought, and ask what has become of that payment.
+
+        Raises InvalidFieldError when Razorpay did not sign it for this very checkout.
+        """
+        if not data:
+            return await self.retrieve(reference) if reference else Accepted()
+        payment_id = _brought(data, reference, self._secrets.accepted("RAZORPAY_KEY_SECRET", clock.now()))
+        outcome = await self.retrieve(payment_id)
+        if not isinstance(outcome, Accepted):
+            return outcome
+        return replace(outcome, notices=tuple(replace(notice, payment=order.payment) for notice in outcome.notices))
+
+    async def create_customer(self, order: CustomerOrder) -> Outcome:
+        """Say that customers are not kept at Razorpay: nothing that we use there asks for one."""
+        del order
+        return Declined(code=INVALID_STATE, message="Customers are not kept at Razorpay.")
+
+    async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
+        """Take authorised money, all of it; Razorpay captures a payment once, so the key is not needed."""
+        del key
+        if not reference.startswith("pay_"):
+            return Declined(code=INVALID_STATE, message="No payment of this checkout is authorised at Razorpay.")
+        body = {"amount": to_razorpay(amount, currency), "currency": currency}
+        return await self._wire.tell("POST", f"payments/{_safe(reference)}/capture", body, read=self._payment)
+
+    async def cancel(self, reference: str, key: str) -> Outcome:
+        """End what has not been paid, as far as Razorpay lets anybody.
+
+        A link is cancelled. An order cannot be: it is over for us when nobody has paid it, and what is paid late all
+        the same is told as captured. An authorised payment cannot be voided: Razorpay gives it back by itself when
+        nobody captures it, and until it has said so the payment is not canceled.
+        """
+        del key
+        if reference.startswith("plink_"):
+            path = f"payment_links/{_safe(reference)}/cancel"
+            return await self._wire.tell("POST", path, {}, read=self._link)
+        found = await self.retrieve(reference)
+        if not isinstance(found, Accepted):
+            return found
+        if any(notice.kind is NoticeKind.PAYMENT_AUTHORIZED for notice in found.notices):
+            message = "Razorpay has no void; it gives an authorised payment back when it is not captured in time."
+            return Declined(code=INVALID_STATE, message=message)
+        if found.notices or not reference.startswith("order_"):
+            return found
+        over = Notice(kind=NoticeKind.PAYMENT_CANCELED, gateway=self.name, references=(reference,))
+        return replace(found, notices=self._marked([over]))
+
+    async def refund(self, order: RefundOrder) -> Outcome:
+        """Give money back; our ids travel along, because the webhook may come first."""
+        body = {
+            "amount": to_razorpay(order.amount, order.currency),
+            "speed": "normal",
+            "receipt": order.key,
+            "notes": {"payment": ids.text("payment", order.payment), "refund": ids.text("refund", order.refund)},
+        }
+        path, headers = f"payments/{_safe(order.reference)}/refund", {"X-Refund-Idempotency": order.key}
+        return await self._wire.tell("POST", path, body, read=self._refund, headers=headers)
+
+    async def look_up(self, order: Order) -> Outcome | Absent:
+        """Ask whether a link or an order was opened, of which no answer came: it carries the key."""
+        path, name, mark = ("orders", "receipt", "items") if order.embedded else LINKS
+        try:
+            answer = await self._wire.ask("GET", path, query={name: order.key, "count": calls.page_size})
+            found = next((each for each in answer[mark] if each[name] == order.key), None)
+            if found is None:
+                return Absent()
+            return self._order_opened(found) if order.embedded else self._link_opened(found)
+        except (calls.NotExecutedError, calls.SaidNoError, calls.UnclearError, *calls.UNREADABLE) as error:
+            return Unknown(reason=f"Razorpay could not be asked: {type(error).__name__}")
+
+    async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
+        """Ask whether a refund was made, of which no answer came: it carries our id, and the key as its receipt."""
+        try:
+            async for refund in self._wire.pages(f"payments/{_safe(order.reference)}/refunds", {}):
+                if refund["receipt"] == order.key:
+                    return self._refund(refund)
+        except (calls.NotExecutedError, calls.SaidNoError, calls.UnclearError, *calls.UNREADABLE) as error:
+            return Unknown(reason=f"Razorpay could not be asked: {type(error).__name__}")
+        return Absent()
+
+    async def retrieve(self, reference: str) -> Outcome:
+        """Ask what has become of a link, an order or a payment."""
+        if reference.startswith("plink_"):
+            return await self._wire.tell("GET", f"payment_links/{_safe(reference)}", read=self._link)
+        if reference.startswith("order_"):
+            path = f"orders/{_safe(reference)}/payments"
+            return await self._wire.tell("GET", path, read=lambda found: self._attempts(reference, found))
+        return await self._wire.tell("GET", f"payments/{_safe(reference)}", read=self._payment)
+
+    async def fetch_fee(self, reference: str) -> Outcome:
+        """Ask what Razorpay kept of a captured payment, tax included."""
+        return await self._wire.tell("GET", f"payments/{_safe(reference)}", read=self._fee)
+
+    async def events(self, since: datetime, until: datetime) -> list[Told]:
+        """List what happened between two moments, read from lists of things; raises GatewayUnavailableError."""
+        return await history.read(self._wire, since, until, clock.now())
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._wire.close()
+
+    def _link_opened(self, link: Object) -> Accepted:
+        return replace(self._link(link), next_action={"type": "redirect", "url": _text(link, "short_url")})
+
+    def _order_opened(self, order: Object) -> Accepted:
+        """Read an opened order: what Razorpay's script needs to show the checkout."""
+        next_action = {
+            "type": "client",
+            "gateway": self.name,
+            "order_id": _text(order, "id"),
+            "key_id": self._secrets.get("RAZORPAY_KEY_ID"),
+            "amount": str(order["amount"]),
+            "currency": _text(order, "currency"),
+        }
+        return Accepted(references=(_text(order, "id"),), next_action=next_action)
+
+    def _link(self, link: Object) -> Accepted:
+        return Accepted(references=(_text(link, "id"),), notices=self._marked(entities.of_link(link)))
+
+    def _payment(self, payment: Object) -> Accepted:
+        return Accepted(references=(_text(payment, "id"),), notices=self._marked(entities.of_payment(payment)))
+
+    def _attempts(self, reference: str, found: Object) -> Accepted:
+        """Read the attempts to pay an order: what was captured counts most, then what is authorised.
+
+        Failed attempts are told by webhooks; here they mean that the order goes on.
+        """
+        notices = [notice for payment in found["items"] for notice in entities.of_payment(payment)]
+        for kinds in (CAPTURED, {NoticeKind.PAYMENT_AUTHORIZED}, {NoticeKind.PAYMENT_CANCELED}):
+            told = [notice for notice in notices if notice.kind in kinds]
+            if told:
+                return Accepted(references=(reference,), notices=self._marked(told))
+        return Accepted(references=(reference,))
+
+    def _refund(self, refund: Object) -> Accepted:
+        return Accepted(notices=self._marked(entities.of_refund(refund)))
+
+    def _fee(self, payment: Object) -> Accepted:
+        return Accepted(notices=self._marked(entities.of_fee(payment)))
+
+    def _marked(self, notices: Sequence[Notice]) -> tuple[Notice, ...]:
+        return tuple(replace(notice, live=self._live) for notice in notices)
+
+
+LINKS = ("payment_links", "reference_id", "payment_links")
+CAPTURED = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_FEE})
+
+
+def _link(order: Order) -> Object:
+    """Describe a payment link; nobody but us tells the customer of it."""
+    now = int(clock.now().timestamp())
+    return {
+        "amount": to_razorpay(order.amount, order.currency),
+        "currency": order.currency,
+        "accept_partial": False,
+        "expire_by": max(int(order.expires_at.timestamp()), now + link_lifetime_seconds_min),
+        "reference_id": order.key,
+        "description": order.title[:title_length_max],
+        "notes": {"payment": ids.text("payment", order.payment)},
+        "notify": {"sms": False, "email": False},
+        "reminder_enable": False,
+        "callback_url": order.return_url,
+        "callback_method": "get",
+    }
+
+
+def _order(order: Order) -> Object:
+    """Describe an order; what is authorised after its time is not captured by itself."""
+    lifetime_minutes = int((order.expires_at - order.created_at).total_seconds()) // 60
+    automatic = {"automatic_expiry_period": min(max(lifetime_minutes, automatic_minutes_min), capture_minutes_max)}
+    options = {"manual_expiry_period": capture_minutes_max, "refund_speed": "normal"}
+    return {
+        "amount": to_razorpay(order.amount, order.currency),
+        "currency": order.currency,
+        "receipt": order.key,
+        "notes": {"payment": ids.text("payment", order.payment)},
+        "payment": {
+            "capture": "manual" if order.manual_capture else "automatic",
+            "capture_options": options if order.manual_capture else options | automatic,
+        },
+    }
+
+
+def _brought(data: Mapping[str, str], reference: str | None, secrets: Sequence[str]) -> str:
+    """Check what Razorpay's checkout handed to the browser, and return the payment's id.
+
+    A signature for another checkout is a true one too, so it must name the one that we opened.
+    """
+    linked = "razorpay_payment_link_id" in data
+    parts = LINK_PARTS if linked else ORDER_PARTS
+    missing = next((name for name in (*parts, SIGNATURE) if not data.get(name)), None)
+    if missing:
+        message = f"{missing} is missing: send what Razorpay's checkout handed to the page."
+        raise InvalidFieldError(message, param=missing)
+    if reference not in {data[parts[0]], data["razorpay_payment_id"]}:
+        message = "This belongs to another checkout."
+        raise InvalidFieldError(message, param=parts[0])
+    if not signatures.matches(secrets, "|".join(data[name] for name in parts).encode(), data[SIGNATURE]):
+        message = "Razorpay did not sign this."
+        raise InvalidFieldError(message, param=SIGNATURE)
+    return data["razorpay_payment_id"]
+
+
+SIGNATURE = "razorpay_signature"
+ORDER_PARTS = ("razorpay_order_id", "razorpay_payment_id")
+LINK_PARTS = (
+    "razorpay_payment_link_id",
+    "razorpay_payment_link_reference_id",
+    "razorpay_payment_link_status",
+    "razorpay_payment_id",
+)
+
+
+def _safe(reference: str) -> str:
+    return quote(reference, safe="")
+
+
+def _text(thing: Object, name: str) -> str:
+    """Read a text that must be there."""
+    value = thing[name]
+    if not isinstance(value, str) or not value:
+        raise TypeError(name)
+    return value

@@ -1,0 +1,105 @@
+"""What happened at Razorpay, read from its lists: it keeps no list of events.
+
+Lists can be narrowed by when a thing was made, not by when it changed. So each thing is looked at when it is new and
+again at fixed ages, by which all that can still happen to it has happened: a failed payment may turn authorised for
+three days, and one that was not captured is given back by the fifth.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tillkeeper.gateway import Envelope, GatewayUnavailableError, Told
+from tillkeeper.gateways.razorpay.calls import UNREADABLE, NotExecutedError, SaidNoError, UnclearError, Wire
+from tillkeeper.gateways.razorpay.entities import Object
+
+PAYMENT_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=3, hours=1), timedelta(days=6))
+REFUND_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days=10))
+SETTLEMENT_AGES = (timedelta(), timedelta(days=1), timedelta(days=3))
+dispute_age_max = timedelta(days=180)
+PAYMENT_EVENTS = {
+    "authorized": "payment.authorized",
+    "captured": "payment.captured",
+    "failed": "payment.failed",
+    "refunded": "payment.captured",
+}
+REFUND_EVENTS = {"pending": "refund.created", "processed": "refund.processed", "failed": "refund.failed"}
+DISPUTE_EVENTS = {"open": "payment.dispute.created"}
+SETTLEMENT_EVENTS = {
+    "created": "settlement.created",
+    "processed": "settlement.processed",
+    "failed": "settlement.failed",
+}
+
+
+async def read(wire: Wire, since: datetime, until: datetime, now: datetime) -> list[Told]:
+    """List what happened, in the form of webhooks, oldest first; raises GatewayUnavailableError.
+
+    The id of each is made of what it says, so looking twice tells nothing twice.
+    """
+    try:
+        payments = await _made(wire, "payments", since, until, PAYMENT_AGES)
+        refunds = await _made(wire, "refunds", since, until, REFUND_AGES)
+        known = {payment["id"]: payment for payment in payments}
+        for refund in refunds:
+            if refund["payment_id"] not in known:
+                known[refund["payment_id"]] = await wire.ask("GET", f"payments/{refund['payment_id']}")
+        settlements = await _made(wire, "settlements", since, until, SETTLEMENT_AGES)
+        found = [
+            *(_told(PAYMENT_EVENTS.get(each["status"]), {"payment": each}, each, now) for each in payments),
+            *(
+                _told(
+                    REFUND_EVENTS.get(each["status"]),
+                    {"refund": each, "payment": known[each["payment_id"]]},
+                    each,
+                    now,
+                )
+                for each in refunds
+            ),
+            *[_dispute(each, now) for each in await _disputes(wire, since)],
+            *(_told(SETTLEMENT_EVENTS.get(each["status"]), {"settlement": each}, each, now) for each in settlements),
+        ]
+    except (NotExecutedError, SaidNoError, UnclearError, *UNREADABLE) as error:
+        message = f"Razorpay's lists cannot be read: {type(error).__name__}."
+        raise GatewayUnavailableError(message) from error
+    return [told for told in found if told is not None]
+
+
+async def _made(wire: Wire, path: str, since: datetime, until: datetime, ages: Sequence[timedelta]) -> list[Object]:
+    """List what was made in a window, and what was made as long before it as each of the ages."""
+    found: dict[str, Object] = {}
+    for age in reversed(ages):
+        span = {"from": int((since - age).timestamp()), "to": int((until - age).timestamp()) - 1}
+        found |= {item["id"]: item async for item in wire.pages(path, span)}
+    return sorted(found.values(), key=lambda item: int(item["created_at"]))
+
+
+async def _disputes(wire: Wire, since: datetime) -> list[Object]:
+    """List all disputes that may still move: there are few, and their list cannot be narrowed."""
+    oldest = int((since - dispute_age_max).timestamp())
+    found = []
+    async for dispute in wire.pages("disputes", {}):
+        if dispute["created_at"] < oldest:
+            break
+        found.append(dispute)
+    return found[::-1]
+
+
+def _dispute(dispute: Object, now: datetime) -> Told | None:
+    kind = DISPUTE_EVENTS.get(dispute["status"], f"payment.dispute.{dispute['status']}")
+    return _told(kind, {"dispute": dispute}, dispute, now)
+
+
+def _told(kind: str | None, payload: Mapping[str, Object], thing: Object, now: datetime) -> Told | None:
+    if kind is None:
+        return None
+    body = {
+        "entity": "event",
+        "event": kind,
+        "contains": list(payload),
+        "payload": {name: {"entity": part} for name, part in payload.items()},
+        "created_at": int(now.timestamp()),
+    }
+    event_id = f"look:{kind}:{thing['id']}:{thing['status']}"
+    return Told(envelope=Envelope(event_id=event_id, type=kind), body=msgspec.json.encode(body))
