@@ -45,7 +45,11 @@ def translate(body: bytes) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here."""
     event = BODY.decode(body)
     read = READERS.get(event["event"])
-    return read({name: part["entity"] for name, part in event["payload"].items()}, event) if read else []
+    if read is None:
+        return []
+    # Beside the things themselves a payload may hold a time.
+    payload = {name: part["entity"] for name, part in event["payload"].items() if isinstance(part, dict)}
+    return read(payload, event)
 
 
 def _payment(payload: Object, _event: Object) -> list[Notice]:
