@@ -237,7 +237,7 @@ class Razorpay:
         return Accepted(notices=self._marked(entities.of_refund(refund)))
 
     def _fee(self, payment: Object) -> Accepted:
-        return Accepted(notices=self._marked(entities.of_fee(payment)))
+        return Accepted(references=(_text(payment, "id"),), notices=self._marked(entities.of_fee(payment)))
 
     def _marked(self, notices: Sequence[Notice]) -> tuple[Notice, ...]:
         return tuple(replace(notice, live=self._live) for notice in notices)
