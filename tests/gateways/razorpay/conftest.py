@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-import razorpay
+import razorpay  # type: ignore[import-untyped]  # the official client has no types
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 

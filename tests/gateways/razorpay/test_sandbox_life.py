@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-import razorpay.errors
+import razorpay.errors  # type: ignore[import-untyped]  # the official client has no types
 
 
 def test_a_paid_order_is_captured_less_the_fee_and_its_tax(sandbox: Any) -> None:

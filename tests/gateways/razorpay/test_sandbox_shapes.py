@@ -98,7 +98,9 @@ def test_the_settlement_report_looks_like_razorpays(sandbox: Any, oracles: Path)
     lines = sandbox.control("GET", "books/razorpay")["settlements"]
     assert [line["id"] for line in lines] == [settlement["id"]]
     year = {"year": 1970 + settlement["created_at"] // 31_556_952, "count": 1000}
-    found = [line for month in range(1, 13) for line in sandbox.sdk.settlement.report({**year, "month": month})["items"]]
+    found = [
+        line for month in range(1, 13) for line in sandbox.sdk.settlement.report({**year, "month": month})["items"]
+    ]
     assert {line["type"] for line in found} == {"payment", "refund", "adjustment"}
     for line in found:
         check(line, sample["items"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.facts import EXPIRED, Notice, NoticeKind
 from tillkeeper.gateway import (
     Absent,
     Accepted,
@@ -129,12 +129,13 @@ class Razorpay:
 
         A link is cancelled. An order cannot be: it is over for us when nobody has paid it, and what is paid late all
         the same is told as captured. An authorised payment cannot be voided: Razorpay gives it back by itself when
-        nobody captures it, and until it has said so the payment is not canceled.
+        nobody captures it, and until it has said so the payment is not canceled. Whoever asks knows better than the
+        code, which says that time ran out.
         """
         del key
         if reference.startswith("plink_"):
             path = f"payment_links/{_safe(reference)}/cancel"
-            return await self._wire.tell("POST", path, {}, read=self._link)
+            return await self._wire.tell("POST", path, {}, read=lambda link: _timed_out(self._link(link)))
         found = await self.retrieve(reference)
         if not isinstance(found, Accepted):
             return found
@@ -144,7 +145,7 @@ class Razorpay:
         if found.notices or not reference.startswith("order_"):
             return found
         over = Notice(kind=NoticeKind.PAYMENT_CANCELED, gateway=self.name, references=(reference,))
-        return replace(found, notices=self._marked([over]))
+        return _timed_out(replace(found, notices=self._marked([over])))
 
     async def refund(self, order: RefundOrder) -> Outcome:
         """Give money back; our ids travel along, because the webhook may come first."""
@@ -310,6 +311,10 @@ LINK_PARTS = (
     "razorpay_payment_link_status",
     "razorpay_payment_id",
 )
+
+
+def _timed_out(ended: Accepted) -> Accepted:
+    return replace(ended, notices=tuple(replace(notice, code=EXPIRED) for notice in ended.notices))
 
 
 def _safe(reference: str) -> str:

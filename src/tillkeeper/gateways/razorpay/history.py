@@ -34,7 +34,7 @@ SETTLEMENT_EVENTS = {
 
 
 async def read(wire: Wire, since: datetime, until: datetime, now: datetime) -> list[Told]:
-    """List what happened, in the form of webhooks, oldest first; raises GatewayUnavailableError.
+    """List what happened, in the form of webhooks, each kind of thing oldest first; raises GatewayUnavailableError.
 
     The id of each is made of what it says, so looking twice tells nothing twice.
     """
@@ -72,7 +72,8 @@ async def _made(wire: Wire, path: str, since: datetime, until: datetime, ages: S
     for age in reversed(ages):
         span = {"from": int((since - age).timestamp()), "to": int((until - age).timestamp()) - 1}
         found |= {item["id"]: item async for item in wire.pages(path, span)}
-    return sorted(found.values(), key=lambda item: int(item["created_at"]))
+    oldest_first = [*found.values()][::-1]  # of the same second too, in which sorting leaves them as they are
+    return sorted(oldest_first, key=lambda item: int(item["created_at"]))
 
 
 async def _disputes(wire: Wire, since: datetime) -> list[Object]:
