@@ -1,19 +1,14 @@
 """A real Razorpay sandbox on a free port, a receiver for its webhooks, the official client and our adapter."""
 
-import json
-import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import razorpay  # type: ignore[import-untyped]  # the official client has no types
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.gateways.serving import Receiver, free_listener, serving, until
 
 from tillkeeper.gateways.razorpay.adapter import Razorpay
 from tillkeeper.kernel.secrets import Secrets
@@ -28,46 +23,8 @@ SECRETS = {
     "RAZORPAY_KEY_SECRET": KEY_SECRET,
     "RAZORPAY_WEBHOOK_SECRET": WEBHOOK_SECRET,
 }
-patience_seconds = 10
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Letter:
-    """One webhook as it arrived."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def event(self) -> Json:
-        event: Json = json.loads(self.body)
-        return event
-
-
-@dataclass
-class Receiver:
-    """Take webhooks; `statuses` are answered first, one each, and then 200."""
-
-    letters: list[Letter] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.letters.append(Letter(headers, body))
-        status = self.statuses.pop(0) if self.statuses else 200
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    def types(self) -> list[str]:
-        return [letter.event["event"] for letter in self.letters]
 
 
 @dataclass
@@ -104,40 +61,12 @@ class Sandbox:
         payment: Json = self.act(f"orders/{self.order(**more)['id']}/pay")["payment"]
         return payment
 
+    def told(self) -> list[str]:
+        """List the events whose webhooks came, in the order in which they came."""
+        return [letter.event["event"] for letter in self.receiver.letters]
+
     def books(self) -> Any:
         return self.control("GET", "books/razorpay")
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something to become true, or fail."""
-    pause = threading.Event()
-    for _ in range(patience_seconds * 50):
-        if true():
-            return
-        pause.wait(0.02)
-    pytest.fail(f"It did not become true within {patience_seconds} seconds.")
-
-
-@contextmanager
-def serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
-    """Serve an app on a listening socket, from a thread."""
-    lifespan: Any = "off" if isinstance(app, Receiver) else "on"
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan=lifespan, timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    until(lambda: server.started)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-def free_listener() -> tuple[socket.socket, str]:
-    """Listen on a free port of this machine."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @dataclass

@@ -1,13 +1,13 @@
 """Calls to Razorpay: what the sandbox answers, and what a rude wire makes of them."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.gateways.rude import SILENCE, RudeServer, reply, rude_server
 
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import (
@@ -32,36 +32,8 @@ from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.secrets import Secrets
 
 SECRETS = {"RAZORPAY_KEY_ID": "rzp_test_rude", "RAZORPAY_KEY_SECRET": "canary secret", "RAZORPAY_WEBHOOK_SECRET": "w"}
-SILENCE = b"silence"
 nesting_deep = 100_000
 short_timeout_ms = 500
-
-
-@dataclass
-class RudeServer:
-    """Answer every request with the same bytes, or not at all."""
-
-    answer: bytes = b""
-    requests: list[bytes] = field(default_factory=list)
-    url: str = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
-        )
-        self.requests.append(head + await reader.readexactly(length))
-        if self.answer == SILENCE:
-            await reader.read()
-        writer.write(b"" if self.answer == SILENCE else self.answer)
-        writer.close()
-        await writer.wait_closed()
-
-
-def reply(status: int, body: bytes | str, *, length: int | None = None, header: str = "") -> bytes:
-    content = body.encode() if isinstance(body, str) else body
-    size = len(content) if length is None else length
-    return f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\n{header}\r\n".encode() + content
 
 
 def error(status: int, code: str = "BAD_REQUEST_ERROR", **more: object) -> bytes:
@@ -70,12 +42,8 @@ def error(status: int, code: str = "BAD_REQUEST_ERROR", **more: object) -> bytes
 
 @pytest.fixture
 async def rude() -> AsyncIterator[RudeServer]:
-    played = RudeServer()
-    server = await asyncio.start_server(played.serve, "127.0.0.1", 0)
-    played.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield played
-    server.close()
-    await server.wait_closed()
+    async with rude_server() as played:
+        yield played
 
 
 @pytest.fixture

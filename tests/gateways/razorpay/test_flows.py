@@ -1,7 +1,6 @@
 """The real flows with Razorpay alone: buy, deliver, refund, resolve, catch up, against the imitation."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,7 +12,8 @@ from uuid import UUID
 import asyncpg
 import httpx2
 import pytest
-from tests.gateways.razorpay.conftest import SECRETS, patience_seconds, serving
+from tests.gateways.razorpay.conftest import SECRETS
+from tests.gateways.serving import free_listener, patience_seconds, serving
 
 from tillkeeper import catalog, ledger
 from tillkeeper.flows.cancel import cancel
@@ -113,7 +113,7 @@ class Shop:
 
     async def operate(self) -> int:
         await self.owner.execute("UPDATE operation SET due_at = now(), lease_until = now() WHERE state = 'asked'")
-        return await operate(self.till)
+        return await operate(self.till, "razorpay")
 
     async def calm_down(self) -> None:
         """Hear, settle and make calls until nothing is left to do."""
@@ -157,8 +157,7 @@ def plain_logs() -> None:
 @pytest.fixture
 async def shop(tmp_path: Path, ears: Any, database_url: str, owner_url: str) -> AsyncIterator[Shop]:
     """Open a till that has Razorpay only; whatever a test did there, the books are sound afterwards."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener, url = free_listener()
     config = SandboxConfig(tmp_path / "books.sqlite", url, SECRETS, {"razorpay": ears.url})
     settings = Settings(mode="sandbox", database_url=database_url, secret_key="flows " * 4)
     owner = await asyncpg.connect(owner_url)

@@ -157,7 +157,7 @@ WEBHOOKS = {
 
 def test_every_webhook_looks_like_razorpays(sandbox: Any, oracles: Path, until: Any) -> None:
     everything_happens(sandbox)
-    until(lambda: set(WEBHOOKS) <= set(sandbox.receiver.types()))
+    until(lambda: set(WEBHOOKS) <= set(sandbox.told()))
     every_payment = payloads(samples(oracles, "webhooks/payment_[acf]*.json", "webhooks/refund_*.json"), "payment")
     every_order = payloads(samples(oracles, "webhooks/order_paid__*.json"), "order")
     every_dispute = payloads(samples(oracles, "webhooks/payment_dispute_*.json"), "dispute")

@@ -72,7 +72,7 @@ def test_dropped_webhooks_never_come_and_wrongly_signed_ones_do(sandbox: Any, un
 def test_an_uncaptured_payment_goes_back_with_refund_events_that_say_so(sandbox: Any, until: Any) -> None:
     payment = sandbox.paid(payment_capture=False)
     sandbox.act(f"payments/{payment['id']}/lapse")
-    until(lambda: "refund.processed" in sandbox.receiver.types())
+    until(lambda: "refund.processed" in sandbox.told())
     told = {
         letter.event["event"]: letter.event["payload"]["payment"]["entity"]["captured"]
         for letter in sandbox.receiver.letters

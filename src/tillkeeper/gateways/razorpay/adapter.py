@@ -47,7 +47,9 @@ class Razorpay:
     """Talk to Razorpay: payment links for hosted checkout, orders for embedded checkout."""
 
     name = entities.GATEWAY
+    title = "Razorpay"
     key_window_seconds = key_window_seconds
+    signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset({Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.FEES})
 
     def __init__(self, secrets: Secrets, *, base: str, live: bool) -> None:

@@ -12,6 +12,7 @@ from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvali
 from tillkeeper.gateways.razorpay import entities, signatures
 from tillkeeper.gateways.razorpay.entities import Object
 
+SIGNATURE_HEADER = "x-razorpay-signature"
 EVENT_ID = re.compile(r"[!-~]{1,255}")
 
 Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
@@ -33,7 +34,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> E
     Nothing in it says when it was signed, so an old body verifies for ever. The event id in the header is not signed:
     it only helps to know a webhook again, and the inbox knows each body by its content as well.
     """
-    if not signatures.matches(secrets, body, headers.get("x-razorpay-signature", "")):
+    if not signatures.matches(secrets, body, headers.get(SIGNATURE_HEADER, "")):
         message = "The signature in X-Razorpay-Signature does not match the webhook secret."
         raise SignatureInvalidError(message)
     given = headers.get("x-razorpay-event-id", "")
