@@ -140,6 +140,7 @@ class Feature(StrEnum):
 
     EMBEDDED = "embedded"
     MANUAL_CAPTURE = "manual_capture"
+    HOSTED_MANUAL_CAPTURE = "hosted_manual_capture"
     PARTIAL_CAPTURE = "partial_capture"
     CUSTOMERS = "customers"
     FEES = "fees"

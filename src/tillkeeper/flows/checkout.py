@@ -147,6 +147,7 @@ def _needed(purchase: Purchase) -> list[Feature]:
     wanted = {
         Feature.EMBEDDED: purchase.checkout == "embedded",
         Feature.MANUAL_CAPTURE: purchase.capture_method == "manual",
+        Feature.HOSTED_MANUAL_CAPTURE: purchase.capture_method == "manual" and purchase.checkout == "hosted",
     }
     return [feature for feature, needed in wanted.items() if needed]
 

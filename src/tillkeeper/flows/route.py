@@ -14,6 +14,8 @@ AUTO = "auto"
 NEEDS = {
     Feature.EMBEDDED: "show its checkout in a page of yours (checkout: embedded)",
     Feature.MANUAL_CAPTURE: "hold money without taking it (capture_method: manual)",
+    Feature.HOSTED_MANUAL_CAPTURE: "hold money that is paid at its own page; with capture_method: manual it needs "
+    "checkout: embedded",
 }
 
 

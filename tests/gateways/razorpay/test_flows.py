@@ -31,7 +31,7 @@ from tillkeeper.flows.settle import settle
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.crypto import sha256
-from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.reports import books as reported
 from tillkeeper.reports import payment as payments_shown
@@ -352,10 +352,12 @@ async def test_authorised_money_cannot_be_voided_and_is_canceled_when_razorpay_g
     assert set(await shop.inbox()) == {"processed"}
 
 
-async def test_manual_capture_by_link_is_refused_plainly(shop: Shop) -> None:
-    replay = await shop.create(capture_method="manual")
-    assert replay.status == 422
-    assert "embedded" in str(replay.body["detail"])
+async def test_manual_capture_by_link_is_refused_plainly_before_anything_begins(shop: Shop) -> None:
+    with pytest.raises(InvalidStateError, match="checkout: embedded"):
+        await shop.create(gateway="razorpay", capture_method="manual")
+    with pytest.raises(TillError):
+        await shop.create(capture_method="manual")
+    assert await shop.owner.fetchval("SELECT count(*) FROM payment") == 0
 
 
 async def test_a_link_that_nobody_paid_ends_with_the_payment(shop: Shop) -> None:
