@@ -1,6 +1,8 @@
 """The real flows with Razorpay alone: buy, deliver, refund, resolve, catch up, against the imitation."""
 
 import asyncio
+import hmac
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -221,6 +223,28 @@ async def test_trap_1_an_old_body_under_a_fresh_event_id_has_no_effect(shop: Sho
         assert not await shop.hear(f"fresh-{number}", letter.body, letter.headers["x-razorpay-signature"])
     assert await shop.settle() == 0
     assert (await shop.inbox(), await shop.balance()) == (before, 120)
+
+
+async def test_a_payment_elsewhere_that_claims_to_be_ours_pays_nothing_here(shop: Shop) -> None:
+    payment = await shop.opened()
+    # Another site of the same merchant, whose page the customer has made to name our link and our payment.
+    link = payment["gateway_reference"]
+    elsewhere = {
+        "id": "pay_AAAAAAAAAAAAAA",
+        "amount": payment["amount"],
+        "currency": "INR",
+        "status": "captured",
+        "captured": True,
+        "order_id": "order_AAAAAAAAAAAAAA",
+        "description": f"#{link.removeprefix('plink_')}",
+        "notes": {"payment": payment["id"]},
+        "fee": 0,
+    }
+    told = {"event": "payment.captured", "payload": {"payment": {"entity": elsewhere}}, "created_at": 1}
+    body = json.dumps(told).encode()
+    await shop.hear("event-1", body, hmac.new(SECRETS["RAZORPAY_WEBHOOK_SECRET"].encode(), body, "sha256").hexdigest())
+    await shop.settle()
+    assert ((await shop.show(payment))["status"], await shop.inbox()) == ("requires_action", ["parked"])
 
 
 async def test_a_declined_attempt_goes_on_and_the_next_one_pays(shop: Shop) -> None:

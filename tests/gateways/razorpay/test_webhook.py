@@ -42,6 +42,18 @@ REFUND = {
     "status": "processed",
 }
 
+DISPUTE = {
+    "id": "disp_EsIAlDcoUr8CaQ",
+    "payment_id": "pay_DESp9bgForNoUd",
+    "amount": 100,
+    "currency": "INR",
+    "amount_deducted": 100,
+    "phase": "chargeback",
+    "status": "lost",
+    "reason_code": "r",
+    "respond_by": None,
+}
+
 
 def sign(body: bytes, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -247,26 +259,37 @@ def test_trap_3_all_that_one_payment_sends_speaks_of_the_same_capture() -> None:
     assert told[-1].references == (PAYMENT["id"], PAYMENT["order_id"], "plink_FOGqq3O6E5bkml")
 
 
-def test_a_payment_on_a_link_is_known_by_its_description_alone() -> None:
-    [captured, _] = webhook.translate(event("payment.captured", payment=PAYMENT | {"description": "#FOGqq3O6E5bkml"}))
-    assert captured.references == (PAYMENT["id"], PAYMENT["order_id"], "plink_FOGqq3O6E5bkml")
+def test_what_the_customers_browser_wrote_is_not_believed_where_money_is_taken() -> None:
+    ours = ids.text("payment", ids.new())
+    forged = PAYMENT | {"description": "#FOGqq3O6E5bkml", "notes": {"payment": ours}}
+    for status in ("captured", "authorized", "refunded"):
+        for told in webhook.translate(event("payment.captured", payment=forged | {"status": status})):
+            assert (told.payment, told.references) == (None, (PAYMENT["id"], PAYMENT["order_id"]))
+    [dispute] = webhook.translate(event("payment.dispute.lost", payment=forged, dispute=DISPUTE))
+    assert (dispute.payment, dispute.references) == (None, (PAYMENT["id"], PAYMENT["order_id"]))
+
+
+def test_a_failed_attempt_on_a_link_is_known_by_its_description_and_its_order_comes_first() -> None:
     failing = PAYMENT | {"description": "#FOGqq3O6E5bkml", "status": "failed"}
     [failed] = webhook.translate(event("payment.failed", payment=failing))
-    assert failed.references == ("plink_FOGqq3O6E5bkml", PAYMENT["order_id"], PAYMENT["id"])
-    [other, _] = webhook.translate(event("payment.captured", payment=PAYMENT | {"description": "# of 12"}))
-    assert other.references == (PAYMENT["id"], PAYMENT["order_id"])
+    assert failed.references == (PAYMENT["order_id"], "plink_FOGqq3O6E5bkml", PAYMENT["id"])
+    [other] = webhook.translate(event("payment.failed", payment=failing | {"description": "# of 12"}))
+    assert other.references == (PAYMENT["order_id"], PAYMENT["id"])
 
 
-def test_our_ids_are_read_from_the_notes_of_whatever_carries_them() -> None:
+def test_our_ids_are_read_from_the_notes_of_what_only_the_merchant_makes() -> None:
     payment, refund = ids.new(), ids.new()
     notes = {"payment": ids.text("payment", payment), "refund": ids.text("refund", refund)}
-    order = {"id": PAYMENT["order_id"], "notes": notes}
-    assert webhook.translate(event("order.paid", payment=PAYMENT, order=order))[0].payment == payment
-    assert webhook.translate(event("payment.captured", payment=PAYMENT | {"notes": notes}))[0].payment == payment
+    order, link = {"id": PAYMENT["order_id"], "notes": notes}, {"id": "plink_FOGqq3O6E5bkml", "notes": notes}
+    assert {each.payment for each in webhook.translate(event("order.paid", payment=PAYMENT, order=order))} == {payment}
+    paid = webhook.translate(event("payment_link.paid", payment=PAYMENT, payment_link=link))
+    assert {each.payment for each in paid} == {payment}
     [told] = webhook.translate(event("refund.processed", refund=REFUND | {"notes": notes}, payment=PAYMENT))
     assert (told.payment, told.refund) == (payment, refund)
-    for notes_of_others in ({"payment": "payment_x"}, {"payment": 5}, "text", None, {"payment": None}):
-        [told, _] = webhook.translate(event("payment.captured", payment=PAYMENT | {"notes": notes_of_others}))
+    others: tuple[Any, ...] = ({"payment": "payment_x"}, {"payment": 5}, "text", None, {"payment": None}, [])
+    for notes_of_others in others:
+        order = {"id": PAYMENT["order_id"], "notes": notes_of_others}
+        [told, _] = webhook.translate(event("order.paid", payment=PAYMENT, order=order))
         assert told.payment is None
 
 
@@ -321,8 +344,7 @@ def test_trap_9_a_failed_payment_that_turns_authorised_is_told_as_it_is_now() ->
     ],
 )
 def test_a_dispute_that_only_asks_takes_no_money_yet(phase: str, status: str, stage: DisputeStatus) -> None:
-    dispute = {"id": "disp_1", "payment_id": "pay_1", "amount": 100, "currency": "INR", "amount_deducted": 0}
-    told = dispute | {"phase": phase, "status": status, "reason_code": "r", "respond_by": None}
+    told = DISPUTE | {"phase": phase, "status": status}
     [notice] = webhook.translate(event("payment.dispute.created", dispute=told, payment=PAYMENT))
     assert notice.dispute
     assert notice.dispute.status is stage

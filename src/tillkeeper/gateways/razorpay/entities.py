@@ -1,4 +1,9 @@
-"""Razorpay's things in our words, wherever they come from: a webhook, an answer or a list."""
+"""Razorpay's things in our words, wherever they come from: a webhook, an answer or a list.
+
+A payment's own notes and description are written by Razorpay's script in the customer's browser. So they never say
+which of our payments was paid: only the id of the order does, and the notes of orders, links and refunds, which
+nobody can make without the merchant's key.
+"""
 
 import re
 from collections.abc import Mapping
@@ -63,7 +68,7 @@ def of_payment(payment: Object, *around: Object) -> list[Notice]:
         kind=kind,
         gateway=GATEWAY,
         references=_names(payment, around, failed=failed),
-        payment=_ours("payment", payment, *around),
+        payment=_ours("payment", *around),
         amount=from_razorpay(payment["amount"], payment["currency"]),
         currency=payment["currency"],
         code=(payment.get("error_reason") or payment.get("error_code") or None) if failed else None,
@@ -85,7 +90,7 @@ def of_fee(payment: Object, *around: Object) -> list[Notice]:
             kind=NoticeKind.PAYMENT_FEE,
             gateway=GATEWAY,
             references=_names(payment, around, failed=False),
-            payment=_ours("payment", payment, *around),
+            payment=_ours("payment", *around),
             amount=from_razorpay(payment["fee"], payment["currency"]),
             currency=payment["currency"],
         )
@@ -127,7 +132,7 @@ def of_refund(refund: Object, payment: Object | None = None) -> list[Notice]:
             kind=REFUND_STATES[refund["status"]],
             gateway=GATEWAY,
             references=references,
-            payment=_ours("payment", refund, *([payment] if payment else [])),
+            payment=_ours("payment", refund),
             amount=from_razorpay(refund["amount"], refund["currency"]),
             currency=refund["currency"],
             refund=_ours("refund", refund),
@@ -148,7 +153,6 @@ def of_dispute(dispute: Object, payment: Object | None, *, opened: bool, at: int
             kind=kind,
             gateway=GATEWAY,
             references=_names(payment, (), failed=False) if payment else (dispute["payment_id"],),
-            payment=_ours("payment", payment) if payment else None,
             amount=from_razorpay(dispute["amount"], dispute["currency"]),
             currency=dispute["currency"],
             dispute=DisputeFacts(
@@ -187,16 +191,23 @@ def of_settlement(settlement: Object) -> list[Notice]:
 DISPUTE_ENDS = {DisputeStatus.WON: NoticeKind.DISPUTE_WON, DisputeStatus.LOST: NoticeKind.DISPUTE_LOST}
 
 
+def link_of(payment: Object) -> str | None:
+    """Read the id of the link that a payment says it belongs to: its description is `#` and the rest of that id."""
+    described = LINK_IN_DESCRIPTION.fullmatch(payment.get("description") or "")
+    return f"plink_{described[1]}" if described else None
+
+
 def _names(payment: Object, around: tuple[Object, ...], *, failed: bool) -> tuple[str, ...]:
     """List the names of a payment: its own first, or last when its attempt failed and the order or link goes on.
 
-    A payment on a link does not say which link, except by a `#` and the link's id in its description.
+    Of a failed attempt on a link nobody but the payment itself says which link; there it is believed, because no
+    money hangs on it.
     """
-    described = LINK_IN_DESCRIPTION.fullmatch(payment.get("description") or "")
-    links = [thing["id"] for thing in around if thing["id"].startswith("plink_")]
-    links += [f"plink_{described[1]}"] if described and not links else []
-    orders = [payment["order_id"]] if payment.get("order_id") else []
-    return (*links, *orders, payment["id"]) if failed else (payment["id"], *orders, *links)
+    order, link = payment.get("order_id"), link_of(payment)
+    orders = [order] if order else []
+    if failed:
+        return (*orders, *([link] if link else []), payment["id"])
+    return (payment["id"], *orders, *(thing["id"] for thing in around if thing["id"].startswith("plink_")))
 
 
 def _ours(prefix: str, *things: Object) -> UUID | None:

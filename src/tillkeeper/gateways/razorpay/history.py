@@ -3,6 +3,8 @@
 Lists can be narrowed by when a thing was made, not by when it changed. So each thing is looked at when it is new and
 again at fixed ages, by which all that can still happen to it has happened: a failed payment may turn authorised for
 three days, and one that was not captured is given back by the fifth.
+
+A payment does not say reliably which link it belongs to, so the link is asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tillkeeper.gateway import Envelope, GatewayUnavailableError, Told
+from tillkeeper.gateways.razorpay import entities
 from tillkeeper.gateways.razorpay.calls import UNREADABLE, NotExecutedError, SaidNoError, UnclearError, Wire
 from tillkeeper.gateways.razorpay.entities import Object
 
@@ -24,6 +27,7 @@ PAYMENT_EVENTS = {
     "failed": "payment.failed",
     "refunded": "payment.captured",
 }
+PAID = frozenset({"captured", "refunded"})
 REFUND_EVENTS = {"pending": "refund.created", "processed": "refund.processed", "failed": "refund.failed"}
 DISPUTE_EVENTS = {"open": "payment.dispute.created"}
 SETTLEMENT_EVENTS = {
@@ -47,7 +51,10 @@ async def read(wire: Wire, since: datetime, until: datetime, now: datetime) -> l
                 known[refund["payment_id"]] = await wire.ask("GET", f"payments/{refund['payment_id']}")
         settlements = await _made(wire, "settlements", since, until, SETTLEMENT_AGES)
         found = [
-            *(_told(PAYMENT_EVENTS.get(each["status"]), {"payment": each}, each, now) for each in payments),
+            *[
+                _told(PAYMENT_EVENTS.get(each["status"]), {"payment": each, **await _link(wire, each)}, each, now)
+                for each in payments
+            ],
             *(
                 _told(
                     REFUND_EVENTS.get(each["status"]),
@@ -74,6 +81,19 @@ async def _made(wire: Wire, path: str, since: datetime, until: datetime, ages: S
         found |= {item["id"]: item async for item in wire.pages(path, span)}
     oldest_first = [*found.values()][::-1]  # of the same second too, in which sorting leaves them as they are
     return sorted(oldest_first, key=lambda item: int(item["created_at"]))
+
+
+async def _link(wire: Wire, payment: Object) -> dict[str, Object]:
+    """Find the link that a payment has paid, if it has paid one."""
+    named = entities.link_of(payment)
+    if named is None or payment["status"] not in PAID:
+        return {}
+    try:
+        link = await wire.ask("GET", f"payment_links/{named}")
+    except SaidNoError:
+        return {}
+    lines = link["payments"] or ()
+    return {"payment_link": link} if payment["id"] in [line["payment_id"] for line in lines] else {}
 
 
 async def _disputes(wire: Wire, since: datetime) -> list[Object]:

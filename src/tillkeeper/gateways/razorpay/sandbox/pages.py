@@ -208,7 +208,6 @@ def _checkout(act: Act, place: Place, shown: Json) -> Response:
         "merchant": act.desk.merchant,
         "target": place.address.partition("?")[0],
         "callback_url": "" if place.linked else place.back,
-        "framed": place.framed,
         "title": shown.get("description") or "Order",
         "total": written(shown["amount"], shown["currency"]),
         "reference": shown.get("reference_id") or shown.get("receipt"),
