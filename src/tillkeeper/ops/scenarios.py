@@ -14,6 +14,8 @@ outcome_timeout_seconds = 15
 call_timeout_seconds = 35
 poll_ms = 20
 selftest_copies = 3
+GATEWAY = "stripe"
+"""Where the scenarios are played: each gateway's sandbox has pages and verbs of its own."""
 
 Json = dict[str, Any]
 
@@ -93,7 +95,7 @@ def selftest(target: Target) -> str:
 def pay(target: Target, *, user: str = "ana", copies: int = 1) -> Json:
     """Buy 120 credits and wait until they are delivered."""
     opened = _open(target, user)
-    target.act(f"/stripe/sessions/{opened['gateway_reference']}/pay", {"copies": copies})
+    target.act(f"/{GATEWAY}/sessions/{opened['gateway_reference']}/pay", {"copies": copies})
     return target.await_payment(opened["id"], _delivered)
 
 
@@ -104,7 +106,7 @@ def _pay_success(target: Target, _: str | None) -> str:
 
 def _pay_decline(target: Target, _: str | None) -> str:
     opened = _open(target, "ana")
-    target.act(f"/stripe/sessions/{opened['gateway_reference']}/decline", {"code": "insufficient_funds"})
+    target.act(f"/{GATEWAY}/sessions/{opened['gateway_reference']}/decline", {"code": "insufficient_funds"})
     payment = target.await_payment(opened["id"], lambda found: bool(found["last_error"]))
     return (
         f"{payment['id']} is {payment['status']}: the card was declined ({payment['last_error']['code']}), "
@@ -153,7 +155,8 @@ SCENARIOS: dict[str, tuple[str, Callable[[Target, str | None], str]]] = {
 
 
 def _open(target: Target, user: str) -> Json:
-    return target.call("/api/v1/payments", {"package": "credits_120", "currency": "EUR", "user": user})
+    wanted = {"package": "credits_120", "currency": "EUR", "user": user, "gateway": GATEWAY}
+    return target.call("/api/v1/payments", wanted)
 
 
 def _delivered(payment: Json) -> bool:
