@@ -1,0 +1,113 @@
+"""Payments by card within the shop's own page: Square's script makes a nonce of the card, and we charge it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from tillkeeper.facts import NoticeKind
+from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome
+from tillkeeper.gateways.square import lookup, webhook
+from tillkeeper.gateways.square.calls import Wire, is_key_reused, read_safely
+from tillkeeper.gateways.square.webhook import MANUAL, Object
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError
+
+NONCE = re.compile(r"[bcw]non:[A-Za-z0-9_-]{1,200}")
+"""What Square's script gives a browser; cash, an external payment or a card on file is not a browser's to name."""
+TOKEN = re.compile(r"[!-~]{1,500}")
+clock_skew_seconds = 60
+key_length_max = 45
+note_length_max = 400
+CAME_TO_NOTHING = frozenset({NoticeKind.PAYMENT_FAILED, NoticeKind.PAYMENT_CANCELED})
+TAKEN = ("COMPLETED", "APPROVED", "PENDING")
+"""The states of a payment that has money or may yet get it, the surest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Charge nonces, and find what came of it."""
+
+    wire: Wire
+    location: str
+    live: bool
+
+    async def charge(self, order: Order, data: Mapping[str, str]) -> Outcome:
+        """Charge a nonce; never while another card may have paid already.
+
+        Each key works for one nonce. When a customer comes back with another card, Square says that the key was
+        used; then the first try is looked for, and canceled by its key if it came to nothing, before the second.
+        """
+        body = self._body(order, data)
+        outcome = await self._create(body | {"idempotency_key": order.key})
+        if not is_key_reused(outcome):
+            return outcome
+        earlier = await self.find(order)
+        if not isinstance(earlier, Absent | Declined):
+            return earlier
+        canceled = await self.wire.call("POST", "payments/cancel", {"idempotency_key": order.key})
+        if not isinstance(canceled, dict):
+            return lookup.in_doubt(canceled)
+        return await self._create(body | {"idempotency_key": _key_of_another_card(order, body["source_id"])})
+
+    async def find(self, order: Order) -> Outcome | Absent:
+        """Look for the payment of an order: one that has money, else the last one that was declined."""
+        ours = ids.text("payment", order.payment)
+        since = order.created_at - timedelta(seconds=clock_skew_seconds)
+        query = {"begin_time": since.isoformat(), "location_id": self.location}
+        found = await lookup.find(
+            self.wire, "payments", "payments", lambda payment: payment.get("reference_id") == ours, query=query
+        )
+        if not isinstance(found, list):
+            return lookup.in_doubt(found)
+        taken = sorted((each for each in found if each.get("status") in TAKEN), key=_surety)
+        best = next(iter([*taken, *found]), None)
+        return _or_declined(read_safely(self._read, {"payment": best})) if best else Absent()
+
+    async def _create(self, body: Object) -> Outcome:
+        return _or_declined(await self.wire.tell(self._read, "POST", "payments", body))
+
+    def _body(self, order: Order, data: Mapping[str, str]) -> Object:
+        """Write what to charge; raises InvalidFieldError for what Square's script would not have given."""
+        nonce, token = data.get("source_id", ""), data.get("verification_token")
+        if not NONCE.fullmatch(nonce):
+            message = "source_id must be the token that Square's card form gave for this payment."
+            raise InvalidFieldError(message, param="source_id")
+        if token is not None and not TOKEN.fullmatch(token):
+            message = "verification_token must be what Square's verifyBuyer gave."
+            raise InvalidFieldError(message, param="verification_token")
+        title = order.title[:note_length_max]
+        return {
+            "source_id": nonce,
+            "amount_money": {"amount": order.amount, "currency": order.currency},
+            "autocomplete": not order.manual_capture,
+            "location_id": self.location,
+            "reference_id": ids.text("payment", order.payment),
+            "note": f"{title}, {MANUAL}" if order.manual_capture else title,
+            **({"verification_token": token} if token else {}),
+            **({"customer_id": order.customer} if order.customer else {}),
+        }
+
+    def _read(self, answer: Object) -> Accepted:
+        payment = answer["payment"]
+        return Accepted(references=(payment["id"],), notices=tuple(webhook.of_payment(payment, live=self.live)))
+
+
+def _or_declined(outcome: Outcome) -> Outcome:
+    """Call a payment that came to nothing a declined card, so that the customer may try another."""
+    if not isinstance(outcome, Accepted):
+        return outcome
+    lost = [notice for notice in outcome.notices if notice.kind in CAME_TO_NOTHING]
+    if not lost:
+        return outcome
+    return Declined(code=lost[0].code or str(lost[0].kind), message=lost[0].message or "It was not paid.", card=True)
+
+
+def _surety(payment: Object) -> int:
+    return TAKEN.index(payment["status"])
+
+
+def _key_of_another_card(order: Order, nonce: str) -> str:
+    """Make the key for one more card of the same order: always the same for the same card."""
+    return f"{order.key}_{sha256(nonce.encode()).hexdigest()}"[:key_length_max]
