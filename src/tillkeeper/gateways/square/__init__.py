@@ -47,7 +47,8 @@ class SquareConnector:
         _check_webhook_url(secrets, secure=base == OWN_API_BASES["live"])
         _check_currency(secrets)
         origin = CHECKOUTS[mode] if base == own else "/".join(base.split("/")[:3])
-        return Square(secrets, base=base, origin=origin, live=mode == "live")
+        form = f"{base}/card" if mode == "sandbox" else None
+        return Square(secrets, base=base, origin=origin, live=mode == "live", form=form)
 
 
 def _check_keys(secrets: Secrets, mode: str) -> None:

@@ -47,10 +47,11 @@ class Square:
     name = "square"
     key_window_seconds = key_window_seconds
 
-    def __init__(self, secrets: Secrets, *, base: str, origin: str, live: bool) -> None:
+    def __init__(self, secrets: Secrets, *, base: str, origin: str, live: bool, form: str | None = None) -> None:
         self.checkout_origin = origin
         self._secrets = secrets
         self._live = live
+        self._form = form
         self._wire = Wire(base, partial(secrets.get, "SQUARE_ACCESS_TOKEN"))
         location = secrets.get("SQUARE_LOCATION_ID")
         self._links = Links(self._wire, location, live)
@@ -236,6 +237,7 @@ class Square:
                 "gateway": self.name,
                 "application_id": self._secrets.get("SQUARE_APPLICATION_ID"),
                 "location_id": self._secrets.get("SQUARE_LOCATION_ID"),
+                **({"form": self._form} if self._form else {}),
             }
         )
 

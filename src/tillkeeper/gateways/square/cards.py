@@ -44,7 +44,7 @@ class Cards:
         if not is_key_reused(outcome):
             return outcome
         earlier = await self.find(order)
-        if not isinstance(earlier, Absent | Declined):
+        if not isinstance(earlier, Absent):
             return earlier
         canceled = await self.wire.call("POST", "payments/cancel", {"idempotency_key": order.key})
         if not isinstance(canceled, dict):
@@ -52,7 +52,10 @@ class Cards:
         return await self._create(body | {"idempotency_key": _key_of_another_card(order, body["source_id"])})
 
     async def find(self, order: Order) -> Outcome | Absent:
-        """Look for the payment of an order: one that has money, else the last one that was declined."""
+        """Look for the payment of an order that has money, or may yet get it.
+
+        Declined ones do not count: the same card under the same key is answered as it was before.
+        """
         ours = ids.text("payment", order.payment)
         since = order.created_at - timedelta(seconds=clock_skew_seconds)
         query = {"begin_time": since.isoformat(), "location_id": self.location}
@@ -62,8 +65,7 @@ class Cards:
         if not isinstance(found, list):
             return lookup.in_doubt(found)
         taken = sorted((each for each in found if each.get("status") in TAKEN), key=_surety)
-        best = next(iter([*taken, *found]), None)
-        return _or_declined(read_safely(self._read, {"payment": best})) if best else Absent()
+        return read_safely(self._read, {"payment": taken[0]}) if taken else Absent()
 
     async def _create(self, body: Object) -> Outcome:
         return _or_declined(await self.wire.tell(self._read, "POST", "payments", body))
