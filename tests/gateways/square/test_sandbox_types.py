@@ -46,7 +46,7 @@ ANSWERS = {
     "GET /v2/events/types": "ListEventTypesResponse",
     "GET /v2/locations": "ListLocationsResponse",
 }
-CLIENT_TYPES = {
+CLIENT_TYPES: dict[str, Any] = {
     "POST /v2/online-checkout/payment-links": CreatePaymentLinkResponse,
     "GET /v2/online-checkout/payment-links": ListPaymentLinksResponse,
     "GET /v2/online-checkout/payment-links/…": GetPaymentLinkResponse,
@@ -68,7 +68,7 @@ EVENTS = {
     "refund.created": "RefundCreatedEvent",
     "refund.updated": "RefundUpdatedEvent",
 }
-CLIENT_EVENTS = {"order.created": OrderCreatedEvent, "order.updated": OrderUpdatedEvent}
+CLIENT_EVENTS: dict[str, Any] = {"order.created": OrderCreatedEvent, "order.updated": OrderUpdatedEvent}
 NAMED = re.compile(r"(/(?:payments|disputes|customers|refunds|payouts|orders|payment-links)/)(?!cancel$)[^/]+")
 
 

@@ -22,7 +22,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.square import lookup, webhook
-from tillkeeper.gateways.square.calls import Wire, read_safely, segment, unavailable
+from tillkeeper.gateways.square.calls import UNREADABLE, Wire, read_safely, segment, unavailable
 from tillkeeper.gateways.square.cards import Cards
 from tillkeeper.gateways.square.links import JOINT, Links
 from tillkeeper.gateways.square.webhook import Object
@@ -97,9 +97,9 @@ class Square:
         return await self._links.open(order)
 
     async def confirm(self, order: Order, reference: str | None, data: Mapping[str, str]) -> Outcome:
-        """Charge the nonce that the browser brought as `source_id`; without one, ask what came of the checkout."""
-        if order.embedded and data:
-            return await self._cards.charge(order, data)
+        """Charge the nonce that the browser brought as `source_id`; without one, find out what came of the checkout."""
+        if order.embedded:
+            return await (self._cards.charge(order, data) if data else self._cards.settle(order))
         return await self.retrieve(reference) if reference else Accepted()
 
     async def create_customer(self, order: CustomerOrder) -> Outcome:
@@ -217,7 +217,7 @@ class Square:
         found: list[Told] = []
         while True:
             page = await self._search("POST", "events", asked)
-            found += [_told(event) for event in page.get("events") or []]
+            found += _told(page)
             if not page.get("cursor"):
                 return found
             asked["cursor"] = page["cursor"]
@@ -264,9 +264,18 @@ def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _told(event: Object) -> Told:
-    """Turn a listed event into what its webhook was."""
-    return Told(envelope=Envelope(event_id=event["event_id"], type=event["type"]), body=msgspec.json.encode(event))
+def _told(page: Object) -> list[Told]:
+    """Turn listed events into what their webhooks were; raises GatewayUnavailableError."""
+    rows = lookup.rows_of(page, "events")
+    if rows is None:
+        raise unavailable(Unknown(reason="it is no list of events"))
+    try:
+        return [
+            Told(envelope=Envelope(event_id=event["event_id"], type=event["type"]), body=msgspec.json.encode(event))
+            for event in rows
+        ]
+    except UNREADABLE as error:
+        raise unavailable(Unknown(reason=f"one of them is none ({type(error).__name__})")) from error
 
 
 def _text(thing: Object, name: str) -> str:

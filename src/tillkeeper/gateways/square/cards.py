@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 
 from tillkeeper.facts import NoticeKind
-from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome
+from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome, Unknown
 from tillkeeper.gateways.square import lookup, webhook
 from tillkeeper.gateways.square.calls import Wire, is_key_reused, read_safely
 from tillkeeper.gateways.square.webhook import MANUAL, Object
@@ -18,7 +17,8 @@ NONCE = re.compile(r"[bcw]non:[A-Za-z0-9_-]{1,200}")
 """What Square's script gives a browser; cash, an external payment or a card on file is not a browser's to name."""
 TOKEN = re.compile(r"[!-~]{1,500}")
 clock_skew_seconds = 60
-key_length_max = 45
+cards_max = 10
+"""How many cards a customer may try for one payment: each costs its followers a call."""
 note_length_max = 400
 CAME_TO_NOTHING = frozenset({NoticeKind.PAYMENT_FAILED, NoticeKind.PAYMENT_CANCELED})
 TAKEN = ("COMPLETED", "APPROVED", "PENDING")
@@ -37,19 +37,31 @@ class Cards:
         """Charge a nonce; never while another card may have paid already.
 
         Each key works for one nonce. When a customer comes back with another card, Square says that the key was
-        used; then the first try is looked for, and canceled by its key if it came to nothing, before the second.
+        used; then the first try is looked for, and canceled by its key if it came to nothing, before the next.
         """
         body = self._body(order, data)
-        outcome = await self._create(body | {"idempotency_key": order.key})
-        if not is_key_reused(outcome):
-            return outcome
-        earlier = await self.find(order)
-        if not isinstance(earlier, Absent):
-            return earlier
-        canceled = await self.wire.call("POST", "payments/cancel", {"idempotency_key": order.key})
-        if not isinstance(canceled, dict):
-            return lookup.in_doubt(canceled)
-        return await self._create(body | {"idempotency_key": _key_of_another_card(order, body["source_id"])})
+        for number, key in enumerate(keys(order)):
+            outcome = await self.wire.tell(self._read, "POST", "payments", body | {"idempotency_key": key})
+            if not is_key_reused(outcome):
+                return _or_declined(outcome)
+            earlier = Absent() if number else await self.find(order)
+            if not isinstance(earlier, Absent):
+                return earlier
+            canceled = await self._cancel(key)
+            if canceled is not None:
+                return canceled
+        return Declined(code="TOO_MANY_CARDS", message=f"{cards_max} cards were tried; start a new payment.", card=True)
+
+    async def settle(self, order: Order) -> Outcome:
+        """Find out whether a card was charged whose nonce is known no more, and make sure that it will not be."""
+        found = await self.find(order)
+        if not isinstance(found, Absent):
+            return found
+        for key in keys(order):
+            canceled = await self._cancel(key)
+            if canceled is not None:
+                return canceled
+        return Declined(code="NOT_CHARGED", message="No card was charged; bring one from Square's form.", card=True)
 
     async def find(self, order: Order) -> Outcome | Absent:
         """Look for the payment of an order that has money, or may yet get it.
@@ -67,8 +79,10 @@ class Cards:
         taken = sorted((each for each in found if each.get("status") in TAKEN), key=_surety)
         return read_safely(self._read, {"payment": taken[0]}) if taken else Absent()
 
-    async def _create(self, body: Object) -> Outcome:
-        return _or_declined(await self.wire.tell(self._read, "POST", "payments", body))
+    async def _cancel(self, key: str) -> Unknown | None:
+        """Let go of whatever came of a charge under a key; None when it takes no money any more."""
+        answer = await self.wire.call("POST", "payments/cancel", {"idempotency_key": key})
+        return None if isinstance(answer, dict) else lookup.in_doubt(answer)
 
     def _body(self, order: Order, data: Mapping[str, str]) -> Object:
         """Write what to charge; raises InvalidFieldError for what Square's script would not have given."""
@@ -110,6 +124,6 @@ def _surety(payment: Object) -> int:
     return TAKEN.index(payment["status"])
 
 
-def _key_of_another_card(order: Order, nonce: str) -> str:
-    """Make the key for one more card of the same order: always the same for the same card."""
-    return f"{order.key}_{sha256(nonce.encode()).hexdigest()}"[:key_length_max]
+def keys(order: Order) -> list[str]:
+    """List the keys under which cards are charged for an order, one after the other."""
+    return [order.key, *(f"{order.key}_{number}" for number in range(2, cards_max + 1))]

@@ -7,6 +7,7 @@ from tillkeeper.gateways.square.calls import Failure, Wire
 from tillkeeper.gateways.square.webhook import Object
 
 pages_max = 50
+BESIDE = frozenset({"cursor", "metadata"})
 
 
 async def find(
@@ -17,9 +18,10 @@ async def find(
     async for page in pages(wire, path, query=query):
         if not isinstance(page, dict):
             return page
-        if not _is_list(page, word):
+        rows = rows_of(page, word)
+        if rows is None:
             return Unknown(reason="Square's list cannot be read")
-        found += [row for row in page.get(word, []) if fits(row)]
+        found += [row for row in rows if fits(row)]
     return found
 
 
@@ -41,8 +43,8 @@ def in_doubt(failure: Failure) -> Unknown:
     return Unknown(reason=f"Square could not be asked: {why}")
 
 
-def _is_list(page: Object, word: str) -> bool:
-    """Tell whether an answer is a list; Square leaves the word out when there is nothing to list."""
+def rows_of(page: Object, word: str) -> list[Object] | None:
+    """Read a page of a list, or None when it is none; Square leaves the word out when there is nothing to list."""
     rows = page.get(word, [])
-    named = word in page or not page.keys() - {"cursor"}
-    return named and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    named = word in page or not page.keys() - BESIDE
+    return rows if named and isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None

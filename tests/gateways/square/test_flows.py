@@ -1,0 +1,342 @@
+"""The whole life of purchases through Square: real flows, a real database, and the sandbox that sends webhooks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from tests.flows.conftest import Line, Shop, uuid_of
+from tests.gateways.square.conftest import House
+
+from tillkeeper import catalog
+from tillkeeper.flows.catch_up import catch_up
+from tillkeeper.flows.confirm import confirm
+from tillkeeper.flows.expire import expire
+from tillkeeper.flows.offer import offer
+from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.flows.sweep import sweep
+from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.settings import Settings
+from tillkeeper.till import Till
+
+patience_seconds = 15
+OK, DECLINED = {"source_id": "cnon:card-nonce-ok"}, {"source_id": "cnon:card-nonce-declined"}
+
+
+@dataclass
+class SquareShop(Shop):
+    """Play the merchant, the customer and Square around one till."""
+
+    house: House = field(kw_only=True)
+    read_letters: int = 0
+
+    async def create(self, key: str | None = None, *, till: Till | None = None, **wanted: Any) -> Any:
+        return await super().create(key, till=till, **{"currency": "USD"} | wanted)
+
+    async def pay(self, payment: Any) -> None:
+        self.house.act(f"links/{link_of(payment)}/pay")
+
+    async def confirm(self, payment: Any, data: dict[str, str]) -> Any:
+        """Bring what Square's form made of a card."""
+        return await confirm(self.till, uuid_of(payment), data)
+
+    async def hear_news(self, *types: str) -> None:
+        """Hand over what Square's webhooks brought since the last time."""
+        await self.post_is_empty()
+        letters = self.house.receiver.letters[self.read_letters :]
+        self.read_letters = len(self.house.receiver.letters)
+        for letter in letters:
+            if not types or letter.event["type"] in types:
+                await receive(self.intake, "square", letter.headers, letter.body)
+
+    async def post_is_empty(self) -> None:
+        """Wait until no refund is pending and no webhook is owed any more."""
+        async with asyncio.timeout(patience_seconds):
+            while self.owes():  # noqa: ASYNC110 (another process is looked at)
+                await asyncio.sleep(0.05)
+
+    def owes(self) -> bool:
+        """Tell whether something is still to come."""
+        refunds, deliveries = self.house.client.refunds.list(), self.house.control("GET", "webhooks")["data"]
+        return any(refund.status == "PENDING" for refund in refunds) or any(
+            delivery["state"] == "due" for delivery in deliveries
+        )
+
+    def lines(self) -> list[Any]:
+        """Read the gateway's own books."""
+        lines: list[Any] = self.house.control("GET", "books/square")["payments"]
+        return lines
+
+    def executed(self, route: str) -> int:
+        """Count how often the gateway really carried out a call, leaving out replays and refusals."""
+        counts = self.house.control("GET", "books/square")["calls"].get(route)
+        return int(counts["calls"] - counts["replayed"] - counts["refused"]) if counts else 0
+
+    def lose_replies(self, *methods: str) -> None:
+        """Let Square act and its answers get lost."""
+        self.house.control("PUT", "faults", {"lost_reply_percent": 100, "only_methods": list(methods)})
+
+    def answer_again(self) -> None:
+        """Put the fault dial back."""
+        self.house.control("DELETE", "faults")
+
+
+def link_of(payment: Any) -> str:
+    return str(payment["gateway_reference"]).partition(":")[2]
+
+
+@pytest.fixture
+async def shop(house: House, database_url: str, owner_url: str) -> AsyncIterator[SquareShop]:
+    settings = Settings(mode="sandbox", database_url=database_url, secret_key="square " * 4)
+    till = await Till.open(settings, secrets=Secrets(house.secrets))
+    assert list(till.gateways) == ["square"]
+    await offer(till, catalog.DEMO)
+    owner = await asyncpg.connect(owner_url)
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        made = SquareShop(till, Line(house.url), http, owner, Intake(till), numbers=count(1), house=house)
+        yield made
+    await owner.close()
+    await sweep(till)
+    await till.close()
+
+
+async def test_what_was_bought_and_paid_is_delivered_once_and_costs_what_square_kept(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    assert await shop.wallet() == (120, 0)
+    [line] = shop.lines()
+    assert (payment["amount_captured"], line["captured"], line["captures"]) == (payment["amount"], payment["amount"], 1)
+    assert payment["gateway_reference"] == line["payment"]
+    fee = await shop.ledger("fees:square:processing:USD")
+    assert [abs(each) for each in fee] == [line["fee"]]
+
+
+async def test_a_dozen_webhooks_in_any_order_and_twice_have_one_effect(shop: SquareShop) -> None:
+    """One Square payment with a refund makes about 12 webhooks: they are ordered by what they say of the object."""
+    payment = await shop.opened()
+    await shop.pay(payment)
+    paid = shop.lines()[0]["payment"]
+    shop.house.act("refunds", {"payment": paid, "amount": payment["amount"] // 2})
+    await shop.post_is_empty()
+    letters = list(shop.house.receiver.letters)
+    assert len(letters) == 11
+    for letter in [*reversed(letters), *letters]:
+        await receive(shop.intake, "square", letter.headers, letter.body)
+    await shop.settle()
+    await shop.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status = 'parked'")
+    await shop.settle()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["amount_refunded"]) == ("succeeded", payment["amount"] // 2)
+    assert await shop.wallet() == (120 - 120 * shown["amount_refunded"] // payment["amount"], 0)
+    assert await shop.count("refund") == 1
+
+
+async def test_refunds_in_part_in_the_dashboard_and_in_full_add_up(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    part = payment["amount"] // 4
+    made = await shop.refund(payment, part)
+    assert made["status"] == "pending"
+    shop.house.act("refunds", {"payment": payment["gateway_reference"], "amount": part})
+    await shop.catch_up()
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert (await shop.show(payment))["amount_refunded"] == 2 * part
+    await shop.refund(payment)
+    await shop.catch_up()
+    shown = await shop.show(payment)
+    assert shown["amount_refunded"] == payment["amount"] == shop.lines()[0]["refunded"]
+    assert await shop.wallet() == (0, 0)
+
+
+async def test_a_refund_that_fails_later_gives_the_goods_back(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    made = await shop.refund(payment)
+    await shop.catch_up()
+    assert await shop.wallet() == (0, 0)
+    [refund] = shop.house.client.refunds.list()
+    shop.house.act(f"refunds/{refund.id}/fail")
+    await shop.catch_up()
+    assert (await shop.show_refund(made))["status"] == "failed"
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_lost_reply_opens_no_second_checkout(shop: SquareShop) -> None:
+    shop.lose_replies("POST")
+    replay = await shop.create("the-key")
+    assert (replay.status, replay.body["status"]) == (202, "outcome_unknown")
+    shop.answer_again()
+    await shop.operate()
+    payment = await shop.show(replay.body)
+    assert (payment["status"], payment["next_action"]["type"]) == ("requires_action", "redirect")
+    await shop.pay(payment)
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert shop.executed("POST /v2/online-checkout/payment-links") == 1
+
+
+async def test_a_card_whose_charge_got_no_answer_is_charged_once(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    assert payment["next_action"]["type"] == "client"
+    shop.lose_replies("POST")
+    assert (await shop.confirm(payment, OK))["status"] == "requires_action"
+    shop.answer_again()
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["gateway_reference"]) == ("succeeded", shop.lines()[0]["payment"])
+    await shop.catch_up()
+    assert [line["captured"] for line in shop.lines()] == [payment["amount"]]
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_card_that_never_arrived_at_square_was_not_charged_and_another_try_is(shop: SquareShop) -> None:
+    """What a browser brought is never stored, so the card cannot be charged again; the doubt is settled instead."""
+    payment = await shop.opened(checkout="embedded")
+    shop.house.control("PUT", "faults", {"error_before_percent": 100})
+    assert (await shop.confirm(payment, OK))["status"] == "requires_action"
+    shop.answer_again()
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["last_error"]["code"]) == ("requires_action", "NOT_CHARGED")
+    assert (await shop.confirm(payment, OK))["status"] == "succeeded"
+    assert [line["captures"] for line in shop.lines()] == [1]
+
+
+async def test_an_authorised_card_that_nobody_can_find_is_let_go_by_its_key(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    lag = {"lost_reply_percent": 100, "only_methods": ["POST"], "not_found_ms": 60_000}
+    shop.house.control("PUT", "faults", lag)
+    await shop.confirm(payment, OK)
+    shop.answer_again()
+    await shop.operate()
+    assert [line["status"] for line in shop.lines()] == ["CANCELED"]
+    assert (await shop.show(payment))["last_error"]["code"] == "NOT_CHARGED"
+
+
+async def test_a_list_that_lags_leaves_a_charge_in_doubt_until_it_shows_and_charges_once(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    lag = {"lost_reply_percent": 100, "only_methods": ["POST"], "not_found_first": 2}
+    shop.house.control("PUT", "faults", lag)
+    await shop.confirm(payment, OK)
+    shop.answer_again()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "requires_action"
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert [line["status"] for line in shop.lines()] == ["COMPLETED"]
+
+
+async def test_a_declined_card_is_told_and_another_one_pays(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    shown = await shop.confirm(payment, DECLINED)
+    assert (shown["status"], shown["last_error"]["code"]) == ("requires_action", "GENERIC_DECLINE")
+    assert (await shop.confirm(payment, OK))["status"] == "succeeded"
+    await shop.catch_up()
+    assert [line["status"] for line in shop.lines()] == ["FAILED", "COMPLETED"]
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_declined_card_on_the_hosted_page_leaves_the_checkout_open(shop: SquareShop) -> None:
+    payment = await shop.opened()
+    shop.house.act(f"links/{link_of(payment)}/decline", {"code": "CVV_FAILURE"})
+    await shop.catch_up()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["last_error"]["code"]) == ("requires_action", "CVV_FAILURE")
+    assert shown["gateway_reference"] == payment["gateway_reference"]
+    await shop.pay(payment)
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "succeeded"
+
+
+async def test_a_refund_whose_answer_got_lost_is_made_once(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    shop.lose_replies("POST")
+    made = await shop.refund(payment, 100)
+    shop.answer_again()
+    for _ in range(4):
+        await shop.operate()
+    await shop.catch_up()
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert (shop.lines()[0]["refunded"], shop.lines()[0]["refunds"]) == (100, 1)
+
+
+async def test_webhooks_that_never_came_are_fetched(shop: SquareShop) -> None:
+    await catch_up(shop.till)
+    shop.house.control("PUT", "faults", {"webhook_drop_percent": 100})
+    payment = await shop.opened()
+    await shop.pay(payment)
+    assert shop.house.receiver.letters == []
+    recovered = await catch_up(shop.later(minutes=5))
+    assert recovered >= 3
+    await shop.settle()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await catch_up(shop.later(minutes=6)) == 0
+
+
+async def test_money_that_was_set_aside_is_taken_in_part(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    assert (await shop.confirm(payment, OK))["status"] == "requires_capture"
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "requires_capture"
+    replay = await shop.capture(payment, payment["amount"] // 2)
+    assert (replay.status, replay.body["amount_captured"]) == (200, payment["amount"] // 2)
+    await shop.catch_up()
+    assert [(line["captured"], line["captures"]) for line in shop.lines()] == [(payment["amount"] // 2, 1)]
+
+
+async def test_a_lost_answer_to_a_capture_is_found_out(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    await shop.confirm(payment, OK)
+    shop.lose_replies("POST")
+    assert (await shop.capture(payment)).status == 202
+    shop.answer_again()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert shop.lines()[0]["captures"] == 1
+
+
+async def test_money_that_was_set_aside_lapses_at_square(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    await shop.confirm(payment, OK)
+    shop.house.act(f"payments/{shop.lines()[0]['payment']}/lapse")
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "canceled"
+
+
+async def test_a_hosted_checkout_with_manual_capture_is_refused_in_clear_words(shop: SquareShop) -> None:
+    replay = await shop.create(capture_method="manual")
+    assert replay.status == 422
+    assert "hosted checkout takes money at once" in str(replay.body["detail"])
+
+
+async def test_an_unpaid_link_is_ended_when_its_time_is_over_and_money_that_comes_later_is_not_lost(
+    shop: SquareShop,
+) -> None:
+    payment = await shop.opened()
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "expired"
+    assert "ended by the shop" in shop.house.http.get(payment["next_action"]["url"]).text
+    shop.house.act(f"links/{link_of(payment)}/late_success")
+    await shop.catch_up()
+    assert (await shop.show(payment))["amount_captured"] == payment["amount"]
+
+
+async def test_a_dispute_is_recorded_and_its_end_too(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    dispute = shop.house.act("disputes", {"payment": payment["gateway_reference"]})["id"]
+    await shop.catch_up()
+    assert (await shop.show(payment))["amount_disputed"] == payment["amount"] == shop.lines()[0]["disputed"]
+    shop.house.act(f"disputes/{dispute}/win")
+    await shop.catch_up()
+    assert (await shop.show(payment))["amount_disputed"] == 0 == shop.lines()[0]["disputed"]
+
+
+async def test_a_payout_is_recorded(shop: SquareShop) -> None:
+    await shop.paid()
+    shop.house.act("payouts", {"outcome": "paid"})
+    await shop.catch_up()
+    assert set(await shop.inbox()) == {"processed", "ignored"}
+    assert await shop.count("payout", "status = 'paid'") == 1
