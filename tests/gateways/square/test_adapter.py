@@ -28,7 +28,7 @@ from tillkeeper.gateway import (
 )
 from tillkeeper.gateways.square import GATEWAY, calls
 from tillkeeper.gateways.square.adapter import CURRENCIES, Square
-from tillkeeper.gateways.square.cards import keys, cards_max
+from tillkeeper.gateways.square.cards import cards_max, keys
 from tillkeeper.gateways.square.sandbox import SANDBOX
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.db import Database
