@@ -1,15 +1,15 @@
 """Calls to Square: what the sandbox answers, and what is made of a gateway that misbehaves."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from tests.gateways.rude import SILENCE, RudeServer, reply, rude_server
 from tests.gateways.square.conftest import an_order
 
 from tillkeeper.facts import Notice, NoticeKind
@@ -36,7 +36,6 @@ from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.secrets import Secrets
 
-SILENCE = b"silence"
 nesting_deep = 100_000
 short_timeout_ms = 500
 OK, DECLINED = {"source_id": "cnon:card-nonce-ok"}, {"source_id": "cnon:card-nonce-declined"}
@@ -447,45 +446,14 @@ async def test_each_mode_has_its_own_square(mode: str, origin: str) -> None:
     await square.close()
 
 
-@dataclass
-class RudeServer:
-    """Answer every request with the same bytes, or not at all."""
-
-    answer: bytes = b""
-    requests: list[bytes] = field(default_factory=list)
-    url: str = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
-        )
-        self.requests.append(head + await reader.readexactly(length))
-        if self.answer == SILENCE:
-            await reader.read()
-        writer.write(b"" if self.answer == SILENCE else self.answer)
-        writer.close()
-        await writer.wait_closed()
-
-
-def reply(status: int, body: bytes | str, *, length: int | None = None, header: str = "") -> bytes:
-    content = body.encode() if isinstance(body, str) else body
-    size = len(content) if length is None else length
-    return f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\n{header}\r\n".encode() + content
-
-
 def error(status: int, code: str, category: str = "INVALID_REQUEST_ERROR", **more: str) -> bytes:
     return reply(status, json.dumps({"errors": [{"category": category, "code": code, "detail": "Told so."} | more]}))
 
 
 @pytest.fixture
 async def rude() -> AsyncIterator[RudeServer]:
-    played = RudeServer()
-    server = await asyncio.start_server(played.serve, "127.0.0.1", 0)
-    played.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield played
-    server.close()
-    await server.wait_closed()
+    async with rude_server() as played:
+        yield played
 
 
 @pytest.fixture

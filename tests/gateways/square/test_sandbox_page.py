@@ -41,7 +41,7 @@ def test_a_declined_card_is_explained_and_another_may_follow(house: Any) -> None
 @pytest.mark.parametrize(("outcome", "paid"), [("complete", True), ("fail", False)])
 def test_the_bank_asks_and_the_customer_answers(house: Any, outcome: str, paid: bool) -> None:  # noqa: FBT001
     link = house.link()
-    answer = press(house, link.url, act="verify", copies="2")
+    answer = press(house, link.url, act="authenticate", copies="2")
     bank = f"{house.url}{answer.headers['location']}"
     assert "Confirm it is you" in house.http.get(bank).text
     after = press(house, bank, outcome=outcome, copies="2").headers["location"]

@@ -39,13 +39,18 @@ CURRENCIES = frozenset({"AUD", "CAD", "EUR", "GBP", "JPY", "USD"})
 fee_basis_points = 290
 fee_fixed = 30
 events_page_size = 100
+EVERYWHERE = frozenset({Feature.CUSTOMERS, Feature.FEES})
+WITHIN_PAGES = frozenset({Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE})
+"""What needs Square's card form, and with it the id of the application; a payment link takes money at once."""
 
 
 class Square:
     """Talk to Square."""
 
     name = "square"
+    title = "Square"
     key_window_seconds = key_window_seconds
+    signature_header = webhook.SIGNATURE_HEADER
 
     def __init__(self, secrets: Secrets, *, base: str, origin: str, live: bool, form: str | None = None) -> None:
         self.checkout_origin = origin
@@ -57,9 +62,9 @@ class Square:
         self._links = Links(self._wire, location, live)
         self._cards = Cards(self._wire, location, live)
         self._events_enabled = False
-        within_pages = {Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE}
-        lacks = set() if secrets.get("SQUARE_APPLICATION_ID") else within_pages
-        self.features: AbstractSet[Feature] = frozenset(Feature) - lacks
+        self.features: AbstractSet[Feature] = EVERYWHERE
+        if secrets.get("SQUARE_APPLICATION_ID"):
+            self.features = EVERYWHERE | WITHIN_PAGES
 
     async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check a webhook's signature with the key, and with the previous one while it is accepted."""

@@ -17,6 +17,7 @@ from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvali
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 
+SIGNATURE_HEADER = "x-square-hmacsha256-signature"
 header_length_max = 4096
 MANUAL = "to be captured by the shop"
 """How the note of a payment ends that waits for us; every other one Square completes by itself."""
@@ -44,9 +45,9 @@ def verify(headers: Mapping[str, str], body: bytes, urls: Sequence[str], keys: S
     The notification URL is signed too, and comes from configuration: what a request says of its own address proves
     nothing. No time is signed, so an old webhook verifies for ever; its event id is what is taken only once.
     """
-    given = headers.get("x-square-hmacsha256-signature", "")
+    given = headers.get(SIGNATURE_HEADER, "")
     if not given or len(given) > header_length_max:
-        message = "The header x-square-hmacsha256-signature is missing."
+        message = f"The header {SIGNATURE_HEADER} is missing."
         raise SignatureInvalidError(message)
     expected = [_signature(key, url, body) for key in keys for url in urls]
     sent = given.encode(errors="replace")

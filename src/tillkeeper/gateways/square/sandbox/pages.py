@@ -137,7 +137,7 @@ def _fail(act: Act, link: Json, _form: dict[str, str]) -> str:
     return ""
 
 
-def _verify(act: Act, link: Json, form: dict[str, str]) -> str:
+def _authenticate(act: Act, link: Json, form: dict[str, str]) -> str:
     checkout.checked_open(act, link)
     return f"/square/verify/{link['id']}?{urlencode({'copies': form.get('copies', '')})}"
 
@@ -151,7 +151,7 @@ PRESSES: dict[str, Press] = {
     "pay": _pay,
     "pay_by_bank": _pay_by_bank,
     "decline": _decline,
-    "verify": _verify,
+    "authenticate": _authenticate,
     "abandon": _abandon,
 }
 
