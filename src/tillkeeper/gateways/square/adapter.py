@@ -211,7 +211,8 @@ class Square:
         Square keeps them for 28 days, and only from when somebody switched their search on, which is done here.
         """
         if not self._events_enabled:
-            await self._search("PUT", "events/enable", None)
+            if await self._search("PUT", "events/enable", None):
+                raise unavailable(Unknown(reason="their search cannot be switched on"))
             self._events_enabled = True
         created = {"start_at": _written(since), "end_at": _written(until)}
         query = {
