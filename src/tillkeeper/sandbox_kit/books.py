@@ -155,8 +155,11 @@ class Change:
         post.owe(self.connection, self.gateway, event, dial=self.dial, copies=copies)
         self.posted = True
 
-    def answered(self, key: str, *, now: int) -> Answer | None:
-        """Recall what was answered to an idempotency key, unless that is forgotten by now."""
+    def answered(self, key: str, *, now: int, window_seconds: int | None = None) -> Answer | None:
+        """Recall what was answered to an idempotency key, unless that is forgotten by now.
+
+        `window_seconds` is the gateway's own window, which holds unless somebody has turned the dial's.
+        """
         row = self.connection.execute(
             "SELECT fingerprint, request, status, body, created FROM answer WHERE gateway = ? AND key = ?",
             (self.gateway, key),
@@ -164,7 +167,9 @@ class Change:
         if row is None:
             return None
         answer = Answer(*row)
-        outlived = answer.created <= now - self.dial.key_window_seconds
+        turned = self.dial.key_window_seconds
+        window = turned if window_seconds is None or turned != faults.day_seconds else window_seconds
+        outlived = answer.created <= now - window
         if outlived or self.dial.forget_keys:
             self.count("key_window_seconds" if outlived else "forget_keys", key)
             return None
