@@ -205,7 +205,9 @@ def _written(act: Act, ask: Ask, done: Answered) -> Reply:
     if done.thing is None:
         return Reply(done.status, msgspec.json.encode(done.body))
     if ask.method == "GET" and act.change.hidden(done.thing["id"]):
-        raise missing(ID, done.thing["id"])
+        # Answered instead of raised, so that the look at it counts.
+        absent = missing(ID, done.thing["id"])
+        return Reply(absent.status, _error_body(absent, ask))
     if done.silent and ask.minimal:
         return Reply(HTTPStatus.NO_CONTENT, b"")
     minimal = ask.minimal and done.thing["object"] != "event"
