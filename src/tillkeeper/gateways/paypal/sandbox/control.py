@@ -41,7 +41,12 @@ VERBS = (
     Verb("POST", "orders/{id}/late_success", "Approve after all, though the order lapsed."),
     Verb("POST", "captures/{id}/settle", "Let pending money come, or not.", '{"outcome": "denied"}'),
     Verb("POST", "captures/{id}/reverse", "Have PayPal itself take a capture back.", '{"amount": 500}'),
-    Verb("POST", "authorizations/{id}/capture", "Capture from PayPal's own pages.", '{"amount": 500}'),
+    Verb(
+        "POST",
+        "authorizations/{id}/capture",
+        "Capture from PayPal's own pages; more keeps the rest for another capture.",
+        '{"amount": 500, "more": true}',
+    ),
     Verb("POST", "authorizations/{id}/lapse", "Let an authorisation that nobody captured lapse now."),
     Verb(
         "POST",
@@ -129,7 +134,7 @@ def _reverse(act: Act, capture_id: str, wish: Json) -> Json:
 
 def _capture(act: Act, authorization_id: str, wish: Json) -> Json:
     held = act.load("authorization", authorization_id)
-    return authorizations.take(act, held, control.amount(wish), final=True)
+    return authorizations.take(act, held, control.amount(wish), final=not control.flag(wish, "more"))
 
 
 def _lapse(act: Act, authorization_id: str, _wish: Json) -> Json:
@@ -187,7 +192,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/orders/{id}/late_success", _succeed_late, set()),
     ("/captures/{id}/settle", _settle, {"outcome"}),
     ("/captures/{id}/reverse", _reverse, {"amount"}),
-    ("/authorizations/{id}/capture", _capture, {"amount"}),
+    ("/authorizations/{id}/capture", _capture, {"amount", "more"}),
     ("/authorizations/{id}/lapse", _lapse, set()),
     ("/refunds", _refund, {"capture", "order", "amount"}),
     ("/refunds/{id}/fail", _fail_refund, set()),

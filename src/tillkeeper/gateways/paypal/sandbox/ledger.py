@@ -9,7 +9,7 @@ from tillkeeper.gateways.paypal.sandbox.answers import Answered
 from tillkeeper.gateways.paypal.sandbox.events import instant
 from tillkeeper.gateways.paypal.sandbox.fields import Fields
 from tillkeeper.gateways.paypal.sandbox.refusals import Issue, impossible, malformed
-from tillkeeper.gateways.paypal.sandbox.shapes import MERCHANT_ID
+from tillkeeper.gateways.paypal.sandbox.shapes import MERCHANT_ID, PAYER
 from tillkeeper.sandbox_kit.books import Json
 
 PAYMENT, REFUND, REVERSAL, REFUND_FAILED = "T0006", "T1107", "T1106", "T1108"
@@ -26,7 +26,7 @@ def enter(act: Act, code: str, thing: Json, amount: int, *, fee: int = 0) -> Jso
             "id": f"{thing['id']}/{new_id()}",
             "object": "movement",
             "created": act.now,
-            "transaction": thing["id"],
+            "transaction": new_id() if thing["object"] == "dispute" else thing["id"],
             "reference": thing.get("capture") or thing.get("order"),
             "code": code,
             "amount": amount,
@@ -91,7 +91,7 @@ def transactions(act: Act, fields: Fields) -> Answered:
 def _info(movement: Json) -> Json:
     currency = movement["currency"]
     told = {
-        "paypal_account_id": "SANDBOXPAYER1",
+        "paypal_account_id": PAYER["payer_id"],
         "transaction_id": movement["transaction"],
         "paypal_reference_id": movement["reference"],
         "paypal_reference_id_type": "TXN" if movement["reference"] else None,

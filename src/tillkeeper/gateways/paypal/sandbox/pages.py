@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,13 +15,11 @@ from tillkeeper.gateways.paypal.sandbox import control, money, orders
 from tillkeeper.gateways.paypal.sandbox.act import Act
 from tillkeeper.gateways.paypal.sandbox.refusals import PayPalError
 from tillkeeper.gateways.paypal.sandbox.shapes import PAYER
-from tillkeeper.sandbox_kit import paper
+from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
-from tillkeeper.sandbox_kit.faults import webhook_copies_max
 from tillkeeper.sandbox_kit.stand import Desk
 
 PAPER = paper.desk_paper(Path(__file__).parent / "templates")
-COPIES = {1: "once", 2: "twice", 3: "3 times", 50: "50 times"}
 CODES = {
     "instrument_declined": "Card declined",
     "payer_cannot_pay": "Payer cannot pay",
@@ -42,7 +40,7 @@ class Pages:
 
     async def act(self, request: Request) -> Response:
         """Do what the payer pressed."""
-        return self._act(request.query_params.get("token", ""), await _form(request), framed=False)
+        return self._act(request.query_params.get("token", ""), await press.read(request), framed=False)
 
     async def show_embedded(self, request: Request) -> Response:
         """Show the same page inside the shop's own."""
@@ -50,7 +48,7 @@ class Pages:
 
     async def act_embedded(self, request: Request) -> Response:
         """Do what the payer pressed inside the shop's page."""
-        return self._act(request.path_params["order"], await _form(request), framed=True)
+        return self._act(request.path_params["order"], await press.read(request), framed=True)
 
     def _show(self, order_id: str, *, framed: bool) -> Response:
         with self.desk.books.change(self.desk.gateway) as change:
@@ -63,13 +61,13 @@ class Pages:
             return _checkout(act, order, framed=framed)
 
     def _act(self, order_id: str, form: dict[str, str], *, framed: bool) -> Response:
-        press = PRESSES.get(form.get("act", "pay"))
-        if press is None:
+        pressed = PRESSES.get(form.get("act", "pay"))
+        if pressed is None:
             return _unknown()
         try:
             with self.desk.books.change(self.desk.gateway) as change:
-                act = Act(self.desk, change, self.desk.now(), copies=_copies(form))
-                onward = press(act, control.open_order(act, order_id), form)
+                act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
+                onward = pressed(act, control.open_order(act, order_id), form)
         except PayPalError:
             # Approved or lapsed in the meantime, or never there: the page itself says which.
             onward = ""
@@ -124,16 +122,6 @@ def _place(order_id: str, *, framed: bool) -> str:
     return f"/paypal/embedded/{order_id}" if framed else f"/paypal/checkoutnow?{urlencode({'token': order_id})}"
 
 
-async def _form(request: Request) -> dict[str, str]:
-    fields = parse_qs((await request.body()).decode("latin-1"))
-    return {name: values[-1] for name, values in fields.items()}
-
-
-def _copies(form: dict[str, str]) -> int | None:
-    asked = form.get("copies", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= webhook_copies_max else None
-
-
 def _total(order: Json) -> str:
     return f"{money.text(order['unit']['amount'], order['unit']['currency'])} {order['unit']['currency']}"
 
@@ -153,18 +141,13 @@ def _checkout(act: Act, order: Json, *, framed: bool) -> Response:
         "expires": expires.strftime("%-d %b %Y, %H:%M UTC"),
         "expires_iso": expires.isoformat(),
         "error": order["payer"],
-        "copies": _choices(act.change.dial.webhook_copies),
+        "copies": press.choices(act.change.dial.webhook_copies),
         "declines": [{"code": code, "label": label} for code, label in CODES.items()],
         "kinds": [{"code": code, "label": label} for code, label in KINDS.items()],
         "commands": _commands(act.desk, order["id"]),
     }
     onward = (context["return_url"], context["cancel_url"])
     return paper.page(PAPER, "approve.html", told, onward=onward, framed=framed)
-
-
-def _choices(usual: int) -> list[Json]:
-    offered = {**COPIES, usual: COPIES.get(usual, f"{usual} times")}
-    return [{"value": value, "label": offered[value], "chosen": value == usual} for value in sorted(offered)]
 
 
 def _commands(desk: Desk, order_id: str) -> list[str]:

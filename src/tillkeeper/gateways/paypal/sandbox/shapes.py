@@ -9,10 +9,10 @@ from tillkeeper.sandbox_kit.books import Json
 PAYER = {
     "name": {"given_name": "Sandbox", "surname": "Customer"},
     "email_address": "customer@example.com",
-    "payer_id": "SANDBOXPAYER1",
+    "payer_id": "SANDBXPAYER22",
     "address": {"country_code": "US"},
 }
-MERCHANT_ID = "SANDBOXMERCH1"
+MERCHANT_ID = "MERCHANTSAND2"
 MERCHANT_EMAIL = "merchant@example.com"
 MINIMAL = ("id", "status", "links")
 DISPUTE_SUMMARY = (
