@@ -135,15 +135,17 @@ async def test_an_approved_order_is_captured_by_confirming_it(sandbox: Any, payp
     sandbox.act(f"orders/{reference}/pay")
     assert kinds(await paypal.retrieve(reference)) == [K.PAYMENT_APPROVED]
     outcome = await paypal.confirm(order, reference, {"order_id": reference})
-    assert kinds(outcome) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
     assert isinstance(outcome, Accepted)
-    taken, fee = outcome.notices
-    assert (taken.amount, taken.currency, taken.payment) == (1999, "EUR", order.payment)
-    assert (fee.amount, fee.references, paypal.predict_fee(1999, "EUR")) == (119, taken.references, 119)
+    [taken] = outcome.notices
+    assert (taken.kind, taken.amount, taken.currency, taken.payment) == (K.PAYMENT_CAPTURED, 1999, "EUR", order.payment)
     assert taken.references == (outcome.references[0], reference)
     for name in taken.references:
-        assert kinds(await paypal.retrieve(name)) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
-    assert kinds(await paypal.fetch_fee(taken.references[0])) == [K.PAYMENT_FEE]
+        assert kinds(await paypal.retrieve(name)) == [K.PAYMENT_CAPTURED]
+    told = await paypal.fetch_fee(taken.references[0])
+    assert isinstance(told, Accepted)
+    [fee] = told.notices
+    assert (fee.kind, fee.references, fee.amount) == (K.PAYMENT_FEE, taken.references, 119)
+    assert paypal.predict_fee(1999, "EUR") == 119
 
 
 async def test_trap_6_an_order_that_was_captured_already_is_read_and_goes_on(sandbox: Any, paypal: PayPal) -> None:
@@ -152,7 +154,7 @@ async def test_trap_6_an_order_that_was_captured_already_is_read_and_goes_on(san
     sandbox.act(f"orders/{reference}/pay")
     assert sandbox.post(f"/v2/checkout/orders/{reference}/capture").status_code == 201
     outcome = await paypal.confirm(order, reference, {})
-    assert kinds(outcome) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
+    assert kinds(outcome) == [K.PAYMENT_CAPTURED]
     assert [line["captures"] for line in sandbox.lines()] == [1]
 
 
@@ -191,7 +193,7 @@ async def test_a_declined_instrument_is_a_decline_and_the_payer_may_choose_anoth
     assert isinstance(outcome, Declined)
     assert (outcome.code, outcome.card) == (code.upper(), True)
     sandbox.act(f"orders/{reference}/pay")
-    assert kinds(await paypal.confirm(order, reference, {})) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
+    assert kinds(await paypal.confirm(order, reference, {})) == [K.PAYMENT_CAPTURED]
 
 
 async def test_an_order_completed_by_a_declined_capture_is_a_failed_attempt(sandbox: Any, paypal: PayPal) -> None:
@@ -239,7 +241,7 @@ async def test_authorised_money_is_taken_in_part_and_the_rest_is_let_go(sandbox:
     assert isinstance(outcome, Accepted)
     assert (outcome.notices[0].amount, outcome.notices[0].references[0]) == (1999, held)
     taken = await paypal.capture(held, 1500, "EUR", "capture_1")
-    assert kinds(taken) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
+    assert kinds(taken) == [K.PAYMENT_CAPTURED]
     assert isinstance(taken, Accepted)
     assert taken.notices[0].amount == 1500
     assert taken.notices[0].references[1:] == (held, sandbox.lines()[0]["order"])
@@ -247,7 +249,7 @@ async def test_authorised_money_is_taken_in_part_and_the_rest_is_let_go(sandbox:
     assert isinstance(again, Accepted)
     assert again.references == taken.references
     assert isinstance(await paypal.capture(held, 10, "EUR", "capture_2"), Declined)
-    assert kinds(await paypal.retrieve(held)) == [K.PAYMENT_CAPTURED, K.PAYMENT_FEE]
+    assert kinds(await paypal.retrieve(held)) == [K.PAYMENT_CAPTURED]
     assert [(line["captured"], line["captures"]) for line in sandbox.lines()] == [(1500, 1)]
 
 
@@ -280,7 +282,7 @@ async def test_an_order_is_ended_by_us_alone_because_nothing_is_taken_without_us
 async def test_an_order_that_paypal_forgot_is_ended(sandbox: Any, paypal: PayPal) -> None:
     reference = await opened(paypal, an_order())
     sandbox.act(f"orders/{reference}/expire")
-    assert isinstance(await paypal.retrieve(reference), Unknown)
+    assert isinstance(await paypal.retrieve(reference), Declined)
     assert kinds(await paypal.cancel(reference, "cancel_1")) == [K.PAYMENT_CANCELED]
 
 
@@ -298,7 +300,8 @@ async def test_a_refund_succeeds_once_per_key_and_carries_our_id(sandbox: Any, p
         assert kinds(outcome) == [K.REFUND_SUCCEEDED]
         assert isinstance(outcome, Accepted)
         [notice] = outcome.notices
-        assert (notice.refund, notice.amount, notice.references) == (order.refund, 50, (order.reference,))
+        assert (notice.payment, notice.refund, notice.amount) == (order.payment, order.refund, 50)
+        assert notice.references == (order.reference,)
     assert [(line["refunded"], line["refunds"]) for line in sandbox.lines()] == [(50, 1)]
 
 
@@ -335,10 +338,10 @@ async def test_an_order_of_which_no_answer_came_is_found_by_its_key_inside_the_w
     assert await paypal.look_up(old) == Absent()
 
 
-async def test_what_does_not_show_yet_is_unknown_and_not_declined(sandbox: Any, paypal: PayPal) -> None:
+async def test_what_does_not_show_yet_is_declined_until_it_shows(sandbox: Any, paypal: PayPal) -> None:
     sandbox.control("PUT", "faults", {"not_found_first": 1})
     reference = await opened(paypal, an_order())
-    assert isinstance(await paypal.retrieve(reference), Unknown)
+    assert isinstance(await paypal.retrieve(reference), Declined)
     assert kinds(await paypal.retrieve(reference)) == []
 
 
@@ -398,6 +401,18 @@ async def test_a_webhook_of_the_sandbox_verifies_with_its_own_authority(
         assert envelope.event_id == letter.event["id"]
     said = {notice.kind for letter in sandbox.receiver.letters for notice in paypal.translate(letter.body)}
     assert said == {K.PAYMENT_APPROVED, K.PAYMENT_CAPTURED, K.PAYMENT_FEE}
+
+
+async def test_a_sandbox_that_signs_under_another_name_is_asked_at_its_own(
+    sandbox: Any, paypal: PayPal, until: Any
+) -> None:
+    await confirmed(sandbox, paypal)
+    until(lambda: len(sandbox.receiver.letters) == 3)
+    letter = sandbox.receiver.letters[0]
+    certificate = letter.headers["paypal-cert-url"].rpartition("/")[2]
+    elsewhere = {"paypal-cert-url": f"http://paypal.sandbox.example/v1/notifications/certs/{certificate}"}
+    envelope = await paypal.verify(letter.headers | elsewhere, letter.body, clock.now())
+    assert envelope.event_id == letter.event["id"]
 
 
 async def test_a_late_webhook_of_the_sandbox_is_confirmed_at_the_sandbox(

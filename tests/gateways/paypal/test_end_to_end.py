@@ -21,7 +21,6 @@ from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.confirm import confirm
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.offer import offer
-from tillkeeper.flows.operate import operate
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.gateway import SignatureInvalidError
@@ -315,7 +314,7 @@ async def test_what_nobody_approved_expires_and_an_approval_afterwards_takes_no_
     payment = await shop.opened()
     await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
     await expire(shop.till)
-    await operate(shop.till)
+    await shop.operate()
     assert (await shop.show(payment))["status"] == "expired"
     await shop.pay(payment)
     await shop.catch_up()

@@ -201,10 +201,10 @@ def test_a_refund_that_does_not_say_how_much_is_to_be_asked_for() -> None:
     assert (notice.amount, notice.currency) == (None, None)
 
 
-def test_our_refund_carries_our_id_and_one_made_at_paypal_that_of_its_payment() -> None:
+def test_our_refund_carries_our_ids_and_one_made_at_paypal_that_of_its_payment() -> None:
     made = ids.new()
-    ours = one("PAYMENT.CAPTURE.REFUNDED", refund(custom_id=ids.text("refund", made)), live=True)
-    assert (ours.refund, ours.payment, ours.live) == (made, None, True)
+    ours = one("PAYMENT.CAPTURE.REFUNDED", refund(custom_id=webhook.label(PAYMENT, made)), live=True)
+    assert (ours.refund, ours.payment, ours.live) == (made, PAYMENT, True)
     foreign = one("PAYMENT.CAPTURE.REFUNDED", refund(custom_id=OURS))
     assert (foreign.refund, foreign.payment, foreign.live) == (None, PAYMENT, False)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tillkeeper.gateway import ConfigurationError, Gateway
 from tillkeeper.gateways.paypal.adapter import PayPal
-from tillkeeper.gateways.paypal.certificates import Trust
+from tillkeeper.gateways.paypal.certificates import PATH, Trust
 from tillkeeper.kernel.secrets import Secrets
 
 __all__ = ["GATEWAY"]
@@ -12,7 +12,6 @@ __all__ = ["GATEWAY"]
 REQUIRED = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
 SANDBOX_API, SANDBOX_CHECKOUT = "https://api-m.sandbox.paypal.com", "https://www.sandbox.paypal.com"
 LIVE_API, LIVE_CHECKOUT = "https://api-m.paypal.com", "https://www.paypal.com"
-CERTIFICATES = "/v1/notifications/certs/"
 SANDBOX_SUBJECT = "messageverificationcerts.sandbox.paypal.com"
 LIVE_SUBJECT = "messageverificationcerts.paypal.com"
 PLACEHOLDER = "WEBHOOK_ID"
@@ -52,7 +51,7 @@ class PayPalConnector:
             message = "TILL_MODE is sandbox, and PAYPAL_API_BASE does not point to `till sandbox`."
             raise ConfigurationError(message)
         trust = Trust(
-            place=(own.replace("api-m.", "api.") if base == own else base) + CERTIFICATES,
+            place=(own.replace("api-m.", "api.") if base == own else base) + PATH,
             subject=LIVE_SUBJECT if live else SANDBOX_SUBJECT,
             bundle=_bundle(secrets.get("PAYPAL_CA_BUNDLE")),
             own_root=mode == "sandbox" and not secrets.get("PAYPAL_CA_BUNDLE"),

@@ -1,6 +1,6 @@
 """Calls to PayPal: orders that are captured or authorised once the payer has approved them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
@@ -51,6 +51,8 @@ class PayPal:
     """Talk to PayPal."""
 
     name = "paypal"
+    title = "PayPal"
+    signature_header = "paypal-transmission-sig"
     key_window_seconds = key_window_seconds
     features: AbstractSet[Feature] = frozenset(
         {Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE, Feature.FEES}
@@ -151,10 +153,10 @@ class PayPal:
         return captured
 
     async def refund(self, order: RefundOrder) -> Outcome:
-        """Give money back; our id travels along, because the webhook may come first."""
+        """Give money back; our ids travel along, because the webhook may come first."""
         body = {
             "amount": amounts.to_paypal(order.amount, order.currency),
-            "custom_id": ids.text("refund", order.refund),
+            "custom_id": webhook.label(order.payment, order.refund),
         }
         path = _at(CAPTURES, order.reference, "refund")
         return await self._wire.tell("POST", path, self._refund, body=body, key=order.key)
@@ -171,7 +173,7 @@ class PayPal:
 
     async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
         """Ask whether a refund was made, of which no answer came: the order lists it with our id."""
-        ours = ids.text("refund", order.refund)
+        ours = webhook.label(order.payment, order.refund)
         found = await self._wire.tell("GET", _at(CAPTURES, order.reference), _order_of)
         if not isinstance(found, Accepted):
             return Unknown(reason=f"PayPal does not show the capture: {_why(found)}")
@@ -191,15 +193,18 @@ class PayPal:
         return Unknown(reason=f"PayPal does not show the order: {_why(outcome)}")
 
     async def retrieve(self, reference: str) -> Outcome:
-        """Ask what has become of an order, a capture or an authorisation: their ids look alike."""
+        """Ask what has become of an order, a capture or an authorisation: their ids look alike.
+
+        What PayPal does not know is declined; it may only not show it yet.
+        """
         kinds = {ORDERS: self._order, CAPTURES: self._capture, AUTHORIZATIONS: self._authorization}
         for place, read in kinds.items():
             outcome = await self._wire.tell("GET", _at(place, reference), read)
             if place == AUTHORIZATIONS and isinstance(outcome, Accepted) and not outcome.notices:
                 return await self._wire.tell("GET", _at(ORDERS, outcome.references[-1]), self._order)
             if not calls.is_missing(outcome):
-                return outcome
-        return Unknown(reason="PayPal does not know it, or does not show it yet")
+                break
+        return outcome
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what PayPal kept of a capture."""
@@ -271,7 +276,7 @@ class PayPal:
         }
 
     def _order(self, order: Object) -> Accepted:
-        return Accepted(references=(_text(order["id"]),), notices=tuple(webhook.of_order(order, self._around)))
+        return Accepted(references=(_text(order["id"]),), notices=_without_fees(webhook.of_order(order, self._around)))
 
     def _finished(self, order: Object) -> Accepted:
         """Read an order that was captured or authorised, which must say what came of it."""
@@ -292,7 +297,7 @@ class PayPal:
         return Accepted(references=references, notices=(self._canceled(references),))
 
     def _capture(self, capture: Object) -> Accepted:
-        notices = tuple(webhook.of_capture(capture, self._around))
+        notices = _without_fees(webhook.of_capture(capture, self._around))
         return Accepted(references=notices[0].references, notices=notices)
 
     def _authorization(self, held: Object) -> Accepted:
@@ -317,6 +322,11 @@ def _at(place: str, reference: str, *more: str) -> str:
 
 def _order_of(capture: Object) -> Accepted:
     return Accepted(references=(_text(capture["supplementary_data"]["related_ids"]["order_id"]),))
+
+
+def _without_fees(notices: Sequence[Notice]) -> tuple[Notice, ...]:
+    """Leave out what PayPal kept: the webhook of the capture tells it, and so does `fetch_fee`."""
+    return tuple(notice for notice in notices if notice.kind is not NoticeKind.PAYMENT_FEE)
 
 
 def _told(event: Object) -> Told:

@@ -16,6 +16,7 @@ from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 certificate_bytes_max = 65_536
 fetch_timeout_seconds = 10
 kept_max = 32
+PATH = "/v1/notifications/certs/"
 ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 HTTP_OK = 200
 HTTP_SERVER_ERROR = 500
@@ -40,7 +41,8 @@ class Trust:
     """Say where certificates are kept, for whom they must be issued, and whom we believe.
 
     `bundle` is PEM; without one, what this machine trusts counts. `own_root` believes the root that is kept beside
-    the certificates: for the bundled sandbox, whose authority nobody else knows.
+    the certificates: for the bundled sandbox, whose authority nobody else knows, and which may be reached under
+    another name than its own. Whatever name stands in an address, certificates are fetched from `place`.
     """
 
     place: str
@@ -69,8 +71,9 @@ class Certificates:
 
     def check_place(self, url: str) -> str:
         """Tell the id in an address that PayPal may name; raises SignatureInvalidError for any other address."""
-        certificate = url.removeprefix(self.trust.place)
-        if certificate == url or not ID.fullmatch(certificate):
+        head, path, certificate = url.rpartition(PATH)
+        place = f"{head}{path}"
+        if not ID.fullmatch(certificate) or not (place == self.trust.place or (self.trust.own_root and path)):
             message = f"PAYPAL-CERT-URL does not lead to {self.trust.place}; it was not fetched."
             raise SignatureInvalidError(message)
         return certificate

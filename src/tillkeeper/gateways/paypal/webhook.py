@@ -296,9 +296,16 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def label(payment: UUID, refund: UUID) -> str:
+    """Write the custom_id of a refund: its payment and itself."""
+    return f"{ids.text('payment', payment)},{ids.text('refund', refund)}"
+
+
 def _ours(prefix: str, custom: str) -> UUID | None:
     """Read our own id from PayPal's custom_id; whatever else stands there is somebody else's business."""
-    try:
-        return ids.parse(prefix, custom)
-    except NotFoundError:
-        return None
+    for part in custom.split(","):
+        try:
+            return ids.parse(prefix, part)
+        except NotFoundError:
+            continue
+    return None
