@@ -343,6 +343,7 @@ def test_a_control_verb_says_what_it_cannot_do(sandbox: Any) -> None:
         assert answer.status_code == status, answer.text
         assert answer.json()["error"]["message"]
     sandbox.act(f"orders/{order}/pay")
+    sandbox.post(f"{ORDERS}/{order}/capture")
     assert sandbox.http.post(f"{base}/orders/{order}/pay").status_code == 422
 
 

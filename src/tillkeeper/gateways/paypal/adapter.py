@@ -44,6 +44,7 @@ fee_fixed = 49
 APPROVAL = frozenset({"approve", "payer-action"})
 UNTAKEN = frozenset({"DECLINED", "FAILED"})
 VOIDABLE = frozenset({"CREATED", "PENDING", "PARTIALLY_CAPTURED"})
+TAKEN = Declined(code="ORDER_ALREADY_CAPTURED", message="The money was taken already.")
 FINISHED_BEFORE = frozenset({"ORDER_ALREADY_CAPTURED", "ORDER_ALREADY_AUTHORIZED", "ORDER_COMPLETED_OR_VOIDED"})
 
 
@@ -137,20 +138,21 @@ class PayPal:
         return await self._wire.tell("POST", path, self._capture, body=body, key=key)
 
     async def cancel(self, reference: str, key: str) -> Outcome:
-        """Void an authorisation, or leave an order alone: without a capture by us, PayPal takes nothing for it."""
+        """Void an authorisation, or leave an order alone: without a capture by us, PayPal takes nothing for it.
+
+        An order that PayPal does not know any more, because nobody approved it in time, has ended too.
+        """
+        outcome = await self._void(reference, key)
+        if not calls.is_missing(outcome):
+            return outcome
         outcome = await self._wire.tell("GET", _at(ORDERS, reference), self._ended)
         if not calls.is_missing(outcome):
             held = outcome.references[1:] if isinstance(outcome, Accepted) else ()
             return await self._void(held[0], key) if held else outcome
-        outcome = await self._void(reference, key)
-        if not calls.is_missing(outcome):
-            return outcome
         captured = await self._wire.tell("GET", _at(CAPTURES, reference), self._capture)
-        if calls.is_missing(captured):  # an order that nobody approved, and that PayPal has forgotten
-            return Accepted(references=(reference,), notices=(self._canceled((reference,)),))
-        if isinstance(captured, Accepted):
-            return Declined(code="ORDER_ALREADY_CAPTURED", message="The money was taken already.")
-        return captured
+        if calls.is_missing(captured):
+            return self._canceled(reference)
+        return TAKEN if isinstance(captured, Accepted) else captured
 
     async def refund(self, order: RefundOrder) -> Outcome:
         """Give money back; our ids travel along, because the webhook may come first."""
@@ -257,10 +259,9 @@ class PayPal:
             raise GatewayUnavailableError(message) from error
 
     async def _void(self, reference: str, key: str) -> Outcome:
-        def voided(held: Object) -> Outcome:
-            return self._authorization(held) if held else Accepted(notices=(self._canceled((reference,)),))
-
-        return await self._wire.tell("POST", _at(AUTHORIZATIONS, reference, "void"), voided, body={}, key=key)
+        path = _at(AUTHORIZATIONS, reference, "void")
+        silence = self._canceled(reference)
+        return await self._wire.tell("POST", path, self._authorization, body={}, key=key, silence=silence)
 
     def _next_action(self, order: Order, made: Object) -> dict[str, str]:
         """Say where the payer approves: at an address, or within a page that shows PayPal's buttons."""
@@ -289,12 +290,11 @@ class PayPal:
         """Read an order that is to end: the second reference names what must be voided for that."""
         payments = order["purchase_units"][0].get("payments") or {}
         if any(each["status"] not in UNTAKEN for each in payments.get("captures") or ()):
-            return Declined(code="ORDER_ALREADY_CAPTURED", message="The money was taken already.")
+            return TAKEN
         held = [each["id"] for each in payments.get("authorizations") or () if each["status"] in VOIDABLE]
         if held:
             return Accepted(references=(order["id"], held[0]))
-        references = (_text(order["id"]),)
-        return Accepted(references=references, notices=(self._canceled(references),))
+        return self._canceled(_text(order["id"]))
 
     def _capture(self, capture: Object) -> Accepted:
         notices = _without_fees(webhook.of_capture(capture, self._around))
@@ -308,11 +308,16 @@ class PayPal:
     def _refund(self, refund: Object) -> Accepted:
         return Accepted(notices=tuple(webhook.of_refund(refund, self._around)))
 
-    def _canceled(self, references: tuple[str, ...]) -> Notice:
+    def _canceled(self, reference: str) -> Accepted:
         """Say that a payment ended because its time was over; a person who ended it is named by the flow."""
-        return Notice(
-            kind=NoticeKind.PAYMENT_CANCELED, gateway=self.name, references=references, code=EXPIRED, live=self._live
+        notice = Notice(
+            kind=NoticeKind.PAYMENT_CANCELED,
+            gateway=self.name,
+            references=(reference,),
+            code=EXPIRED,
+            live=self._live,
         )
+        return Accepted(references=notice.references, notices=(notice,))
 
 
 def _at(place: str, reference: str, *more: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from tillkeeper.gateway import Declined, Outcome, PayloadUnreadableError, Refused, Unknown
+from tillkeeper.gateway import Accepted, Declined, Outcome, PayloadUnreadableError, Refused, Unknown
 from tillkeeper.kernel.db import assert_no_transaction
 from tillkeeper.kernel.secrets import Secrets
 
@@ -97,8 +97,12 @@ class Wire:
         *,
         body: Object | None = None,
         key: str | None = None,
+        silence: Accepted | None = None,
     ) -> Outcome:
-        """Make a call and sort its end: what is not certainly refused before execution is unknown."""
+        """Make a call and sort its end: what is not certainly refused before execution is unknown.
+
+        `silence` is what it means when PayPal answers that it did it and says no more.
+        """
         try:
             answer = await self.send(method, path, body=body, key=key)
         except NotSentError as error:
@@ -107,8 +111,10 @@ class Wire:
             return Unknown(reason=f"PayPal gave no answer: {error}")
         if not HTTP_OK <= answer.status_code < HTTP_REDIRECT:
             return _refused(answer)
+        if answer.status_code == HTTP_NO_CONTENT and silence is not None:
+            return silence
         try:
-            return read(OBJECT.decode(answer.content) if answer.status_code != HTTP_NO_CONTENT else {})
+            return read(OBJECT.decode(answer.content))
         except UNREADABLE as error:
             return Unknown(reason=f"PayPal's answer cannot be read: {type(error).__name__}.")
 

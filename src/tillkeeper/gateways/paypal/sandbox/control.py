@@ -80,9 +80,9 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 
 def open_order(act: Act, order_id: str) -> Json:
-    """Load an order that the payer may still approve."""
+    """Load an order that the payer may approve, or approve anew with another way to pay."""
     order = orders.known(act, order_id)
-    if order["status"] not in orders.OPEN:
+    if order["status"] not in {*orders.OPEN, "APPROVED"}:
         raise impossible(Issue.ORDER_ALREADY_CAPTURED)
     return order
 

@@ -67,7 +67,8 @@ class Pages:
         try:
             with self.desk.books.change(self.desk.gateway) as change:
                 act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
-                onward = pressed(act, control.open_order(act, order_id), form)
+                order = control.open_order(act, order_id)
+                onward = pressed(act, order, form) if order["status"] in orders.OPEN else ""
         except PayPalError:
             # Approved or lapsed in the meantime, or never there: the page itself says which.
             onward = ""
