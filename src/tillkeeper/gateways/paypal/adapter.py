@@ -53,6 +53,7 @@ class PayPal:
 
     name = "paypal"
     title = "PayPal"
+    api_version: str | None = None
     signature_header = "paypal-transmission-sig"
     key_window_seconds = key_window_seconds
     features: AbstractSet[Feature] = frozenset(

@@ -48,6 +48,7 @@ class Razorpay:
 
     name = entities.GATEWAY
     title = "Razorpay"
+    api_version: str | None = None
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset({Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.FEES})

@@ -49,6 +49,7 @@ class Square:
 
     name = "square"
     title = "Square"
+    api_version: str | None = calls.API_VERSION
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
 
