@@ -22,7 +22,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.square import lookup, webhook
-from tillkeeper.gateways.square.calls import UNREADABLE, Wire, read_safely, segment, unavailable
+from tillkeeper.gateways.square.calls import API_VERSION, UNREADABLE, Wire, read_safely, segment, unavailable
 from tillkeeper.gateways.square.cards import Cards
 from tillkeeper.gateways.square.links import JOINT, Links
 from tillkeeper.gateways.square.webhook import Object
@@ -49,7 +49,7 @@ class Square:
 
     name = "square"
     title = "Square"
-    api_version: str | None = calls.API_VERSION
+    api_version: str | None = API_VERSION
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
 
