@@ -437,7 +437,8 @@ async def test_goods_that_kill_every_worker_are_given_up_and_the_rest_is_handed_
 def run_alone(shop: Any, line: Any, flow: str, failpoint: str) -> int:
     """Run one flow in a process of its own that dies at a failpoint; return how it ended."""
     settings = shop.till.settings
-    environment = os.environ | {
+    environment = {
+        "PATH": os.environ["PATH"],
         "TILL_MODE": "sandbox",
         "DATABASE_URL": settings.database_url,
         "TILL_SECRET_KEY": settings.secret_key,
@@ -447,4 +448,6 @@ def run_alone(shop: Any, line: Any, flow: str, failpoint: str) -> int:
         "TILL_FAILPOINTS": failpoint,
     }
     command = [sys.executable, "-c", ONE_TRY.format(flow=flow)]
-    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode < 0, ended.stderr
+    return ended.returncode
