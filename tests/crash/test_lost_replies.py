@@ -25,6 +25,7 @@ call_timeout_seconds = 60
 stalled_seconds_max = 60
 look_seconds = 0.3
 hurry_seconds = 0.2
+UNAVAILABLE = 503
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
 FAULTS = {
@@ -42,7 +43,7 @@ Fits = Callable[[Json], bool]
 
 @dataclass
 class Market:
-    """Many customers and one merchant, who never send anything twice: what is unclear, our side finds out."""
+    """Many customers and one merchant, who never repeat what is unclear: our side finds out what became of it."""
 
     stage: Stage
     http: httpx2.AsyncClient
@@ -65,10 +66,14 @@ class Market:
                 await self.post("refund", "refunds", {"payment": payment["id"], "amount": part}, f"refund-{number}")
 
     async def post(self, what: str, path: str, body: Json, key: str) -> Json:
-        """Ask our API for something, once."""
+        """Ask our API for something, once; only where nothing was done at all, ask again as it tells us to."""
         headers = {"Authorization": f"Bearer {self.stage.key}", "Idempotency-Key": key}
-        answer = await self.http.post(f"{self.stage.api}/api/v1/{path}", json=body, headers=headers)
-        self.answers[f"{what} {answer.status_code}"] += 1
+        while True:
+            answer = await self.http.post(f"{self.stage.api}/api/v1/{path}", json=body, headers=headers)
+            self.answers[f"{what} {answer.status_code}"] += 1
+            if answer.status_code != UNAVAILABLE:
+                break
+            await asyncio.sleep(int(answer.headers["retry-after"]))
         assert answer.status_code in {200, 201, 202}, answer.text
         shown: Json = answer.json()
         return shown

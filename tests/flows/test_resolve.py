@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tillkeeper.flows.operate import operate
+
 REFUNDS = "POST /v1/refunds"
 
 
@@ -52,6 +54,21 @@ async def test_a_refund_that_was_sent_again_is_looked_for_three_times_again(shop
 
     assert (await shop.show_refund(made))["status"] == "succeeded"
     assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [60]
+
+
+async def test_a_gateway_that_answers_that_it_finds_nothing_yet_is_not_in_trouble(shop: Any) -> None:
+    payments = [await shop.paid(user=f"user{n}") for n in range(6)]
+    await shop.turn(not_found_first=5)
+    shop.line.fault = "broken"
+    for payment in payments[:2]:
+        await shop.refund(payment, 50)
+    shop.line.fault = None
+    for _ in range(2):
+        await shop.owner.execute("UPDATE operation SET due_at = now() WHERE state = 'asked'")
+        for _ in payments:
+            await operate(shop.till, "stripe", limit=1)
+
+    assert await shop.count("gateway_state", "breaker <> 'closed'") == 0
 
 
 async def test_a_gateway_that_cannot_be_asked_brings_no_certainty(shop: Any) -> None:

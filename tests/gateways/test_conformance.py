@@ -22,8 +22,9 @@ PRICES = [(name, *price) for name, subject in SUBJECTS.items() for price in subj
 ODD_PRICES = [(name, *price) for name, subject in SUBJECTS.items() for price in subject.inexact]
 
 
-def test_every_gateway_that_this_version_has_is_on_trial() -> None:
-    assert sorted(SUBJECTS) == sorted(connector.name for connector in gateways.connectors())
+@pytest.mark.parametrize("name", [connector.name for connector in gateways.connectors()])
+def test_every_gateway_is_on_trial(name: str) -> None:
+    assert name in SUBJECTS, f"write tests/gateways/{name}/subject.py, after the one of stripe"
 
 
 async def test_a_gateway_can_do_what_its_subject_says(trial: Trial) -> None:

@@ -11,7 +11,7 @@ from tillkeeper import operations, payments, routing
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
 from tillkeeper.flows.introduce import introduce
-from tillkeeper.flows.resolve import resolve
+from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.db import Record, Transaction, retry_conflicts
@@ -106,7 +106,8 @@ async def _note_health(tx: Transaction, operation: Operation, outcome: Outcome) 
     """Count what a call says about its gateway: no answer is trouble, any answer is a sign of life."""
     if outcome == SWITCHED_OFF:
         return
-    answered = isinstance(outcome, Accepted | Declined) or (isinstance(outcome, Unknown) and outcome.final)
+    known = isinstance(outcome, Accepted | Declined) or (isinstance(outcome, Unknown) and outcome.final)
+    answered = known or outcome == NOT_FOUND_YET
     breaker = await routing.note(tx, operation.gateway, answered=answered)
     if breaker:
         logs.intent.warning("gateway_health", gateway=operation.gateway, breaker=breaker)
@@ -251,7 +252,7 @@ async def _end(gateway: Gateway, payment: Payment, reference: str, operation: Op
         return outcome
     found = await gateway.retrieve(reference)
     # We know that the payment exists, so a gateway that cannot find it now has not said what became of it.
-    return Unknown(reason=f"declined ({outcome.code}), and not found") if isinstance(found, Declined) else found
+    return NOT_FOUND_YET if isinstance(found, Declined) else found
 
 
 def _ended(till: Till, payment: Payment) -> Notice:

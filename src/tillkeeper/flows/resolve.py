@@ -12,7 +12,8 @@ A checkout that nobody was shown can be opened again, and a gateway captures or 
 made twice, and gateways show new objects late: it is looked for at once, after 5 minutes and after an hour.
 """
 
-
+NOT_FOUND_YET = Unknown(reason="it cannot be found yet")
+"""The gateway answered well, and yet nobody knows."""
 REPEATABLE = frozenset({Kind.CREATE, Kind.REFUND})
 """What a gateway would do twice when told twice; a capture or an ending happens once by its nature."""
 
@@ -38,5 +39,5 @@ async def resolve(
     if key_forgotten and operation.kind in REPEATABLE:
         return Unknown(reason="it cannot be found, and the gateway no longer remembers the key of the call", final=True)
     if operation.doubts % DOUBTS_ENOUGH[operation.kind]:  # counted anew since it was told the last time
-        return Unknown(reason="it cannot be found yet")
+        return NOT_FOUND_YET
     return await tell()
