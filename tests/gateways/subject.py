@@ -26,8 +26,10 @@ class Habit(StrEnum):
     VOID = "money that was set aside can be let go"
     END_CHECKOUT = "an open checkout can be ended"
     KEYED_CREATE = "a key opens one checkout only"
+    FINDS_CHECKOUTS = "a checkout that was never opened can be told from one that was"
+    NAMES_EVENTS = "the list of events has the ids that webhooks have"
     DECLINES_TOLD = "a declined attempt is told by a webhook"
-    SIGNED_TIME = "webhooks are signed with their time"
+    SIGNED_TIME = "a webhook is signed with the time at which it is sent"
     SHARED_SECRET = "webhooks are signed with a secret that can be rotated"
     LIVE_KEYS = "its keys say whether they are live"
     DISPUTES = "disputes are told by webhooks"
@@ -75,8 +77,8 @@ class Subject(Protocol):
     def signs_in(self, path: str) -> bool:
         """Tell whether a call only fetches a token; the suite's faults spare such calls."""
 
-    async def pay(self, act: Act, opened: Accepted) -> None:
-        """Pay as the customer; with manual capture the money is set aside."""
+    async def pay(self, act: Act, opened: Accepted) -> Mapping[str, str]:
+        """Pay as the customer; with manual capture the money is set aside. Return what the browser then brings us."""
 
     async def decline(self, act: Act, opened: Accepted) -> None:
         """Try a card that is declined."""

@@ -14,7 +14,7 @@ from tests.gateways.wire import Wire
 
 from tillkeeper import gateways
 from tillkeeper.facts import Notice, NoticeKind
-from tillkeeper.gateway import Absent, Accepted, Connector, CustomerOrder, Gateway, Order, Outcome, RefundOrder
+from tillkeeper.gateway import Absent, Accepted, Connector, CustomerOrder, Feature, Gateway, Order, Outcome, RefundOrder
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.sandbox_kit.books import Books
@@ -107,11 +107,17 @@ class Trial:
     async def paid(self, **change: Any) -> Paid:
         """Open a checkout and pay; what is only approved at this gateway is taken, as our flows do it."""
         order = self.order(**change)
+        if order.manual_capture and Feature.HOSTED_MANUAL_CAPTURE not in self.gateway.features:
+            order = replace(order, embedded=True)
         opened = await self.opened(order)
-        await self.subject.pay(self.act, opened)
-        notice = await self.money(order, opened)
+        brought = await self.subject.pay(self.act, opened)
+        place = next(iter(opened.references), None)
+        if brought:
+            [notice] = in_payment(notices(await self.gateway.confirm(order, place, brought)))
+        else:
+            notice = await self.money(order, opened)
         if notice.kind is NoticeKind.PAYMENT_APPROVED:
-            [notice] = notices(await self.gateway.confirm(order, opened.references[0], {}))
+            [notice] = in_payment(notices(await self.gateway.confirm(order, place, {})))
         return Paid(order, opened, notice.references[0])
 
     async def money(self, order: Order, opened: Accepted) -> Notice:
@@ -121,11 +127,11 @@ class Trial:
 
     async def told(self, reference: str) -> list[Notice]:
         """Ask the gateway what became of a payment."""
-        return notices(await self.gateway.retrieve(reference))
+        return in_payment(notices(await self.gateway.retrieve(reference)))
 
     async def kinds(self, reference: str) -> list[NoticeKind]:
         """Ask the same, for the kinds of the facts only."""
-        return kinds(await self.gateway.retrieve(reference))
+        return [notice.kind for notice in await self.told(reference)]
 
     def refund_order(self, paid: Paid, amount: int) -> RefundOrder:
         """Write an order to give money back."""
@@ -220,9 +226,21 @@ def notices(outcome: Outcome | Absent) -> list[Notice]:
     return list(outcome.notices)
 
 
+def is_of(notice: Notice, paid: Paid) -> bool:
+    """Tell whether a notice leads to a payment: by our own id, or by a name that the gateway gave it."""
+    return notice.payment == paid.order.payment or bool(
+        {paid.reference, *paid.opened.references} & {*notice.references}
+    )
+
+
+def in_payment(found: Iterable[Notice]) -> list[Notice]:
+    """Leave out what is told beside the payment itself: the fee."""
+    return [notice for notice in found if notice.kind is not NoticeKind.PAYMENT_FEE]
+
+
 def kinds(outcome: Outcome | Absent) -> list[NoticeKind]:
     """Read which kinds of facts it told."""
-    return [notice.kind for notice in notices(outcome)]
+    return [notice.kind for notice in in_payment(notices(outcome))]
 
 
 Verb = Callable[[Trial], Awaitable[Any]]

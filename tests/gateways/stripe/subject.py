@@ -34,8 +34,9 @@ class StripeSubject:
         del path
         return False
 
-    async def pay(self, act: Act, opened: Accepted) -> None:
+    async def pay(self, act: Act, opened: Accepted) -> Mapping[str, str]:
         await act(f"sessions/{opened.references[0]}/pay")
+        return {}
 
     async def decline(self, act: Act, opened: Accepted) -> None:
         await act(f"sessions/{opened.references[0]}/decline", {"code": "insufficient_funds"})

@@ -57,7 +57,13 @@ class PayPal:
     signature_header = "paypal-transmission-sig"
     key_window_seconds = key_window_seconds
     features: AbstractSet[Feature] = frozenset(
-        {Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE, Feature.FEES}
+        {
+            Feature.EMBEDDED,
+            Feature.MANUAL_CAPTURE,
+            Feature.HOSTED_MANUAL_CAPTURE,
+            Feature.PARTIAL_CAPTURE,
+            Feature.FEES,
+        }
     )
 
     def __init__(self, secrets: Secrets, *, base: str, checkout_origin: str, trust: Trust, live: bool) -> None:
