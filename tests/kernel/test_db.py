@@ -1,6 +1,8 @@
 """The database's pool: every wait has an end."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,26 @@ async def test_a_read_only_transaction_cannot_write(db: Database) -> None:
     with pytest.raises(Exception, match="read-only transaction"):
         async with db.transaction(read_only=True) as tx:
             await tx.execute("DELETE FROM outbox_event")
+
+
+async def test_a_connection_is_handed_on_without_what_the_last_transaction_set(database_url: str) -> None:
+    pool = await Database.connect(database_url, connections=1)
+    async with pool.transaction() as tx:
+        await tx.execute("SET LOCAL lock_timeout = '1ms'")
+        first = await tx.fetchval("SELECT pg_backend_pid()")
+    async with pool.transaction() as tx:
+        assert await tx.fetchval("SELECT pg_backend_pid()") == first
+        assert await tx.fetchval("SHOW lock_timeout") == f"{database.lock_timeout_seconds}s"
+    await pool.close()
+
+
+async def test_arrays_of_every_container_that_is_sent_arrive_as_they_were(db: Database) -> None:
+    async with db.transaction() as tx:
+        for sent in (["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys() | set(), frozenset({"a", "b"})):
+            assert sorted(await tx.fetchval("SELECT $1::text[]", sent)) == ["a", "b"]
+        assert await tx.fetchval("SELECT $1::jsonb[]", [{"a": [1, 2]}, {}]) == [{"a": [1, 2]}, {}]
+
+
+def test_asyncpg_still_keeps_its_test_for_containers_where_it_is_replaced() -> None:
+    look = "from asyncpg.protocol import protocol; assert 'IterableABC' in vars(protocol)"
+    subprocess.run([sys.executable, "-c", look], check=True)

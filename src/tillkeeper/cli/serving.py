@@ -14,7 +14,7 @@ import uvicorn
 
 from tillkeeper import gateways, settings
 from tillkeeper.gateway import ConfigurationError
-from tillkeeper.kernel import clock, logs
+from tillkeeper.kernel import clock, logs, loop
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
@@ -40,13 +40,15 @@ def serve(
 ) -> None:
     """Serve the API, the shop and the webhooks."""
     logs.configure()
-    asyncio.run(_serve(host, port, with_worker=worker, leash=leash))
+    with loop.runner() as runner:
+        runner.run(_serve(host, port, with_worker=worker, leash=leash))
 
 
 def worker(*, leash: Leash = False) -> None:
     """Run the worker: it settles webhooks, makes gateway calls and does what is due."""
     logs.configure()
-    asyncio.run(_worker(leash=leash))
+    with loop.runner() as runner:
+        runner.run(_worker(leash=leash))
 
 
 def sandbox(
@@ -77,9 +79,8 @@ async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> Non
 async def _worker(*, leash: bool) -> None:
     till = await _open()
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, stop.set)
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     try:
         await _leashed(work(till, stop), stop.set, leash=leash)
     finally:

@@ -19,7 +19,7 @@ batch_max = 200
 queue_max = 5000
 version_max = 64
 writers = 2
-"""Two connections: while one commits, the other gathers what came meanwhile."""
+"""The second connection is for when a whole batch waits; until then it would only make two small commits of one."""
 ANY = "payments"
 """What stands in an address in place of a gateway's name when the signature is to say which it is."""
 
@@ -42,7 +42,7 @@ class Intake:
 
     till: Till
     waiting: list[tuple[Arrival, asyncio.Future[bool]]] = field(default_factory=list)
-    writing: set[asyncio.Task[None]] = field(default_factory=set)
+    writing: set[asyncio.Task[None] | None] = field(default_factory=set)
     versions: dict[tuple[str, str], date] = field(default_factory=dict)
     """On which day each gateway's version was last written down, so that most webhooks write nothing about it."""
 
@@ -52,13 +52,18 @@ class Intake:
             raise IntakeFullError
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.waiting.append((arrival, stored))
-        if len(self.writing) < writers:
-            task = asyncio.create_task(self._write())
-            self.writing.add(task)
-            task.add_done_callback(self.writing.discard)
+        if not self.writing or (len(self.waiting) >= batch_max and len(self.writing) < writers):
+            self.writing.add(asyncio.create_task(self._write()))
         return await stored
 
     async def _write(self) -> None:
+        try:
+            await self._write_all()
+        finally:
+            # At once, and not by a callback: a webhook that came in between would wait for a writer that has ended.
+            self.writing.discard(asyncio.current_task())
+
+    async def _write_all(self) -> None:
         while self.waiting:
             batch, self.waiting[:batch_max] = self.waiting[:batch_max], []
             now = self.till.now()

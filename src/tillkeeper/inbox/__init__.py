@@ -50,8 +50,6 @@ async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
     known = [arrival for arrival in in_order if arrival.id not in new]
     if known:
         await store.insert_duplicates(tx, known)
-    if new:
-        await tx.execute("NOTIFY till_work")
     return new
 
 
@@ -62,10 +60,7 @@ async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: dat
 
 async def recover(tx: Transaction, arrivals: Sequence[Arrival]) -> int:
     """Store events that a gateway never delivered; those that it did stay as they are. Return how many are new."""
-    new = await store.insert(tx, sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id)))
-    if new:
-        await tx.execute("NOTIFY till_work")
-    return len(new)
+    return len(await store.insert(tx, sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id))))
 
 
 async def open_batch(tx: Transaction, limit: int) -> Batch | None:

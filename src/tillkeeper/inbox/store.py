@@ -9,13 +9,16 @@ from tillkeeper.kernel.db import Record, Transaction
 
 
 async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
-    """Store what is new in one statement; a row that is known by its id or by its content is left alone."""
-    rows = await tx.fetch(
+    """Store what is new and ring for the worker; a row that is known by its id or by its content is left alone."""
+    new = await tx.fetchrow(
         """
-        INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, body)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
-        ON CONFLICT DO NOTHING
-        RETURNING id
+        WITH new AS (
+            INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, body)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        SELECT array_agg(id) AS ids, pg_notify('till_work', '') FROM new HAVING count(*) > 0
         """,
         [arrival.id for arrival in arrivals],
         [arrival.gateway for arrival in arrivals],
@@ -24,7 +27,7 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
         [arrival.type for arrival in arrivals],
         [arrival.body for arrival in arrivals],
     )
-    return {row["id"] for row in rows}
+    return set(new["ids"]) if new else set()
 
 
 async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> None:

@@ -9,7 +9,15 @@ from tillkeeper.kernel.errors import NotFoundError
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as the TypeID specification takes it
 SUFFIX_LENGTH = 26
-VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
+PAIR_BITS = 10
+PAIR_MASK = 2**PAIR_BITS - 1
+PLACES = range((SUFFIX_LENGTH // 2 - 1) * PAIR_BITS, -1, -PAIR_BITS)
+DIGIT_OF = dict(zip(ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv", strict=True))
+DIGITS = bytes(DIGIT_OF.get(code, ord("!")) for code in range(256))
+"""Turns every letter of the alphabet into the digit that `int` reads, and everything else into what it refuses."""
+RANDOM_BITS = 0xFFF_3FFFFFFFFFFFFFFF
+VERSION_7 = 0x7000_8000000000000000
 
 
 def new() -> UUID:
@@ -26,24 +34,20 @@ def derive(base: UUID, *parts: str) -> UUID:
 def text(prefix: str, value: UUID) -> str:
     """Write a uuid as it is shown outside, such as `payment_01h…`."""
     number = value.int
-    letters = [ALPHABET[number >> shift & 31] for shift in range((SUFFIX_LENGTH - 1) * 5, -1, -5)]
-    return f"{prefix}_{''.join(letters)}"
+    return f"{prefix}_{''.join([PAIRS[number >> place & PAIR_MASK] for place in PLACES])}"
 
 
 def parse(prefix: str, shown: str) -> UUID:
     """Read an id of this kind; anything else is an id that does not exist."""
     head, _, suffix = shown.rpartition("_")
-    if head != prefix or len(suffix) != SUFFIX_LENGTH or suffix[0] > "7" or not VALUES.keys() >= set(suffix):
-        message = f"No {prefix} has this id."
-        raise NotFoundError(message)
-    number = 0
-    for letter in suffix:
-        number = number << 5 | VALUES[letter]
-    return UUID(int=number)
+    try:
+        if head == prefix and len(suffix) == SUFFIX_LENGTH and suffix[0] <= "7":
+            return UUID(int=int(suffix.encode().translate(DIGITS), 32))
+    except ValueError:
+        pass
+    message = f"No {prefix} has this id."
+    raise NotFoundError(message)
 
 
 def _version_7(milliseconds: int, rest: int) -> UUID:
-    value = milliseconds << 80 | rest
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    return UUID(int=milliseconds << 80 | rest & RANDOM_BITS | VERSION_7)

@@ -1,9 +1,7 @@
 """Webhooks in: a plain ASGI endpoint in front of everything else, because most requests are these."""
 
-import asyncio
 from collections.abc import Mapping
 
-import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tillkeeper.flows.receive import Intake, receive
@@ -32,25 +30,24 @@ class Webhooks:
             await self._app(scope, receive_, send)
             return
         request_id = ids.text("request", ids.new())
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
-            except TillError as error:
-                logs.webhook.warning("webhook_refused", path=scope["path"], code=error.code, detail=error.detail)
-                await errors.answer(error, request_id)(scope, receive_, send)
-            except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
-                logs.webhook.exception("webhook_failed", path=scope["path"])
-                await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
-            else:
-                await _acknowledge(send, body, request_id)
+        try:
+            body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
+        except TillError as error:
+            told = {"request_id": request_id, "path": scope["path"], "code": error.code, "detail": error.detail}
+            logs.webhook.warning("webhook_refused", **told)
+            await errors.answer(error, request_id)(scope, receive_, send)
+        except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
+            logs.webhook.exception("webhook_failed", request_id=request_id, path=scope["path"])
+            await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
+        else:
+            await _acknowledge(send, body, request_id)
 
     async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowedError
         headers = _headers(scope)
         body = await _read(receive_)
-        # The commit goes on when the sender hangs up: it is shared with other webhooks.
-        new = await asyncio.shield(receive(self._intake, gateway, headers, body))
+        new = await receive(self._intake, gateway, headers, body)
         return ACCEPTED if new else DUPLICATE
 
 

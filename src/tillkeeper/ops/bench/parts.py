@@ -13,6 +13,7 @@ from typing import Any
 from tillkeeper import fulfilment, inbox, ledger, outbox, payments
 from tillkeeper.flows import receive as receiving
 from tillkeeper.flows import settle as settling_flow
+from tillkeeper.kernel import loop
 from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ops.bench import payments as waiting_payments
@@ -104,7 +105,7 @@ def watching() -> Iterator[Stopwatch]:
 
 def settle_parts(ground: Ground, webhooks: int = webhooks_timed) -> list[Part]:
     """Settle an inbox filled beforehand with a stopwatch on every verb of the flow."""
-    with asyncio.Runner() as runner, watching() as watch:
+    with loop.runner() as runner, watching() as watch:
         till = runner.run(ground.open_till())
         numbers = range(10**8, 10**8 + webhooks)
         waiting_payments.open_checkouts(ground, numbers)
@@ -128,7 +129,7 @@ def settle_parts(ground: Ground, webhooks: int = webhooks_timed) -> list[Part]:
 
 def ingest_parts(ground: Ground, webhooks: int = webhooks_timed) -> list[Part]:
     """Take webhooks in without HTTP with a stopwatch on each part; what awaits is told by batch, not by CPU."""
-    with asyncio.Runner() as runner, watching() as watch:
+    with loop.runner() as runner, watching() as watch:
         till = runner.run(ground.open_till())
         stripe = till.gateways["stripe"]
         watch.watch(type(stripe), "verify", "signature, time and JSON head")

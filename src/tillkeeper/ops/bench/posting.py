@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from tillkeeper import ledger
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, loop
 from tillkeeper.ledger import Account, AccountClass, Journal, Posting
 from tillkeeper.ops.bench import references
 from tillkeeper.ops.bench.ground import Ground
@@ -29,7 +29,7 @@ ACCOUNTS = [
 @contextmanager
 def opened(ground: Ground) -> Iterator[Subject]:
     """Open a till in this process, and open every account before anything counts."""
-    with asyncio.Runner() as runner:
+    with loop.runner() as runner:
         till = runner.run(ground.open_till())
         dice = random.Random(1)  # noqa: S311 (accounts that can be drawn again, not a secret)
         posted = [0]

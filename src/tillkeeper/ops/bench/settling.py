@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.settle import settle
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, loop
 from tillkeeper.ops.bench import payments, references
 from tillkeeper.ops.bench.ground import BenchError, Ground
 from tillkeeper.ops.bench.subject import INSERT_LIMIT, Rates, Subject
@@ -21,7 +21,7 @@ filling_batch = 200
 @contextmanager
 def opened(ground: Ground) -> Iterator[Subject]:
     """Open a till in this process."""
-    with asyncio.Runner() as runner:
+    with loop.runner() as runner:
         till = runner.run(ground.open_till())
         numbers = iter(range(0, 10**9, webhooks_per_second))
 
