@@ -15,9 +15,8 @@ GUARDS_OFF = """
     ALTER TABLE journal DISABLE TRIGGER journal_append_only;
     ALTER TABLE posting DISABLE TRIGGER posting_append_only;
     ALTER TABLE account DISABLE TRIGGER account_append_only;
-    ALTER TABLE posting DROP CONSTRAINT posting_journal_id_fkey, DROP CONSTRAINT posting_debit_id_currency_fkey,
-        DROP CONSTRAINT posting_credit_id_currency_fkey, DROP CONSTRAINT posting_amount_check,
-        DROP CONSTRAINT posting_sides_check;
+    ALTER TABLE posting DISABLE TRIGGER posting_references_insert, DISABLE TRIGGER posting_references_update;
+    ALTER TABLE posting DROP CONSTRAINT posting_amount_check, DROP CONSTRAINT posting_sides_check;
     ALTER TABLE balance_delta DROP CONSTRAINT balance_delta_account_id_fkey;
     ALTER TABLE balance DROP CONSTRAINT balance_guarded_check;
 """

@@ -12,7 +12,7 @@ import pytest
 from tillkeeper import ledger
 from tillkeeper.facts import Earned
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.db import Database, Transaction
 from tillkeeper.ledger import chart, recipes
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -268,6 +268,55 @@ async def test_even_the_owner_cannot_write_an_imbalance(
 
     with pytest.raises(refusal):
         await owner.execute(f"UPDATE posting SET {change}")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "gen_random_uuid(), debit_id, credit_id, currency, amount",
+        "journal_id, 999999, credit_id, currency, amount",
+        "journal_id, debit_id, 999999, currency, amount",
+        "journal_id, debit_id, credit_id, 'USD', amount",
+    ],
+)
+async def test_one_wrong_reference_among_good_ones_is_refused_with_all_of_them(
+    db: Database, owner: asyncpg.Connection, row: str
+) -> None:
+    await post(db, captured(ids.new()), captured(ids.new()))
+    one_of_two = "(SELECT * FROM posting ORDER BY id LIMIT 1)"
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="one of these does not exist"):
+        await owner.execute(
+            f"INSERT INTO posting ({COLUMNS}) "
+            f"SELECT {COLUMNS} FROM posting UNION ALL SELECT {row} FROM {one_of_two} AS one"
+        )
+
+    assert await count(db, "posting") == 2
+
+
+async def rows_read(tx: Transaction) -> dict[str, int]:
+    """Count the rows that this session has read, by table."""
+    rows = await tx.fetch(
+        "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS read FROM pg_stat_xact_user_tables"
+    )
+    return {row["relname"]: row["read"] for row in rows}
+
+
+async def test_posting_reads_only_the_rows_it_names_even_with_plans_made_while_the_books_were_empty(
+    database_url: str,
+) -> None:
+    one_session = await Database.connect(database_url, connections=1)
+    for _ in range(20):
+        await post(one_session, *(captured(ids.new()) for _ in range(20)))
+
+    async with one_session.transaction() as tx:
+        before = await rows_read(tx)
+        await ledger.post(tx, [captured(ids.new())])
+        after = await rows_read(tx)
+    await one_session.close()
+
+    for table in ("account", "journal", "posting", "balance"):
+        assert after[table] - before[table] <= 6, table
 
 
 async def test_an_account_keeps_its_first_currency(db: Database) -> None:
