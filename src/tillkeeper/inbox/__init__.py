@@ -65,7 +65,11 @@ async def recover(tx: Transaction, arrivals: Sequence[Arrival]) -> int:
 
 async def open_batch(tx: Transaction, limit: int) -> Batch | None:
     """Write down which messages are about to be touched, the oldest that are due; None when there are none."""
-    return await store.open_batch(tx, ids.new(), limit, batch_lease_seconds)
+    while due := await store.lock_due(tx, limit):
+        batch = await store.open_batch(tx, ids.new(), due, batch_lease_seconds)
+        if batch:
+            return batch
+    return None
 
 
 async def take_lost_batch(tx: Transaction) -> Batch | None:

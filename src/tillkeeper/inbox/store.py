@@ -63,25 +63,38 @@ async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: dat
     )
 
 
-async def open_batch(tx: Transaction, batch: UUID, limit: int, lease_seconds: int) -> Batch | None:
-    """Write down which of the oldest due messages are about to be touched, leaving out those in open batches."""
+async def lock_due(tx: Transaction, limit: int) -> list[UUID]:
+    """Lock the oldest due messages that nobody else is looking at."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM inbox_message
+        WHERE status IN ('received', 'parked') AND due_at <= clock_timestamp()
+          AND NOT EXISTS (SELECT FROM inbox_batch WHERE inbox_message.id = ANY (messages))
+        ORDER BY due_at, id
+        LIMIT $1
+        FOR NO KEY UPDATE SKIP LOCKED
+        """,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def open_batch(tx: Transaction, batch: UUID, due: Sequence[UUID], lease_seconds: int) -> Batch | None:
+    """Write down which locked messages are about to be touched.
+
+    A batch that was committed while we locked is seen only by this second statement; its messages are left to it.
+    """
     row = await tx.fetchrow(
         """
         INSERT INTO inbox_batch (id, messages, lease_until)
-        SELECT $1, array_agg(id ORDER BY due_at, id), clock_timestamp() + $3 * interval '1 second'
-        FROM (
-            SELECT id, due_at FROM inbox_message
-            WHERE status IN ('received', 'parked') AND due_at <= clock_timestamp()
-              AND NOT EXISTS (SELECT FROM inbox_batch WHERE inbox_message.id = ANY (messages))
-            ORDER BY due_at, id
-            LIMIT $2
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS due
+        SELECT $1, array_agg(due.id ORDER BY due.place), clock_timestamp() + $3 * interval '1 second'
+        FROM unnest($2::uuid[]) WITH ORDINALITY AS due (id, place)
+        WHERE NOT EXISTS (SELECT FROM inbox_batch WHERE due.id = ANY (messages))
         HAVING count(*) > 0
         RETURNING id, messages
         """,
         batch,
-        limit,
+        due,
         lease_seconds,
     )
     return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None

@@ -2,19 +2,23 @@
 
 What belongs to the house is deferred, because every payment touches it; what belongs to one user is kept up to date.
 Codes hold a user's surrogate id and nothing else about a person: rows of the books are never erased.
+What every payment touches is made once and kept.
 """
 
+from functools import cache
 from uuid import UUID
 
 from tillkeeper.facts import CREDITS
 from tillkeeper.ledger.values import Account, AccountClass
 
 
+@cache
 def clearing(gateway: str, currency: str) -> Account:
     """Hold money that a gateway has taken and not yet paid out."""
     return Account(f"gateway:{gateway}:clearing:{currency}", currency, AccountClass.ASSET, deferred=True)
 
 
+@cache
 def deferred_revenue(currency: str) -> Account:
     """Hold money received for credits that nobody has spent yet."""
     return Account(f"deferred:{currency}", currency, AccountClass.LIABILITY, deferred=True)
@@ -40,6 +44,7 @@ def refunds_of_earned(currency: str) -> Account:
     return Account(f"refunds_of_earned:{currency}", currency, AccountClass.INCOME, deferred=True)
 
 
+@cache
 def fees_processing(gateway: str, currency: str) -> Account:
     """Count what a gateway keeps for taking payments."""
     return Account(f"fees:{gateway}:processing:{currency}", currency, AccountClass.EXPENSE, deferred=True)
@@ -65,6 +70,7 @@ def wallet_debt(user: UUID) -> Account:
     return Account(f"wallet_debt:{user}", CREDITS, AccountClass.UNIT)
 
 
+@cache
 def credits_issuer() -> Account:
     """Give out credits and take them back; its debit balance is what is in circulation."""
     return Account("credits:issuer", CREDITS, AccountClass.UNIT, deferred=True)

@@ -87,10 +87,13 @@ async def post(tx: Transaction, journals: Sequence[Journal]) -> dict[Key, UUID]:
 def _columns(journal_ids: list[UUID], journals: Sequence[Journal]) -> tuple[list[object], ...]:
     """Lay a batch out as columns; accounts and journals are numbered from 1, and postings name the numbers."""
     postings = [(number, each) for number, journal in enumerate(journals, 1) for each in journal.postings]
-    accounts: dict[Account, int] = {}
-    for _, each in postings:
-        accounts.setdefault(each.debit, len(accounts) + 1)
-        accounts.setdefault(each.credit, len(accounts) + 1)
+    numbers: dict[str, int] = {}
+    accounts: list[Account] = []
+    for _, posting in postings:
+        for account in (posting.debit, posting.credit):
+            if account.code not in numbers:
+                accounts.append(account)
+                numbers[account.code] = len(accounts)
     return (
         [each.code for each in accounts],
         [each.currency for each in accounts],
@@ -105,8 +108,8 @@ def _columns(journal_ids: list[UUID], journals: Sequence[Journal]) -> tuple[list
         [each.effective_at for each in journals],
         [each.correlation_id for each in journals],
         [number for number, _ in postings],
-        [accounts[each.debit] for _, each in postings],
-        [accounts[each.credit] for _, each in postings],
+        [numbers[each.debit.code] for _, each in postings],
+        [numbers[each.credit.code] for _, each in postings],
         [each.debit.currency for _, each in postings],
         [each.amount for _, each in postings],
     )

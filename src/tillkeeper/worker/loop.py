@@ -20,6 +20,8 @@ from tillkeeper.till import Till
 CHANNEL = "till_work"
 poll_seconds = 1
 failure_pause_seconds = 1
+settlers = 2
+"""While PostgreSQL works on the batch of one, the other thinks about the next; more would only wait for its locks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ async def _catch_up(till: Till) -> int:
 
 
 JOBS = (
-    Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True),
+    *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="fulfil", run=fulfil, every_seconds=5),
