@@ -275,8 +275,11 @@ def test_a_load_that_nobody_answers_is_an_error_and_not_a_figure(bed: Ground) ->
 @pytest.mark.timeout(180)
 def test_the_whole_way_is_measured_with_real_processes_and_every_promise_is_kept() -> None:
     said: list[str] = []
-    report = bench.run(["end-to-end"], rounds=1, seconds=1, say=said.append)
+    report = bench.run(["end-to-end"], rounds=1, seconds=1, profile=True, say=said.append)
     assert report.wrong == []
+    shares = {part.name: part.nanoseconds for part in report.parts["end-to-end"]}
+    assert shares.keys() == {"all processes", "API", "worker", "PostgreSQL", "load generator"}
+    assert 0 < shares["worker"] < shares["all processes"]
     (measured,) = report.measured()
     assert (measured.goal.number, measured.ratio.median > 0) == ("P3", True)
     assert report.settings["fsync"] == "on"

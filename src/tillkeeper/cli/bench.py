@@ -67,7 +67,7 @@ def _show(report: Report, console: Console) -> None:
     console.print(_goals(report))
     for subject, parts in report.parts.items():
         table = Table("part of " + subject, box=None, pad_edge=False)
-        table.add_column("µs per webhook", justify="right")
+        table.add_column("µs each", justify="right")
         for part in parts:
             table.add_row(part.name, f"{part.nanoseconds / 1000:.1f}")
         console.print(table)

@@ -3,7 +3,18 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from tillkeeper.ops.bench import ingest, invariants, kills, machine, parts, pipeline, posting, references, settling
+from tillkeeper.ops.bench import (
+    ingest,
+    invariants,
+    kills,
+    machine,
+    parts,
+    pipeline,
+    posting,
+    processor,
+    references,
+    settling,
+)
 from tillkeeper.ops.bench.ground import Ground, opened
 from tillkeeper.ops.bench.report import Measured, Report
 from tillkeeper.ops.bench.subject import Opened, Rounds, Spread
@@ -16,7 +27,11 @@ SUBJECTS: dict[str, Opened] = {
     "ledger": posting.opened,
     "end-to-end": pipeline.opened,
 }
-PARTS = {"ingest": parts.ingest_parts, "settle": parts.settle_parts}
+PARTS = {
+    "ingest": parts.ingest_parts,
+    "settle": parts.settle_parts,
+    "end-to-end": processor.pipeline_parts,
+}
 GENERATOR = "Python, a process of its own on the same cores"
 
 Say = Callable[[str], None]

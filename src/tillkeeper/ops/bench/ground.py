@@ -126,11 +126,11 @@ class Ground:
             )
 
     @contextmanager
-    def api(self) -> Iterator[None]:
+    def api(self) -> Iterator[subprocess.Popen[bytes]]:
         """Run one API process without a worker, and wait until it answers."""
         with self.process("api", "serve", "--no-worker", "--host", HOST, "--port", str(self.port)) as running:
             self.await_ready(running)
-            yield
+            yield running
 
     def await_ready(self, api: subprocess.Popen[bytes]) -> None:
         """Wait until the API answers; raises BenchError with the end of its log."""
