@@ -20,6 +20,7 @@ from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.till import Till
 from tillkeeper.web.app import build
+from tillkeeper.web.wire import OnePacket
 from tillkeeper.worker.loop import work
 
 drain_seconds = 10
@@ -109,6 +110,7 @@ async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, li
             log_config=None,
             access_log=False,
             lifespan="on" if lifespan else "off",
+            http=OnePacket,
             ws="none",
             server_header=False,
             backlog=backlog,
