@@ -27,6 +27,7 @@ class Habit(StrEnum):
     END_CHECKOUT = "an open checkout can be ended"
     KEYED_CREATE = "a key opens one checkout only"
     FINDS_CHECKOUTS = "a checkout that was never opened can be told from one that was"
+    SAYS_LISTS = "an answer with nothing in it is not a list without entries"
     NAMES_EVENTS = "the list of events has the ids that webhooks have"
     DECLINES_TOLD = "a declined attempt is told by a webhook"
     SIGNED_TIME = "a webhook is signed with the time at which it is sent"
@@ -62,6 +63,9 @@ class Subject(Protocol):
     """In lower case: each of them is needed for a webhook to verify."""
     live_keys: Mapping[str, str]
     """Variables with the keys of a live account; empty where keys do not tell."""
+
+    absent: str
+    """What money could be called there, and none is."""
 
     amount: int
     """A usual price, in minor units of `currency`; it can be refunded in parts."""

@@ -254,21 +254,26 @@ async def _events(trial: Trial) -> Any:
     return await trial.gateway.events(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 
+async def _capture(trial: Trial) -> Any:
+    subject = trial.subject
+    return await trial.gateway.capture(subject.absent, subject.amount, subject.currency, "a-capture")
+
+
 def _refund_order(trial: Trial) -> RefundOrder:
-    return trial.refund_order(Paid(trial.order(), Accepted(), "absent"), trial.subject.amount)
+    return trial.refund_order(Paid(trial.order(), Accepted(), trial.subject.absent), trial.subject.amount)
 
 
 VERBS: Mapping[str, Verb] = {
     "create": _create,
-    "capture": lambda trial: trial.gateway.capture("absent", trial.subject.amount, trial.subject.currency, "a-capture"),
-    "cancel": lambda trial: trial.gateway.cancel("absent", "a-cancellation"),
+    "capture": _capture,
+    "cancel": lambda trial: trial.gateway.cancel(trial.subject.absent, "a-cancellation"),
     "refund": lambda trial: trial.gateway.refund(_refund_order(trial)),
     "look_up": lambda trial: trial.gateway.look_up(trial.order()),
     "look_up_refund": lambda trial: trial.gateway.look_up_refund(_refund_order(trial)),
-    "confirm": lambda trial: trial.gateway.confirm(trial.order(), "absent", {}),
+    "confirm": lambda trial: trial.gateway.confirm(trial.order(), trial.subject.absent, {}),
     "create_customer": lambda trial: trial.gateway.create_customer(trial.customer_order()),
-    "fetch_fee": lambda trial: trial.gateway.fetch_fee("absent"),
-    "retrieve": lambda trial: trial.gateway.retrieve("absent"),
+    "fetch_fee": lambda trial: trial.gateway.fetch_fee(trial.subject.absent),
+    "retrieve": lambda trial: trial.gateway.retrieve(trial.subject.absent),
     "events": _events,
 }
 """Every call that an adapter makes, about something that need not be there."""

@@ -18,13 +18,13 @@ def reply(status: int, body: bytes | str, *, header: str = "") -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Say what comes instead of the answer: nothing cuts the connection, `kept` is how much of the answer comes.
+    """Say what comes instead of the answer: nothing cuts the connection, unless it comes without its last byte.
 
     Unless it is not `executed`, the gateway does what it was asked, and only the answer suffers.
     """
 
     answer: bytes = b""
-    kept: int = 0
+    short: bool = False
     silent: bool = False
     executed: bool = True
 
@@ -33,7 +33,7 @@ FAULTS = {
     "cut before it arrived": Fault(executed=False),
     "cut after it was done": Fault(),
     "cut in the head": Fault(answer=b"HTTP/1.1 200 X\r\nContent-"),
-    "cut in the body": Fault(kept=90),
+    "cut in the body": Fault(short=True),
     "silence": Fault(silent=True),
     "not HTTP": Fault(answer=b"go away\r\n\r\n"),
     "500": Fault(answer=reply(500, "{}")),
@@ -104,7 +104,9 @@ class Wire:
         answer = await self._pass_on(method, path, headers, content)
         if fault and fault.silent:
             await reader.read()  # until the caller gives up
-        return answer if fault is None else answer[: fault.kept] or fault.answer
+        if fault and fault.short:
+            return answer[:-1]
+        return fault.answer if fault else answer
 
     async def _pass_on(self, method: str, path: str, headers: dict[str, str], content: bytes) -> bytes:
         passed = {

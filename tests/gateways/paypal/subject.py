@@ -38,6 +38,7 @@ class PayPalSubject:
         "paypal-transmission-sig",
     )
     live_keys: Mapping[str, str] = MappingProxyType({})
+    absent = "0AB12345CD678901E"
     amount, currency = 12_500, "EUR"
     exact = ((500, "JPY"), (1_999, "USD"), (30_000, "HUF"))
     inexact = ((30_050, "HUF"), (100, "INR"), (1_230, "KWD"))

@@ -28,6 +28,7 @@ class RazorpaySubject:
     secret_name = "RAZORPAY_WEBHOOK_SECRET"
     signature_headers = ("x-razorpay-signature",)
     live_keys: Mapping[str, str] = MappingProxyType({"RAZORPAY_KEY_ID": "rzp_live_conformance"})
+    absent = "pay_Absent00000000"
     amount, currency = 12_500, "INR"
     exact = ((500, "JPY"), (1_999, "USD"), (10_000, "INR"), (12_340, "KWD"))
     inexact = ((12_345, "KWD"), (100, "LYD"))

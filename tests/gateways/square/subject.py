@@ -17,12 +17,13 @@ class SquareSubject:
     """Play the customer and the bookkeeper at Square's sandbox."""
 
     name = "square"
-    lacks: frozenset[Trait] = frozenset({Feature.HOSTED_MANUAL_CAPTURE, Habit.SIGNED_TIME})
+    lacks: frozenset[Trait] = frozenset({Feature.HOSTED_MANUAL_CAPTURE, Habit.SIGNED_TIME, Habit.SAYS_LISTS})
     secret_name = "SQUARE_WEBHOOK_SIGNATURE_KEY"
     signature_headers = ("x-square-hmacsha256-signature",)
     live_keys: Mapping[str, str] = MappingProxyType(
         {"SQUARE_APPLICATION_ID": "sq0idp-conformance", "SQUARE_ACCESS_TOKEN": "EAAA-of-the-live-account"}
     )
+    absent = "absent"
     amount, currency = 12_500, "USD"
     exact = ((240, "JPY"), (1_999, "USD"), (1_250, "EUR"))
     inexact = ((100, "INR"), (1_230, "KWD"))

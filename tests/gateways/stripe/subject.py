@@ -23,6 +23,7 @@ class StripeSubject:
     secret_name = "STRIPE_WEBHOOK_SECRET"
     signature_headers = ("stripe-signature",)
     live_keys: Mapping[str, str] = MappingProxyType({"STRIPE_SECRET_KEY": "sk_live_conformance"})
+    absent = "pi_absent"
     amount, currency = 1_250, "EUR"
     exact = ((240, "JPY"), (500, "ISK"), (1_999, "EUR"), (10_000, "INR"), (12_340, "KWD"))
     inexact = ((12_345, "KWD"), (100_000_000, "EUR"))
