@@ -15,6 +15,8 @@ from tillkeeper.routing import Switch
 
 app = typer.Typer(help="How gateways do, and how they are used.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The name of a gateway, such as stripe.")]
+COLUMNS = ("gateway", "used", "health", "place", "fee", "opened/h", "p95 ms", "waiting", "webhook (UTC)")
+NUMBERS = {"place", "opened/h", "p95 ms", "waiting"}
 STYLES = {"on": "green", "draining": "yellow", "off": "bold red", "open": "bold red", "half_open": "yellow"}
 
 
@@ -25,7 +27,12 @@ def show(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("Gateway", "Used", "Health", "Priority", "Fee", "Attempts/h", "p95 ms", "Waiting", "Last webhook")
+    if not found["data"]:
+        typer.echo("No gateway is configured. Set the variables of one, such as STRIPE_SECRET_KEY; README lists them.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in COLUMNS:
+        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=True)
     for each in found["data"]:
         tried = each["attempts"]
         table.add_row(
@@ -37,7 +44,7 @@ def show(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
             f"{tried['opened']} of {tried['tried']}",
             str(tried["latency_ms_p95"] or "-"),
             str(each["calls_waiting"]),
-            each["last_webhook_at"] or "never",
+            _heard(each["last_webhook_at"]),
         )
     Console().print(table)
 
@@ -67,6 +74,10 @@ def _switch(gateway: str, switch: Switch, data_dir: context.DataDir, says: str) 
 
 def _styled(word: str) -> str:
     return f"[{STYLES[word]}]{word}[/]" if word in STYLES else word
+
+
+def _heard(at: str | None) -> str:
+    return at[:16].replace("T", " ") if at else "never"
 
 
 def _fee(each: dict[str, Any]) -> str:

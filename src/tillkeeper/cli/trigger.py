@@ -1,19 +1,23 @@
 """`till trigger`: play a scenario on the sandbox and say what came of it."""
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from tillkeeper import gateways
 from tillkeeper.cli import ExitCode, context
-from tillkeeper.ops.scenarios import SCENARIOS
+from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.ops.scenarios import GATEWAY, SCENARIOS
 
 
 def trigger(
     scenario: Annotated[str, typer.Argument(help="The scenario; --list names them all.")] = "",
     *,
+    gateway: Annotated[str, typer.Option(help="The gateway to pay through.")] = GATEWAY,
     payment: Annotated[str | None, typer.Option(help="The payment to refund; a new one when absent.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
     as_json: context.AsJson = False,
@@ -25,8 +29,12 @@ def trigger(
         if not list_:
             typer.echo(f"There is no scenario “{scenario}”; choose one of the above.", err=True)
         raise typer.Exit(ExitCode.OK if list_ else ExitCode.USAGE)
+    known = [stand.name for stand in gateways.stands()]
+    if gateway not in known:
+        message = f"The sandbox imitates no gateway “{gateway}”; choose one of {', '.join(known)}."
+        raise InvalidFieldError(message)
     _, play = SCENARIOS[scenario]
-    outcome = play(context.target(data_dir), payment)
+    outcome = play(replace(context.target(data_dir), gateway=gateway), payment)
     typer.echo(json.dumps({"scenario": scenario, "outcome": outcome}) if as_json else outcome)
 
 

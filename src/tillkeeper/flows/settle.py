@@ -142,11 +142,10 @@ async def _settle(till: Till, batch: Batch) -> None:
             tx, till, [notice for _, notice in told], [f"webhook {message.id}" for message, _ in told]
         )
         by_notice = {decision.notice.id: decision for decision in decisions if decision.notice}
-        outcome: dict[UUID, Decision] = {}
+        said: dict[UUID, list[Decision]] = {message.id: [] for message in messages}
         for message, notice in told:
-            decided = by_notice[notice.id]
-            outcome[message.id] = max(outcome.get(message.id, decided), decided, key=_weight)
-        endings = [_ending(message, read[message.id], outcome.get(message.id)) for message in messages]
+            said[message.id].append(by_notice[notice.id])
+        endings = [_ending(message, read[message.id], said[message.id]) for message in messages]
         await inbox.finish(tx, endings)
         await inbox.close_batch(tx, batch)
 
@@ -177,7 +176,8 @@ def _weight(decision: Decision) -> int:
     return (Verdict.KNOWN, Verdict.APPLIED, Verdict.QUARANTINED, Verdict.PARKED).index(decision.verdict)
 
 
-def _ending(message: Message, notices: Sequence[Notice], decision: Decision | None) -> Ending:
+def _ending(message: Message, notices: Sequence[Notice], decisions: Sequence[Decision]) -> Ending:
+    decision = max(decisions, key=_weight, default=None)
     if decision is None and notices:
         logs.webhook.error("wrong_livemode", message=str(message.id), gateway=message.gateway)
         theirs = "live mode" if notices[0].live else "test mode"
@@ -187,13 +187,19 @@ def _ending(message: Message, notices: Sequence[Notice], decision: Decision | No
     payment = decision.payment.id if decision.payment else decision.refund.payment if decision.refund else None
     match decision.verdict:
         case Verdict.APPLIED | Verdict.KNOWN:
-            return Ending(message=message.id, status="processed", reason=decision.reason, payment=payment)
+            return Ending(message=message.id, status="processed", reason=_reason(decisions), payment=payment)
         case Verdict.QUARANTINED:
             logs.webhook.error("quarantined", message=str(message.id), reason=decision.reason)
             return Ending(message=message.id, status="quarantined", reason=decision.reason, payment=payment)
         case Verdict.PARKED:
             ours = decision.notice is not None and decision.notice.payment is not None
             return inbox.park(message, decision.reason, waits_for=decision.waits_for, ours=ours, payment=payment)
+
+
+def _reason(decisions: Sequence[Decision]) -> str:
+    """Say all that a message brought, each thing once."""
+    reasons = list(dict.fromkeys(decision.reason for decision in decisions))
+    return reasons[0] if len(reasons) == 1 else "; ".join(reason.rstrip(".") for reason in reasons)
 
 
 def _now_known(decisions: Sequence[Decision], captured: set[UUID]) -> list[str]:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import httpx2
 
-from tillkeeper import catalog, gateways
+from tillkeeper import catalog, gateways, routing
 from tillkeeper.access import UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue
 from tillkeeper.flows.offer import offer
+from tillkeeper.flows.read import read
+from tillkeeper.flows.steer import steer
 from tillkeeper.fulfilment import packs
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
@@ -31,6 +33,9 @@ from tillkeeper.till import Till
 DATABASE = "till"
 HOST = "127.0.0.1"
 ports_tried_max = 50
+PREFERRED = ("stripe", "razorpay", "paypal", "square")
+"""The order in which payments are offered to gateways until somebody decides otherwise; others come after them."""
+PRIORITY_STEP = 10
 SANDBOX_PORT_DISTANCE = 10  # the port after the API's is the one for metrics
 ready_timeout_seconds = 60
 stop_timeout_seconds = 15
@@ -157,6 +162,7 @@ async def _stock(demo: Demo) -> None:
     till = await Till.open(Settings.model_validate(demo.environment), secrets=Secrets(demo.environment))
     try:
         await offer(till, (*catalog.DEMO, *catalog.DEMO_PACKS), packs=packs.DEMO)
+        await _prefer(till)
         demo.key = str(_read(demo.data_dir / "demo.json").get("key", ""))
         try:
             await authorize(till, demo.key)
@@ -164,6 +170,14 @@ async def _stock(demo: Demo) -> None:
             _, demo.key = await issue(till, "demo", scopes=["admin"])
     finally:
         await till.close()
+
+
+async def _prefer(till: Till) -> None:
+    """Put the gateways in order, unless somebody has done so."""
+    states = await read(till, lambda tx: routing.states(tx, list(till.gateways)))
+    if len({state.priority for state in states.values()}) == 1:
+        for place, name in enumerate(name for name in PREFERRED if name in states):
+            await steer(till, name, priority=(place + 1) * PRIORITY_STEP)
 
 
 def _start(demo: Demo, name: str, *command: str) -> None:

@@ -2,20 +2,22 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
 
+from tillkeeper import gateways
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
+from tillkeeper.sandbox_kit.stand import Stand
 
 outcome_timeout_seconds = 15
 call_timeout_seconds = 35
 poll_ms = 20
 selftest_copies = 3
 GATEWAY = "stripe"
-"""Where the scenarios are played: each gateway's sandbox has pages and verbs of its own."""
+"""Where scenarios are played unless another gateway is named."""
 
 Json = dict[str, Any]
 
@@ -39,20 +41,30 @@ class UnreachableError(TillError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Hold where to play: the API, the sandbox and a key."""
+    """Hold where to play: the API, the sandbox, a key and the gateway."""
 
     api: str
     sandbox: str
     key: str
+    gateway: str = GATEWAY
 
     def call(self, path: str, body: Json | None = None) -> Json:
         """Call the API; a POST gets a fresh Idempotency-Key."""
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": secrets.token_hex(12)}
         return _send(f"{self.api}{path}", body, headers)
 
+    @property
+    def stand(self) -> Stand:
+        """Find the imitation of the gateway, which names its verbs."""
+        return next(stand for stand in gateways.stands() if stand.name == self.gateway)
+
     def act(self, path: str, body: Json | None = None) -> Json:
         """Act as the customer or as the gateway."""
-        return _send(f"{self.sandbox}/_control{path}", body or {}, {})
+        return _send(f"{self.sandbox}/_control/{self.gateway}{path}", body or {}, {})
+
+    def visit(self, payment: Json, deed: str, **wish: object) -> None:
+        """Do something as the customer on the hosted checkout page of a payment."""
+        self.act(f"/{self.stand.checkout}/{payment['gateway_reference']}/{deed}", wish)
 
     def await_payment(self, payment: str, fits: Callable[[Json], bool]) -> Json:
         """Wait until a payment looks as it must; raises ScenarioError."""
@@ -67,9 +79,9 @@ class Target:
         raise ScenarioError(message)
 
     def arrivals(self, payment: str) -> int:
-        """Tell how often the webhook that captured the payment has arrived."""
+        """Tell how often the webhook that told of the capture has arrived."""
         messages = self.call(f"/api/v1/inbox?payment={payment}&limit=100")["data"]
-        return max((message["arrivals"] for message in messages if _captures(message)), default=0)
+        return max((message["arrivals"] for message in messages if _tells_of_capture(message)), default=0)
 
     def await_arrivals(self, payment: str, wanted: int) -> int:
         """Wait until a webhook has arrived often enough."""
@@ -89,13 +101,16 @@ def selftest(target: Target) -> str:
     if seen != selftest_copies or granted != payment["fulfilment"]["quantity"]:
         message = f"The webhook arrived {seen} times and {granted} credits were delivered."
         raise ScenarioError(message)
-    return f"self-test: bought {granted} credits, webhook arrived {seen}x, delivered once ({duration} ms)"
+    return (
+        f"self-test: bought {granted} credits through {target.stand.title}, webhook arrived {seen}x, "
+        f"delivered once ({duration} ms)"
+    )
 
 
 def pay(target: Target, *, user: str = "ana", copies: int = 1) -> Json:
     """Buy 120 credits and wait until they are delivered."""
     opened = _open(target, user)
-    target.act(f"/{GATEWAY}/sessions/{opened['gateway_reference']}/pay", {"copies": copies})
+    target.visit(opened, "pay", copies=copies)
     return target.await_payment(opened["id"], _delivered)
 
 
@@ -106,7 +121,7 @@ def _pay_success(target: Target, _: str | None) -> str:
 
 def _pay_decline(target: Target, _: str | None) -> str:
     opened = _open(target, "ana")
-    target.act(f"/{GATEWAY}/sessions/{opened['gateway_reference']}/decline", {"code": "insufficient_funds"})
+    target.visit(opened, "decline")
     payment = target.await_payment(opened["id"], lambda found: bool(found["last_error"]))
     return (
         f"{payment['id']} is {payment['status']}: the card was declined ({payment['last_error']['code']}), "
@@ -129,12 +144,24 @@ def _refund_full(target: Target, payment: str | None) -> str:
 
 
 def _refund_partial(target: Target, payment: str | None) -> str:
-    return _refund(target, payment, lambda left: max(left // 2, 1))
+    return _refund(target, payment, _half)
+
+
+def _refund_in_dashboard(target: Target, payment: str | None) -> str:
+    paid = _paid(target, payment)
+    at_gateway, amount = replace(target, gateway=paid["gateway"]), _half(_left(paid))
+    at_gateway.act("/refunds", {at_gateway.stand.money: paid["gateway_reference"], "amount": amount})
+    wanted = paid["amount_refunded"] + amount
+    after = target.await_payment(paid["id"], lambda found: bool(found["amount_refunded"] >= wanted))
+    return (
+        f"{paid['id']}: {amount} of {paid['amount_captured']} {paid['currency']} (minor units) went back in the "
+        f"dashboard of {at_gateway.stand.title}; we heard of it, and the delivery is {after['fulfilment']['status']}."
+    )
 
 
 def _refund(target: Target, payment: str | None, share: Callable[[int], int]) -> str:
-    paid = target.call(f"/api/v1/payments/{payment}") if payment else pay(target)
-    left = paid["amount_captured"] - paid["amount_refunded"] - paid["amount_refunding"]
+    paid = _paid(target, payment)
+    left = _left(paid)
     made = target.call("/api/v1/refunds", {"payment": paid["id"], "amount": share(left), "reason": "scenario"})
     wanted = paid["amount_refunded"] + made["amount"]
     after = target.await_payment(paid["id"], lambda found: bool(found["amount_refunded"] >= wanted))
@@ -151,12 +178,28 @@ SCENARIOS: dict[str, tuple[str, Callable[[Target, str | None], str]]] = {
     "webhook.duplicate": ("every webhook arrives twice; the goods are delivered once", _webhook_duplicate),
     "refund.full": ("all of a payment is refunded; all goods are taken back", _refund_full),
     "refund.partial": ("half of a payment is refunded; half of the goods are taken back", _refund_partial),
+    "refund.dashboard": (
+        "half of a payment is refunded in the gateway's own dashboard; half of the goods are taken back",
+        _refund_in_dashboard,
+    ),
 }
 
 
 def _open(target: Target, user: str) -> Json:
-    wanted = {"package": "credits_120", "currency": "EUR", "user": user, "gateway": GATEWAY}
+    wanted = {"package": "credits_120", "currency": "EUR", "user": user, "gateway": target.gateway}
     return target.call("/api/v1/payments", wanted)
+
+
+def _paid(target: Target, payment: str | None) -> Json:
+    return target.call(f"/api/v1/payments/{payment}") if payment else pay(target)
+
+
+def _left(payment: Json) -> int:
+    return int(payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refunding"])
+
+
+def _half(left: int) -> int:
+    return max(left // 2, 1)
 
 
 def _delivered(payment: Json) -> bool:
@@ -168,8 +211,9 @@ def _granted(target: Target, user: str, payment: str) -> int:
     return sum(entry["amount"] for entry in entries if entry["kind"] == "grant" and entry["source"] == payment)
 
 
-def _captures(message: Json) -> bool:
-    return str(message["reason"]).startswith("captured")
+def _tells_of_capture(message: Json) -> bool:
+    """Tell whether a webhook spoke of the capture, also where our own call learned of it first."""
+    return "capture" in str(message["reason"]).lower()
 
 
 def _send(url: str, body: Json | None, headers: dict[str, str]) -> Json:

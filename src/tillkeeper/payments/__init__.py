@@ -10,6 +10,7 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.payments import store
 from tillkeeper.payments.rules import (
+    CAPTURE_KNOWN,
     PaymentDisputedError,
     RefundExceedsCapturedError,
     RefundNotAllowedError,
@@ -33,6 +34,7 @@ from tillkeeper.payments.values import (
 )
 
 __all__ = [
+    "CAPTURE_KNOWN",
     "Book",
     "Decision",
     "Dispute",

@@ -15,6 +15,10 @@ SELECT coalesce(finished_at, created_at), 'attempt', gateway || ' ' || coalesce(
            'ordinal', ordinal, 'latency_ms', latency_ms, 'error_code', error_code)
 FROM attempt WHERE payment_id = $1
 UNION ALL
+SELECT created_at, 'call', kind, jsonb_build_object(
+           'gateway', gateway, 'state', state, 'tries', tries, 'amount', amount, 'error', error)
+FROM operation WHERE payment_id = $1 AND kind NOT IN ('create', 'fee')
+UNION ALL
 SELECT received_at, 'webhook', type, jsonb_build_object(
            'gateway', gateway, 'event_id', event_id, 'status', status, 'reason', reason,
            'arrivals', 1 + (SELECT count(*) FROM inbox_duplicate WHERE message_id = inbox_message.id))

@@ -108,7 +108,7 @@ class Steering:
     async def docs(self, _request: Request) -> Response:
         """Document every verb."""
         chapters: list[tuple[str, str, Sequence[Verb]]] = [("All gateways", "/_control", VERBS)]
-        chapters += [(stand.name.title(), f"/_control/{stand.name}", stand.verbs) for stand, _ in self.desks]
+        chapters += [(stand.title, f"/_control/{stand.name}", stand.verbs) for stand, _ in self.desks]
         context = {
             "base": self.public_url.rstrip("/"),
             "chapters": chapters,

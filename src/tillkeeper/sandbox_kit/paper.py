@@ -14,13 +14,14 @@ STATIC = HERE / "static"
 STYLE_VERSION = hashlib.sha256((STATIC / "sandbox.css").read_bytes()).hexdigest()[:12]
 
 
-def desk_paper(*folders: Path) -> jinja2.Environment:
-    """Set up templates from these folders and from the frame they share."""
+def desk_paper(*folders: Path, gateway: str = "") -> jinja2.Environment:
+    """Set up templates from these folders and from the frame they share, which names the imitated gateway."""
     loader = jinja2.FileSystemLoader([*folders, HERE / "templates"])
     paper = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     paper.globals["style_version"] = STYLE_VERSION
+    paper.globals["gateway"] = gateway
     return paper
 
 

@@ -54,7 +54,13 @@ class Stand(Protocol):
     """One gateway's imitation, as the host mounts it."""
 
     name: str
+    title: str
+    """How people know the gateway."""
     verbs: Sequence[Verb]
+    checkout: str
+    """Where the verbs of a hosted checkout are: `{checkout}/{gateway_reference}/pay`, decline and the rest."""
+    money: str
+    """What its verbs `refunds` and `disputes` call the money that was captured."""
     variables: Sequence[str]
     """The variables that hold its test credentials; all of them are needed to open it."""
 

@@ -23,12 +23,15 @@ def status(sandbox: Any, order: Any) -> str:
     return str(sandbox.get(f"/v2/checkout/orders/{order['id']}").json()["status"])
 
 
-@pytest.mark.parametrize(("currency", "value"), [("USD", "12.00"), ("JPY", "1200"), ("HUF", "1200")])
-def test_the_page_shows_what_is_bought_and_for_how_much(sandbox: Any, currency: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("currency", "value", "shown"),
+    [("USD", "12.00", "$12.00"), ("JPY", "1200", "¥1,200"), ("HUF", "1200", "HUF 1,200.00")],
+)
+def test_the_page_shows_what_is_bought_and_for_how_much(sandbox: Any, currency: str, value: str, shown: str) -> None:
     order = sandbox.order(currency=currency, value=value, description="120 credits")
     page = sandbox.http.get(page_of(order))
     assert page.status_code == 200
-    assert f"Pay {value} {currency}" in page.text
+    assert f"Pay {shown}" in page.text
     assert "120 credits" in page.text
     assert "no real money moves" in page.text
     assert "script" not in page.text

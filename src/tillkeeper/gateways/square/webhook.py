@@ -84,19 +84,21 @@ def of_payment(payment: Object, *, live: bool) -> list[Notice]:
         kind = NoticeKind.PAYMENT_PENDING
     if kind is None:
         return []
-    failed = kind is NoticeKind.PAYMENT_FAILED
+    failed, ours = kind is NoticeKind.PAYMENT_FAILED, our_id("payment", _told(payment))
     amount, currency = money(payment.get("total_money") or payment["amount_money"])
     return [
         Notice(
             kind=kind,
             gateway="square",
             references=_names(payment, kind),
-            payment=our_id("payment", _told(payment)),
+            payment=ours,
             amount=amount if kind in AMOUNTED else None,
             currency=currency,
             code=_failure(payment, "code") if failed else None,
             message=_failure(payment, "detail") if failed else None,
             live=live,
+            # Square tells of one failure when the payment is created and again when it is updated.
+            id=ids.derive(ours, "failed", payment["id"]) if failed and ours else ids.new(),
         )
     ]
 

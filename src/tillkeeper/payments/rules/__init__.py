@@ -16,6 +16,7 @@ from tillkeeper.payments.rules.refunds import (
     reserve_refund,
 )
 from tillkeeper.payments.rules.steps import (
+    CAPTURE_KNOWN,
     decide_authorized,
     decide_captured,
     decide_failed,
@@ -26,6 +27,7 @@ from tillkeeper.payments.rules.steps import (
 from tillkeeper.payments.values import Book, Decision, Opening, Payment, Terms
 
 __all__ = [
+    "CAPTURE_KNOWN",
     "MOVES",
     "PaymentDisputedError",
     "RefundExceedsCapturedError",

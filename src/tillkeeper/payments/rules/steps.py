@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, money
 from tillkeeper.payments.rules.moves import (
     ENDED,
     EVENTS,
@@ -20,6 +20,8 @@ from tillkeeper.payments.rules.moves import (
 )
 from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
 
+CAPTURE_KNOWN = "This capture is in the books already."
+
 
 def decide_captured(
     payment: Payment, refunds: Mapping[UUID, Refund], notice: Notice, terms: Terms, now: datetime
@@ -29,7 +31,7 @@ def decide_captured(
     if payment.captured and not is_own_capture(payment, notice):
         return _decide_surplus(payment, refunds, notice, terms, now)
     if payment.captured and amount == payment.captured:
-        return linked(payment, notice, "This capture is in the books already.")
+        return linked(payment, notice, CAPTURE_KNOWN)
     exact = 0 < amount <= payment.amount if payment.manual_capture else amount == payment.amount
     if not exact or payment.captured or notice.currency != payment.currency:
         return quarantined(
@@ -138,7 +140,8 @@ def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     next_action = None if after in (Status.CANCELED, Status.EXPIRED) else payment.next_action
     moved = replace(named(payment, notice), status=after, next_action=next_action)
     step = Step.APPROVED if notice.kind is NoticeKind.PAYMENT_APPROVED else Step.NONE
-    return applied(notice, moved, change(payment, moved, reason=str(after), step=step, at=now, event=event))
+    reason = "approved by the customer" if step is Step.APPROVED else str(after)
+    return applied(notice, moved, change(payment, moved, reason=reason, step=step, at=now, event=event))
 
 
 def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
@@ -153,7 +156,9 @@ def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     if notice.currency != payment.currency or not is_own_capture(payment, notice):
         return linked(payment, notice, "It is in another currency or of another capture; the settlement shows it.")
     moved = replace(payment, fee=notice.amount, fee_final=True)
-    reason = f"the gateway kept {notice.amount}; expected were {payment.fee}"
+    kept = f"the gateway kept {money.show(notice.amount, payment.currency)}"
+    expected = money.show(payment.fee, payment.currency)
+    reason = f"{kept}, as expected" if notice.amount == payment.fee else f"{kept}; expected were {expected}"
     corrected = change(payment, moved, reason=reason, step=Step.FEE_CHANGED, at=now)
     told = replace(corrected, fee=notice.amount - payment.fee, occasion=f"{payment.fee}:{notice.amount}")
     return applied(notice, moved, told)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tillkeeper import catalog
+from tillkeeper import catalog, routing
 from tillkeeper.catalog import Package
 from tillkeeper.flows.checkout import DeclinedError, Purchase, checkout
 from tillkeeper.flows.read import read
@@ -44,6 +45,8 @@ class Shelf:
     purse: Json
     cards: list[Json]
     purchases: list[Json]
+    gateways: list[Gateway]
+    """Those that take new payments, in the order of preference."""
 
     @property
     def currencies(self) -> list[str]:
@@ -64,7 +67,8 @@ class Counter:
         who = visitor.recognise(request)
         shelf = await self._shelf(who.user)
         currency = _currency(shelf, request.query_params.get("currency"))
-        gateways = self._gateways(shelf, currency)
+        gateways = _gateways(shelf, currency)
+        asked = request.query_params.get("gateway")
         context = {
             "users": visitor.USERS,
             "user": who.user,
@@ -72,7 +76,8 @@ class Counter:
             "currencies": shelf.currencies,
             "currency": currency,
             "gateways": gateways,
-            "gateway": _gateway([each.name for each in gateways], currency, request.query_params.get("gateway")),
+            "gateway": _gateway([each.name for each in gateways], currency, asked),
+            "places": {code: _place(code, _kept(shelf, code, asked)) for code in shelf.currencies},
             "offers": [self._offer(package, currency, who) for package in shelf.packages if currency in package.prices],
             "cards": shelf.cards,
             "purchases": [payment | {"label": label(payment)} for payment in shelf.purchases],
@@ -87,7 +92,7 @@ class Counter:
         """Go on as the other demo user."""
         form = await visitor.take_form(request, self._till.settings.secret_key)
         who = Visitor(session=visitor.recognise(request).session, user=form.user())
-        back = f"/shop?currency={_code(form.field('currency'))}&gateway={form.field('gateway')}"
+        back = _place(_code(form.field("currency")), form.field("gateway"))
         onward = RedirectResponse(back, HTTPStatus.SEE_OTHER)
         who.keep(onward, secure=self._secure)
         return onward
@@ -127,20 +132,16 @@ class Counter:
             held = await cards.find(tx, user, limit=cards_shown_max, cursor=None)
             purchases: Any = bought["data"]
             binder: Any = held["data"]
+            states = await routing.states(tx, list(self._till.gateways))
             return Shelf(
                 packages=await catalog.packages(tx),
                 purse=await wallet.show(tx, user),
                 cards=binder,
                 purchases=purchases,
+                gateways=[self._till.gateways[name] for name in routing.order(states, list(states))],
             )
 
         return await read(self._till, look)
-
-    def _gateways(self, shelf: Shelf, currency: str) -> list[Gateway]:
-        """List the gateways that take a currency."""
-        prices = [package.prices[currency] for package in shelf.packages if currency in package.prices]
-        gateways = self._till.gateways.values()
-        return [each for each in gateways if any(_takes(each, price, currency) for price in prices)]
 
     def _offer(self, package: Package, currency: str, who: Visitor) -> Json:
         price = package.prices[currency]
@@ -159,6 +160,22 @@ class Counter:
     @property
     def _secure(self) -> bool:
         return self._till.settings.public_url.startswith("https:")
+
+
+def _gateways(shelf: Shelf, currency: str) -> list[Gateway]:
+    """List the gateways that take a currency."""
+    prices = [package.prices[currency] for package in shelf.packages if currency in package.prices]
+    return [each for each in shelf.gateways if any(_takes(each, price, currency) for price in prices)]
+
+
+def _kept(shelf: Shelf, currency: str, asked: str | None) -> str:
+    """Stay with the gateway that was asked for when the currency changes, if it takes the other one too."""
+    return next((each.name for each in _gateways(shelf, currency) if each.name == asked), AUTO)
+
+
+def _place(currency: str, gateway: str) -> str:
+    """Name the shop's address with these choices."""
+    return "/shop?" + urlencode({"currency": currency} | ({} if gateway == AUTO else {"gateway": gateway}))
 
 
 def _takes(gateway: Gateway, price: int, currency: str) -> bool:

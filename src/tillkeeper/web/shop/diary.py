@@ -1,12 +1,13 @@
 """The timeline of one purchase in words, what it counts, and what it booked."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tillkeeper.facts import CREDITS
+from tillkeeper.payments import CAPTURE_KNOWN
 from tillkeeper.web.shop.paper import PACKS, written
 
 second_ms = 1000
@@ -76,20 +77,20 @@ def count(events: Sequence[Json], *, cards_sold: int = 0) -> Counts:
     webhooks = [each["data"] for each in events if each["kind"] == "webhook"]
     return Counts(
         captures=len(captures),
-        arrivals=sum(each["arrivals"] for each in webhooks if _captures(each["reason"])),
+        arrivals=_arrivals(webhooks),
         deliveries=_cards_granted(events) // cards_sold if cards_sold else _wallet_grants(events),
     )
 
 
-def entries(events: Sequence[Json]) -> list[Entry]:
-    """Write the timeline, each line with the time since the first."""
+def entries(events: Sequence[Json], titles: Mapping[str, str]) -> list[Entry]:
+    """Write the timeline, each line with the time since the first; `titles` are what people call the gateways."""
     if not events:
         return []
     first = datetime.fromisoformat(events[0]["at"])
     return [
         Entry(
             icon=ICONS.get(event["kind"], "dot"),
-            words=WORDS[event["kind"]](event["title"], event["data"]) if event["kind"] in WORDS else event["title"],
+            words=_words(event, titles),
             after=_after(datetime.fromisoformat(event["at"]) - first),
             at=event["at"],
             raw=json.dumps(event["data"], indent=2, ensure_ascii=False),
@@ -150,8 +151,29 @@ def _cards_granted(events: Sequence[Json]) -> int:
     return sum(posting["amount"] for posting in granted if posting["currency"].startswith(PACKS))
 
 
+def _arrivals(webhooks: Sequence[Json]) -> int:
+    """Count the arrivals of what captured; where our own call learned of it first, of what told the same again."""
+    told = sum(each["arrivals"] for each in webhooks if _captures(each["reason"]))
+    again = [each["arrivals"] for each in webhooks if CAPTURE_KNOWN.rstrip(".") in (each["reason"] or "")]
+    return told or max(again, default=0)
+
+
 def _captures(text: str | None) -> bool:
-    return (text or "").startswith("captured")
+    """Tell whether one of the things that are said is that money was captured."""
+    return any(part.startswith("captured") for part in (text or "").split("; "))
+
+
+def _words(event: Json, titles: Mapping[str, str]) -> str:
+    """Say what an event means to people."""
+    title, data = event["title"], event["data"]
+    match event["kind"]:
+        case "attempt":
+            gateway, _, outcome = title.partition(" ")
+            return _attempt(titles.get(gateway, gateway), outcome, data)
+        case "call":
+            return _call(titles.get(data["gateway"], data["gateway"]), title, data)
+        case kind:
+            return WORDS[kind](title, data) if kind in WORDS else title
 
 
 def _journal(kind: str) -> str:
@@ -178,10 +200,15 @@ def _payment(title: str, data: Json) -> str:
     return f"Payment: {title}"
 
 
-def _attempt(title: str, data: Json) -> str:
-    gateway, _, outcome = title.partition(" ")
+def _attempt(gateway: str, outcome: str, data: Json) -> str:
     took = f" in {data['latency_ms']} ms" if data["latency_ms"] is not None else ""
     return f"Asked {gateway} to open a checkout: {outcome}{took}"
+
+
+def _call(gateway: str, kind: str, data: Json) -> str:
+    """Say what a gateway was told; a refusal says why."""
+    error = f" ({data['error']})" if data["error"] and data["state"] != "done" else ""
+    return f"Asked {gateway} to {CALLS[kind]}: {STATES[data['state']]}{error}"
 
 
 def _webhook(title: str, data: Json) -> str:
@@ -209,11 +236,24 @@ def _event(title: str, data: Json) -> str:
 
 WORDS: dict[str, Callable[[str, Json], str]] = {
     "payment": _payment,
-    "attempt": _attempt,
     "webhook": _webhook,
     "ledger": _ledger,
     "delivery": _delivery,
     "event": _event,
+}
+CALLS = {
+    "confirm": "take what the customer approved",
+    "capture": "take the authorised money",
+    "cancel": "let the payment go",
+    "expire": "close the checkout",
+    "refund": "send money back",
+}
+STATES = {
+    "asked": "under way",
+    "done": "done",
+    "declined": "declined",
+    "refused": "refused",
+    "given_up": "no answer, given up",
 }
 JOURNALS = {
     "requested": "refund promised",
@@ -224,6 +264,7 @@ JOURNALS = {
 ICONS = {
     "payment": "dot",
     "attempt": "out",
+    "call": "out",
     "webhook": "in",
     "ledger": "book",
     "delivery": "box",

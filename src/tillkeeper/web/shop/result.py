@@ -50,6 +50,7 @@ class Results:
     async def show(self, request: Request) -> Response:
         """Show what became of a payment; the demo also shows how it came about."""
         scene = await self._scene(ids.parse("payment", request.path_params["payment"]))
+        titles = {name: gateway.title for name, gateway in self._till.gateways.items()}
         context: dict[str, object] = {
             "scene": scene,
             "payment": scene.payment,
@@ -59,7 +60,8 @@ class Results:
             "demo": self._till.settings.shop,
             "cards": scene.cards,
             "wallet": diary.balance_after(scene.events),
-            "entries": diary.entries(scene.events),
+            "entries": diary.entries(scene.events, titles),
+            "gateway": titles.get(scene.payment["gateway"], scene.payment["gateway"]),
             "bookings": diary.bookings(scene.events),
             "proofs": diary.proofs(scene.events),
             "commands": _commands(scene.payment),

@@ -21,6 +21,8 @@ class PayPalSandbox:
     """Offer the imitation to the host."""
 
     name = "paypal"
+    title = "PayPal"
+    checkout, money = "orders", "capture"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID)
 

@@ -1,6 +1,7 @@
 """Orders: what a payer approves, and the merchant then captures or authorises."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -91,6 +92,7 @@ def capture(act: Act, fields: Fields, order_id: str) -> Answered:
     """Take the money that the payer approved."""
     del fields
     order = _payable(act, order_id, "CAPTURE")
+    act = _as_pressed(act, order)
     unit = order["unit"]
     state, reason = STATES[order["instrument"]]
     order = {**order, "status": "COMPLETED"}
@@ -106,6 +108,7 @@ def authorize(act: Act, fields: Fields, order_id: str) -> Answered:
     """Have the money that the payer approved held."""
     del fields
     order = _payable(act, order_id, "AUTHORIZE")
+    act = _as_pressed(act, order)
     unit, lapses = order["unit"], act.now + authorization_lapses_after_seconds
     held = act.put(
         {
@@ -133,7 +136,7 @@ def authorize(act: Act, fields: Fields, order_id: str) -> Answered:
 def approve(act: Act, order: Json, instrument: str = GOOD) -> Json:
     """Let the payer approve an order with an instrument that may turn out to be no good."""
     approved = act.put(
-        {**order, "status": "APPROVED", "payer": True, "instrument": instrument},
+        {**order, "status": "APPROVED", "payer": True, "instrument": instrument, "copies": act.copies},
         due=act.now + capture_within_seconds,
     )
     events.emit(act, "CHECKOUT.ORDER.APPROVED", approved, "An order has been approved by buyer")
@@ -180,6 +183,11 @@ def _payable(act: Act, order_id: str, intent: str) -> Json:
         detail = {"issue": issue, "description": DESCRIPTIONS[issue]}
         raise PayPalError(HTTPStatus.UNPROCESSABLE_ENTITY, [detail], links=[shapes.approval(act, back)], lasting=True)
     return order
+
+
+def _as_pressed(act: Act, order: Json) -> Act:
+    """Send what follows as often as the payer asked for on the page: to people, this is one payment."""
+    return replace(act, copies=order.get("copies"))
 
 
 def _context(fields: Fields, source: Fields | None) -> Json:

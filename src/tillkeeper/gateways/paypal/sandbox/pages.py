@@ -11,19 +11,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.paypal.sandbox import control, money, orders
+from tillkeeper.gateways.paypal.sandbox import control, orders
 from tillkeeper.gateways.paypal.sandbox.act import Act
 from tillkeeper.gateways.paypal.sandbox.refusals import PayPalError
 from tillkeeper.gateways.paypal.sandbox.shapes import PAYER
+from tillkeeper.kernel import money
 from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
-PAPER = paper.desk_paper(Path(__file__).parent / "templates")
+PAPER = paper.desk_paper(Path(__file__).parent / "templates", gateway="PayPal")
 CODES = {
     "instrument_declined": "Card declined",
     "payer_cannot_pay": "Payer cannot pay",
-    "capture_declined": "Capture declined, order closed",
+    "capture_declined": "Declined for good",
 }
 KINDS = {"echeck": "eCheck, takes days", "review": "Held for review"}
 
@@ -124,7 +125,7 @@ def _place(order_id: str, *, framed: bool) -> str:
 
 
 def _total(order: Json) -> str:
-    return f"{money.text(order['unit']['amount'], order['unit']['currency'])} {order['unit']['currency']}"
+    return money.show(order["unit"]["amount"], order["unit"]["currency"])
 
 
 def _checkout(act: Act, order: Json, *, framed: bool) -> Response:

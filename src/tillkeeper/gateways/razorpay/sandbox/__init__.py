@@ -19,6 +19,8 @@ class RazorpaySandbox:
     """Offer the imitation to the host."""
 
     name = "razorpay"
+    title = "Razorpay"
+    checkout, money = "links", "payment"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (KEY_ID, KEY_SECRET, WEBHOOK_SECRET)
 

@@ -20,7 +20,7 @@ from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
-PAPER = paper.desk_paper(Path(__file__).parent / "templates")
+PAPER = paper.desk_paper(Path(__file__).parent / "templates", gateway="Razorpay")
 WAYS = {"upi": "UPI", "card": "Card", "netbanking": "Netbanking", "wallet": "Wallet"}
 CODES = {
     "payment_failed": "Payment failed",

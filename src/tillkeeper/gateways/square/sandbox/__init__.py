@@ -20,6 +20,8 @@ class SquareSandbox:
     """Offer the imitation to the host."""
 
     name = "square"
+    title = "Square"
+    checkout, money = "links", "payment"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (TOKEN, LOCATION, SIGNATURE_KEY, NOTIFICATION_URL)
 

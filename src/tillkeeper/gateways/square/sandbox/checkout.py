@@ -72,5 +72,5 @@ def _take(act: Act, link: Json, source: Source) -> Json:
     told = {name: text for name, text in named.items() if text}
     wanted = Wanted(order["shown"]["total_money"], told, link=link["id"])
     payment = payments.take(act, wanted, source, order)
-    act.change.put({**link, "payment": payment["id"], "error": source.detail if source.code else None})
+    act.change.put({**link, "payment": payment["id"], "error": source.code})
     return payment

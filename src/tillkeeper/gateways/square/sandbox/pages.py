@@ -19,12 +19,13 @@ from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
-PAPER = paper.desk_paper(Path(__file__).parent / "templates")
+PAPER = paper.desk_paper(Path(__file__).parent / "templates", gateway="Square")
 CODES = {
     "CARD_DECLINED": "Card declined",
     "INSUFFICIENT_FUNDS": "Insufficient funds",
     "CVV_FAILURE": "Wrong security code",
 }
+WORDS = {**CODES, "CARD_DECLINED_VERIFICATION_REQUIRED": "The bank could not verify that it is you"}
 CARDS = {"ok": "A good card", **{code: f"Declined: {label}" for code, label in CODES.items()}, "verify": "Bank asks"}
 
 Press = Callable[[Act, Json, dict[str, str]], str]
@@ -174,7 +175,7 @@ def _checkout(act: Act, link: Json) -> Response:
         "total": _total(act, link),
         "email": link["shown"].get("pre_populated_data", {}).get("buyer_email"),
         "reference": order.get("reference_id"),
-        "error": link["error"],
+        "error": link["error"] and _said(link["error"]),
         "copies": press.choices(act.change.dial.webhook_copies),
         "declines": [{"code": code, "label": label} for code, label in CODES.items()],
         "commands": _commands(act.desk, link["id"]),
@@ -217,6 +218,11 @@ def _unknown() -> Response:
         "back_label": "",
     }
     return paper.page(PAPER, "closed.html", told, status=HTTPStatus.NOT_FOUND)
+
+
+def _said(code: str) -> str:
+    """Say in words why a card was declined."""
+    return WORDS.get(code) or code.replace("_", " ").capitalize()
 
 
 def _total(act: Act, link: Json) -> str:

@@ -18,6 +18,8 @@ class StripeSandbox:
     """Offer the imitation to the host."""
 
     name = "stripe"
+    title = "Stripe"
+    checkout, money = "sessions", "payment_intent"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (KEY, WEBHOOK_SECRET)
 

@@ -21,7 +21,7 @@ from tillkeeper.sandbox_kit import paper, press
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
-PAPER = paper.desk_paper(Path(__file__).parent / "templates")
+PAPER = paper.desk_paper(Path(__file__).parent / "templates", gateway="Stripe")
 CODES = {
     "generic_decline": "Card declined",
     "insufficient_funds": "Insufficient funds",
