@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from tests.crash.stage import OURS, free_ports
 
 from tillkeeper.cli import main
@@ -43,6 +45,7 @@ class Said:
 def till(*words: str, **more: str) -> Said:
     """Run one command to its end in this process: starting Python a hundred times would take minutes."""
     before, out, err = (dict(os.environ), sys.argv), io.StringIO(), io.StringIO()
+    logging_before = structlog.get_config(), logging.root.handlers[:], logging.root.level
     os.environ.clear()
     os.environ.update(environment() | more)
     sys.argv = ["till", *words]
@@ -53,6 +56,9 @@ def till(*words: str, **more: str) -> Said:
         os.environ.clear()
         os.environ.update(before[0])
         sys.argv = before[1]
+        structlog.configure(**logging_before[0])
+        logging.root.handlers[:] = logging_before[1]
+        logging.root.setLevel(logging_before[2])
     return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 

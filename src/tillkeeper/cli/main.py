@@ -20,6 +20,7 @@ from tillkeeper.cli import (
     testing,
     trigger,
 )
+from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import TillError
 
 app = typer.Typer(
@@ -45,7 +46,8 @@ app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 
 
 def run() -> None:
-    """Run the command that the command line names."""
+    """Run the command that the command line names; what serves for long raises the level of its logs itself."""
+    logs.configure("ERROR")  # a command says itself what it did
     try:
         app(prog_name="till")
     except TillError as error:

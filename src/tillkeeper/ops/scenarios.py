@@ -163,8 +163,11 @@ def _refund(target: Target, payment: str | None, share: Callable[[int], int]) ->
     paid = _paid(target, payment)
     left = _left(paid)
     made = target.call("/api/v1/refunds", {"payment": paid["id"], "amount": share(left), "reason": "scenario"})
-    wanted = paid["amount_refunded"] + made["amount"]
-    after = target.await_payment(paid["id"], lambda found: bool(found["amount_refunded"] >= wanted))
+    after = target.await_payment(paid["id"], lambda found: found["amount_refunding"] <= paid["amount_refunding"])
+    made = target.call(f"/api/v1/refunds/{made['id']}")
+    if made["status"] != "succeeded":
+        message = f"{made['id']} of {made['amount']} {made['currency']} (minor units) is {made['status']}."
+        raise ScenarioError(message)
     return (
         f"{made['id']} {made['status']}: {made['amount']} of {paid['amount_captured']} {paid['currency']} "
         f"(minor units) went back, and {made['revoked']} credits were taken back; "
@@ -186,7 +189,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[Target, str | None], str]]] = {
 
 
 def _open(target: Target, user: str) -> Json:
-    wanted = {"package": "credits_120", "currency": "EUR", "user": user, "gateway": target.gateway}
+    wanted = {"package": "credits_120", "currency": target.stand.currency, "user": user, "gateway": target.gateway}
     return target.call("/api/v1/payments", wanted)
 
 

@@ -59,6 +59,8 @@ class Stand(Protocol):
     verbs: Sequence[Verb]
     checkout: str
     """Where the verbs of a hosted checkout are: `{checkout}/{gateway_reference}/pay`, decline and the rest."""
+    currency: str
+    """The currency of its test account."""
     money: str
     """What its verbs `refunds` and `disputes` call the money that was captured."""
     variables: Sequence[str]

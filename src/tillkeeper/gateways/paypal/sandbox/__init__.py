@@ -22,6 +22,7 @@ class PayPalSandbox:
 
     name = "paypal"
     title = "PayPal"
+    currency = "EUR"
     checkout, money = "orders", "capture"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID)

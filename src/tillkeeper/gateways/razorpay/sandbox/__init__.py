@@ -20,6 +20,7 @@ class RazorpaySandbox:
 
     name = "razorpay"
     title = "Razorpay"
+    currency = "INR"
     checkout, money = "links", "payment"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (KEY_ID, KEY_SECRET, WEBHOOK_SECRET)

@@ -21,6 +21,7 @@ class SquareSandbox:
 
     name = "square"
     title = "Square"
+    currency = "EUR"
     checkout, money = "links", "payment"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (TOKEN, LOCATION, SIGNATURE_KEY, NOTIFICATION_URL)

@@ -19,6 +19,7 @@ class StripeSandbox:
 
     name = "stripe"
     title = "Stripe"
+    currency = "EUR"
     checkout, money = "sessions", "payment_intent"
     verbs: Sequence[Verb] = control.VERBS
     variables: Sequence[str] = (KEY, WEBHOOK_SECRET)
