@@ -132,7 +132,8 @@ class Pages:
                 place, shown = _find(act, target, back)
                 payment = pressed(act, target, form)
                 if payment is None:
-                    return _left(shown, place)
+                    # A link has no address for those who leave; they find back to the shop by themselves.
+                    return RedirectResponse(place.back, HTTPStatus.SEE_OTHER) if place.back else _left(shown, place)
                 if payment["shown"]["status"] == "created":
                     copies = {"copies": form.get("copies", ""), **({"callback_url": back} if back else {})}
                     address = f"/razorpay/bank/{payment['id']}?{urlencode(copies)}"
