@@ -72,7 +72,7 @@ class RazorpaySubject:
             refunded=sum(line["refunded"] for line in found),
             disputed=sum(line["disputed"] for line in found),
             fee=sum(line["fee"] for line in found),
-            charges=sum(line["captures"] for line in found),
+            charges=sum(line["authorised"] for line in found),
         )
 
 

@@ -240,7 +240,12 @@ async def test_a_payment_elsewhere_that_claims_to_be_ours_pays_nothing_here(shop
         "notes": {"payment": payment["id"]},
         "fee": 0,
     }
-    told = {"event": "payment.captured", "payload": {"payment": {"entity": elsewhere}}, "created_at": 1}
+    told = {
+        "entity": "event",
+        "event": "payment.captured",
+        "payload": {"payment": {"entity": elsewhere}},
+        "created_at": 1,
+    }
     body = json.dumps(told).encode()
     await shop.hear("event-1", body, hmac.new(SECRETS["RAZORPAY_WEBHOOK_SECRET"].encode(), body, "sha256").hexdigest())
     await shop.settle()

@@ -137,12 +137,14 @@ def test_a_body_that_was_read_and_written_again_does_not_verify() -> None:
         b"null",
         b"",
         b"{}",
-        b'{"event": 5}',
-        b'{"event": ""}',
+        b'{"event": "payment.captured"}',
+        b'{"entity": "order", "event": "x"}',
+        b'{"entity": "event", "event": 5}',
+        b'{"entity": "event", "event": ""}',
         b"\xff",
-        b'{"event":"a","x":"\xff"}',
+        b'{"entity":"event","event":"a","x":"\xff"}',
         b"[" * 100_000,
-        b'{"event": "a\\u0000"}',
+        b'{"entity": "event", "event": "a\\u0000"}',
     ],
 )
 def test_a_signed_body_that_is_no_event_is_unreadable(body: bytes) -> None:

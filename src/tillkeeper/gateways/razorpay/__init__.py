@@ -26,9 +26,11 @@ class RazorpayConnector:
     def connect(self, secrets: Secrets, *, mode: str) -> Gateway:
         """Open Razorpay; raises ConfigurationError for keys that do not belong to the mode."""
         base = secrets.get("RAZORPAY_API_BASE") or OWN_API_BASE
-        wanted = LIVE if mode == "live" else TEST
-        if not secrets.get("RAZORPAY_KEY_ID").startswith(wanted):
-            message = f"TILL_MODE is {mode}, and RAZORPAY_KEY_ID does not begin with {wanted} as such keys do."
+        live = mode == "live"
+        key = secrets.get("RAZORPAY_KEY_ID")
+        if not key.startswith(LIVE if live else TEST):
+            kind = "a live" if key.startswith(LIVE) else "a test" if key.startswith(TEST) else "not a Razorpay"
+            message = f"RAZORPAY_KEY_ID is {kind} key, and TILL_MODE is {mode}."
             raise ConfigurationError(message)
         allowed = secrets.get("TILL_ALLOW_API_BASE") == "1" or mode == "sandbox"
         if base != OWN_API_BASE and not allowed:
@@ -37,7 +39,7 @@ class RazorpayConnector:
         if mode == "sandbox" and base == OWN_API_BASE:
             message = "TILL_MODE is sandbox, and RAZORPAY_API_BASE does not point to `till sandbox`."
             raise ConfigurationError(message)
-        return Razorpay(secrets, base=base, live=mode == "live")
+        return Razorpay(secrets, base=base, live=live)
 
 
 GATEWAY = RazorpayConnector()

@@ -120,12 +120,20 @@ class Razorpay:
         return Declined(code=INVALID_STATE, message="Customers are not kept at Razorpay.")
 
     async def capture(self, reference: str, amount: int, currency: str, key: str) -> Outcome:
-        """Take authorised money, all of it; Razorpay captures a payment once, so the key is not needed."""
+        """Take authorised money, all of it, for Razorpay takes no part.
+
+        It captures a payment once, so the key is not needed: what was captured already is an answer.
+        """
         del key
-        if not reference.startswith("pay_"):
-            return Declined(code=INVALID_STATE, message="No payment of this checkout is authorised at Razorpay.")
         body = {"amount": to_razorpay(amount, currency), "currency": currency}
-        return await self._wire.tell("POST", f"payments/{_safe(reference)}/capture", body, read=self._payment)
+        outcome = await self._wire.tell("POST", f"payments/{_safe(reference)}/capture", body, read=self._payment)
+        if not isinstance(outcome, Declined):
+            return outcome
+        found = await self.retrieve(reference)
+        if _says(found, NoticeKind.PAYMENT_AUTHORIZED) and (_amount(found) or 0) > amount:
+            message = f"Razorpay captures all that was authorised, {_amount(found)}, and no part of it."
+            return Declined(code=INVALID_STATE, message=message)
+        return found if _says(found, NoticeKind.PAYMENT_CAPTURED) else outcome
 
     async def cancel(self, reference: str, key: str) -> Outcome:
         """End what has not been paid, as far as Razorpay lets anybody.
@@ -136,17 +144,20 @@ class Razorpay:
         code, which says that time ran out.
         """
         del key
+        ended: Outcome | None = None
         if reference.startswith("plink_"):
             path = f"payment_links/{_safe(reference)}/cancel"
-            return await self._wire.tell("POST", path, {}, read=lambda link: _timed_out(self._link(link)))
+            ended = await self._wire.tell("POST", path, {}, read=lambda link: _timed_out(self._link(link)))
+            if not isinstance(ended, Declined):
+                return ended
         found = await self.retrieve(reference)
-        if not isinstance(found, Accepted):
+        if not isinstance(found, Accepted) or _says(found, NoticeKind.PAYMENT_CANCELED):
             return found
-        if any(notice.kind is NoticeKind.PAYMENT_AUTHORIZED for notice in found.notices):
+        if _says(found, NoticeKind.PAYMENT_AUTHORIZED):
             message = "Razorpay has no void; it gives an authorised payment back when it is not captured in time."
             return Declined(code=INVALID_STATE, message=message)
         if found.notices or not reference.startswith("order_"):
-            return found
+            return ended or Declined(code=INVALID_STATE, message="This was paid, or has failed already.")
         over = Notice(kind=NoticeKind.PAYMENT_CANCELED, gateway=self.name, references=(reference,))
         return _timed_out(replace(found, notices=self._marked([over])))
 
@@ -231,11 +242,8 @@ class Razorpay:
         Failed attempts are told by webhooks; here they mean that the order goes on.
         """
         notices = [notice for payment in found["items"] for notice in entities.of_payment(payment)]
-        for kinds in (CAPTURED, {NoticeKind.PAYMENT_AUTHORIZED}, {NoticeKind.PAYMENT_CANCELED}):
-            told = [notice for notice in notices if notice.kind in kinds]
-            if told:
-                return Accepted(references=(reference,), notices=self._marked(told))
-        return Accepted(references=(reference,))
+        told = next((each for kind in COUNTING for each in notices if each.kind is kind), None)
+        return Accepted(references=(reference,), notices=self._marked([told] if told else []))
 
     def _refund(self, refund: Object) -> Accepted:
         return Accepted(notices=self._marked(entities.of_refund(refund)))
@@ -248,7 +256,7 @@ class Razorpay:
 
 
 LINKS = ("payment_links", "reference_id", "payment_links")
-CAPTURED = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_FEE})
+COUNTING = (NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CANCELED)
 
 
 def _link(order: Order) -> Object:
@@ -314,6 +322,14 @@ LINK_PARTS = (
     "razorpay_payment_link_status",
     "razorpay_payment_id",
 )
+
+
+def _says(outcome: Outcome, kind: NoticeKind) -> bool:
+    return isinstance(outcome, Accepted) and any(notice.kind is kind for notice in outcome.notices)
+
+
+def _amount(outcome: Outcome) -> int | None:
+    return outcome.notices[0].amount if isinstance(outcome, Accepted) else None
 
 
 def _timed_out(ended: Accepted) -> Accepted:

@@ -54,7 +54,7 @@ SETTLEMENT_STATES = {
 
 
 def of_payment(payment: Object, *around: Object) -> list[Notice]:
-    """Read a payment by its status, and its fee; `around` are the order and the link that it belongs to, if known.
+    """Read a payment by its status; `around` are the order and the link that it belongs to, as far as they are known.
 
     The flag `captured` is read in one place only: Razorpay's own samples set it on payments that are not.
     """
@@ -74,9 +74,7 @@ def of_payment(payment: Object, *around: Object) -> list[Notice]:
         code=(payment.get("error_reason") or payment.get("error_code") or None) if failed else None,
         message=(payment.get("error_description") or None) if failed else None,
     )
-    if kind is NoticeKind.PAYMENT_CANCELED:
-        return [replace(told, code=AUTO_REFUND)]
-    return [told, *of_fee(payment, *around)] if kind is NoticeKind.PAYMENT_CAPTURED else [told]
+    return [replace(told, code=AUTO_REFUND) if kind is NoticeKind.PAYMENT_CANCELED else told]
 
 
 def of_fee(payment: Object, *around: Object) -> list[Notice]:

@@ -20,7 +20,8 @@ from tillkeeper.gateways.razorpay.entities import Object
 PAYMENT_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=3, hours=1), timedelta(days=6))
 REFUND_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days=10))
 SETTLEMENT_AGES = (timedelta(), timedelta(days=1), timedelta(days=3))
-dispute_age_max = timedelta(days=180)
+dispute_days_max = 120
+DISPUTE_AGES = (timedelta(), timedelta(hours=1), *(timedelta(days=day) for day in range(1, dispute_days_max + 1)))
 PAYMENT_EVENTS = {
     "authorized": "payment.authorized",
     "captured": "payment.captured",
@@ -64,7 +65,7 @@ async def read(wire: Wire, since: datetime, until: datetime, now: datetime) -> l
                 )
                 for each in refunds
             ),
-            *[_dispute(each, now) for each in await _disputes(wire, since)],
+            *[_dispute(each, now) for each in await _disputes(wire, since, until)],
             *(_told(SETTLEMENT_EVENTS.get(each["status"]), {"settlement": each}, each, now) for each in settlements),
         ]
     except (NotExecutedError, SaidNoError, UnclearError, *UNREADABLE) as error:
@@ -96,14 +97,15 @@ async def _link(wire: Wire, payment: Object) -> dict[str, Object]:
     return {"payment_link": link} if payment["id"] in [line["payment_id"] for line in lines] else {}
 
 
-async def _disputes(wire: Wire, since: datetime) -> list[Object]:
-    """List all disputes that may still move: there are few, and their list cannot be narrowed."""
-    oldest = int((since - dispute_age_max).timestamp())
+async def _disputes(wire: Wire, since: datetime, until: datetime) -> list[Object]:
+    """List the disputes whose time to be looked at has come; there are few, and their list cannot be narrowed."""
+    spans = [((since - age).timestamp(), (until - age).timestamp()) for age in DISPUTE_AGES]
     found = []
     async for dispute in wire.pages("disputes", {}):
-        if dispute["created_at"] < oldest:
+        if dispute["created_at"] < spans[-1][0]:
             break
-        found.append(dispute)
+        if any(start <= dispute["created_at"] < end for start, end in spans):
+            found.append(dispute)
     return found[::-1]
 
 

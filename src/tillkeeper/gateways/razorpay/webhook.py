@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
+    entity: Literal["event"]
     event: Name
 
 
@@ -55,7 +56,7 @@ def translate(body: bytes) -> list[Notice]:
 
 def _payment(payload: Object, _event: Object) -> list[Notice]:
     around = [payload[name] for name in ("order", "payment_link") if name in payload]
-    return entities.of_payment(payload["payment"], *around)
+    return [*entities.of_payment(payload["payment"], *around), *entities.of_fee(payload["payment"], *around)]
 
 
 def _link(payload: Object, _event: Object) -> list[Notice]:
@@ -104,5 +105,5 @@ def _head(body: bytes) -> EventHead:
     try:
         return HEAD.decode(body.decode())  # the decoder alone would skip bad text in fields that it does not need
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        message = "The signed body is not a Razorpay event: a JSON object with an event."
+        message = "The signed body is not a Razorpay event: a JSON object that says so."
         raise PayloadUnreadableError(message) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from tillkeeper.sandbox_kit.books import Change, Json
 
 SUMMED = ("captured", "refunded", "disputed", "fee")
+UNPAID = {"created", "failed"}
 BALANCED = {"processed", "created"}
 
 Grouped = dict[str, list[Json]]
@@ -49,6 +50,7 @@ def _line(order: Json, links: dict[str, Json], payments: list[Json], parts: dict
         "fee": sum(payment["fee"] for payment in captured),
         "tax": sum(payment["tax"] for payment in captured),
         "attempts": shown["attempts"],
+        "authorised": sum(payment["status"] not in UNPAID for payment in payments),
         "captures": len(captured),
         "refunds": len(given_back),
         "disputes": len(disputes),
