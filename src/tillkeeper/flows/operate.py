@@ -236,9 +236,8 @@ async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
 async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
     """Ask what came of a confirmation; where nothing has a name yet, the order itself is looked for."""
     outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
-    if isinstance(outcome, Accepted) and not any(notice.kind in CONFIRMED for notice in outcome.notices):
-        return Absent()
-    return outcome
+    confirmed = isinstance(outcome, Accepted) and any(notice.kind in CONFIRMED for notice in outcome.notices)
+    return outcome if confirmed or isinstance(outcome, Unknown | Refused) else Absent()
 
 
 async def _end(gateway: Gateway, payment: Payment, reference: str, operation: Operation) -> Outcome:
