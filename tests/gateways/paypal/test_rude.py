@@ -174,10 +174,12 @@ CALLS: dict[str, Call] = {
     "retrieve": lambda paypal: paypal.retrieve("O1"),
     "fetch a fee": lambda paypal: paypal.fetch_fee("C1"),
 }
+ASKED_RUDELY = ["create", "confirm", "refund"]
+"""The conformance suite asks every verb over a bad line; these see what the statuses and codes of this gateway mean."""
 
 
 @pytest.mark.parametrize("rudeness", RUDE)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", ASKED_RUDELY)
 async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_once(
     rude: RudeServer, shaken: PayPal, monkeypatch: pytest.MonkeyPatch, call: str, rudeness: str
 ) -> None:

@@ -452,10 +452,12 @@ CALLS: dict[str, Call] = {
     "confirm": lambda gateway: gateway.confirm(an_order(), "order_1", {}),
     "fetch the fee": lambda gateway: gateway.fetch_fee("pay_1"),
 }
+ASKED_RUDELY = ["create a link", "refund", "confirm"]
+"""The conformance suite asks every verb over a bad line; these see what the statuses and codes of this gateway mean."""
 
 
 @pytest.mark.parametrize("rudeness", RUDE)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", ASKED_RUDELY)
 async def test_a_rude_answer_is_sorted_by_what_it_proves_and_the_call_is_made_once(
     rude: RudeServer, shaken: Razorpay, monkeypatch: pytest.MonkeyPatch, call: str, rudeness: str
 ) -> None:

@@ -523,10 +523,12 @@ CALLS: dict[str, Call] = {
     "retrieve a payment": lambda square: square.retrieve("PAY"),
     "fetch a fee": lambda square: square.fetch_fee("PAY"),
 }
+ASKED_RUDELY = ["create", "confirm", "refund"]
+"""The conformance suite asks every verb over a bad line; these see what the statuses and codes of this gateway mean."""
 
 
 @pytest.mark.parametrize("rudeness", RUDE)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", ASKED_RUDELY)
 async def test_a_rude_answer_is_sorted_by_what_it_proves_and_nothing_is_sent_twice(
     rude: RudeServer, shaken: Square, monkeypatch: pytest.MonkeyPatch, call: str, rudeness: str
 ) -> None:
