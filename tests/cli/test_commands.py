@@ -15,6 +15,7 @@ PROMISED = {
     "pay.success": ("succeeded", "120 credits delivered"),
     "pay.decline": ("declined", "nothing was delivered"),
     "webhook.duplicate": ("arrived 2x", "120 credits delivered once"),
+    "refund.dashboard": ("99 of 199", "dashboard of Stripe", "partly_revoked"),
     "refund.full": ("succeeded", "199 of 199", "120 credits were taken back", "revoked"),
     "refund.partial": ("succeeded", "99 of 199", "partly_revoked"),
 }
@@ -59,6 +60,22 @@ def test_a_scenario_plays_and_says_what_came_of_it(demo: Demo, scenario: str) ->
     assert answer.returncode == 0, answer.stderr
     assert [words for words in PROMISED[scenario] if words not in answer.stdout] == []
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("gateway", ["razorpay", "paypal", "square"])
+@pytest.mark.parametrize("scenario", PROMISED)
+def test_a_scenario_plays_through_every_other_gateway_too(demo: Demo, gateway: str, scenario: str) -> None:
+    outcome = said(demo, "trigger", scenario, "--gateway", gateway)["outcome"]
+    payment = next(word.rstrip(":.") for word in outcome.split() if word.startswith(("payment_", "refund_")))
+    if payment.startswith("refund_"):
+        payment = demo.get(f"/api/v1/refunds/{payment}").json()["payment"]
+    assert demo.get(f"/api/v1/payments/{payment}").json()["gateway"] == gateway
+
+
+def test_a_scenario_at_a_gateway_that_is_not_imitated_names_those_that_are(demo: Demo) -> None:
+    answer = demo.till("trigger", "pay.success", "--gateway", "adyen")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "stripe" in answer.stderr
 
 
 def test_a_refund_can_be_played_on_a_payment_that_is_named(demo: Demo) -> None:

@@ -374,6 +374,15 @@ def test_a_payment_that_the_customer_approved_goes_on_once() -> None:
     assert world.payment.status is Status.PROCESSING
 
 
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [(FEE, "the gateway kept €0.59, as expected"), (FEE + 41, "the gateway kept €1.00; expected were €0.59")],
+)
+def test_what_a_gateway_kept_is_written_as_money(kept: int, says: str) -> None:
+    told = a_notice(NoticeKind.PAYMENT_FEE, amount=kept)
+    assert decide(a_payment(), a_notice(NoticeKind.PAYMENT_CAPTURED), told)[1].reason == says
+
+
 def test_a_fee_that_was_not_told_is_asked_for_and_then_corrects_the_expected_one() -> None:
     world = World()
     world.hear(a_notice(NoticeKind.PAYMENT_FEE))

@@ -56,6 +56,14 @@ def test_invented_credentials_open_the_gateway_and_its_sandbox(stand: Stand, tmp
     assert list(gateways.connect(Secrets(invented), mode="sandbox")) == [stand.name]
 
 
+@pytest.mark.parametrize("stand", gateways.stands(), ids=lambda stand: stand.name)
+def test_every_gateway_says_where_its_customers_and_its_dashboard_act(stand: Stand) -> None:
+    verbs = {verb.path: verb for verb in stand.verbs}
+    assert {f"{stand.checkout}/{{id}}/{deed}" for deed in ("pay", "decline", "authenticate", "abandon")} <= {*verbs}
+    assert f'"{stand.money}":' in verbs["refunds"].body
+    assert f'"{stand.money}":' in verbs["disputes"].body
+
+
 def test_health_names_the_gateways(client: TestClient) -> None:
     assert client.get("/health").json() == {"status": "ok", "gateways": ["stripe"]}
 

@@ -46,6 +46,13 @@ def test_paying_leads_back_with_the_token_and_the_payer_and_takes_no_money_yet(s
     until(lambda: sandbox.receiver.types().count("CHECKOUT.ORDER.APPROVED") == 3)
 
 
+def test_what_the_capture_tells_is_sent_as_often_as_the_payer_pressed_for(sandbox: Any, until: Any) -> None:
+    order = sandbox.order()
+    press(sandbox, order, act="pay", copies="3")
+    assert sandbox.post(f"/v2/checkout/orders/{order['id']}/capture").status_code == 201
+    until(lambda: sandbox.receiver.types().count("PAYMENT.CAPTURE.COMPLETED") == 3)
+
+
 def test_pressing_pay_twice_approves_once(sandbox: Any) -> None:
     order = sandbox.order()
     press(sandbox, order, act="pay")

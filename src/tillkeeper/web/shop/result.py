@@ -111,7 +111,8 @@ def _cards_sold(payment: Json) -> int:
 def _commands(payment: Json) -> list[str]:
     """List what can be tried next, as one would type it."""
     if payment["status"] in UNDER_WAY:
-        return ["./till trigger pay.success", "./till trigger pay.decline"]
+        return [f"./till trigger pay.{end} --gateway {payment['gateway']}" for end in ("success", "decline")]
     left = payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refunding"]
-    refunds = [f"./till trigger refund.{share} --payment {payment['id']}" for share in ("partial", "full")]
-    return [*(refunds if left > 0 else ()), "./till trigger webhook.duplicate", "./till ledger check"]
+    refunds = [f"./till trigger refund.{share} --payment {payment['id']}" for share in ("partial", "dashboard", "full")]
+    duplicate = f"./till trigger webhook.duplicate --gateway {payment['gateway']}"
+    return [*(refunds if left > 0 else ()), duplicate, "./till ledger check"]
