@@ -113,7 +113,8 @@ def test_a_trial_with_wrong_keys_stops_before_a_checkout_is_opened(demo: Demo) -
     answer = till("gateways", "test", "stripe", "--json", **wrong)
     assert answer.returncode == 4
     assert list(steps_of(answer)) == ["keys accepted"]
-    assert "401" in steps_of(answer)["keys accepted"]["says"]
+    assert "AuthenticationError" in steps_of(answer)["keys accepted"]["says"]
+    assert "TILL_MODE" in steps_of(answer)["keys accepted"]["next_step"]
     assert demo.get(last).json() == before
 
 

@@ -184,7 +184,7 @@ async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcom
 
 
 async def _refund(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    order = await _refund_order(till, operation)
+    order = await refund_order(till, operation)
     ask, tell = partial(gateway.look_up_refund, order), partial(gateway.refund, order)
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
 
@@ -306,7 +306,8 @@ def order_of(till: Till, payment: UUID, row: Record) -> Order:
     )
 
 
-async def _refund_order(till: Till, operation: Operation) -> RefundOrder:
+async def refund_order(till: Till, operation: Operation) -> RefundOrder:
+    """Gather what a gateway must know of a refund."""
     assert operation.refund, "a refund call has a refund"
     async with till.db.transaction() as tx:
         payment, refunds = await payments.lock_with_refunds(tx, operation.payment)

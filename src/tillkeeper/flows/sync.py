@@ -1,16 +1,17 @@
 """Ask a gateway what has become of a payment, and let its answer be true here too."""
 
+from dataclasses import replace
 from uuid import UUID
 
-from tillkeeper import payments
-from tillkeeper.facts import Verdict
+from tillkeeper import operations, payments
+from tillkeeper.facts import Notice, Verdict
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import Absent, Accepted, Declined, GatewayUnavailableError, Outcome
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError
-from tillkeeper.payments import Opening, OwnMove
+from tillkeeper.payments import Opening, OwnMove, RefundStatus
 from tillkeeper.reports import payment as report
 from tillkeeper.till import Till
 
@@ -22,14 +23,15 @@ class GatewaySilentError(GatewayUnavailableError):
 
 
 async def sync(till: Till, payment: UUID) -> dict[str, object]:
-    """Apply what a gateway says now, and show the payment; harmless to repeat.
+    """Apply what a gateway says now of a payment and its refunds, and show the payment; harmless to repeat.
 
     Raises NotFoundError, InvalidStateError when the gateway does not know the payment, or GatewaySilentError.
     """
     outcome = await _ask(till, payment)
     match outcome:
         case Accepted():
-            await _apply(till, payment, outcome)
+            of_refunds = await _ask_about_refunds(till, payment)
+            await _apply(till, payment, replace(outcome, notices=(*outcome.notices, *of_refunds)))
         case Absent():
             pass  # it was never opened there, or is not shown yet; what is under way finds out by itself
         case Declined(code=code):
@@ -51,6 +53,21 @@ async def _ask(till: Till, payment: UUID) -> Outcome | Absent:
     if row["gateway_reference"]:
         return await gateway.retrieve(row["gateway_reference"])
     return await gateway.look_up(operate.order_of(till, payment, row))
+
+
+async def _ask_about_refunds(till: Till, payment: UUID) -> list[Notice]:
+    """Ask what became of refunds that the gateway took on and has not finished; some take days."""
+    async with till.db.transaction() as tx:
+        found, refunds = await payments.lock_with_refunds(tx, payment)
+        calls = await operations.refund_calls(tx, payment)
+    assert found, "it was there when the gateway was asked"
+    told: list[Notice] = []
+    for call in calls:
+        gateway = till.gateways.get(call.gateway)
+        if gateway and call.refund and refunds[call.refund].status is RefundStatus.PENDING:
+            outcome = await gateway.look_up_refund(await operate.refund_order(till, call))
+            told += outcome.notices if isinstance(outcome, Accepted) else ()
+    return told
 
 
 @retry_conflicts

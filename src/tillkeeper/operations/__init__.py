@@ -76,6 +76,11 @@ async def unresolved(tx: Transaction) -> list[UUID]:
     return await store.unresolved(tx)
 
 
+async def refund_calls(tx: Transaction, payment: UUID) -> list[Operation]:
+    """List the calls that told a gateway to refund a payment and were answered."""
+    return await store.refund_calls(tx, payment)
+
+
 async def finish(tx: Transaction, operation: Operation, state: str, *, error: str | None = None) -> bool:
     """End a call; false when its lease was lost meanwhile, and then nothing may be written for it."""
     return await store.finish(tx, operation, state, error)

@@ -149,6 +149,14 @@ async def unresolved(tx: Transaction) -> list[UUID]:
     return [row["subject"] for row in rows]
 
 
+async def refund_calls(tx: Transaction, payment: UUID) -> list[Operation]:
+    """List the answered refund calls of a payment."""
+    rows = await tx.fetch(
+        "SELECT * FROM operation WHERE payment_id = $1 AND kind = 'refund' AND state = 'done' ORDER BY id", payment
+    )
+    return [_operation(row) for row in rows]
+
+
 async def finish(tx: Transaction, operation: Operation, state: str, error: str | None) -> bool:
     """End an operation; false when the lease was lost to somebody else meanwhile."""
     return bool(

@@ -102,8 +102,7 @@ def selftest(target: Target) -> str:
         message = f"The webhook arrived {seen} times and {granted} credits were delivered."
         raise ScenarioError(message)
     return (
-        f"self-test: {granted} credits by {target.stand.title}, webhook arrived {seen}x, "
-        f"delivered once ({duration} ms)"
+        f"self-test: {granted} credits by {target.stand.title}, webhook arrived {seen}x, delivered once ({duration} ms)"
     )
 
 

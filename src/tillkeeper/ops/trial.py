@@ -17,7 +17,7 @@ from tillkeeper.flows.checkout import CREATED, Purchase, checkout
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.sync import sync
-from tillkeeper.gateway import Gateway
+from tillkeeper.gateway import Gateway, GatewayUnavailableError
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import clock, ids, money
 from tillkeeper.kernel.crypto import sha256
@@ -42,6 +42,14 @@ call_timeout_seconds = 35
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
+
+
+class KeysNotAcceptedError(TillError):
+    """Report a gateway that does not tell us what it would tell the owner of its keys."""
+
+    code = "keys_not_accepted"
+    title = "The gateway does not accept these keys"
+    next_step = "Check its keys, that they belong to this TILL_MODE, and that the gateway can be reached from here."
 
 
 class CheckoutNotOpenedError(TillError):
@@ -149,7 +157,10 @@ class Trial:
     async def _knock(self) -> str:
         """Ask for something that only the owner of the keys may see: what happened lately, as catching up does."""
         now = self.till.now()
-        await self.gateway.events(now - timedelta(seconds=look_back_seconds), now)
+        try:
+            await self.gateway.events(now - timedelta(seconds=look_back_seconds), now)
+        except GatewayUnavailableError as error:
+            raise KeysNotAcceptedError(error.detail) from error
         return f"{self.gateway.title} knows us"
 
     async def _open(self) -> str:

@@ -19,6 +19,7 @@ from tillkeeper.flows.expire import expire
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.sweep import sweep
+from tillkeeper.flows.sync import sync
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.settings import Settings
@@ -149,6 +150,17 @@ async def test_refunds_in_part_in_the_dashboard_and_in_full_add_up(shop: SquareS
     shown = await shop.show(payment)
     assert shown["amount_refunded"] == payment["amount"] == shop.lines()[0]["refunded"]
     assert await shop.wallet() == (0, 0)
+
+
+async def test_a_pending_refund_of_whose_end_no_webhook_told_is_known_after_asking(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    made = await shop.refund(payment)
+    await shop.post_is_empty()
+    assert (await shop.show_refund(made))["status"] == "pending"
+    shown = await sync(shop.till, uuid_of(payment))
+    assert shown["amount_refunded"] == payment["amount"]
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert await sync(shop.till, uuid_of(payment)) == shown
 
 
 async def test_a_refund_that_fails_later_gives_the_goods_back(shop: SquareShop) -> None:
