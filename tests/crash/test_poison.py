@@ -176,7 +176,7 @@ async def test_a_webhook_that_raises_and_one_that_kills_end_as_dead_letters_and_
     assert (raising["status"], raising["attempts"]) == ("dead", len(retry_seconds))
     assert raising["reason"] == f"FailpointError: settle:{RAISES}"
     assert (killing["status"], killing["reason"]) == ("dead", "it ended every worker that touched it")
-    assert killed == 1 + inbox.deaths_max, "once in a batch with others, and then alone until it has had enough"
+    assert killed == 1 + inbox.deaths_max, "once among others, and then alone until it has had enough"
     tell(
         f"{webhooks_in_all} webhooks; the worker was killed {killed} times; {raising['attempts'] + 1} tries to read one"
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from tillkeeper import inbox
 from tillkeeper.flows.replay import ignore, replay, replay_all
 from tillkeeper.flows.settle import settle
 from tillkeeper.inbox import Selection
@@ -84,6 +85,23 @@ async def test_a_message_that_kills_its_worker_ends_as_a_dead_letter_and_the_res
     statuses = {row["id"]: row["status"] for row in await shop.owner.fetch("SELECT id, status FROM inbox_message")}
     assert statuses.pop(killer) == "dead"
     assert set(statuses.values()) == {"processed"}
+
+
+async def test_messages_over_which_a_worker_died_never_go_back_among_others(shop: Any) -> None:
+    for number in range(3):
+        await shop.pay(await shop.opened(user=f"user{number}"))
+    await shop.hear_news("payment_intent.succeeded")
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.open_batch(tx, 10)  # and now this worker is killed
+    await shop.owner.execute("UPDATE inbox_batch SET lease_until = now()")
+
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.take_lost_batch(tx)
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.open_batch(tx, 10) is None
+
+    await shop.settle()
+    assert await shop.inbox() == ["processed"] * 3
 
 
 class KilledError(BaseException):

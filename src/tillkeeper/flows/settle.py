@@ -117,13 +117,11 @@ async def _settle_lost(till: Till) -> int:
     """Work on the messages of a worker that died over them: one by one, because one of them may have killed it."""
     async with till.db.transaction() as tx:
         lost = await inbox.take_lost_batch(tx)
-    for message in lost.messages if lost else ():
+        batch = await inbox.suspect(tx, lost.messages[0]) if lost and len(lost.messages) == 1 else None
+    if batch:
+        await _settle_singly(till, batch.messages[0])
         async with till.db.transaction() as tx:
-            batch = await inbox.suspect(tx, message)
-        if batch:
-            await _settle_singly(till, message)
-            async with till.db.transaction() as tx:
-                await inbox.close_batch(tx, batch)
+            await inbox.close_batch(tx, batch)
     return len(lost.messages) if lost else 0
 
 

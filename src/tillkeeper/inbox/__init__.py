@@ -73,8 +73,14 @@ async def open_batch(tx: Transaction, limit: int) -> Batch | None:
 
 
 async def take_lost_batch(tx: Transaction) -> Batch | None:
-    """Take over the batch of a worker that died over it, if there is one."""
-    return await store.take_lost_batch(tx)
+    """Take over the batch of a worker that died over it, if there is one.
+
+    Several messages are laid apart first, each to be taken over on its own, so that none goes back among others.
+    """
+    lost = await store.take_lost_batch(tx)
+    if lost and len(lost.messages) > 1:
+        await store.lay_apart(tx, lost.messages)
+    return lost
 
 
 async def suspect(tx: Transaction, message: UUID) -> Batch | None:

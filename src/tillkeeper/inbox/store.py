@@ -114,6 +114,18 @@ async def take_lost_batch(tx: Transaction) -> Batch | None:
     return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None
 
 
+async def lay_apart(tx: Transaction, messages: Sequence[UUID]) -> None:
+    """Write down each message as a batch of its own whose worker has died."""
+    await tx.execute(
+        """
+        INSERT INTO inbox_batch (id, messages, lease_until)
+        SELECT id, ARRAY[id], clock_timestamp() FROM unnest($1::uuid[]) AS message (id)
+        ON CONFLICT DO NOTHING
+        """,
+        list(messages),
+    )
+
+
 async def suspect(tx: Transaction, message: UUID, deaths_max: int, lease_seconds: int) -> bool:
     """Count a try at a message before it is made, in a batch of its own; false when it has had enough of them."""
     counted = await tx.fetchrow(
