@@ -25,7 +25,7 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
     async with till.db.transaction() as tx:
         batch = await inbox.open_batch(tx, limit)
     if batch is None:
-        return await _settle_lost(till)
+        return await rescue(till)
     try:
         await _settle(till, batch)
     except DatabaseUnavailableError:
@@ -113,8 +113,11 @@ async def _terms(tx: Transaction, till: Till, notices: Sequence[Notice]) -> Term
     return Terms(predict_fee=predict_fee, refund_late=till.settings.late_success == "refund")
 
 
-async def _settle_lost(till: Till) -> int:
-    """Work on the messages of a worker that died over them: one by one, because one of them may have killed it."""
+async def rescue(till: Till) -> int:
+    """Work on the messages of a worker that died over them; return how many were found.
+
+    One by one, because one of them may have killed it, and however much else is due.
+    """
     async with till.db.transaction() as tx:
         lost = await inbox.take_lost_batch(tx)
         batch = await inbox.suspect(tx, lost.messages[0]) if lost and len(lost.messages) == 1 else None

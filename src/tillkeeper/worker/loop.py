@@ -10,7 +10,7 @@ from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.sequence import sequence
-from tillkeeper.flows.settle import settle
+from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sweep import purge, sweep
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import Listener
@@ -42,6 +42,7 @@ async def _catch_up(till: Till) -> int:
 
 JOBS = (
     *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
+    Job(name="rescue", run=rescue, every_seconds=5),
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="fulfil", run=fulfil, every_seconds=5),
