@@ -28,6 +28,7 @@ from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 from tillkeeper.web.app import build
+from tillkeeper.web.shop import diary
 from tillkeeper.worker.loop import work
 
 KEY = "sk_test_shop"
@@ -183,6 +184,27 @@ async def test_the_headline_counts_what_really_arrived(shop: Shop) -> None:
     result = await shop.act(await shop.buy(), act="pay", copies="1")
     page = await shop.await_text(result, "Paid once")
     assert headline(page) == "Paid once. Webhook arrived once. Delivered once."
+
+
+@pytest.mark.parametrize(
+    ("reasons", "arrivals"),
+    [
+        (["captured; the gateway kept €0.36, as expected", "This capture is in the books already."], 3),
+        (["approved by the customer", "This capture is in the books already; the gateway kept €0.36, as expected"], 3),
+        (["the fee is known already; this capture is in the books already"], 3),
+        (["approved by the customer"], 0),
+    ],
+)
+def test_webhooks_that_tell_of_the_capture_count_whoever_told_of_it_first(reasons: list[str], arrivals: int) -> None:
+    webhooks = [{"kind": "webhook", "title": "w", "data": {"reason": reason, "arrivals": 3}} for reason in reasons]
+    captured = {"kind": "payment", "title": "captured", "data": {}}
+    assert diary.count([captured, *webhooks]).arrivals == arrivals
+
+
+async def test_a_gateway_that_was_chosen_stays_chosen_when_the_currency_changes(shop: Shop) -> None:
+    page = await shop.open("?currency=EUR&gateway=stripe")
+    assert 'href="/shop?currency=USD&amp;gateway=stripe"' in page
+    assert 'href="/shop?currency=USD"' in await shop.open("?currency=EUR")
 
 
 async def test_the_result_page_waits_by_reloading_itself_and_stops_when_it_is_final(shop: Shop) -> None:
@@ -350,7 +372,7 @@ async def test_switching_the_user_shows_their_own_wallet(shop: Shop) -> None:
     form = form_of(await shop.open("?currency=EUR"), "credits_50")
     switch = {"user": "ben", "currency": "EUR", "gateway": "auto", "key": form["key"], "seal": form["seal"]}
     answer = await shop.browser.post(f"{shop.url}/shop/user", data=switch)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/shop?currency=EUR&gateway=auto")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/shop?currency=EUR")
     page = await shop.open()
     assert "Wallet of ben" in page
     assert "<span data-balance>0</span>" in page

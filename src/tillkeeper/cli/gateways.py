@@ -44,7 +44,7 @@ def show(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
         typer.echo(json.dumps(found, indent=2))
         return
     if not found["data"]:
-        typer.echo("No gateway is configured. Set the variables of one, such as STRIPE_SECRET_KEY; docs/concepts.md lists them.")
+        typer.echo("No gateway is configured. Set the variables of one; docs/concepts.md lists them.")
         return
     table = Table(box=None, pad_edge=False)
     for name in COLUMNS:

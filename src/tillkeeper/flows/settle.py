@@ -199,8 +199,8 @@ def _ending(message: Message, notices: Sequence[Notice], decisions: Sequence[Dec
 
 def _reason(decisions: Sequence[Decision]) -> str:
     """Say all that a message brought, each thing once."""
-    reasons = list(dict.fromkeys(decision.reason for decision in decisions))
-    return reasons[0] if len(reasons) == 1 else "; ".join(reason.rstrip(".") for reason in reasons)
+    first, *more = dict.fromkeys(decision.reason for decision in decisions)
+    return "; ".join([first.rstrip("."), *(f"{each[:1].lower()}{each[1:].rstrip('.')}" for each in more)])
 
 
 def _now_known(decisions: Sequence[Decision], captured: set[UUID]) -> list[str]:

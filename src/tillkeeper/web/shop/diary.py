@@ -154,7 +154,8 @@ def _cards_granted(events: Sequence[Json]) -> int:
 def _arrivals(webhooks: Sequence[Json]) -> int:
     """Count the arrivals of what captured; where our own call learned of it first, of what told the same again."""
     told = sum(each["arrivals"] for each in webhooks if _captures(each["reason"]))
-    again = [each["arrivals"] for each in webhooks if CAPTURE_KNOWN.rstrip(".") in (each["reason"] or "")]
+    known = CAPTURE_KNOWN.lower().rstrip(".")
+    again = [each["arrivals"] for each in webhooks if known in (each["reason"] or "").lower()]
     return told or max(again, default=0)
 
 
