@@ -206,7 +206,7 @@ def test_the_books_of_a_demo_balance(demo: Demo) -> None:
     [
         ("UPDATE wallet SET balance = balance + 1", "UPDATE wallet SET balance = balance - 1"),
         (
-            "UPDATE payment SET amount_captured = amount_captured - 1 WHERE amount_captured > amount_refunded",
+            "UPDATE payment SET amount_captured = amount - 1 WHERE amount_captured = amount AND amount_refunded = 0",
             "UPDATE payment SET amount_captured = amount WHERE amount_captured = amount - 1",
         ),
     ],

@@ -88,7 +88,8 @@ def test_a_trial_that_nobody_pays_says_so_and_ends_the_payment(demo: Demo) -> No
     assert not steps["paid"]["passed"]
     assert "--wait" in steps["paid"]["next_step"]
     payment = json.loads(answer.stdout)[0]["payment"]
-    assert demo.get(f"/api/v1/payments/{payment}").json()["status"] == "canceled"
+    # Whichever is heard first names the end: our cancellation's answer, or the webhook that the checkout has expired.
+    assert demo.get(f"/api/v1/payments/{payment}").json()["status"] in {"canceled", "expired"}
 
 
 @pytest.mark.usefixtures("deaf")
