@@ -360,6 +360,15 @@ async def test_what_the_browser_brings_is_believed_when_razorpay_signed_it_for_t
     assert kinds(await gateway.confirm(order, brought["razorpay_payment_id"], brought)) == TAKEN
 
 
+async def test_a_payment_that_razorpay_signed_and_cannot_find_yet_is_in_doubt(sandbox: Any, gateway: Razorpay) -> None:
+    order = an_order(embedded=True)
+    reference = accepted(await gateway.create(order)).references[0]
+    sandbox.control("PUT", "faults", {"not_found_first": 1})
+    brought = sandbox.act(f"orders/{reference}/pay")["callback"]
+    assert isinstance(await gateway.confirm(order, reference, brought), Unknown)
+    assert kinds(await gateway.confirm(order, reference, brought)) == TAKEN
+
+
 async def test_what_a_links_callback_brings_is_believed_too(sandbox: Any, gateway: Razorpay) -> None:
     order = an_order()
     reference = accepted(await gateway.create(order)).references[0]

@@ -110,6 +110,8 @@ class Razorpay:
             return await self.retrieve(reference) if reference else Accepted()
         payment_id = _brought(data, reference, self._secrets.accepted("RAZORPAY_KEY_SECRET", clock.now()))
         outcome = await self.retrieve(payment_id)
+        if isinstance(outcome, Declined):
+            return Unknown(reason=f"Razorpay signed for {payment_id} and cannot find it yet.")
         if not isinstance(outcome, Accepted):
             return outcome
         return replace(outcome, notices=tuple(replace(notice, payment=order.payment) for notice in outcome.notices))
