@@ -18,6 +18,7 @@ from tillkeeper.gateway import (
     Order,
     Outcome,
     RefundOrder,
+    Refused,
     Told,
     Unknown,
 )
@@ -34,6 +35,7 @@ from tillkeeper.kernel.secrets import Secrets
 
 key_window_seconds = 23 * 3600
 """Square does not say how long it keeps keys; one that is a day old is not sent again."""
+NOT_FOUND = "NOT_FOUND"
 CURRENCIES = frozenset({"AUD", "CAD", "EUR", "GBP", "JPY", "USD"})
 """Square works in eight countries, and an account takes the currency of its own."""
 fee_basis_points = 290
@@ -124,7 +126,7 @@ class Square:
         """Take authorised money; for a part of it, the payment is made smaller first."""
         answer = await self._wire.call("GET", _path(reference))
         if not isinstance(answer, dict):
-            return answer
+            return _not_yet(answer)
         read = read_safely(self._read_payment, answer)
         if not isinstance(read, Accepted):
             return read
@@ -291,3 +293,9 @@ def _text(thing: Object, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(name)
     return value
+
+
+def _not_yet(failure: Declined | Refused | Unknown) -> Outcome:
+    """Doubt that a payment is absent which Square itself has named: it shows new ones late."""
+    absent = isinstance(failure, Declined) and failure.code == NOT_FOUND
+    return Unknown(reason="Square cannot find the payment yet") if absent else failure
