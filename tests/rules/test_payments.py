@@ -626,3 +626,13 @@ def reserve(
     return rules.reserve_refund(
         payment, amount, refund=ids.new(), unused=unused, reason=None, now=AT, disputes=disputes.values()
     )
+
+
+def test_the_end_of_another_card_leaves_the_money_that_is_held_alone() -> None:
+    held = replace(a_payment(Status.REQUIRES_CAPTURE, manual=True), reference="card_2")
+    ended = a_notice(NoticeKind.PAYMENT_CANCELED)
+    [other] = decide(held, replace(ended, references=("card_1",)))
+    assert (other.verdict, other.change) == (Verdict.KNOWN, None)
+    [own] = decide(held, replace(ended, references=("card_2",)))
+    assert own.payment
+    assert own.payment.status is Status.CANCELED

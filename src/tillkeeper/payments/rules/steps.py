@@ -134,6 +134,8 @@ def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     after = MOVES[notice.kind].get(payment.status)
     if after is None or after is payment.status:
         return linked(payment, notice, f"The payment is {payment.status}; this changes nothing.")
+    if payment.status is Status.REQUIRES_CAPTURE and notice.references and payment.reference not in notice.references:
+        return linked(payment, notice, f"Another card's money was let go; the payment holds {payment.reference}.")
     event = EVENTS.get(notice.kind)
     if after is Status.CANCELED and notice.code == EXPIRED:
         after, event = Status.EXPIRED, "payment.expired"
