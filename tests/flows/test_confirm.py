@@ -6,6 +6,7 @@ import pytest
 from tests.flows.conftest import uuid_of
 
 from tillkeeper.flows.confirm import confirm
+from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 
@@ -52,3 +53,25 @@ async def test_a_payment_that_has_ended_cannot_be_confirmed(shop: Any) -> None:
 async def test_a_payment_that_does_not_exist_cannot_be_confirmed(shop: Any) -> None:
     with pytest.raises(NotFoundError):
         await confirm(shop.till, ids.new(), {})
+
+
+async def test_what_a_browser_brought_while_the_gateway_refused_is_to_be_brought_again(shop: Any) -> None:
+    """Nobody keeps what a browser brings, so nobody but the browser can try again."""
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    await shop.line.close()
+    with pytest.raises(GatewayUnavailableError):
+        await confirm(shop.till, uuid_of(payment), {"token": "of the form"})
+    assert await shop.count("operation", "state = 'asked'") == 0
+    await shop.line.open()
+    assert (await confirm(shop.till, uuid_of(payment), {"token": "of the form"}))["status"] == "succeeded"
+
+
+async def test_a_refusal_when_nothing_was_brought_is_tried_again_by_us(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    await shop.line.close()
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "requires_action"
+    await shop.line.open()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"

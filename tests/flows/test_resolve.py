@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.flows.conftest import KEY, uuid_of
 
+from tillkeeper.flows.confirm import confirm
 from tillkeeper.flows.operate import operate
 
 REFUNDS = "POST /v1/refunds"
@@ -145,3 +147,33 @@ async def test_a_capture_that_was_never_made_is_made_though_the_gateway_shows_th
 
     assert (await shop.show(payment))["status"] == "succeeded"
     assert [line["captures"] for line in (await shop.books())["payment_intents"]] == [1]
+
+
+async def test_a_confirmation_that_a_webhook_has_answered_needs_nobody(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    shop.line.fault = "lost"
+    await confirm(shop.till, uuid_of(payment), {})
+    shop.line.fault = None
+    await shop.catch_up()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await shop.count("operation", "kind = 'confirm' AND state = 'done'") == 1
+
+
+async def test_a_checkout_that_a_webhook_says_was_paid_has_been_opened(shop: Any) -> None:
+    shop.line.fault = "lost"
+    payment = (await shop.create()).body
+    shop.line.fault = None
+    sessions = f"{shop.line.sandbox}/stripe/v1/checkout/sessions"
+    [session] = (await shop.http.get(sessions, headers={"Authorization": f"Bearer {KEY}"})).json()["data"]
+    await shop.act(f"sessions/{session['id']}/pay")
+    await shop.catch_up()
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["gateway_reference"]) == (
+        "succeeded",
+        (await shop.books())["payment_intents"][0]["payment_intent"],
+    )
+    assert await shop.count("operation", "kind = 'create' AND state = 'done'") == 1
+    assert await shop.count("attempt", "outcome = 'opened'") == 1

@@ -6,28 +6,28 @@ from uuid import UUID
 from tillkeeper import operations, payments
 from tillkeeper.flows import operate
 from tillkeeper.flows.read import read
-from tillkeeper.gateway import Declined
+from tillkeeper.gateway import Declined, GatewayUnavailableError, Refused
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 from tillkeeper.operations import Kind, Operation
-from tillkeeper.payments import Status
 from tillkeeper.reports import payment as report
 from tillkeeper.till import Till
-
-PAID = (Status.SUCCEEDED, Status.REQUIRES_CAPTURE)
 
 
 async def confirm(till: Till, payment: UUID, data: Mapping[str, str]) -> dict[str, object]:
     """Hand over what the customer's browser brought, and show the payment; repeating it does nothing twice.
 
-    Raises InvalidFieldError for data that the gateway says cannot be true, and InvalidStateError when there is
-    nothing to go on with.
+    Raises InvalidFieldError for data that the gateway says cannot be true, InvalidStateError when there is nothing
+    to go on with, and GatewayUnavailableError when the gateway certainly did not take the data: it is to be brought
+    again, because it is not kept.
     """
     operation = await _begin(till, payment, data)
     if operation:
         answer = await operate.call(till, operation)
         await _remember_answer(till, operation, answer)
+        if isinstance(answer.outcome, Refused) and data:
+            raise GatewayUnavailableError
         if isinstance(answer.outcome, Declined) and not answer.outcome.card:
             raise InvalidFieldError(answer.outcome.message)
     return await read(till, lambda tx: report.show(tx, payment))
@@ -40,7 +40,7 @@ async def _begin(till: Till, payment: UUID, data: Mapping[str, str]) -> Operatio
         if found is None:
             message = "No payment has this id."
             raise NotFoundError(message)
-        if found.status in PAID:
+        if found.status in operate.PAID:
             return None
         if found.status not in operate.CONFIRMABLE:
             message = f"The payment is {found.status}; there is nothing to go on with."

@@ -31,6 +31,9 @@ OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
+PAID = (Status.REQUIRES_CAPTURE, Status.SUCCEEDED)
+ANSWERED = Accepted()
+"""A webhook was faster: who has paid was shown a checkout, and whatever they brought was taken."""
 PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
@@ -119,8 +122,9 @@ async def _end_try(tx: Transaction, operation: Operation, outcome: Outcome) -> b
             return await operations.finish(tx, operation, "done")
         case Declined(code=code):
             return await operations.finish(tx, operation, "declined", error=code)
-        case Refused(reason=reason) if operation.kind is Kind.CREATE:
-            # Nobody waits at a checkout that was not opened: the customer is told, and may start again.
+        case Refused(reason=reason) if operation.kind is Kind.CREATE or operation.data:
+            # Nobody waits at a checkout that was not opened, and nobody keeps what a browser brought: the customer is
+            # told, and may start again.
             return await operations.finish(tx, operation, "refused", error=reason)
         case Unknown(reason=reason, final=True):
             return await operations.finish(tx, operation, "given_up", error=reason)
@@ -167,8 +171,8 @@ async def _call(till: Till, operation: Operation) -> Outcome:
 
 async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     order = await _order(till, gateway, operation, waiting=OPENABLE)
-    if order is None:
-        return PAYMENT_ENDED
+    if not isinstance(order, Order):
+        return order
     ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
 
@@ -176,8 +180,8 @@ async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome
 async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     payment = await _locked(till, operation)
     order = await _order(till, gateway, operation, waiting=CONFIRMABLE)
-    if order is None:
-        return PAYMENT_ENDED
+    if not isinstance(order, Order):
+        return order
     ask = partial(_look_for, gateway, order, payment.reference)
     tell = partial(gateway.confirm, order, payment.reference, operation.data)
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
@@ -273,12 +277,14 @@ def _by_hand(outcome: Outcome) -> Outcome:
     return replace(outcome, notices=tuple(replace(notice, code=None) for notice in outcome.notices))
 
 
-async def _order(till: Till, gateway: Gateway, operation: Operation, *, waiting: Sequence[Status]) -> Order | None:
-    """Read what to open or to go on with, unless the payment has ended meanwhile."""
+async def _order(
+    till: Till, gateway: Gateway, operation: Operation, *, waiting: Sequence[Status]
+) -> Order | Accepted | Unknown:
+    """Read what to open or to go on with, unless the payment went on or has ended meanwhile."""
     async with till.db.transaction() as tx:
         row = await payments.opening(tx, operation.payment)
     if row["status"] not in waiting:
-        return None
+        return ANSWERED if row["status"] in PAID else PAYMENT_ENDED
     order = order_of(till, operation.payment, row)
     if row["customer_id"] is None or row["customer_reference"] is not None:
         return order
