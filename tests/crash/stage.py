@@ -7,15 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx2
+from tests.crash.door import Door
 
-from tillkeeper import catalog
+from tillkeeper import catalog, gateways
 from tillkeeper.flows.offer import offer
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.secrets import Secrets
@@ -29,7 +30,7 @@ WEBHOOK_SECRET = "whsec_for_the_crash_tests"
 STRIPE_KEY = "sk_test_for_the_crash_tests"
 up_timeout_seconds = 40
 poll_seconds = 0.05
-OURS = ("TILL_", "STRIPE_", "DATABASE_", "MAINTENANCE_MODE")
+OURS = ("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE")
 
 Json = dict[str, Any]
 
@@ -46,7 +47,8 @@ def free_ports(count: int) -> list[int]:
 class Stage:
     """Hold the processes of one installation; each can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, behind_doors: Iterable[str] = ()) -> None:
+        """Plan everything; Stripe is the gateway, or else those that are named, each behind a door."""
         self.folder = folder
         self.postgres = EmbeddedPostgres(folder)
         self.api_port, self.sandbox_port = free_ports(2)
@@ -65,6 +67,14 @@ class Stage:
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_API_BASE": f"{self.sandbox}/stripe",
         }
+        names = [*behind_doors]
+        self.gateways = names or ["stripe"]
+        self.doors = {
+            name: Door(self.sandbox_port, port) for name, port in zip(names, free_ports(len(names)), strict=True)
+        }
+        for stand in gateways.stands():
+            if stand.name in self.doors:
+                self.environment |= stand.invent(f"http://127.0.0.1:{self.doors[stand.name].port}")
 
     @property
     def full_environment(self) -> dict[str, str]:
@@ -78,7 +88,9 @@ class Stage:
         till = await Till.open(Settings.model_validate(self.environment), secrets=Secrets(self.environment))
         await offer(till, catalog.DEMO)
         await till.close()
-        self.key = json.loads(self.run("keys", "create", "crash tests", "--json").stdout)["key"]
+        self.key = json.loads(self.run("keys", "create", "crash tests", "--scopes", "admin", "--json").stdout)["key"]
+        for door in self.doors.values():
+            await door.open()
         for name in ("sandbox", "api", "worker"):
             self.start(name)
         await self.await_up(f"{self.sandbox}/health")
@@ -181,11 +193,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Stage]:
+async def opened(folder: Path, behind_doors: Iterable[str] = ()) -> AsyncIterator[Stage]:
     """Open a stage, and end all of it whatever happens."""
-    stage = Stage(folder)
+    stage = Stage(folder, behind_doors)
     try:
         await stage.open()
         yield stage
     finally:
+        for door in stage.doors.values():
+            await door.shut()
         await asyncio.to_thread(stage.close)

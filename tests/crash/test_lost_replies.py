@@ -1,33 +1,28 @@
-"""A gateway that acts and then says nothing, forgets keys and cannot find what it did: nobody is charged twice.
+"""Gateways that act and then say nothing, forget keys and cannot find what they did: nobody is charged twice.
 
-300 payments on every change, 1,000 with TILL_TEST_FULL=1; nobody is killed here, only replies are lost.
+One gateway with 300 payments and four with 200 on every change, 1,000 and 10,000 with TILL_TEST_FULL=1; nobody is
+killed here, only replies are lost and doors are shut.
 """
 
 import asyncio
 import json
 import os
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 
-import asyncpg
-import httpx2
 import pytest
+from tests.crash import market
+from tests.crash.market import Findings, Market
 from tests.crash.stage import Json, Stage
 
 from tillkeeper.kernel import clock
 
-payments_in_all = 1_000 if os.environ.get("TILL_TEST_FULL") else 300
-buyers_at_once = 16
-call_timeout_seconds = 60
-stalled_seconds_max = 60
-look_seconds = 0.3
-hurry_seconds = 0.2
-UNAVAILABLE = 503
-PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
-CURRENCIES = ("INR", "USD", "EUR", "JPY")
+full = bool(os.environ.get("TILL_TEST_FULL"))
+flagged_per_thousand_max = 1
+weather_seconds = 1
+shut_seconds = 0.5
+priority_max = 1_000
 FAULTS = {
     "lost_reply_percent": 5,
     "error_before_percent": 2,
@@ -35,168 +30,96 @@ FAULTS = {
     "forget_keys": True,
     "not_found_first": 2,
 }
-HURRY = "UPDATE operation SET due_at = now() WHERE state = 'asked' AND lease_token IS NULL"
-"""Nobody waits here for the minutes and hours that pass between two questions; what is under way is left alone."""
-
-Fits = Callable[[Json], bool]
+ON_CALLS = ("lost_reply_percent", "error_before_percent", "error_after_percent")
 
 
-@dataclass
-class Market:
-    """Many customers and one merchant, who never repeat what is unclear: our side finds out what became of it."""
-
-    stage: Stage
-    http: httpx2.AsyncClient
-    dice: random.Random
-    answers: Counter[str] = field(default_factory=Counter)
-    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(buyers_at_once))
-
-    async def trade(self, number: int) -> None:
-        """Buy one thing: every second is captured by hand, two of five are refunded in part, one of ten in full."""
-        async with self.door:
-            by_hand = number % 2 == 0
-            payment = await self._open(number, capture_method="manual" if by_hand else "automatic")
-            await self._pay(payment)
-            if by_hand:
-                await self.until(payment, lambda shown: shown["status"] == "requires_capture")
-                await self.post("capture", f"payments/{payment['id']}/capture", {}, f"capture-{number}")
-            shown = await self.until(payment, lambda shown: shown["status"] == "succeeded")
-            if number % 5 < 2:
-                part = shown["amount"] // 5 if number % 10 else shown["amount"]
-                await self.post("refund", "refunds", {"payment": payment["id"], "amount": part}, f"refund-{number}")
-
-    async def post(self, what: str, path: str, body: Json, key: str) -> Json:
-        """Ask our API for something, once; only where nothing was done at all, ask again as it tells us to."""
-        headers = {"Authorization": f"Bearer {self.stage.key}", "Idempotency-Key": key}
-        while True:
-            answer = await self.http.post(f"{self.stage.api}/api/v1/{path}", json=body, headers=headers)
-            self.answers[f"{what} {answer.status_code}"] += 1
-            if answer.status_code != UNAVAILABLE:
-                break
-            await asyncio.sleep(int(answer.headers["retry-after"]))
-        assert answer.status_code in {200, 201, 202}, answer.text
-        shown: Json = answer.json()
-        return shown
-
-    async def until(self, payment: Json, fits: Fits) -> Json:
-        """Look at a payment until it is as wanted."""
-        headers, elapsed_ms = {"Authorization": f"Bearer {self.stage.key}"}, clock.timer_ms()
-        while elapsed_ms() < stalled_seconds_max * 1000:
-            answer = await self.http.get(f"{self.stage.api}/api/v1/payments/{payment['id']}", headers=headers)
-            shown: Json = answer.json()
-            if fits(shown):
-                return shown
-            await asyncio.sleep(look_seconds)
-        message = f"nothing moved for {stalled_seconds_max} s: {shown}"
-        raise AssertionError(message)
-
-    async def _open(self, number: int, **more: str) -> Json:
-        wish = {
-            "package": self.dice.choice(PACKAGES),
-            "currency": self.dice.choice(CURRENCIES),
-            "quantity": self.dice.randint(2, 4),
-            "user": f"user-{number % 37}",
-        }
-        payment = await self.post("create", "payments", wish | more, f"purchase-{number}")
-        return await self.until(payment, lambda shown: shown["next_action"] is not None)
-
-    async def _pay(self, payment: Json) -> None:
-        pay = f"{self.stage.sandbox}/_control/stripe/sessions/{payment['gateway_reference']}/pay"
-        paid = await self.http.post(pay, json={})
-        assert paid.status_code == 200, paid.text
+async def trade(market_: Market, payments: int, seed: int) -> Json:
+    """Let everybody trade while replies get lost; return what was injected."""
+    stage = market_.stage
+    turned = await market_.http.put(f"{stage.sandbox}/_control/faults", json=FAULTS | {"seed": seed})
+    assert turned.is_success, turned.text
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(payments):
+            tasks.create_task(market_.trade(number))
+    await market.settle_down(market_)
+    injected: Json = (await market_.http.get(f"{stage.sandbox}/_control/injected")).json()
+    return injected
 
 
-@asynccontextmanager
-async def hurrying(stage: Stage) -> AsyncIterator[None]:
-    """Let the time between two questions to the gateway pass at once."""
-    connection = await asyncpg.connect(stage.owner_url)
-
-    async def hurry() -> None:
-        while True:
-            await connection.execute(HURRY)
-            await asyncio.sleep(hurry_seconds)
-
-    task = asyncio.create_task(hurry())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await connection.close()
-
-
-async def settle_down(stage: Stage, http: httpx2.AsyncClient) -> None:
-    """Wait until nothing is pending, here and at the gateway; a minute in which nothing moves is a failure."""
-    moved_ms, last = clock.timer_ms(), (-1, -1, -1)
-    while moved_ms() < stalled_seconds_max * 1000:
-        owed = (await http.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
-        now = (
-            sum(delivery["state"] != "delivered" for delivery in owed),
-            (await http.get(f"{stage.api}/ready")).json()["pending"],
-            await stage.count("SELECT count(*) FROM operation WHERE state = 'asked'"),
-        )
-        if now == (0, 0, 0):
-            return
-        if now != last:
-            moved_ms, last = clock.timer_ms(), now
-        await asyncio.sleep(look_seconds)
-    pytest.fail(f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages and calls are unfinished")
-
-
-async def check_ours(stage: Stage) -> dict[str, Json]:
-    """See every payment and refund resolved and delivered once; return what we think of each payment."""
-    rows = await stage.fetch("""
-        SELECT gateway_reference, status, amount, amount_captured, amount_refunded, amount_refunding,
-               (SELECT count(*) FROM refund WHERE payment_id = payment.id) AS refunds,
-               (SELECT count(*) FROM refund WHERE payment_id = payment.id AND status = 'succeeded') AS refunded,
-               (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS deliveries,
-               (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') AS captures
-        FROM payment
-    """)
-    assert len(rows) == payments_in_all
-    for row in rows:
-        assert (row["status"], row["amount_captured"], row["amount_refunding"]) == ("succeeded", row["amount"], 0), row
-        assert (row["deliveries"], row["captures"], row["refunded"]) == (1, 1, row["refunds"]), row
-    states = await stage.fetch("SELECT DISTINCT state FROM operation")
-    assert {row["state"] for row in states} == {"done"}
-    unhappy = await stage.fetch("SELECT status, reason FROM inbox_message WHERE status NOT IN ('processed', 'ignored')")
-    assert unhappy == []
-    return {row["gateway_reference"]: dict(row) for row in rows}
-
-
-def check_theirs(books: Json, ours: dict[str, Json]) -> None:
-    """See at the gateway: each payment captured once, for the right amount, and each refund made once."""
-    charged = [line for line in books["payment_intents"] if line["charges"]]
-    assert len(charged) == len({line["metadata"]["payment"] for line in charged}) == payments_in_all
-    for line in charged:
-        row = ours[line["payment_intent"]]
-        assert (line["charges"], line["captures"], line["captured"]) == (1, 1, row["amount"]), line
-        assert (line["refunds"], line["refunded"]) == (row["refunds"], row["amount_refunded"]), line
+def check(stage: Stage, findings: Findings, payments: int) -> None:
+    """See that all is resolved, next to nothing is left to people, and the books prove it."""
+    assert findings.payments == payments
+    assert len(findings.flagged) * 1000 <= payments * flagged_per_thousand_max, findings.flagged
+    proved = stage.run("ledger", "check", "--json")
+    assert (proved.returncode, json.loads(proved.stdout)["wrong"]) == (0, [])
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(900)
 async def test_replies_that_get_lost_charge_and_refund_nobody_twice(stage: Stage, tell: Callable[[str], None]) -> None:
     seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
-    limits, elapsed_ms = httpx2.Limits(max_connections=buyers_at_once * 2), clock.timer_ms()
-    async with httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as http:
-        market = Market(stage, http, random.Random(seed))
-        assert (await http.put(f"{stage.sandbox}/_control/faults", json=FAULTS | {"seed": seed})).is_success
-        async with hurrying(stage):
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(payments_in_all):
-                    tasks.create_task(market.trade(number))
-            await settle_down(stage, http)
-        injected = (await http.get(f"{stage.sandbox}/_control/injected")).json()["counts"]
-        books = (await http.get(f"{stage.sandbox}/_control/books/stripe")).json()
-    counts = {fault: injected[fault] for fault in FAULTS}
+    payments, elapsed_ms = 1_000 if full else 300, clock.timer_ms()
+    async with market.opened(stage, seed) as market_:
+        injected = await trade(market_, payments, seed)
+        findings = await market.look(market_)
+    counts = {fault: injected["counts"][fault] for fault in FAULTS}
     tell(
-        f"{payments_in_all} payments, {await stage.count('SELECT count(*) FROM refund')} refunds, "
-        f"{books['sessions'] - payments_in_all} checkouts opened in vain, {elapsed_ms() // 1000} s; "
-        f"injected {counts}; answered {dict(sorted(market.answers.items()))}; TILL_CRASH_SEED={seed}"
+        f"{payments} payments, {findings.refunds} refunds, {elapsed_ms() // 1000} s; injected {counts}; "
+        f"answered {dict(sorted(market_.answers.items()))}; TILL_CRASH_SEED={seed}"
     )
-    check_theirs(books, await check_ours(stage))
-    check = stage.run("ledger", "check", "--json")
-    assert (check.returncode, json.loads(check.stdout)["wrong"]) == (0, [])
+    check(stage, findings, payments)
+    assert (findings.flagged, findings.let_go) == ([], 0)
     assert min(counts.values()) > 0, counts
+
+
+@asynccontextmanager
+async def weather(market_: Market) -> AsyncIterator[None]:
+    """Prefer another gateway every now and then, and shut its door for a while: what comes then must go elsewhere."""
+
+    async def change() -> None:
+        while True:
+            favourite = market_.dice.choice(market_.stage.gateways)
+            for gateway in market_.stage.gateways:
+                await market_.prefer(gateway, 0 if gateway == favourite else market_.dice.randint(1, priority_max))
+            await asyncio.sleep(weather_seconds)
+            door = market_.stage.doors[favourite]
+            await door.shut()
+            await asyncio.sleep(shut_seconds)
+            await door.open()
+
+    task = asyncio.create_task(change())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        for door in market_.stage.doors.values():
+            await door.open()
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+async def test_replies_that_get_lost_at_four_gateways_charge_nobody_twice_wherever_payments_go(
+    street: Stage, tell: Callable[[str], None]
+) -> None:
+    seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
+    payments, elapsed_ms = 10_000 if full else 200, clock.timer_ms()
+    async with market.opened(street, seed) as market_:
+        async with weather(market_):
+            injected = await trade(market_, payments, seed)
+        findings = await market.look(market_)
+    counts = {gateway: {fault: injected["gateways"][gateway][fault] for fault in FAULTS} for gateway in street.gateways}
+    tell(
+        f"{payments} payments {dict(findings.by_gateway)}, {findings.refunds} refunds, {findings.rerouted} tries that "
+        f"were refused and went on elsewhere, {findings.let_go} let go and bought anew, {len(findings.flagged)} flagged, "
+        f"{elapsed_ms() // 1000} s; "
+        f"injected {counts}; answered {dict(sorted(market_.answers.items()))}; TILL_CRASH_SEED={seed}"
+    )
+    check(street, findings, payments)
+    assert set(findings.by_gateway) == set(street.gateways)
+    assert findings.rerouted > 0
+    for fault in FAULTS:
+        met = [counts[gateway][fault] for gateway in street.gateways]
+        assert (min(met) if full else max(met)) > 0, (fault, counts)
+    assert min(sum(met[fault] for fault in ON_CALLS) for met in counts.values()) > 0, counts

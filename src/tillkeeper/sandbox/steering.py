@@ -24,7 +24,7 @@ VERBS = (
     Verb("GET", "faults", "Read the fault dial."),
     Verb("PUT", "faults", "Turn the fault dial; what is not named stays as it is.", FAULTS_EXAMPLE),
     Verb("DELETE", "faults", "Put the fault dial back to where it stands by default; what was counted stays."),
-    Verb("GET", "injected", "Count the faults that really happened, by their names on the dial, and list them."),
+    Verb("GET", "injected", "Count the faults that really happened, in all and at each gateway, and list them."),
     Verb("GET", "webhooks", "List deliveries: event, type, object, state, attempts, last status."),
     Verb("POST", "webhooks/resend", "Send an event again, as often as you like.", '{"event": "evt_…", "copies": 50}'),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
@@ -65,7 +65,8 @@ class Steering:
     async def injected(self, _request: Request) -> Response:
         """Count and list the faults that really happened."""
         connection = self.books.connection
-        return JSONResponse({"counts": luck.tally(connection), "data": luck.listing(connection)})
+        each = {stand.name: luck.tally(connection, stand.name) for stand, _ in self.desks}
+        return JSONResponse({"counts": luck.tally(connection), "gateways": each, "data": luck.listing(connection)})
 
     async def webhooks(self, _request: Request) -> Response:
         """List deliveries."""

@@ -49,10 +49,13 @@ def count(connection: sqlite3.Connection, gateway: str, fault: str, subject: str
     )
 
 
-def tally(connection: sqlite3.Connection) -> dict[str, int]:
-    """Count what was injected, by fault; what never happened is there with 0."""
+def tally(connection: sqlite3.Connection, gateway: str | None = None) -> dict[str, int]:
+    """Count what was injected, by fault, at one gateway or at all; what never happened is there with 0."""
     counted = dict.fromkeys(faults.COUNTED, 0)
-    counted.update(connection.execute("SELECT fault, sum(times) FROM injected GROUP BY fault").fetchall())
+    found = connection.execute(
+        "SELECT fault, sum(times) FROM injected WHERE ? IS NULL OR gateway = ? GROUP BY fault", (gateway, gateway)
+    )
+    counted.update(found.fetchall())
     return counted
 
 

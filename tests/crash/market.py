@@ -1,0 +1,293 @@
+"""Many customers and one merchant at whatever gateways there are, and the oracle that looks into everybody's books."""
+
+import asyncio
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import asyncpg
+import httpx2
+from tests.crash.stage import Json, Stage
+from tests.gateways.subject import SUBJECTS, Line
+
+from tillkeeper.gateway import Accepted, Order
+from tillkeeper.kernel import clock, ids
+
+buyers_at_once = 16
+call_timeout_seconds = 60
+stalled_seconds_max = 90
+look_seconds = 0.3
+hurry_seconds = 0.2
+payment_tries_max = 5
+UNAVAILABLE = 503
+PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
+CURRENCIES = ("INR", "USD", "EUR", "JPY")
+WAYS: Sequence[Json] = (
+    {"capture_method": "manual", "checkout": "embedded"},
+    {},
+    {"capture_method": "manual", "checkout": "embedded"},
+    {"checkout": "embedded"},
+)
+"""How payments are made, in turn: as every gateway can."""
+PAID = ("requires_capture", "succeeded")
+LET_GO = "canceled"
+"""A card that was held and could not be found was let go: nothing was taken, and the customer buys anew."""
+HURRY = """
+UPDATE operation SET due_at = now() WHERE state = 'asked' AND lease_token IS NULL;
+UPDATE gateway_state SET retry_at = now() WHERE breaker <> 'closed';
+"""
+"""Nobody waits here for what passes between two questions; what is under way is left alone."""
+OURS = re.compile(r"\bpayment_[0-9a-z]{26}\b")
+
+Fits = Callable[[Json], bool]
+
+
+@dataclass
+class Market:
+    """Buy, pay, capture and refund; nobody repeats what is unclear: our side finds out what became of it."""
+
+    stage: Stage
+    http: httpx2.AsyncClient
+    dice: random.Random
+    answers: Counter[str] = field(default_factory=Counter)
+    anew: Iterator[int] = field(default_factory=count)
+    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(buyers_at_once))
+
+    async def trade(self, number: int) -> None:
+        """Buy one thing: every second is captured by hand, two of five are refunded in part, one of ten in full."""
+        async with self.door:
+            way = WAYS[number % len(WAYS)]
+            shown = await self.pay(await self.open(f"purchase-{number}", **way))
+            while shown["status"] == LET_GO:
+                shown = await self.pay(await self.open(f"purchase-{number} anew-{next(self.anew)}", **way))
+            if "capture_method" in way:
+                await self.post("capture", f"payments/{shown['id']}/capture", {}, f"capture-{number}")
+                shown = await self.until(shown, lambda shown: shown["status"] == "succeeded")
+            if number % 5 < 2:
+                part = shown["amount"] // 2 if number % 10 else shown["amount"]
+                await self.post("refund", "refunds", {"payment": shown["id"], "amount": part}, f"refund-{number}")
+
+    async def open(self, key: str, **more: str) -> Json:
+        """Open a checkout somewhere, and wait until it is known where."""
+        wish = {
+            "package": self.dice.choice(PACKAGES),
+            "currency": self.dice.choice(CURRENCIES),
+            "quantity": self.dice.randint(2, 4),
+            "user": f"user-{self.dice.randrange(37)}",
+        }
+        payment = await self.post("create", "payments", wish | more, key)
+        return await self.until(payment, lambda shown: shown["next_action"] is not None)
+
+    async def pay(self, payment: Json) -> Json:
+        """Pay, and pay anew only when our side says that the last try took nothing."""
+        opened = Accepted(references=(payment["gateway_reference"],) if payment["gateway_reference"] else ())
+        subject = SUBJECTS[payment["gateway"]]
+        for _ in range(payment_tries_max):
+            before = payment["last_error"]
+            brought = await subject.pay(lambda path, body=None: self.act(subject.name, path, body), opened)
+            if brought:
+                await self.post("confirm", f"payments/{payment['id']}/confirm", dict(brought), "")
+            payment = await self.until(payment, _went_on(before))
+            if payment["status"] in (*PAID, LET_GO):
+                return payment
+        message = f"{payment_tries_max} tries have not paid {payment}"
+        raise AssertionError(message)
+
+    async def act(self, gateway: str, path: str, body: Json | None = None) -> Json:
+        """Act as the customer at a gateway."""
+        answer = await self.http.post(f"{self.stage.sandbox}/_control/{gateway}/{path}", json=body or {})
+        assert answer.status_code == 200, answer.text
+        done: Json = answer.json()
+        return done
+
+    async def post(self, what: str, path: str, body: Json, key: str) -> Json:
+        """Ask our API for something, once; only where nothing was done at all, ask again as it tells us to."""
+        headers = {"Authorization": f"Bearer {self.stage.key}"} | ({"Idempotency-Key": key} if key else {})
+        while True:
+            answer = await self.http.post(f"{self.stage.api}/api/v1/{path}", json=body, headers=headers)
+            self.answers[f"{what} {answer.status_code}"] += 1
+            if answer.status_code != UNAVAILABLE:
+                break
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+        assert answer.status_code in {200, 201, 202}, answer.text
+        shown: Json = answer.json()
+        return shown
+
+    async def prefer(self, gateway: str, priority: int) -> None:
+        """Change a gateway's place in the order."""
+        where = f"{self.stage.api}/api/v1/admin/gateways/{gateway}/config"
+        headers = {"Authorization": f"Bearer {self.stage.key}"}
+        answer = await self.http.put(where, json={"priority": priority}, headers=headers)
+        assert answer.status_code == 200, answer.text
+
+    async def until(self, payment: Json, fits: Fits) -> Json:
+        """Look at a payment until it is as wanted."""
+        headers, elapsed_ms = {"Authorization": f"Bearer {self.stage.key}"}, clock.timer_ms()
+        while elapsed_ms() < stalled_seconds_max * 1000:
+            answer = await self.http.get(f"{self.stage.api}/api/v1/payments/{payment['id']}", headers=headers)
+            shown: Json = answer.json()
+            if fits(shown):
+                return shown
+            await asyncio.sleep(look_seconds)
+        message = f"nothing moved for {stalled_seconds_max} s: {shown}"
+        raise AssertionError(message)
+
+
+def _went_on(error: Json | None) -> Fits:
+    """Wait for the money, or for the news that the last try took none."""
+    return lambda shown: shown["status"] in (*PAID, LET_GO) or shown["last_error"] != error
+
+
+@asynccontextmanager
+async def opened(stage: Stage, seed: int) -> AsyncIterator[Market]:
+    """Open a market, where no time passes between two questions to a gateway."""
+    limits = httpx2.Limits(max_connections=buyers_at_once * 2)
+    async with (
+        httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as http,
+        _hurrying(stage),
+    ):
+        yield Market(stage, http, random.Random(seed))
+
+
+@asynccontextmanager
+async def _hurrying(stage: Stage) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(stage.owner_url)
+
+    async def hurry() -> None:
+        while True:
+            await connection.execute(HURRY)
+            await asyncio.sleep(hurry_seconds)
+
+    task = asyncio.create_task(hurry())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await connection.close()
+
+
+async def settle_down(market: Market) -> None:
+    """Wait until nothing is pending, here and at the gateways; a time in which nothing moves is a failure."""
+    stage, http = market.stage, market.http
+    moved_ms, last = clock.timer_ms(), (-1, -1, -1)
+    while moved_ms() < stalled_seconds_max * 1000:
+        owed = (await http.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
+        now = (
+            sum(delivery["state"] != "delivered" for delivery in owed),
+            (await http.get(f"{stage.api}/ready")).json()["pending"],
+            await stage.count("SELECT count(*) FROM operation WHERE state = 'asked'"),
+        )
+        if now == (0, 0, 0):
+            return
+        if now != last:
+            moved_ms, last = clock.timer_ms(), now
+        await asyncio.sleep(look_seconds)
+    rows = await stage.fetch("""
+        SELECT status, gateway, type, reason, count(*) FROM inbox_message
+        WHERE status IN ('received', 'parked') GROUP BY 1, 2, 3, 4
+    """)
+    unfinished = [" ".join(map(str, row.values())) for row in rows]
+    message = f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages and calls wait; {unfinished}"
+    raise AssertionError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Hold what the oracle saw: how the payments ended, and what a person must look at."""
+
+    payments: int
+    let_go: int
+    refunds: int
+    flagged: Sequence[str]
+    rerouted: int
+    """Tries that a gateway certainly refused, so that the payment went on elsewhere."""
+    by_gateway: Counter[str]
+
+
+async def look(market: Market) -> Findings:
+    """See that every payment is resolved and delivered once, and captured and refunded alike in everybody's books."""
+    stage = market.stage
+    rows = await stage.fetch("""
+        SELECT id, gateway, status, currency, amount, amount_captured, amount_refunded, amount_refunding,
+               (SELECT count(*) FROM refund WHERE payment_id = payment.id) AS refunds,
+               (SELECT count(*) FROM refund WHERE payment_id = payment.id AND status = 'succeeded') AS refunded,
+               (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS deliveries,
+               (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') AS captures,
+               (SELECT count(*) FROM attempt WHERE payment_id = payment.id AND outcome = 'refused') AS refusals
+        FROM payment
+    """)
+    books = {name: await _books(market, name) for name in stage.gateways}
+    for row in rows:
+        once = 0 if row["status"] == LET_GO else 1
+        assert row["status"] in ("succeeded", LET_GO), row
+        assert (row["amount_captured"], row["amount_refunding"]) == (row["amount"] * once, 0), row
+        assert (row["deliveries"], row["captures"], row["refunded"]) == (once, once, row["refunds"]), row
+        lines = [_line(name, theirs, row) for name, theirs in books.items()]
+        assert sum(line.captured for line in lines) == row["amount_captured"], (row, lines)
+        assert sum(line.refunded for line in lines) == row["amount_refunded"], (row, lines)
+    stray = [ours for theirs in books.values() for ours in theirs if ours not in {_name(row) for row in rows}]
+    assert stray == [], "money was taken for what is no payment of ours"
+    return Findings(
+        payments=sum(row["status"] != LET_GO for row in rows),
+        let_go=sum(row["status"] == LET_GO for row in rows),
+        refunds=sum(row["refunds"] for row in rows),
+        flagged=await _flagged(stage),
+        rerouted=sum(row["refusals"] for row in rows),
+        by_gateway=Counter(row["gateway"] for row in rows),
+    )
+
+
+async def _books(market: Market, gateway: str) -> dict[str, Json]:
+    """Read a gateway's own books, cut into the pages of our payments; what nobody paid is left out."""
+    answer = await market.http.get(f"{market.stage.sandbox}/_control/books/{gateway}")
+    pages: dict[str, Json] = defaultdict(lambda: defaultdict(list))
+    for name, lines in answer.json().items():
+        for line in lines if isinstance(lines, list) else ():
+            if line.get("captured") or line.get("refunded"):
+                named = OURS.search(json.dumps(line))
+                pages[named[0] if named else f"{gateway}: {line}"][name].append(line)
+    return pages
+
+
+def _line(gateway: str, books: dict[str, Json], row: Any) -> Line:
+    """Read what one gateway's books say of one payment."""
+    page = books.get(_name(row))
+    if page is None:
+        return Line(captured=0, refunded=0, disputed=0, fee=0, charges=0)
+    now = clock.now()
+    order = Order(
+        payment=row["id"],
+        key="",
+        amount=row["amount"],
+        currency=row["currency"],
+        title="",
+        return_url="",
+        manual_capture=False,
+        embedded=False,
+        created_at=now,
+        expires_at=now,
+    )
+    return SUBJECTS[gateway].line(page, order)
+
+
+def _name(row: Any) -> str:
+    return ids.text("payment", row["id"])
+
+
+async def _flagged(stage: Stage) -> list[str]:
+    """List what waits for a person: calls that were given up, and messages that were set aside."""
+    calls = await stage.fetch("SELECT kind, gateway, error FROM operation WHERE state = 'given_up'")
+    messages = await stage.fetch(
+        "SELECT status, gateway, type, reason FROM inbox_message WHERE status NOT IN ('processed', 'ignored')"
+    )
+    unfinished = await stage.count("SELECT count(*) FROM operation WHERE state = 'asked'")
+    assert unfinished == 0, f"{unfinished} calls have no answer"
+    return [" ".join(map(str, row.values())) for row in (*calls, *messages)]
