@@ -112,8 +112,8 @@ async def test_replies_that_get_lost_at_four_gateways_charge_nobody_twice_wherev
     counts = {gateway: {fault: injected["gateways"][gateway][fault] for fault in FAULTS} for gateway in street.gateways}
     tell(
         f"{payments} payments {dict(findings.by_gateway)}, {findings.refunds} refunds, {findings.rerouted} tries that "
-        f"were refused and went on elsewhere, {findings.let_go} let go and bought anew, {len(findings.flagged)} flagged, "
-        f"{elapsed_ms() // 1000} s; "
+        f"were refused and went on elsewhere, {findings.let_go} let go and bought anew, "
+        f"{len(findings.flagged)} flagged, {elapsed_ms() // 1000} s; "
         f"injected {counts}; answered {dict(sorted(market_.answers.items()))}; TILL_CRASH_SEED={seed}"
     )
     check(street, findings, payments)
