@@ -6,9 +6,10 @@ import asyncpg
 import pytest
 
 from tillkeeper import ledger
+from tillkeeper.kernel import db as database
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database
-from tillkeeper.ledger import chart, recipes
+from tillkeeper.ledger import chart, recipes, store
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GUARDS_OFF = """
@@ -97,3 +98,19 @@ async def test_the_proof_names_the_first_faults_and_counts_the_rest(db: Database
     assert len(found) == 21
     assert min(chart.wallet(user).code for user in users) in found[0]
     assert found[-1] == "… and 5 more of this kind."
+
+
+async def test_a_proof_may_take_longer_than_any_other_statement(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "statement_timeout_seconds", 1)
+    monkeypatch.setattr(database, "connect_timeout_seconds", 2)
+    impatient = await Database.connect(database_url, connections=1)
+    slow = f"SELECT slept FROM (SELECT pg_sleep({1 + 2 + 1})::text AS slept) AS long WHERE slept <> ''"
+    monkeypatch.setattr(store, "PROOFS", (("Slept{slept}.", slow),))
+
+    async with impatient.transaction() as tx:
+        found = await ledger.check(tx)
+    await impatient.close()
+
+    assert found == []

@@ -228,10 +228,10 @@ ORDER BY line.id DESC LIMIT $3
 
 async def check(tx: Transaction) -> list[str]:
     """Prove the books from the postings up; return one sentence per fault, none when they are sound."""
-    await tx.execute(f"SET LOCAL statement_timeout = '{check_timeout_seconds}s'")
     found = []
     for sentence, sql in PROOFS:
-        rows = await tx.fetch(f"SELECT *, count(*) OVER () AS faults FROM ({sql}) AS fault LIMIT {findings_max}")
+        counted = f"SELECT *, count(*) OVER () AS faults FROM ({sql}) AS fault LIMIT {findings_max}"
+        rows = await tx.fetch_long(counted, seconds_max=check_timeout_seconds)
         found += [sentence.format(**row) for row in rows]
         if rows and rows[0]["faults"] > findings_max:
             found.append(f"… and {rows[0]['faults'] - findings_max} more of this kind.")

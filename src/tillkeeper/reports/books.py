@@ -5,6 +5,8 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import TrialBalance
 from tillkeeper.reports import time
 
+check_timeout_seconds = 3_600
+
 PROMISES = {
     "a captured payment was not delivered exactly once": """
         SELECT payment.id::text FROM payment LEFT JOIN entitlement ON entitlement.payment_id = payment.id
@@ -66,7 +68,7 @@ async def check(tx: Transaction) -> list[str]:
     """Say in sentences what is wrong with the books, or nothing."""
     wrong = await ledger.check(tx)
     for sentence, query in PROMISES.items():
-        rows = await tx.fetch(query)
+        rows = await tx.fetch_long(query, seconds_max=check_timeout_seconds)
         wrong.extend(f"{sentence}: {row[0]}" for row in rows)
     return wrong
 
