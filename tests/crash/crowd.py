@@ -14,6 +14,7 @@ pay_timeout_seconds = 120
 """Nobody kills the sandbox, so however busy the machine is, it answers."""
 pause_seconds = 0.3
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
+OK, CREATED, ACCEPTED = 200, 201, 202
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
 
 
@@ -24,6 +25,8 @@ class Journal:
     number: int
     request: Json
     acknowledged: Json | None = None
+    status: int = 0
+    opened: Json | None = None
     tries: int = 0
 
     @property
@@ -59,9 +62,13 @@ class Crowd:
         async with self.heard:
             await self.heard.wait_for(lambda: self.acknowledged >= wanted)
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.stage.key}"}
+
     async def ask_again(self, client: httpx2.AsyncClient, journal: Journal) -> httpx2.Response:
         """Send a purchase once more, with its own key."""
-        headers = {"Authorization": f"Bearer {self.stage.key}", "Idempotency-Key": journal.key}
+        headers = self.bearer | {"Idempotency-Key": journal.key}
         return await client.post(f"{self.stage.api}/api/v1/payments", json=journal.request, headers=headers)
 
     def _wish(self, number: int) -> Json:
@@ -80,12 +87,25 @@ class Crowd:
                 await self._try(client, journal)
             if journal.acknowledged is None:
                 await asyncio.sleep(pause_seconds)
-        session = journal.acknowledged["gateway_reference"]
+        session = await self._session(client, journal, journal.acknowledged)
         async with self.door:
             paid = await client.post(
                 f"{self.stage.sandbox}/_control/stripe/sessions/{session}/pay", json={}, timeout=pay_timeout_seconds
             )
         assert paid.status_code == 200, paid.text
+
+    async def _session(self, client: httpx2.AsyncClient, journal: Journal, opened: Json) -> str:
+        """Wait for the checkout of a payment about which the gateway had not answered yet."""
+        while opened["gateway_reference"] is None:
+            await asyncio.sleep(pause_seconds)
+            try:
+                answer = await client.get(f"{self.stage.api}/api/v1/payments/{opened['id']}", headers=self.bearer)
+            except httpx2.TransportError as error:
+                self.statuses[type(error).__name__] += 1
+                continue
+            opened = answer.json() if answer.status_code == OK else opened
+        journal.opened = opened
+        return str(opened["gateway_reference"])
 
     async def _try(self, client: httpx2.AsyncClient, journal: Journal) -> None:
         try:
@@ -94,8 +114,8 @@ class Crowd:
             self.statuses[type(error).__name__] += 1
             return
         self.statuses[str(answer.status_code)] += 1
-        if answer.status_code == 201:
-            journal.acknowledged = answer.json()
+        if answer.status_code in {CREATED, ACCEPTED}:
+            journal.acknowledged, journal.status = answer.json(), answer.status_code
             async with self.heard:
                 self.acknowledged += 1
                 self.heard.notify_all()

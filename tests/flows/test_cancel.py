@@ -24,6 +24,19 @@ async def test_an_open_checkout_is_ended_at_the_gateway_too(shop: Any) -> None:
     assert "expired" in page.text.lower()
 
 
+async def test_an_open_checkout_that_is_canceled_never_counts_as_expired_whoever_tells_it_first(shop: Any) -> None:
+    payment = await shop.opened()
+    shop.line.fault = "lost"
+    asked = await end(shop, payment)
+    shop.line.fault = None
+    assert (asked.status, asked.body["status"]) == (202, "requires_action")
+
+    await shop.hear_news("checkout.session.expired")
+    await shop.settle()
+
+    assert (await shop.show(payment))["status"] == "canceled"
+
+
 async def test_an_authorisation_is_voided(shop: Any) -> None:
     payment = await shop.opened(capture_method="manual")
     await shop.pay(payment)

@@ -104,6 +104,30 @@ async def test_messages_over_which_a_worker_died_never_go_back_among_others(shop
     assert await shop.inbox() == ["processed"] * 3
 
 
+async def test_of_the_messages_over_which_a_worker_died_one_is_tried_at_a_time(shop: Any) -> None:
+    """Two together would die together, and the innocent one would be called a killer as well."""
+    for number in range(2):
+        await shop.pay(await shop.opened(user=f"user{number}"))
+    await shop.hear_news("payment_intent.succeeded")
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.open_batch(tx, 10)  # and now this worker is killed
+    await shop.owner.execute("UPDATE inbox_batch SET lease_until = now()")
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.take_lost_batch(tx)  # lays them apart
+    async with shop.till.db.transaction() as tx:
+        one = await inbox.take_lost_batch(tx)
+        assert one
+        trial = await inbox.suspect(tx, one.messages[0])
+        assert trial
+
+    async with shop.till.db.transaction() as tx:
+        assert await inbox.take_lost_batch(tx) is None
+
+    async with shop.till.db.transaction() as tx:
+        await inbox.close_batch(tx, trial)
+        assert await inbox.take_lost_batch(tx)
+
+
 class KilledError(BaseException):
     """Stand for the end of the process: nothing below the test may catch it."""
 

@@ -24,6 +24,8 @@ from tillkeeper.web.wire import OnePacket
 from tillkeeper.worker.loop import work
 
 drain_seconds = 10
+idle_seconds = 75
+"""Longer than clients keep a connection for their next call, so that none is closed while that call is on its way."""
 database_patience_seconds = 60
 database_pause_seconds = 1
 backlog = 2048
@@ -114,6 +116,7 @@ async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, li
             ws="none",
             server_header=False,
             backlog=backlog,
+            timeout_keep_alive=idle_seconds,
             timeout_graceful_shutdown=drain_seconds,
         )
     )

@@ -1,10 +1,11 @@
 """Apply what gateways told us, each fact exactly once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing, settlement
-from tillkeeper.facts import PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
+from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, refund_call
 from tillkeeper.inbox import Batch, Ending, Message
@@ -43,6 +44,8 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     """Decide what notices mean, and let state, goods, books and events become true together."""
     about_payments = [notice for notice in notices if notice.kind not in PAYOUT_KINDS]
     book = await payments.lock(tx, about_payments)
+    if any(notice.code == EXPIRED for notice in about_payments):
+        book = replace(book, canceling=await operations.canceling(tx, book.payments))
     decisions = payments.decide(book, about_payments, await _terms(tx, till, about_payments), till.now())
     cause_of = {notice.id: cause for notice, cause in zip(notices, causes, strict=True)}
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])

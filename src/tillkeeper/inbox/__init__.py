@@ -73,9 +73,10 @@ async def open_batch(tx: Transaction, limit: int) -> Batch | None:
 
 
 async def take_lost_batch(tx: Transaction) -> Batch | None:
-    """Take over the batch of a worker that died over it, if there is one.
+    """Take over the batch of a worker that died over it, if there is one and no other is on trial anywhere.
 
-    Several messages are laid apart first, each to be taken over on its own, so that none goes back among others.
+    Two tried at once would die together when one of them kills, and the innocent one would be blamed as well. Several
+    messages are laid apart first, each to be taken over on its own, so that none goes back among others.
     """
     lost = await store.take_lost_batch(tx)
     if lost and len(lost.messages) > 1:

@@ -101,11 +101,14 @@ async def open_batch(tx: Transaction, batch: UUID, due: Sequence[UUID], lease_se
 
 
 async def take_lost_batch(tx: Transaction) -> Batch | None:
-    """Take over a batch whose worker has died."""
+    """Take over a batch whose worker has died, unless a message that was in one is being tried on its own."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('inbox trial', 0))")
     row = await tx.fetchrow(
         """
         DELETE FROM inbox_batch WHERE id = (
-            SELECT id FROM inbox_batch WHERE lease_until <= clock_timestamp()
+            SELECT id FROM inbox_batch
+            WHERE lease_until <= clock_timestamp()
+              AND NOT EXISTS (SELECT FROM inbox_batch WHERE id = ANY (messages) AND lease_until > clock_timestamp())
             ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         RETURNING id, messages

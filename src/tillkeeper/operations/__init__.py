@@ -1,6 +1,6 @@
 """Calls that gateways must hear: committed before they are made, made again until an answer is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
@@ -11,6 +11,7 @@ __all__ = [
     "Kind",
     "Operation",
     "ask",
+    "canceling",
     "claim",
     "finish",
     "postpone",
@@ -69,6 +70,11 @@ async def unfinished(tx: Transaction, subject: UUID) -> bool:
 async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
     """Tell whether the capture or cancellation of a payment is still being tried."""
     return await store.unfinished_ending(tx, payment)
+
+
+async def canceling(tx: Transaction, payments: Iterable[UUID]) -> frozenset[UUID]:
+    """Tell which of these payments somebody is canceling."""
+    return await store.canceling(tx, sorted(payments))
 
 
 async def unresolved(tx: Transaction) -> list[UUID]:

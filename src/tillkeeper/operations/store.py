@@ -140,6 +140,16 @@ async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
     )
 
 
+async def canceling(tx: Transaction, payments: Sequence[UUID]) -> frozenset[UUID]:
+    """Tell which of these payments somebody is canceling."""
+    rows = await tx.fetch(
+        "SELECT payment_id FROM operation "
+        "WHERE payment_id = ANY ($1::uuid[]) AND kind = 'cancel' AND state = 'asked' AND reference IS NULL",
+        list(payments),
+    )
+    return frozenset(row["payment_id"] for row in rows)
+
+
 async def unresolved(tx: Transaction) -> list[UUID]:
     """List the subjects of calls without a known answer: still being tried, or given up."""
     rows = await tx.fetch(

@@ -147,6 +147,7 @@ class Book:
     refunds: dict[UUID, Refund]
     references: dict[tuple[str, str], UUID]
     disputes: dict[UUID, Dispute] = field(default_factory=dict)
+    canceling: frozenset[UUID] = frozenset()
 
 
 class OwnMove(StrEnum):

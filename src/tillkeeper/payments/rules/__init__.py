@@ -46,6 +46,7 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
         refunds=dict(book.refunds),
         references=book.references,
         disputes=dict(book.disputes),
+        canceling=book.canceling,
     )
     decisions: list[Decision] = []
 
@@ -140,5 +141,8 @@ def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: d
         return decide_authorized(payment, notice, now)
     if payment.gateway != notice.gateway:
         return linked(payment, notice, f"The payment goes through {payment.gateway} now; this changes nothing.")
-    decide_it = decide_failed if notice.kind is NoticeKind.PAYMENT_FAILED else decide_step
-    return decide_it(payment, notice, now)
+    if notice.kind is NoticeKind.PAYMENT_FAILED:
+        return decide_failed(payment, notice, now)
+    # Gateways say that a checkout expired also when they were told to end it.
+    by_hand = payment.id in book.canceling
+    return decide_step(payment, replace(notice, code=None) if by_hand else notice, now)
