@@ -20,6 +20,7 @@ from tillkeeper.gateway import Accepted, Order
 from tillkeeper.kernel import clock, ids
 
 buyers_at_once = 16
+calls_at_once_max = 64
 call_timeout_seconds = 60
 stalled_seconds_max = 90
 look_seconds = 0.3
@@ -75,14 +76,18 @@ class Market:
 
     async def open(self, key: str, **more: str) -> Json:
         """Open a checkout somewhere, and wait until it is known where."""
+        payment = await self.create(key, **more)
+        return await self.until(payment, lambda shown: shown["next_action"] is not None)
+
+    async def create(self, key: str, **more: str) -> Json:
+        """Ask for a checkout; the answer may be that nobody knows yet."""
         wish = {
             "package": self.dice.choice(PACKAGES),
             "currency": self.dice.choice(CURRENCIES),
             "quantity": self.dice.randint(2, 4),
             "user": f"user-{self.dice.randrange(37)}",
         }
-        payment = await self.post("create", "payments", wish | more, key)
-        return await self.until(payment, lambda shown: shown["next_action"] is not None)
+        return await self.post("create", "payments", wish | more, key)
 
     async def pay(self, payment: Json) -> Json:
         """Pay, and pay anew only when our side says that the last try took nothing."""
@@ -119,6 +124,15 @@ class Market:
         shown: Json = answer.json()
         return shown
 
+    async def get(self, path: str) -> Json:
+        """Read something from our API."""
+        answer = await self.http.get(
+            f"{self.stage.api}/api/v1/{path}", headers={"Authorization": f"Bearer {self.stage.key}"}
+        )
+        assert answer.status_code == 200, answer.text
+        shown: Json = answer.json()
+        return shown
+
     async def prefer(self, gateway: str, priority: int) -> None:
         """Change a gateway's place in the order."""
         where = f"{self.stage.api}/api/v1/admin/gateways/{gateway}/config"
@@ -128,10 +142,9 @@ class Market:
 
     async def until(self, payment: Json, fits: Fits) -> Json:
         """Look at a payment until it is as wanted."""
-        headers, elapsed_ms = {"Authorization": f"Bearer {self.stage.key}"}, clock.timer_ms()
+        elapsed_ms = clock.timer_ms()
         while elapsed_ms() < stalled_seconds_max * 1000:
-            answer = await self.http.get(f"{self.stage.api}/api/v1/payments/{payment['id']}", headers=headers)
-            shown: Json = answer.json()
+            shown = await self.get(f"payments/{payment['id']}")
             if fits(shown):
                 return shown
             await asyncio.sleep(look_seconds)
@@ -146,17 +159,15 @@ def _went_on(error: Json | None) -> Fits:
 
 @asynccontextmanager
 async def opened(stage: Stage, seed: int) -> AsyncIterator[Market]:
-    """Open a market, where no time passes between two questions to a gateway."""
-    limits = httpx2.Limits(max_connections=buyers_at_once * 2)
-    async with (
-        httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as http,
-        _hurrying(stage),
-    ):
+    """Open a market."""
+    limits = httpx2.Limits(max_connections=calls_at_once_max)
+    async with httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as http:
         yield Market(stage, http, random.Random(seed))
 
 
 @asynccontextmanager
-async def _hurrying(stage: Stage) -> AsyncIterator[None]:
+async def hurrying(stage: Stage) -> AsyncIterator[None]:
+    """Let no time pass between two questions to a gateway."""
     connection = await asyncpg.connect(stage.owner_url)
 
     async def hurry() -> None:

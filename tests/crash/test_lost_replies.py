@@ -59,7 +59,7 @@ def check(stage: Stage, findings: Findings, payments: int) -> None:
 async def test_replies_that_get_lost_charge_and_refund_nobody_twice(stage: Stage, tell: Callable[[str], None]) -> None:
     seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
     payments, elapsed_ms = 1_000 if full else 300, clock.timer_ms()
-    async with market.opened(stage, seed) as market_:
+    async with market.opened(stage, seed) as market_, market.hurrying(stage):
         injected = await trade(market_, payments, seed)
         findings = await market.look(market_)
     counts = {fault: injected["counts"][fault] for fault in FAULTS}
@@ -105,7 +105,7 @@ async def test_replies_that_get_lost_at_four_gateways_charge_nobody_twice_wherev
 ) -> None:
     seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
     payments, elapsed_ms = 10_000 if full else 200, clock.timer_ms()
-    async with market.opened(street, seed) as market_:
+    async with market.opened(street, seed) as market_, market.hurrying(street):
         async with weather(market_):
             injected = await trade(market_, payments, seed)
         findings = await market.look(market_)

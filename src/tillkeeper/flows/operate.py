@@ -11,6 +11,7 @@ from tillkeeper import operations, payments, routing
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
 from tillkeeper.flows.introduce import introduce
+from tillkeeper.flows.knock import knock
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs
@@ -53,11 +54,14 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
     async with till.db.transaction() as tx:
         state = (await routing.states(tx, [gateway]))[gateway]
         well = state.breaker is Breaker.CLOSED
-        if state.switch is Switch.OFF or not await operations.any_due(tx, gateway):
+        any_due = await operations.any_due(tx, gateway)
+        if state.switch is Switch.OFF or (well and not any_due):
             return 0
         if not well and not await routing.admit(tx, gateway):
             return 0
         due = await operations.claim(tx, gateway, limit if well else probes_max)
+    if not due and not well:
+        await knock(till, till.gateways[gateway])
     ends = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
     for end in ends:
         if isinstance(end, BaseException):

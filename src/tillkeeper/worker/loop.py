@@ -19,7 +19,8 @@ from tillkeeper.till import Till
 
 CHANNEL = "till_work"
 poll_seconds = 1
-failure_pause_seconds = 1
+failure_pause_seconds_max = 5
+"""A job that failed is run again after its own time or this one, whichever is shorter."""
 settlers = 2
 """While PostgreSQL works on the batch of one, the other thinks about the next; more would only wait for its locks."""
 
@@ -87,10 +88,10 @@ async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event
                 continue
         except TillError as error:
             logs.worker.warning("job_failed", job=job.name, code=error.code, detail=error.detail)
-            pause = failure_pause_seconds
+            pause = min(job.every_seconds, failure_pause_seconds_max)
         except Exception:  # noqa: BLE001 (a bug in one job must not end the others)
             logs.worker.exception("job_failed", job=job.name)
-            pause = failure_pause_seconds
+            pause = min(job.every_seconds, failure_pause_seconds_max)
         await _wait(bell if job.woken else stop, pause)
 
 
