@@ -22,6 +22,8 @@ from tillkeeper.kernel import clock, ids
 buyers_at_once = 16
 calls_at_once_max = 64
 call_timeout_seconds = 60
+idle_seconds_max = 2
+"""Servers close a connection that was idle for 5 s; a call that is just being sent then would be lost."""
 stalled_seconds_max = 90
 look_seconds = 0.3
 hurry_seconds = 0.2
@@ -160,7 +162,7 @@ def _went_on(error: Json | None) -> Fits:
 @asynccontextmanager
 async def opened(stage: Stage, seed: int) -> AsyncIterator[Market]:
     """Open a market."""
-    limits = httpx2.Limits(max_connections=calls_at_once_max)
+    limits = httpx2.Limits(max_connections=calls_at_once_max, keepalive_expiry=idle_seconds_max)
     async with httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds, limits=limits) as http:
         yield Market(stage, http, random.Random(seed))
 

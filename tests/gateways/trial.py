@@ -44,11 +44,16 @@ class House:
     def webhook_url(self, name: str) -> str:
         return f"{self.heard_at}/webhooks/{name}"
 
-    def sign(self, name: str, body: bytes, at: datetime, **other_secrets: str) -> dict[str, str]:
-        """Sign a body as the gateway would; header names come in lower case, as a server hands them over."""
+    def sign(
+        self, name: str, body: bytes, at: datetime, *, event: str = "evt_of_the_suite", **other_secrets: str
+    ) -> dict[str, str]:
+        """Sign a body as the gateway would; header names come in lower case, as a server hands them over.
+
+        The event's id is given where a gateway tells it in a header.
+        """
         books = Books(self.books)
         desk = Desk(name, books, {**self.secrets, **other_secrets}, "", self.url, self.webhook_url(name))
-        made = stand_of(name).sign(desk, "evt_of_the_suite", body, int(at.timestamp()))
+        made = stand_of(name).sign(desk, event, body, int(at.timestamp()))
         books.close()
         return {header.lower(): value for header, value in made.items()}
 

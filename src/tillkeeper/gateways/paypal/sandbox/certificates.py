@@ -9,6 +9,7 @@ import os
 import re
 import zlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from uuid import UUID
 
@@ -32,6 +33,7 @@ PLACE = "v1/notifications/certs"
 ROOT = "CERT-ROOT"
 AUTHORITY = "authority"
 key_bits = 2048
+keys_max = 8
 public_exponent = 65_537
 valid_days = 3_650
 valid_before_days = 2
@@ -52,9 +54,7 @@ def retrieve(act: Act, certificate_id: str) -> bytes:
 def sign(act: Act, transmission: str, body: bytes, at: str) -> dict[str, str]:
     """Sign a transmission of a webhook, and name all that is needed to check it."""
     held = authority(act)
-    key = serialization.load_pem_private_key(held["key"].encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey), "the key is made here"
-    signature = key.sign(_message(act, transmission, at, body), PKCS1v15(), hashes.SHA256())
+    signature = _key(held["key"]).sign(_message(act, transmission, at, body), PKCS1v15(), hashes.SHA256())
     return {
         "PAYPAL-AUTH-ALGO": ALGORITHM,
         "PAYPAL-CERT-URL": f"{act.api}/{PLACE}/{held['leaf_id']}",
@@ -98,6 +98,14 @@ def authority(act: Act) -> Json:
     """Load the authority, or make it."""
     held = act.change.find(AUTHORITY, AUTHORITY)
     return held or act.put({"id": AUTHORITY, "object": AUTHORITY, "created": act.now, **_made(act.now)})
+
+
+@lru_cache(maxsize=keys_max)
+def _key(pem: str) -> rsa.RSAPrivateKey:
+    """Read the key once: proving that it is a good one takes far longer than signing."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey), "the key is made here"
+    return key
 
 
 def _message(act: Act, transmission: str, at: str, body: bytes) -> bytes:
