@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.gateways import counter as counters
+from tests.gateways.counter import Counter
 from tests.gateways.serving import Receiver, free_listener, serving
 from tests.gateways.subject import SUBJECTS, Subject
 from tests.gateways.trial import House, Trial, connect
@@ -43,3 +45,9 @@ async def trial(subject: Subject, house: House) -> AsyncIterator[Trial]:
         yield Trial(subject, gateway, wire, house, http, len(house.receiver.letters))
     await gateway.close()
     await wire.close()
+
+
+@pytest.fixture
+async def counter(trial: Trial, database_url: str, owner_url: str) -> AsyncIterator[Counter]:
+    async with counters.opened(trial, database_url, owner_url) as counter:
+        yield counter

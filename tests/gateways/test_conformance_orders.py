@@ -3,37 +3,23 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-import asyncpg
-import pytest
+from tests.gateways.counter import CREDITS, Counter
 from tests.gateways.subject import Habit, Json, having
 from tests.gateways.trial import Paid, Trial, new_key, notices
 
-from tillkeeper import catalog
 from tillkeeper.facts import Notice, NoticeKind
-from tillkeeper.flows.checkout import Purchase, checkout
-from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
-from tillkeeper.flows.receive import Intake, receive
-from tillkeeper.flows.settle import settle
 from tillkeeper.gateway import Feature
-from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import clock, ids
-from tillkeeper.kernel.crypto import sha256
-from tillkeeper.kernel.secrets import Secrets
-from tillkeeper.reports import books, payment
-from tillkeeper.settings import Settings
-from tillkeeper.till import Till
+from tillkeeper.reports import payment
 
-PACKAGE, CREDITS = "credits_120", 120
 ORDERS = list(permutations(range(5)))
 NAMES = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
 """What may be a gateway's name of something; moments begin with a date."""
-guests_at_once = 8
 
 
 @dataclass(frozen=True)
@@ -46,59 +32,6 @@ class Life:
     @property
     def names(self) -> set[str]:
         return {name for _, body in self.events for name in NAMES.findall(body)}
-
-
-@dataclass
-class Counter:
-    """A till on a fresh database, where webhooks are handed in by hand."""
-
-    trial: Trial
-    till: Till
-    owner: asyncpg.Connection
-    intake: Intake
-    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(guests_at_once))
-
-    async def open(self, number: int) -> Json:
-        """Open a checkout in whose payment money is set aside first."""
-        hosted = Feature.HOSTED_MANUAL_CAPTURE in self.trial.gateway.features
-        purchase = Purchase(
-            package=PACKAGE,
-            currency=self.trial.subject.currency,
-            user=f"user {number}",
-            capture_method="manual",
-            checkout="hosted" if hosted else "embedded",
-        )
-        wish = Wish(scope="sandbox", key=f"key-{number}", request_sha=sha256(b"the same"))
-        async with self.door:
-            replay = await checkout(self.till, wish, purchase)
-        assert replay.status == 201, replay.body
-        return replay.body
-
-    async def hear(self, event: str, body: str) -> bool:
-        """Take in one webhook, signed now; true when it is new."""
-        name, content = self.trial.subject.name, body.encode()
-        headers = self.trial.house.sign(name, content, clock.now(), event=event)
-        return await receive(self.intake, name, headers, content)
-
-    async def settle(self) -> None:
-        """Settle what is due, and then what waited for it."""
-        while await settle(self.till):
-            pass
-        await self.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status = 'parked'")
-        while await settle(self.till):
-            pass
-
-
-@pytest.fixture
-async def counter(trial: Trial, database_url: str, owner_url: str) -> AsyncIterator[Counter]:
-    settings = Settings(mode="sandbox", database_url=database_url, secret_key="orders " * 4)
-    secrets = Secrets(trial.house.environment(trial.subject.name, trial.house.url))
-    till, owner = await Till.open(settings, secrets=secrets), await asyncpg.connect(owner_url)
-    await offer(till, catalog.DEMO)
-    yield Counter(trial, till, owner, Intake(till))
-    assert await read(till, books.check) == []
-    await owner.close()
-    await till.close()
 
 
 async def a_life(trial: Trial, amount: int, part: int, rest: int) -> Life:
@@ -202,7 +135,7 @@ def _named(code: str, user: Any) -> str:
 async def test_all_120_orders_of_five_events_with_duplicates_end_like_the_order_in_which_they_happened(
     trial: Trial, counter: Counter
 ) -> None:
-    payments = await asyncio.gather(*(counter.open(number) for number in range(len(ORDERS))))
+    payments = await asyncio.gather(*(counter.open(number, by_hand=True) for number in range(len(ORDERS))))
     price = payments[0]["amount"]
     part, rest = -(-price // 4), price // 2  # each takes the same goods back, whichever comes first
     life, other = [await a_life(trial, price, part, rest) for _ in range(2)]
