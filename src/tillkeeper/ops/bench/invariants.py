@@ -9,7 +9,8 @@ UNDELIVERED = """
     WHERE id = ANY (SELECT payment_id FROM inbox_message WHERE status = 'processed')
       AND (status <> 'succeeded' OR amount_captured <> amount
            OR (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) <> 1
-           OR (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') <> 1
+           OR (SELECT count(*) FROM journal
+               WHERE (source, source_id, kind) = ('payment', payment.id::text, 'capture')) <> 1
            OR (SELECT count(*) FROM outbox_event
                WHERE payment_id = payment.id AND type = 'payment.succeeded') <> 1)"""
 

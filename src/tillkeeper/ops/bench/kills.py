@@ -23,11 +23,12 @@ KEPT = """
     COPY acknowledged FROM STDIN;
 {rows}
 \\.
+    ANALYZE acknowledged;
     SELECT count(*) FROM acknowledged
     JOIN inbox_message USING (event_id) JOIN payment ON payment.id = acknowledged.payment_id
     WHERE inbox_message.status = 'processed' AND payment.status = 'succeeded'
       AND 1 = (SELECT count(*) FROM entitlement WHERE payment_id = payment.id)
-      AND 1 = (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture')
+      AND 1 = (SELECT count(*) FROM journal WHERE (source, source_id, kind) = ('payment', payment.id::text, 'capture'))
       AND 1 = (SELECT count(*) FROM outbox_event WHERE payment_id = payment.id AND type = 'payment.succeeded')"""
 
 
