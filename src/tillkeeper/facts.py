@@ -105,6 +105,63 @@ class Notice:
     id: UUID = field(default_factory=ids.new)
 
 
+class LineKind(StrEnum):
+    """Name what can move a merchant's balance at a gateway."""
+
+    CAPTURE = "capture"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
+    DISPUTE = "dispute"
+    DISPUTE_REVERSED = "dispute_reversed"
+    FEE = "fee"
+    PAYOUT = "payout"
+    PAYOUT_FAILED = "payout_failed"
+    CONVERSION = "conversion"
+    RESERVE = "reserve"
+    ADJUSTMENT = "adjustment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementLine:
+    """Hold one line of a gateway's own account of us, in one form for every gateway.
+
+    `gross` is in minor units of `currency`, as the merchant's balance sees it: a capture is positive; a refund, a
+    dispute and a payout are negative. `fee`, `tax` and `net` are in `settle_currency`; a fee that is kept is positive,
+    and `net` is what the balance changed by: the gross, converted at `rate` (decimal text) where the two currencies
+    differ, less fee and tax. `object_id` is the gateway's id of what moved (capture, refund, dispute, payout),
+    `parent_id` that of the payment behind it, `our_reference` our own id as the gateway carried it, and `payout_id`
+    the payout that took the line along. `raw` is the line as the gateway wrote it.
+    """
+
+    gateway: str
+    line_id: str
+    kind: LineKind
+    object_id: str | None
+    parent_id: str | None = None
+    our_reference: str | None = None
+    gross: int
+    fee: int = 0
+    tax: int = 0
+    net: int
+    currency: str
+    settle_currency: str
+    rate: str | None = None
+    occurred_at: datetime
+    available_at: datetime | None = None
+    payout_id: str | None = None
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadLine:
+    """Hold a line that cannot be read, and why: it is looked at by a person, never left out."""
+
+    gateway: str
+    line_id: str
+    reason: str
+    raw: str
+
+
 class Verdict(StrEnum):
     """Tell what became of a notice."""
 

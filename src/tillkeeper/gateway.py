@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from tillkeeper.facts import Notice
+from tillkeeper.facts import Notice, SettlementLine, UnreadLine
 from tillkeeper.kernel.errors import MalformedJsonError, TillError
 from tillkeeper.kernel.secrets import Secrets
 
@@ -161,6 +161,15 @@ class Told:
 
     envelope: Envelope
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementPage:
+    """Hold a part of a gateway's account of us; `after` is where the next part begins, None at the end."""
+
+    lines: tuple[SettlementLine, ...] = ()
+    unread: tuple[UnreadLine, ...] = ()
+    after: str | None = None
 
 
 class Gateway(Protocol):
