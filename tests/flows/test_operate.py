@@ -185,20 +185,3 @@ async def leased(shop: Any) -> Operation:
     async with shop.till.db.transaction() as tx:
         [operation] = await operations.claim(tx, "stripe", 1)
     return operation
-
-
-async def test_a_breaker_closes_by_itself_though_no_call_waits(shop: Any) -> None:
-    """New payments go elsewhere while it is open, so nobody else would ever find out that the gateway is back."""
-    await shop.owner.execute(
-        "INSERT INTO gateway_state (gateway, breaker, failures, retry_at) VALUES ('stripe', 'open', 5, now())"
-    )
-    shop.line.fault = "cut"
-    assert await operate(shop.till, "stripe") == 0
-    assert await shop.count("gateway_state", "breaker = 'open' AND retry_at > now()") == 1
-    shop.line.fault = None
-    asked = len(shop.line.calls)
-    await operate(shop.till, "stripe")
-    assert len(shop.line.calls) == asked  # not before its pause is over
-    await shop.owner.execute("UPDATE gateway_state SET retry_at = now()")
-    await operate(shop.till, "stripe")
-    assert await shop.count("gateway_state", "breaker = 'closed'") == 1

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.gateways.subject import SUBJECTS
 
 ROOT = Path(__file__).parents[2]
 LISTING = """
@@ -19,18 +20,30 @@ print(*gateways.connect(__import__("tillkeeper.kernel.secrets", fromlist=["Secre
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the program, and in it the folder of Stripe under the name of Acme."""
+    """Copy the program and its conformance suite, and in them what is Stripe's under the name of Acme."""
     tree = tmp_path_factory.mktemp("adding")
     shutil.copytree(ROOT / "src", tree / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
-    folder = tree / "src/tillkeeper/gateways"
-    shutil.copytree(folder / "stripe", folder / "acme")
-    for file in (folder / "acme").rglob("*.py"):
-        text = file.read_text()
-        for old, new in (("gateways.stripe", "gateways.acme"), ('"stripe"', '"acme"'), ("STRIPE_", "ACME_")):
-            text = text.replace(old, new)
-        file.write_text(text)
+    suite = tree / "tests/gateways"
+    (suite / "stripe").mkdir(parents=True)
+    shutil.copy(ROOT / "tests/conftest.py", tree / "tests")
+    for file in [*(ROOT / "tests/gateways").glob("*.py"), *(ROOT / "tests/gateways").glob("*/subject.py")]:
+        copy = suite / file.relative_to(ROOT / "tests/gateways")
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(file, copy)
+    for folder in (tree / "src/tillkeeper/gateways", suite):
+        shutil.copytree(folder / "stripe", folder / "acme")
+        for file in (folder / "acme").rglob("*.py"):
+            rename(file)
     return tree
+
+
+def rename(file: Path) -> None:
+    """Change what a new gateway must change: its name, and that of its variables."""
+    text = file.read_text()
+    for old, new in (("gateways.stripe", "gateways.acme"), ('"stripe"', '"acme"'), ("STRIPE_", "ACME_")):
+        text = text.replace(old, new)
+    file.write_text(text)
 
 
 def run(tree: Path, *command: str) -> str:
@@ -51,3 +64,11 @@ def test_registry_sandbox_and_connection_find_a_new_folder(tree: Path) -> None:
 
 def test_the_import_contracts_hold_for_a_new_folder(tree: Path) -> None:
     assert "0 broken" in run(tree, str(Path(sys.executable).parent / "lint-imports"), "--no-logo", "--no-cache")
+
+
+def test_the_conformance_suite_takes_a_new_folder_in(tree: Path) -> None:
+    suite = ("tests/gateways/test_conformance.py", "tests/gateways/test_conformance_webhooks.py")
+    told = run(tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "acme", *suite)
+    summary = told.splitlines()[-1]
+    assert "failed" not in summary, told
+    assert int(summary.split()[0]) > len(SUBJECTS) * 10, told

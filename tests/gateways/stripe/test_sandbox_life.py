@@ -54,6 +54,17 @@ def test_the_fee_is_rounded_half_up(sandbox: Any) -> None:
     assert fees == [45, 60, 59]  # 14.5, 30.45 and 29.493, each plus 30
 
 
+@pytest.mark.parametrize(("currency", "kept"), [("isk", 1_500), ("ugx", 1_500), ("eur", 1_480)])
+def test_the_fee_is_no_fraction_of_a_unit_that_has_none(sandbox: Any, currency: str, kept: int) -> None:
+    charge = sandbox.stripe.v1.charges.list(
+        params={
+            "payment_intent": sandbox.paid(amount=50_000, currency=currency),
+            "expand": ["data.balance_transaction"],
+        }
+    ).data[0]
+    assert charge.balance_transaction.fee == kept
+
+
 def test_a_decline_leaves_the_session_open_for_another_try(sandbox: Any) -> None:
     session = sandbox.session()
     sandbox.control("POST", f"stripe/sessions/{session.id}/decline", {"code": "insufficient_funds"})

@@ -1,7 +1,7 @@
 """Balance transactions: what a charge, refund, dispute or payout did to the merchant's balance, with Stripe's fee.
 
-The fee is 2.9 % plus 30 minor units, rounded half up; it is kept when a charge is refunded. Each currency
-settles in itself, so no exchange rate occurs.
+The fee is 2.9 % plus 30 minor units, rounded half up, to whole units where Stripe only writes hundredths of them;
+it is kept when a charge is refunded. Each currency settles in itself, so no exchange rate occurs.
 """
 
 from tillkeeper.gateways.stripe.sandbox import lists
@@ -25,12 +25,15 @@ KINDS = {
     "payout": ("payout", "payout", ""),
     "payout_failure": ("payout_failure", "payout_failure", ""),
 }
+WHOLE = ("isk", "ugx")
+"""Counted in hundredths, of which there are none."""
 AT_ONCE = ("payout", "payout_failure")
 
 
-def fee(amount: int) -> int:
+def fee(amount: int, currency: str) -> int:
     """Work out Stripe's fee on a captured amount, in minor units, rounded half up."""
-    return (amount * fee_per_mille + 500) // 1000 + fee_fixed_minor
+    kept = (amount * fee_per_mille + 500) // 1000 + fee_fixed_minor
+    return (kept + 50) // 100 * 100 if currency in WHOLE else kept
 
 
 def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int = 0) -> Json:
