@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tillkeeper import gateways
-from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateway import ConfigurationError, Gateway, GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.crypto import Box
@@ -41,6 +41,13 @@ class Till:
             await _close(opened)
             raise
         return cls(settings=settings, db=db, gateways=opened, box=Box(settings.secret_key), now=now)
+
+    def gateway(self, name: str) -> Gateway:
+        """Find a gateway by its name; raises GatewayUnavailableError for one that is not configured any more."""
+        if name not in self.gateways:
+            message = f"{name} is not configured here; set its variables again to go on with what was paid there."
+            raise GatewayUnavailableError(message)
+        return self.gateways[name]
 
     async def close(self) -> None:
         """Close everything."""

@@ -9,6 +9,7 @@ import pytest
 from tillkeeper import catalog
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
+from tillkeeper.flows.settle import settle
 from tillkeeper.fulfilment import packs
 from tillkeeper.reports import cards as report
 
@@ -64,6 +65,22 @@ async def test_of_fifty_packs_paid_at_once_the_ten_in_stock_are_delivered_and_fo
     assert {payment["fulfilment"]["status"] for payment in refunded} == {"failed"}
     assert sum(books[payment["id"]]["refunded"] for payment in shown) == 40 * 799
     assert await kiosk.count("card") == 50
+
+
+async def test_packs_that_several_workers_open_at_the_same_time_share_no_card_and_no_more_than_the_stock(
+    kiosk: Any,
+) -> None:
+    bought = await asyncio.gather(*(kiosk.opened(package="pack_gold", user=f"user{n}") for n in range(24)))
+    await asyncio.gather(*(kiosk.pay(payment) for payment in bought))
+    await kiosk.hear_news("payment_intent.succeeded")
+
+    await asyncio.gather(*(settle(kiosk.till, limit=2) for _ in range(12)))
+    await kiosk.settle()
+
+    shown = [await kiosk.show(payment) for payment in bought]
+    assert sum(payment["fulfilment"]["status"] == "delivered" for payment in shown) == 10
+    assert await kiosk.owner.fetchval("SELECT stock FROM pack_type WHERE sku = 'pack_gold'") == 0
+    assert await kiosk.owner.fetchval("SELECT count(DISTINCT (design_id, number)) FROM card") == 50
 
 
 async def test_every_serial_exists_once(kiosk: Any) -> None:

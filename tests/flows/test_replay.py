@@ -1,17 +1,20 @@
 """Webhooks brought back to work, or set aside, by hand."""
 
 import os
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tillkeeper import inbox
 from tillkeeper.flows.replay import ignore, replay, replay_all
-from tillkeeper.flows.settle import settle
+from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.inbox import Selection
-from tillkeeper.kernel import ids
-from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+from tillkeeper.kernel import db, ids
+from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.errors import DatabaseUnavailableError, InvalidFieldError, NotFoundError
 
 
 async def dead_letter(shop: Any) -> tuple[Any, UUID]:
@@ -126,6 +129,35 @@ async def test_of_the_messages_over_which_a_worker_died_one_is_tried_at_a_time(s
     async with shop.till.db.transaction() as tx:
         await inbox.close_batch(tx, trial)
         assert await inbox.take_lost_batch(tx)
+
+
+async def test_a_database_that_cannot_be_used_is_no_fault_of_the_messages_that_were_being_worked_on(
+    shop: Any, owner_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.hear_news("payment_intent.succeeded")
+    monkeypatch.setattr(db, "lock_timeout_seconds", 1)
+    impatient = replace(shop.till, db=await Database.connect(shop.till.settings.database_url))
+    other = await asyncpg.connect(owner_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM payment FOR UPDATE")
+        with pytest.raises(DatabaseUnavailableError):
+            await settle(impatient)
+        assert await shop.count("inbox_batch") == 0
+        async with shop.till.db.transaction() as tx:
+            batch = await inbox.open_batch(tx, 10)  # and now this worker is killed
+        await shop.owner.execute("UPDATE inbox_batch SET id = messages[1], lease_until = now()")
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailableError):
+                await rescue(impatient)
+    await other.close()
+    await impatient.db.close()
+
+    assert batch
+    assert await shop.count("inbox_message", "deaths = 0 AND status = 'received'") == 1
+    assert await rescue(shop.till) == 1
+    assert (await shop.show(payment))["status"] == "succeeded"
 
 
 class KilledError(BaseException):

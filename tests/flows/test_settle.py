@@ -2,11 +2,15 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.flows.conftest import uuid_of
 
+from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.settle import settle
+from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.inbox.rules import retry_seconds
 from tillkeeper.kernel import ids
 
@@ -366,3 +370,28 @@ async def test_an_amount_that_is_no_whole_number_never_reaches_the_books(shop: A
     assert (await shop.show(payment))["status"] == "requires_action"
     reason = await shop.owner.fetchval("SELECT reason FROM inbox_message WHERE event_id = $1", event["id"])
     assert "no whole number" in reason
+
+
+async def test_webhooks_of_a_gateway_that_is_not_configured_any_more_wait_and_say_so(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.hear_news("payment_intent.succeeded")
+
+    await settle(replace(shop.till, gateways={}))
+
+    [reason] = await shop.owner.fetch("SELECT reason FROM inbox_message WHERE attempts = 1 AND status = 'received'")
+    assert "stripe is not configured here" in reason["reason"]
+    await shop.owner.execute("UPDATE inbox_message SET due_at = now()")
+    await shop.settle()
+    assert (await shop.show(payment))["status"] == "succeeded"
+
+
+async def test_a_refund_at_a_gateway_that_is_not_configured_any_more_is_refused_and_nothing_is_stored(
+    shop: Any,
+) -> None:
+    payment = await shop.paid()
+
+    with pytest.raises(GatewayUnavailableError):
+        await refund(replace(shop.till, gateways={}), shop.wish(), RefundWish(payment=uuid_of(payment)))
+
+    assert await shop.count("refund") == 0

@@ -64,6 +64,29 @@ def test_what_is_stored_as_a_reason_is_masked() -> None:
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "sk_live_51Nabc",
+        "rk_test_51Nabc",
+        "whsec_c2VjcmV0",
+        "rzp_live_8aBcDeFgH",
+        "rzp_test_8aBcDeFgH",
+        "EAAAl0123456789abcdefghijk",
+        "sq0csp-0123456789abc",
+        "sq0idp-0123456789abc",
+        "A21AAF0123456789-abc_def",
+        "access_token$production$x1y2z3$0123456789abcdef",
+        "Basic cnpwX2xpdmU6c2VjcmV0",
+        "Bearer eyJhbGciOi",
+        "till_sk_live_0123-abc",
+    ],
+)
+def test_what_opens_an_account_is_masked_whatever_gateway_it_belongs_to(secret: str) -> None:
+    masked = logs.mask(f"it said: {secret} and no more")
+    assert masked == f"it said: {logs.MASK} and no more"
+
+
+@pytest.mark.parametrize(
     "text", ["ana@shop.test", "Invalid email address: Ana.B+c@x.example.org", "a=1&email=ana%40shop.test", "<ö@ü.test>"]
 )
 def test_an_address_of_a_person_is_masked(text: str) -> None:

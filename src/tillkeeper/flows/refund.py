@@ -68,7 +68,7 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
             disputes=await payments.lock_disputes(tx, payment.id),
         )
         assert decision.refund, "reserved"
-        till.gateways[payment.gateway].check_amount(decision.refund.amount, payment.currency)
+        till.gateway(payment.gateway).check_amount(decision.refund.amount, payment.currency)
         await payments.record(tx, [decision], causes=["api"])
         await settle.follow(tx, payments.changes([decision]))
         assert decision.change, "reserved"

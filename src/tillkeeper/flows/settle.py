@@ -1,6 +1,7 @@
 """Apply what gateways told us, each fact exactly once."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -30,6 +31,7 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
     try:
         await _settle(till, batch)
     except DatabaseUnavailableError:
+        await _leave(till, batch, inbox.close_batch)
         raise
     except Exception as error:  # noqa: BLE001 (a poisonous message must not sink its neighbours)
         logs.webhook.warning("batch_failed", messages=len(batch.messages), error=type(error).__name__)
@@ -111,7 +113,7 @@ async def _terms(tx: Transaction, till: Till, notices: Sequence[Notice]) -> Term
 
     def predict_fee(gateway: str, amount: int, currency: str) -> int:
         configured = routing.fee(states.get(gateway), amount)
-        return till.gateways[gateway].predict_fee(amount, currency) if configured is None else configured
+        return till.gateway(gateway).predict_fee(amount, currency) if configured is None else configured
 
     return Terms(predict_fee=predict_fee, refund_late=till.settings.late_success == "refund")
 
@@ -125,10 +127,21 @@ async def rescue(till: Till) -> int:
         lost = await inbox.take_lost_batch(tx)
         batch = await inbox.suspect(tx, lost.messages[0]) if lost and len(lost.messages) == 1 else None
     if batch:
-        await _settle_singly(till, batch.messages[0])
+        try:
+            await _settle_singly(till, batch.messages[0])
+        except DatabaseUnavailableError:
+            await _leave(till, batch, inbox.absolve)
+            raise
         async with till.db.transaction() as tx:
             await inbox.close_batch(tx, batch)
     return len(lost.messages) if lost else 0
+
+
+async def _leave(till: Till, batch: Batch, how: Callable[[Transaction, Batch], Awaitable[None]]) -> None:
+    """Give a batch up because of the database, and blame no message; while nothing can be written, its lease runs."""
+    with suppress(DatabaseUnavailableError):
+        async with till.db.transaction() as tx:
+            await how(tx, batch)
 
 
 @retry_conflicts
@@ -172,7 +185,7 @@ async def _settle_singly(till: Till, message: UUID) -> None:
 def _translate(till: Till, message: Message) -> list[Notice]:
     """Open a message and put it into our words."""
     failpoints.reach(f"settle:{message.type}")
-    return till.gateways[message.gateway].translate(till.box.open(message.body))
+    return till.gateway(message.gateway).translate(till.box.open(message.body))
 
 
 def _weight(decision: Decision) -> int:

@@ -90,6 +90,11 @@ async def suspect(tx: Transaction, message: UUID) -> Batch | None:
     return Batch(id=message, messages=(message,)) if begun else None
 
 
+async def absolve(tx: Transaction, batch: Batch) -> None:
+    """Take back a try that said nothing about its message; it is tried on its own again."""
+    await store.absolve(tx, batch.id)
+
+
 async def close_batch(tx: Transaction, batch: Batch) -> None:
     """Forget a batch that was worked on."""
     await store.close_batch(tx, batch.id)

@@ -155,6 +155,12 @@ async def suspect(tx: Transaction, message: UUID, deaths_max: int, lease_seconds
     return True
 
 
+async def absolve(tx: Transaction, message: UUID) -> None:
+    """Count a try less, and let the batch of a single message be taken over at once."""
+    await tx.execute("UPDATE inbox_message SET deaths = deaths - 1 WHERE id = $1 AND deaths > 0", message)
+    await tx.execute("UPDATE inbox_batch SET lease_until = clock_timestamp() WHERE id = $1", message)
+
+
 async def close_batch(tx: Transaction, batch: UUID) -> None:
     """Forget a batch that was worked on."""
     await tx.execute("DELETE FROM inbox_batch WHERE id = $1", batch)

@@ -16,6 +16,7 @@ SECRET_NAMES = re.compile(
 )
 SECRET_TEXTS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|rzp_(?:live|test)_\w+|\bEAAA[\w-]{8,}|\bsq0[a-z]{3}-[\w-]+|\bA21AA[\w-]+|access_token\$\w+\$\w+\$\w+|Basic\s+[\w+/=]{8,}"
     r"|-----BEGIN[^-]+-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 EMAIL = re.compile(r"[^\s@<>\"'(),:;=&?/\[\]{}\\]{1,64}(?:@|%40)[\w\-]{1,63}(?:\.[\w\-]{1,63})+")

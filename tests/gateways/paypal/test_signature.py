@@ -52,6 +52,11 @@ class Library:
     bodies: list[bytes] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, nobody gets an answer."""
+
+    def __post_init__(self) -> None:
+        self.held.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -60,6 +65,7 @@ class Library:
         self.bodies.append(await reader.readexactly(length))
         path = head.split(b" ")[1].decode()
         self.asked.append(path)
+        await self.held.wait()
         content = self.pages.get(path, b"")
         status = self.statuses.get(path, 200 if path in self.pages else 404)
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(content)))
@@ -249,6 +255,23 @@ async def test_a_certificate_is_fetched_once_however_many_webhooks_need_it(
 ) -> None:
     await asyncio.gather(*(trusting.verify(letter(), BODY, NOW) for _ in range(20)))
     assert library.asked == [f"{CERTS}CERT-1"]
+
+
+async def test_names_that_somebody_made_up_hold_up_no_webhook_whose_certificate_is_known(
+    library: Library, trusting: Judge, letter: Letter
+) -> None:
+    await trusting.verify(letter(), BODY, NOW)
+    library.held.clear()
+    made_up = [
+        asyncio.create_task(trusting.certificates.key(f"{library.url}{CERTS}JUNK-{number}", NOW)) for number in range(3)
+    ]
+    while len(library.asked) < 1 + len(made_up):  # noqa: ASYNC110 (what a server received is looked at)
+        await asyncio.sleep(0)  # now all of them wait for PayPal, which takes its time
+
+    assert (await trusting.verify(letter(), BODY, NOW)).event_id == "WH-1"
+
+    library.held.set()
+    assert {type(end) for end in await asyncio.gather(*made_up, return_exceptions=True)} == {SignatureInvalidError}
 
 
 @pytest.mark.parametrize(

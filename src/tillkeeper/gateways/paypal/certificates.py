@@ -15,6 +15,7 @@ from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 
 certificate_bytes_max = 65_536
 fetch_timeout_seconds = 10
+fetches_at_once_max = 16
 kept_max = 32
 PATH = "/v1/notifications/certs/"
 ID = re.compile(r"[A-Za-z0-9-]{1,128}")
@@ -67,7 +68,8 @@ class Certificates:
     trust: Trust
     http: httpx2.AsyncClient
     kept: dict[str, Chain] = field(default_factory=dict)
-    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
+    door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(fetches_at_once_max))
 
     def check_place(self, url: str) -> str:
         """Tell the id in an address that PayPal may name; raises SignatureInvalidError for any other address."""
@@ -81,9 +83,21 @@ class Certificates:
     async def key(self, url: str, at: datetime) -> RSAPublicKey:
         """Tell the key that may have signed at a moment; raises what `check_place` does, and the errors above."""
         certificate = self.check_place(url)
-        async with self.fetching:
-            chain = self.kept.get(certificate) or await self._fetch(certificate)
+        chain = self.kept.get(certificate) or await self._fetch_once(certificate)
         return _key(chain, self.trust.subject, at)
+
+    async def _fetch_once(self, certificate: str) -> Chain:
+        """Fetch a certificate for all who wait for it; names that somebody made up hold nobody else up."""
+        lock = self.fetching.setdefault(certificate, asyncio.Lock())
+        try:
+            async with lock:
+                if certificate in self.kept:
+                    return self.kept[certificate]
+                async with self.door:
+                    return await self._fetch(certificate)
+        finally:
+            if not lock.locked():
+                self.fetching.pop(certificate, None)
 
     async def _fetch(self, certificate: str) -> Chain:
         served = _read(await self._download(certificate))
