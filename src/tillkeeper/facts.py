@@ -86,7 +86,8 @@ class Notice:
     `references` are the gateway's ids of this payment. The first is the one to use from now on when the gateway is
     asked or told something about it: once money was taken, the id of exactly that capture; of an attempt that
     failed, the id of the order or session that goes on. `amount` is what the fact is about: captured, refunded,
-    disputed, paid out, or the fee; None when the gateway did not say, and then it is asked.
+    disputed, paid out, or the fee; None when the gateway did not say, and then it is asked. `tax` is how much of a fee
+    is tax on it; None when the gateway does not say.
     """
 
     kind: NoticeKind
@@ -95,6 +96,7 @@ class Notice:
     payment: UUID | None = None
     amount: int | None = None
     currency: str | None = None
+    tax: int | None = None
     refund: UUID | None = None
     refund_reference: str | None = None
     code: str | None = None
@@ -128,9 +130,13 @@ class SettlementLine:
     `gross` is in minor units of `currency`, as the merchant's balance sees it: a capture is positive; a refund, a
     dispute and a payout are negative. `fee`, `tax` and `net` are in `settle_currency`; a fee that is kept is positive,
     and `net` is what the balance changed by: the gross, converted at `rate` (decimal text) where the two currencies
-    differ, less fee and tax. `object_id` is the gateway's id of what moved (capture, refund, dispute, payout),
-    `parent_id` that of the payment behind it, `our_reference` our own id as the gateway carried it, and `payout_id`
-    the payout that took the line along. `raw` is the line as the gateway wrote it.
+    differ, less fee and tax. A FEE line is nothing but a fee: its gross is zero.
+
+    `object_id` is the gateway's id of what moved: a capture by the first of the references that notices give it, a
+    refund, a dispute, a payout. `parent_id` is that of the payment behind it, `our_reference` our own id as the gateway
+    carried it, and `payout_id` the payout that took the line along: the nets of all such lines add up to minus the net
+    of the PAYOUT line whose `object_id` it is. A line may be told again, under the same `line_id`, with the payout that
+    was not known before. `raw` is the line as the gateway wrote it, without what it says of the customer.
     """
 
     gateway: str

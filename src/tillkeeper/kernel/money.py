@@ -5,6 +5,7 @@ import re
 from tillkeeper.kernel.errors import TillError
 
 amount_max = 2**63 - 1
+quoted_characters_max = 40
 EXPONENT_DEFAULT = 2
 TENS = (1, 10, 100, 1000)
 """Powers of ten by their exponent: no currency counts more than three decimals."""
@@ -13,6 +14,8 @@ EXPONENTS = dict.fromkeys(
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 CURRENCY = re.compile(r"[A-Za-z]{3}")
+WRITTEN = re.compile(r"([+-]?)([0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,9}))?")
+GROUPED_ONCE = re.compile(r"[0-9]{1,3},[0-9]{3}")
 
 
 class CurrencyNotSupportedError(TillError):
@@ -45,8 +48,35 @@ def decimal(amount: int, code: str) -> str:
     return sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
 
 
+def minor(text: str, code: str) -> int:
+    """Read a decimal as reports write it, such as `1,234.50` or `(12.34)`, into minor units, exactly.
+
+    Raises ValueError for what is no such number, has more decimals than the currency, or can be read in two ways.
+    """
+    bare = text.strip()
+    in_brackets = bare.startswith("(") and bare.endswith(")")
+    found = WRITTEN.fullmatch(bare[1:-1] if in_brackets else bare)
+    if found is None or (in_brackets and found[1]):
+        message = f"{_quoted(text)} is no plain decimal number."
+        raise ValueError(message)
+    places, fraction = exponent(code), (found[3] or "").rstrip("0")
+    # Where a comma separates decimals, `1,234` is one and a quarter dinar; with other currencies three digits cannot be.
+    if len(fraction) > places or (places == len("000") and not found[3] and GROUPED_ONCE.fullmatch(found[2])):
+        message = f"{_quoted(text)} cannot be read as an exact amount of {code}."
+        raise ValueError(message)
+    amount = int(found[2].replace(",", "")) * TENS[places] + int(fraction.ljust(places, "0") or "0")
+    if amount > amount_max:
+        message = f"{_quoted(text)} is more than any amount here can be."
+        raise ValueError(message)
+    return -amount if in_brackets or found[1] == "-" else amount
+
+
 def show(amount: int, code: str) -> str:
     """Write minor units for people, such as `₹1,234.50`."""
     whole, _, fraction = decimal(abs(amount), code).partition(".")
     symbol = SYMBOLS.get(code, f"{code} ")
     return f"{'-' * (amount < 0)}{symbol}{int(whole):,}{'.' * bool(fraction)}{fraction}"
+
+
+def _quoted(text: str) -> str:
+    return repr(text[:quoted_characters_max])

@@ -20,10 +20,11 @@ from tillkeeper.gateway import (
     Outcome,
     RefundOrder,
     Refused,
+    SettlementPage,
     Told,
     Unknown,
 )
-from tillkeeper.gateways.paypal import amounts, calls, webhook
+from tillkeeper.gateways.paypal import amounts, calls, reports, settlement, webhook
 from tillkeeper.gateways.paypal.calls import Object
 from tillkeeper.gateways.paypal.certificates import Certificates, Trust
 from tillkeeper.gateways.paypal.judge import Judge
@@ -54,6 +55,8 @@ class PayPal:
     name = "paypal"
     title = "PayPal"
     api_version: str | None = None
+    settlement_zone = "America/Los_Angeles"
+    """Its settlement report covers a Pacific day unless another is agreed on: developer.paypal.com/reports/settlement."""
     signature_header = "paypal-transmission-sig"
     key_window_seconds = key_window_seconds
     features: AbstractSet[Feature] = frozenset(
@@ -63,6 +66,7 @@ class PayPal:
             Feature.HOSTED_MANUAL_CAPTURE,
             Feature.PARTIAL_CAPTURE,
             Feature.FEES,
+            Feature.SETTLEMENT_FILES,
         }
     )
 
@@ -245,6 +249,14 @@ class PayPal:
             query = urlsplit(onward[0]).query  # whatever host the link names, we ask where we always ask
         message = f"PayPal's list of events is longer than {event_pages_max} pages."
         raise GatewayUnavailableError(message)
+
+    async def settlement(self, since: datetime, until: datetime, after: str | None) -> SettlementPage:
+        """Read one part of PayPal's account of us; raises GatewayUnavailableError."""
+        return await settlement.read(self._wire, since, until, after)
+
+    def read_settlement(self, file: bytes) -> SettlementPage:
+        """Read a settlement report (STL); raises FileUnreadableError."""
+        return reports.read(file)
 
     async def close(self) -> None:
         """Close connections."""

@@ -38,6 +38,7 @@ SUPPORTED = frozenset(
     }
 )
 VALUE = re.compile(r"([0-9]{0,18})(?:\.([0-9]{1,9}))?")
+UNITS = re.compile(r"[0-9]{1,18}")
 whole_digits_max = 9
 
 
@@ -67,6 +68,17 @@ def from_paypal(value: object, currency: str) -> int:
         message = f"{value} {currency} of PayPal is no whole number of minor units."
         raise PayloadUnreadableError(message)
     return int(whole) * TENS[places] + int(fraction.ljust(places, "0") or "0")
+
+
+def from_units(units: str, currency: str) -> int:
+    """Read what a report of PayPal counts, without a decimal point, in the smallest unit that PayPal itself knows.
+
+    Raises PayloadUnreadableError for what is no such number.
+    """
+    if currency not in SUPPORTED or not UNITS.fullmatch(units):
+        message = f"{units[:20]!r} {currency[:3]} is no amount of a report of PayPal."
+        raise PayloadUnreadableError(message)
+    return int(units) * (TENS[exponent(currency)] if currency in NO_DECIMALS else 1)
 
 
 def _refuse(message: str, *, param: str) -> NoReturn:

@@ -123,10 +123,10 @@ def of_refund(refund: Object, around: Around) -> list[Notice]:
             kind=kind,
             gateway="paypal",
             references=(capture,) if capture else (),
-            payment=_ours("payment", custom),
+            payment=our_id("payment", custom),
             amount=_minor(amount) if amount else None,
             currency=amount["currency_code"] if amount else None,
-            refund=_ours("refund", custom),
+            refund=our_id("refund", custom),
             refund_reference=refund["id"],
             code=f"refund_{refund['status']}".lower() if kind is NoticeKind.REFUND_FAILED else None,
             live=around.live,
@@ -147,7 +147,7 @@ def of_dispute(dispute: Object, around: Around) -> list[Notice]:
             kind=kind,
             gateway="paypal",
             references=(transaction["seller_transaction_id"],),
-            payment=_ours("payment", transaction.get("custom") or ""),
+            payment=our_id("payment", transaction.get("custom") or ""),
             amount=_minor(amount),
             currency=amount["currency_code"],
             dispute=DisputeFacts(
@@ -243,7 +243,7 @@ def _notice(
         kind=kind,
         gateway="paypal",
         references=references,
-        payment=_ours("payment", thing.get("custom_id") or around.custom_id or ""),
+        payment=our_id("payment", thing.get("custom_id") or around.custom_id or ""),
         amount=_minor(amount) if amount else None,
         currency=money["currency_code"] if money else None,
         code=code,
@@ -301,7 +301,7 @@ def label(payment: UUID, refund: UUID) -> str:
     return f"{ids.text('payment', payment)},{ids.text('refund', refund)}"
 
 
-def _ours(prefix: str, custom: str) -> UUID | None:
+def our_id(prefix: str, custom: str) -> UUID | None:
     """Read our own id from PayPal's custom_id; whatever else stands there is somebody else's business."""
     for part in custom.split(","):
         try:

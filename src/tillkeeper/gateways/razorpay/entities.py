@@ -91,6 +91,7 @@ def of_fee(payment: Object, *around: Object) -> list[Notice]:
             payment=_ours("payment", *around),
             amount=from_razorpay(payment["fee"], payment["currency"]),
             currency=payment["currency"],
+            tax=None if payment.get("tax") is None else from_razorpay(payment["tax"], payment["currency"]),
         )
     ]
 
@@ -193,6 +194,15 @@ def link_of(payment: Object) -> str | None:
     """Read the id of the link that a payment says it belongs to: its description is `#` and the rest of that id."""
     described = LINK_IN_DESCRIPTION.fullmatch(payment.get("description") or "")
     return f"plink_{described[1]}" if described else None
+
+
+def our_text(notes: object) -> str | None:
+    """Read our own id from notes: of the refund if it is one, else of the payment."""
+    for prefix in ("refund", "payment"):
+        found = _ours(prefix, {"notes": notes})
+        if found:
+            return ids.text(prefix, found)
+    return None
 
 
 def _names(payment: Object, around: tuple[Object, ...], *, failed: bool) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ from tillkeeper.gateway import (
     Outcome,
     RefundOrder,
     Refused,
+    SettlementPage,
     Told,
     Unknown,
 )
-from tillkeeper.gateways.square import lookup, webhook
+from tillkeeper.gateways.square import lookup, settlement, webhook
 from tillkeeper.gateways.square.calls import API_VERSION, UNREADABLE, Wire, read_safely, segment, unavailable
 from tillkeeper.gateways.square.cards import Cards
 from tillkeeper.gateways.square.links import JOINT, Links
@@ -32,6 +33,7 @@ from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.money import amount_max as minor_units_max
 from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.kernel.sheets import FileUnreadableError
 
 key_window_seconds = 23 * 3600
 """Square does not say how long it keeps keys; one that is a day old is not sent again."""
@@ -52,6 +54,8 @@ class Square:
     name = "square"
     title = "Square"
     api_version: str | None = API_VERSION
+    settlement_zone = "America/Los_Angeles"
+    """In the United States a payout ends at 5 pm Pacific time: developer.squareup.com/docs/payouts/overview."""
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
 
@@ -61,9 +65,9 @@ class Square:
         self._live = live
         self._form = form
         self._wire = Wire(base, partial(secrets.get, "SQUARE_ACCESS_TOKEN"))
-        location = secrets.get("SQUARE_LOCATION_ID")
-        self._links = Links(self._wire, location, live)
-        self._cards = Cards(self._wire, location, live)
+        self._location = secrets.get("SQUARE_LOCATION_ID")
+        self._links = Links(self._wire, self._location, live)
+        self._cards = Cards(self._wire, self._location, live)
         self._events_enabled = False
         self.features: AbstractSet[Feature] = EVERYWHERE
         if secrets.get("SQUARE_APPLICATION_ID"):
@@ -230,6 +234,16 @@ class Square:
             if not page.get("cursor"):
                 return found
             asked["cursor"] = page["cursor"]
+
+    async def settlement(self, since: datetime, until: datetime, after: str | None) -> SettlementPage:
+        """Read one part of Square's account of us; raises GatewayUnavailableError."""
+        return await settlement.read(self._wire, self._location, since, until, after)
+
+    def read_settlement(self, file: bytes) -> SettlementPage:
+        """Refuse: what Square's dashboard offers for download does not name what moved; its API does."""
+        del file
+        message = "There is no settlement file of Square that says what moved; its payouts are read from its API."
+        raise FileUnreadableError(message)
 
     async def close(self) -> None:
         """Close connections."""

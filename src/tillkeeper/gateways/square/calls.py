@@ -110,10 +110,10 @@ def is_key_reused(answer: object) -> bool:
     return isinstance(answer, Unknown) and answer.reason.endswith(KEY_REUSED)
 
 
-def unavailable(failure: Failure) -> GatewayUnavailableError:
+def unavailable(failure: Failure, what: str = "list of events") -> GatewayUnavailableError:
     """Say that Square cannot be read from now."""
     why = failure.code if isinstance(failure, Declined) else failure.reason
-    message = f"Square's list of events cannot be read: {why}."
+    message = f"Square's {what} cannot be read: {why}."
     return GatewayUnavailableError(message)
 
 

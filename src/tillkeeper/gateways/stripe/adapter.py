@@ -20,9 +20,10 @@ from tillkeeper.gateway import (
     Order,
     Outcome,
     RefundOrder,
+    SettlementPage,
     Told,
 )
-from tillkeeper.gateways.stripe import calls, webhook
+from tillkeeper.gateways.stripe import calls, reports, settlement, webhook
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
 from tillkeeper.kernel.secrets import Secrets
@@ -51,6 +52,8 @@ class Stripe:
     signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset(Feature)
     api_version: str | None = API_VERSION
+    settlement_zone = "UTC"
+    """Its days and its reports: docs.stripe.com/payouts/customized-start-of-day says who may have others."""
 
     def __init__(self, secrets: Secrets, *, base: str) -> None:
         self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
@@ -198,6 +201,14 @@ class Stripe:
             )
         ]
         return [told for _, told in sorted(found, key=itemgetter(0))]
+
+    async def settlement(self, since: datetime, until: datetime, after: str | None) -> SettlementPage:
+        """Read one part of Stripe's account of us; raises GatewayUnavailableError."""
+        return await settlement.read(self._client, since, until, after)
+
+    def read_settlement(self, file: bytes) -> SettlementPage:
+        """Read an itemised report of the dashboard; raises FileUnreadableError."""
+        return reports.read(file)
 
     async def close(self) -> None:
         """Close connections."""

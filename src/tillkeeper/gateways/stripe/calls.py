@@ -144,6 +144,25 @@ async def read_all(
         raise GatewayUnavailableError(message) from error
 
 
+async def page(
+    read_page: Callable[[Any], Awaitable[Any]], wanted: dict[str, Any], fields: tuple[str, ...]
+) -> tuple[list[webhook.Object], bool]:
+    """Read one page of a list, whose entries all have the named fields, and whether more follow.
+
+    Raises GatewayUnavailableError.
+    """
+    assert_no_transaction()
+    try:
+        answer = (await read_page(wanted)).to_dict()
+        found, more = answer["data"], answer["has_more"]
+        if not all(each[field] is not None for each in found for field in fields) or (more and not found):
+            raise ValueError
+    except (stripe.StripeError, *UNREADABLE) as error:
+        message = f"Stripe's list cannot be read: {type(error).__name__}."
+        raise GatewayUnavailableError(message) from error
+    return found, bool(more)
+
+
 def _failed(error: stripe.StripeError) -> Outcome:
     status = error.http_status or 0
     code = error.code or getattr(error.error, "code", None) or type(error).__name__

@@ -104,11 +104,11 @@ def of_refund(refund: Object, event: Object) -> list[Notice]:
         Notice(
             kind=kind,
             gateway="stripe",
-            references=_id_of(refund.get("payment_intent") or refund.get("charge")),
-            payment=_ours("payment", metadata),
+            references=id_of(refund.get("payment_intent") or refund.get("charge")),
+            payment=our_id("payment", metadata),
             amount=from_stripe(refund["amount"], refund["currency"].upper()),
             currency=refund["currency"].upper(),
-            refund=_ours("refund", metadata),
+            refund=our_id("refund", metadata),
             refund_reference=refund["id"],
             code=code,
             live=bool(event.get("livemode")),
@@ -127,10 +127,11 @@ def of_charge(charge: Object, event: Object) -> list[Notice]:
         Notice(
             kind=NoticeKind.PAYMENT_FEE,
             gateway="stripe",
-            references=_id_of(charge.get("payment_intent")),
-            payment=_ours("payment", charge.get("metadata") or {}),
+            references=id_of(charge.get("payment_intent")),
+            payment=our_id("payment", charge.get("metadata") or {}),
             amount=from_stripe(known["fee"], currency) if told and currency else None,
             currency=currency,
+            tax=_tax(known, currency) if told and currency else None,
             live=bool(event.get("livemode", charge.get("livemode"))),
         )
     ]
@@ -148,7 +149,7 @@ def of_dispute(dispute: Object, event: Object) -> list[Notice]:
         Notice(
             kind=kind,
             gateway="stripe",
-            references=_id_of(dispute.get("payment_intent") or dispute.get("charge")),
+            references=id_of(dispute.get("payment_intent") or dispute.get("charge")),
             amount=from_stripe(dispute["amount"], currency),
             currency=currency,
             dispute=DisputeFacts(
@@ -281,7 +282,7 @@ def _notice(
         kind=kind,
         gateway="stripe",
         references=references,
-        payment=_ours("payment", thing.get("metadata") or {}),
+        payment=our_id("payment", thing.get("metadata") or {}),
         amount=None if amount is None or currency is None else from_stripe(amount, currency),
         currency=currency,
         code=code,
@@ -291,21 +292,26 @@ def _notice(
 
 
 def _session_ids(session: Object) -> tuple[str, ...]:
-    return (*_id_of(session.get("payment_intent")), session["id"])
+    return (*id_of(session.get("payment_intent")), session["id"])
+
+
+def _tax(entry: Object, currency: str) -> int:
+    """Sum up the taxes within what Stripe kept."""
+    return sum(from_stripe(part["amount"], currency) for part in entry["fee_details"] if part["type"] == "tax")
 
 
 def _moment(seconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _id_of(value: str | Object | None) -> tuple[str, ...]:
+def id_of(value: str | Object | None) -> tuple[str, ...]:
     """Read an id from a field that may be expanded."""
     if isinstance(value, dict):
         return (value["id"],)
     return (value,) if value else ()
 
 
-def _ours(prefix: str, metadata: Mapping[str, str]) -> UUID | None:
+def our_id(prefix: str, metadata: Mapping[str, str]) -> UUID | None:
     """Read our own id from metadata; whatever else stands there is somebody else's business."""
     try:
         return ids.parse(prefix, metadata.get(prefix, ""))
