@@ -1,6 +1,7 @@
 """Reading what a control call asks for, strictly and with plain answers."""
 
 import json
+import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
@@ -10,6 +11,8 @@ from starlette.requests import Request
 
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.faults import webhook_copies_max
+
+RATE = re.compile(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,10})?")
 
 
 async def wish(request: Request, fields: AbstractSet[str]) -> Json:
@@ -65,6 +68,24 @@ def flag(body: Json, name: str) -> bool:
 def amount(body: Json) -> int | None:
     """Take an amount in minor units, or None."""
     return _whole(body, "amount", most=None)
+
+
+def signed_amount(body: Json) -> int:
+    """Take an amount in minor units that moves the balance up or, below zero, down."""
+    value = body.get("amount")
+    if not isinstance(value, int) or isinstance(value, bool) or not value:
+        message = f"amount is needed, a whole number that is not zero, not {value!r}."
+        raise refusal(message)
+    return value
+
+
+def rate(body: Json) -> str:
+    """Take an exchange rate, as decimal text."""
+    value = text(body, "rate")
+    if not RATE.fullmatch(value):
+        message = f"rate is a decimal above zero, as text such as '0.9123', not {value!r}."
+        raise refusal(message)
+    return value
 
 
 def copies(body: Json) -> int | None:

@@ -50,7 +50,7 @@ def _of_cells(cells: dict[str, str], raw: str) -> SettlementLine:
         size = abs(minor(cells["customer_facing_amount"], currency))
         gross = -size if amount < 0 else size
     object_id, parent_id = _names(kind, cells)
-    metadata = {"payment": cells.get(PAYMENT, ""), "refund": cells.get(REFUND, "")}
+    metadata = {"payment": cells.get(PAYMENT, "")} if kind is LineKind.CAPTURE else {"refund": cells.get(REFUND, "")}
     return SettlementLine(
         gateway=GATEWAY,
         line_id=sheets.name(cells[ID]),

@@ -6,10 +6,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.paypal.sandbox import authorizations, captures, disputes, ledger, orders, shapes, tokens
+from tillkeeper.gateways.paypal.sandbox import (
+    authorizations,
+    captures,
+    disputes,
+    ledger,
+    money,
+    orders,
+    shapes,
+    statement,
+    tokens,
+)
 from tillkeeper.gateways.paypal.sandbox.act import Act
 from tillkeeper.gateways.paypal.sandbox.refusals import Issue, PayPalError, impossible
 from tillkeeper.sandbox_kit import control
+from tillkeeper.sandbox_kit import statement as statements
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk, Verb
 
@@ -67,6 +78,20 @@ VERBS = (
     Verb("POST", "disputes/{id}/lose", "Decide a dispute for the payer; a claim costs a fee besides."),
     Verb("POST", "disputes/{id}/withdraw", "Let the payer take the dispute back."),
     Verb("POST", "payouts", "Send what stands on the account to the bank.", '{"currency": "USD"}'),
+    Verb("POST", "payouts/{id}/fail", "Let the bank send a withdrawal back."),
+    Verb(
+        "POST",
+        "movements",
+        f"Move the balance for what is no payment. Kinds: {', '.join(ledger.MOVEMENTS)}.",
+        '{"kind": "fee", "currency": "EUR", "amount": -250}',
+    ),
+    Verb(
+        "POST",
+        "conversions",
+        "Change part of the balance into another currency, at a rate that PayPal does not tell.",
+        '{"from": "USD", "to": "EUR", "amount": 1000, "rate": "0.9123"}',
+    ),
+    statements.VERB,
     Verb("POST", "tokens/revoke", "End all access tokens before their time."),
 )
 
@@ -76,7 +101,10 @@ COMMON = {"copies"}
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """List the control verbs of one desk."""
-    return [Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in DEEDS]
+    return [
+        *(Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in DEEDS),
+        statements.route(desk, statement.rows),
+    ]
 
 
 def open_order(act: Act, order_id: str) -> Json:
@@ -178,6 +206,21 @@ def _pay_out(act: Act, _nothing: str, wish: Json) -> Json:
     return {"data": ledger.withdraw(act, currency)}
 
 
+def _fail_payout(act: Act, payout_id: str, _wish: Json) -> Json:
+    return {"data": [ledger.fail(act, act.load("payout", payout_id))]}
+
+
+def _move(act: Act, _nothing: str, wish: Json) -> Json:
+    kind = control.choice(wish, "kind", tuple(ledger.MOVEMENTS))
+    currency = control.choice(wish, "currency", sorted(money.SUPPORTED))
+    return {"data": [ledger.move(act, kind, currency, control.signed_amount(wish))]}
+
+
+def _convert(act: Act, _nothing: str, wish: Json) -> Json:
+    currency, into = (control.choice(wish, name, sorted(money.SUPPORTED)) for name in ("from", "to"))
+    return {"data": ledger.convert(act, control.amount(wish) or 0, currency, into, control.rate(wish))}
+
+
 def _revoke(act: Act, _nothing: str, _wish: Json) -> Json:
     return tokens.revoke(act)
 
@@ -202,6 +245,9 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/disputes/{id}/lose", _lose, set()),
     ("/disputes/{id}/withdraw", _withdraw, set()),
     ("/payouts", _pay_out, {"currency"}),
+    ("/payouts/{id}/fail", _fail_payout, set()),
+    ("/movements", _move, {"kind", "currency", "amount"}),
+    ("/conversions", _convert, {"from", "to", "amount", "rate"}),
     ("/tokens/revoke", _revoke, set()),
 )
 

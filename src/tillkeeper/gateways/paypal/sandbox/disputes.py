@@ -87,7 +87,7 @@ def lose(act: Act, dispute: Json) -> Json:
         dispute = _move(act, dispute, "DEBIT")
     elif dispute["status"] != "RESOLVED":
         fee = {"type": "DEBIT", "amount": fee_minor, "reason": "DISPUTE_FEE", "at": act.now}
-        ledger.enter(act, ledger.DISPUTE_FEE, dispute, 0, fee=fee_minor)
+        ledger.enter(act, ledger.DISPUTE_FEE, dispute, -fee_minor)
         dispute = {**dispute, "movements": [*dispute["movements"], fee]}
     return _resolve(act, dispute, "RESOLVED_BUYER_FAVOUR", keeps=False)
 

@@ -1,6 +1,7 @@
 """The merchant's account: every movement with PayPal's event code, as the reporting API tells it."""
 
 from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 
 from tillkeeper.gateways.paypal.sandbox import money
@@ -8,12 +9,19 @@ from tillkeeper.gateways.paypal.sandbox.act import Act, moment, new_id
 from tillkeeper.gateways.paypal.sandbox.answers import Answered
 from tillkeeper.gateways.paypal.sandbox.events import instant
 from tillkeeper.gateways.paypal.sandbox.fields import Fields
-from tillkeeper.gateways.paypal.sandbox.refusals import Issue, impossible, malformed
+from tillkeeper.gateways.paypal.sandbox.refusals import Issue, PayPalError, impossible, malformed
 from tillkeeper.gateways.paypal.sandbox.shapes import MERCHANT_ID, PAYER
 from tillkeeper.sandbox_kit.books import Json
 
-PAYMENT, REFUND, REVERSAL, REFUND_FAILED = "T0006", "T1107", "T1106", "T1108"
-DISPUTE, DISPUTE_WON, DISPUTE_FEE, WITHDRAWAL = "T1201", "T1202", "T0106", "T0400"
+PAYMENT, REFUND, REVERSAL, REFUND_FAILED = "T0006", "T1107", "T1106", "T1100"
+DISPUTE, DISPUTE_WON, DISPUTE_FEE = "T1201", "T1202", "T0106"
+WITHDRAWAL, WITHDRAWAL_FAILED, CONVERSION = "T0400", "T1101", "T0200"
+MOVEMENTS = {"fee": "T0100", "reserve": "T2101", "release": "T2102", "adjustment": "T1200"}
+"""What moves the balance by hand, with PayPal's event code for it."""
+result_items_max = 10_000
+"""So many transactions PayPal lists of one question in all; of more it lists none."""
+UNNAMED = ("dispute", "hand")
+"""What has no transaction id of its own, so that each movement of it gets one."""
 page_size_usual = 100
 page_size_max = 500
 range_days_max = 31
@@ -26,7 +34,7 @@ def enter(act: Act, code: str, thing: Json, amount: int, *, fee: int = 0) -> Jso
             "id": f"{thing['id']}/{new_id()}",
             "object": "movement",
             "created": act.now,
-            "transaction": new_id() if thing["object"] == "dispute" else thing["id"],
+            "transaction": new_id() if thing["object"] in UNNAMED else thing["id"],
             "reference": thing.get("capture") or thing.get("order"),
             "code": code,
             "amount": amount,
@@ -52,6 +60,29 @@ def withdraw(act: Act, currency: str | None) -> list[Json]:
     return made
 
 
+def fail(act: Act, payout: Json) -> Json:
+    """Let the bank send a withdrawal back; the money is on the account again."""
+    if payout.get("failed"):
+        raise impossible(Issue.INVALID_PARAMETER_VALUE, field="status", value="FAILED")
+    failed = act.put({**payout, "failed": True})
+    enter(act, WITHDRAWAL_FAILED, failed, failed["amount"])
+    return failed
+
+
+def move(act: Act, kind: str, currency: str, amount: int) -> Json:
+    """Move the balance by hand: a fee, a reserve and its release, or a correction."""
+    return enter(act, MOVEMENTS[kind], {"id": new_id(), "object": "hand", "currency": currency}, amount)
+
+
+def convert(act: Act, amount: int, currency: str, into: str, rate: str) -> list[Json]:
+    """Change part of the balance into another currency, which PayPal tells as two transactions, without the rate."""
+    step = money.smallest_step(into)
+    scaled = (Decimal(amount) * Decimal(rate)).scaleb(money.decimals(into) - money.decimals(currency))
+    got = int((scaled / step).to_integral_value(ROUND_HALF_UP)) * step
+    away = enter(act, CONVERSION, {"id": new_id(), "object": "hand", "currency": currency}, -amount)
+    return [away, enter(act, CONVERSION, {"id": new_id(), "object": "hand", "currency": into}, got)]
+
+
 def balances(act: Act) -> dict[str, int]:
     """Sum up what stands on the account, by currency."""
     found: dict[str, int] = {}
@@ -72,6 +103,9 @@ def transactions(act: Act, fields: Fields) -> Answered:
     created = {"gte": int(start.timestamp()), "lte": int(end.timestamp())}
     where = {name: value for name, value in (("transaction", wanted), ("code", code)) if value is not None}
     found = act.change.select("movement", where=where, created=created)[::-1]
+    if len(found) > result_items_max:
+        message = "Result set size is greater than the maximum limit. Change the filter criteria and try again."
+        raise PayPalError(HTTPStatus.BAD_REQUEST, name="RESULTSET_TOO_LARGE", message=message)
     shown = found[(page - 1) * size : page * size]
     body: Json = {
         "account_number": MERCHANT_ID,

@@ -71,6 +71,16 @@ def minor(value: str, currency: str) -> int:
     return sign * (int(whole or "0") * 100 + int(fraction.ljust(2, "0")[:2]))
 
 
+def decimals(currency: str) -> int:
+    """Tell how many decimals the books count, which are those of ISO 4217."""
+    return 0 if currency in WITHOUT_MINOR_UNITS else 2
+
+
+def smallest_step(currency: str) -> int:
+    """Tell the smallest amount that PayPal can express, in the minor units of the books."""
+    return 10 ** (decimals(currency) - decimals_allowed(currency))
+
+
 def decimals_allowed(currency: str) -> int:
     """Tell how many decimals PayPal takes."""
     return 0 if currency in WHOLE_ONLY else 2
@@ -78,6 +88,6 @@ def decimals_allowed(currency: str) -> int:
 
 def fee(amount: int, currency: str) -> int:
     """Work out PayPal's fee on a captured amount, rounded half up to what the currency can express."""
-    step = 100 if currency in WHOLE_ONLY - WITHOUT_MINOR_UNITS else 1
+    step = smallest_step(currency)
     share = (amount * fee_basis_points + 5_000 * step) // (10_000 * step) * step
     return min(share + fee_fixed_minor.get(currency, fee_fixed_usual_minor), amount)

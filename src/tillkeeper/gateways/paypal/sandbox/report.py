@@ -35,12 +35,12 @@ def report(change: Change) -> Json:
         for order in reversed(change.select("order"))
     ]
     payouts = [
-        {name: payout[name] for name in ("id", "amount", "currency", "created")}
+        {name: payout[name] for name in ("id", "amount", "currency", "created")} | {"failed": "failed" in payout}
         for payout in reversed(change.select("payout"))
     ]
     totals = _totals(lines)
     for payout in payouts:
-        totals[payout["currency"]]["paid_out"] += payout["amount"]
+        totals[payout["currency"]]["paid_out"] += 0 if payout["failed"] else payout["amount"]
     for movement in change.select("movement"):
         totals[movement["currency"]]["balance"] += movement["amount"] - movement["fee"]
     return {"orders": lines, "payouts": payouts, "totals": totals}

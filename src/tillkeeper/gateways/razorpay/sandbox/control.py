@@ -6,12 +6,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.razorpay.sandbox import checkout, disputes, links, payments, refunds, settlements
+from tillkeeper.gateways.razorpay.sandbox import (
+    checkout,
+    disputes,
+    entries,
+    links,
+    payments,
+    refunds,
+    settlements,
+    statement,
+)
 from tillkeeper.gateways.razorpay.sandbox.act import Act
 from tillkeeper.gateways.razorpay.sandbox.fields import Fields
 from tillkeeper.gateways.razorpay.sandbox.methods import FAILURES, METHODS
 from tillkeeper.gateways.razorpay.sandbox.refusals import RazorpayError
 from tillkeeper.sandbox_kit import control
+from tillkeeper.sandbox_kit import statement as statements
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk, Verb
 
@@ -73,6 +83,13 @@ VERBS = (
     ),
     Verb("POST", "settlements/{id}/process", "Let a settlement arrive."),
     Verb("POST", "settlements/{id}/fail", "Let the bank send a settlement back; no webhook tells."),
+    Verb(
+        "POST",
+        "adjustments",
+        "Correct the balance by hand, in rupees; the description is all that Razorpay tells of why.",
+        '{"amount": -1180, "description": "Monthly fee"}',
+    ),
+    statements.VERB,
 )
 
 Deed = Callable[[Act, str, Json], Json]
@@ -86,7 +103,11 @@ def routes(desk: Desk) -> list[BaseRoute]:
         for place in ("links", "orders")
         for verb, (deed, fields) in CUSTOMER_DEEDS.items()
     ]
-    return [Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in (*both, *DEEDS)]
+    deeds = (*both, *DEEDS)
+    return [
+        *(Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in deeds),
+        statements.route(desk, statement.rows),
+    ]
 
 
 def _pay(act: Act, target: str, wish: Json) -> Json:
@@ -168,6 +189,10 @@ def _settle(act: Act, _nothing: str, wish: Json) -> Json:
     return {"entity": "collection", "count": len(sent), "items": sent}
 
 
+def _adjust(act: Act, _nothing: str, wish: Json) -> Json:
+    return entries.of_adjustment(act, control.signed_amount(wish), control.text(wish, "description"))
+
+
 def _leave(_act: Act, settlement: Json) -> Json:
     return settlement
 
@@ -222,6 +247,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/settlements", _settle, {"outcome", "early"}),
     ("/settlements/{id}/process", _to("settlement", settlements.process), set()),
     ("/settlements/{id}/fail", _to("settlement", settlements.fail), set()),
+    ("/adjustments", _adjust, {"amount", "description"}),
 )
 
 

@@ -51,6 +51,13 @@ def of_return(act: Act, settlement: Json) -> None:
     )
 
 
+def of_adjustment(act: Act, amount: int, why: str) -> Json:
+    """Credit a positive or debit a negative amount that belongs to no payment."""
+    size = {"credit": amount} if amount > 0 else {"debit": -amount}
+    line = {**_BLANK, "entity_id": new_id("adj"), "type": "adjustment", "amount": abs(amount), "currency": HOME}
+    return _store(act, line | size | {"description": why})
+
+
 def _enter(act: Act, kind: str, thing: Json, payment: Json, receipt: str | None, **more: object) -> None:
     paid = payment["shown"]
     card = methods.card(paid["card_id"]) if paid["method"] == "card" else {}
@@ -72,9 +79,10 @@ def _enter(act: Act, kind: str, thing: Json, payment: Json, receipt: str | None,
     _store(act, line | more)
 
 
-def _store(act: Act, line: Json) -> None:
+def _store(act: Act, line: Json) -> Json:
     shown = line | {"created_at": act.now}
     act.put({"id": new_id("txn"), "object": "entry", "created": act.now, "shown": shown})
+    return shown
 
 
 _BLANK: Json = {

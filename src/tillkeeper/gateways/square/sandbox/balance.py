@@ -18,6 +18,7 @@ DETAILS = {
     "OPEN_DISPUTE": "type_open_dispute_details",
     "DISPUTE": "type_dispute_details",
 }
+MOVEMENTS = ("FEE", "TAX_ON_FEE", "RESERVE_HOLD", "RESERVE_RELEASE", "ADJUSTMENT")
 
 
 def fee(amount: int) -> int:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from tillkeeper.gateways.square.sandbox import (
     account,
+    balance,
     checkout,
     currencies,
     disputes,
@@ -81,6 +82,12 @@ VERBS = (
     ),
     Verb("POST", "payouts/{id}/pay", "Let a payout arrive."),
     Verb("POST", "payouts/{id}/fail", "Let the bank send a payout back."),
+    Verb(
+        "POST",
+        "movements",
+        f"Move the balance for what is no payment. Types: {', '.join(balance.MOVEMENTS)}.",
+        '{"type": "FEE", "currency": "USD", "amount": -250}',
+    ),
     Verb(
         "POST",
         "account",
@@ -167,6 +174,12 @@ def _pay_out(act: Act, _nothing: str, wish: Json) -> Json:
     return {"data": [_shown(end(act, payout)) for payout in payouts.run(act, currency=currency)]}
 
 
+def _move(act: Act, _nothing: str, wish: Json) -> Json:
+    kind = control.choice(wish, "type", balance.MOVEMENTS)
+    currency = control.choice(wish, "currency", currencies.ALL)
+    return _shown(balance.enter(act, kind, control.signed_amount(wish), currency))
+
+
 def _leave(_act: Act, payout: Json) -> Json:
     return payout
 
@@ -215,6 +228,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/payouts", _pay_out, {"currency", "outcome"}),
     ("/payouts/{id}/pay", _one("payout", payouts.pay), set()),
     ("/payouts/{id}/fail", _one("payout", payouts.fail), set()),
+    ("/movements", _move, {"type", "currency", "amount"}),
     ("/account", _tie, {"currency"}),
 )
 

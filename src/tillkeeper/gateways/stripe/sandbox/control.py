@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.stripe.sandbox import cards, checkout, disputes, late, payments, payouts, refunds
+from tillkeeper.gateways.stripe.sandbox import balance, cards, checkout, currencies, disputes, late, payments, payouts, refunds, statement
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.form import Params
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
 from tillkeeper.sandbox_kit import control
+from tillkeeper.sandbox_kit import statement as statements
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk, Verb
 
@@ -65,6 +66,19 @@ VERBS = (
     ),
     Verb("POST", "payouts/{id}/pay", "Let a payout arrive."),
     Verb("POST", "payouts/{id}/fail", "Let the bank send a payout back."),
+    Verb(
+        "POST",
+        "movements",
+        f"Move the balance for what is no payment. Kinds: {', '.join(balance.MOVEMENTS)}.",
+        '{"kind": "stripe_fee", "currency": "usd", "amount": -250}',
+    ),
+    Verb(
+        "POST",
+        "conversions",
+        "Settle payments of one currency in another from now on, at a rate.",
+        '{"from": "usd", "to": "eur", "rate": "0.9123"}',
+    ),
+    statements.VERB,
 )
 
 Deed = Callable[[Act, str, Json], Json]
@@ -75,6 +89,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
     """List the control verbs of one desk."""
     return [
         *(Route(path, _handle(desk, deed, fields), methods=["POST"]) for path, deed, fields in DEEDS),
+        statements.route(desk, statement.rows),
     ]
 
 
@@ -186,6 +201,17 @@ def _fail_payout(act: Act, payout_id: str, _wish: Json) -> Json:
     return payouts.fail(act, act.load("payout", payout_id))
 
 
+def _move(act: Act, _nothing: str, wish: Json) -> Json:
+    kind = control.choice(wish, "kind", balance.MOVEMENTS)
+    currency = currencies.checked_currency(control.text(wish, "currency"), param="currency")
+    return balance.move(act, kind, currency, control.signed_amount(wish))
+
+
+def _convert(act: Act, _nothing: str, wish: Json) -> Json:
+    currency, into = (currencies.checked_currency(control.text(wish, name), param=name) for name in ("from", "to"))
+    return balance.convert(act, currency, into, control.rate(wish))
+
+
 def _leave(_act: Act, payout: Json) -> Json:
     return payout
 
@@ -222,6 +248,8 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/payouts", _pay_out, {"currency", "outcome", "early"}),
     ("/payouts/{id}/pay", _pay_payout, set()),
     ("/payouts/{id}/fail", _fail_payout, set()),
+    ("/movements", _move, {"kind", "currency", "amount"}),
+    ("/conversions", _convert, {"from", "to", "rate"}),
 )
 
 

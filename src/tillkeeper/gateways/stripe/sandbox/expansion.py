@@ -75,7 +75,7 @@ def _follow(act: Act, thing: Json, steps: Sequence[str], path: str) -> Json:
 
 def _kind(thing: Json, field: str) -> str | None:
     if (thing["object"], field) == ("balance_transaction", "source"):
-        source = thing["source"]
+        source = thing["source"] or "po_of_nothing"  # what moved the balance may be no object
         return SOURCES[source.split("_")[0]] if isinstance(source, str) else str(source["object"])
     return EXPANDABLE.get(thing["object"], {}).get(field)
 
