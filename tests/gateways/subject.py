@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 
 from tillkeeper import gateways
+from tillkeeper.facts import LineKind
 from tillkeeper.gateway import Accepted, Feature, Order
 
 Json = dict[str, Any]
@@ -35,9 +36,14 @@ class Habit(StrEnum):
     LIVE_KEYS = "its keys say whether they are live"
     DISPUTES = "disputes are told by webhooks"
     PAYOUTS = "payouts are told by webhooks"
+    MEMBERS = "settlement lines say which payout took them along"
+    CARRIED = "settlement lines carry our own id"
 
 
 Trait = Feature | Habit
+MONEY = "the name of the captured money"
+Moves = Mapping[LineKind, Sequence[tuple[str, Json]]]
+"""Control verbs that cause a movement, one after the other; `{id}` is that of what the verb before made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,12 @@ class Subject(Protocol):
     """Amounts that the gateway takes exactly: with 0, 2 and 3 decimals as far as it knows such currencies."""
     inexact: Sequence[tuple[int, str]]
     """Amounts that it cannot take exactly, or whose currency it does not know."""
+
+    moves: Moves
+    """What else can move the balance, in the dashboard; in the body, MONEY stands for the name of captured money."""
+
+    def in_parts(self, patch: pytest.MonkeyPatch, size: int) -> None:
+        """Have the adapter read its account in parts of so many lines."""
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         """Shorten the time after which the adapter gives a silent gateway up."""

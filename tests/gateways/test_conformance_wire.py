@@ -25,7 +25,8 @@ from tillkeeper.kernel.db import Database
 CAPTURED, CANCELED = NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED
 impatience_seconds = 1
 ASKING = {"look_up", "look_up_refund"}
-LISTING = {*ASKING, "events"}
+READING = {"events", "settlement"}
+LISTING = {*ASKING, *READING}
 TELLING = {name: fault for name, fault in FAULTS.items() if name.startswith("cut") or name in {"500", "200 with HTML"}}
 """Enough to see that what was done is found afterwards, and what was not is not."""
 
@@ -57,7 +58,7 @@ async def test_an_answer_that_proves_nothing_leaves_the_outcome_unknown_and_noth
     trial.wire.fault = FAULTS[fault]
     if trial.wire.fault.silent:  # only then: a busy machine may need longer for everything else
         trial.subject.hurry(monkeypatch, impatience_seconds)
-    if verb == "events":
+    if verb in READING:
         with pytest.raises(GatewayUnavailableError):
             await VERBS[verb](trial)
     else:
@@ -72,7 +73,7 @@ async def test_an_answer_that_proves_nothing_leaves_the_outcome_unknown_and_noth
 @pytest.mark.parametrize(("subject", "verb"), MADE, indirect=["subject"])
 async def test_a_gateway_that_refuses_connections_has_certainly_done_nothing(trial: Trial, verb: str) -> None:
     await trial.wire.close()
-    if verb == "events":
+    if verb in READING:
         with pytest.raises(GatewayUnavailableError):
             await VERBS[verb](trial)
         return

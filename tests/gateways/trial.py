@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx2
 from tests.gateways.serving import Letter, Receiver
-from tests.gateways.subject import Json, Line, Subject
+from tests.gateways.subject import MONEY, Json, Line, Subject
 from tests.gateways.wire import Wire
 
 from tillkeeper import gateways
-from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.facts import LineKind, Notice, NoticeKind, SettlementLine
 from tillkeeper.gateway import Absent, Accepted, Connector, CustomerOrder, Feature, Gateway, Order, Outcome, RefundOrder
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.secrets import Secrets
@@ -153,6 +153,30 @@ class Trial:
         """Write an order to make a customer known."""
         return CustomerOrder(customer=ids.new(), key=new_key("customer"), email="ana@shop.example", name="Ana")
 
+    async def move(self, kind: LineKind, reference: str) -> None:
+        """Cause a movement in the gateway's own dashboard."""
+        made = ""
+        for path, body in self.subject.moves[kind]:
+            wish = {name: reference if value == MONEY else value for name, value in body.items()}
+            done = await self.act(path.format(id=made), wish)
+            made = done.get("id") or done.get("dispute_id") or next((each["id"] for each in done.get("data", [])), "")
+
+    async def account(self, since: datetime, until: datetime) -> list[SettlementLine]:
+        """Read the gateway's account of us to its end; every line of it can be read."""
+        found, after, more = list[SettlementLine](), None, True
+        while more:
+            page = await self.gateway.settlement(since, until, after)
+            assert page.unread == ()
+            found += page.lines
+            after, more = page.after, page.after is not None
+        return found
+
+    async def settlement_file(self) -> bytes:
+        """Download the file that the gateway's dashboard offers."""
+        answer = await self.http.get(f"{self.house.url}/_control/{self.subject.name}/settlement_file")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
     async def line(self, order: Order) -> Line:
         """Read what the gateway's own books say of a payment."""
         answer = await self.http.get(f"{self.house.url}/_control/books/{self.subject.name}")
@@ -259,6 +283,10 @@ async def _events(trial: Trial) -> Any:
     return await trial.gateway.events(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 
+async def _settlement(trial: Trial) -> Any:
+    return await trial.gateway.settlement(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), None)
+
+
 async def _capture(trial: Trial) -> Any:
     subject = trial.subject
     return await trial.gateway.capture(subject.absent, subject.amount, subject.currency, "a-capture")
@@ -280,5 +308,6 @@ VERBS: Mapping[str, Verb] = {
     "fetch_fee": lambda trial: trial.gateway.fetch_fee(trial.subject.absent),
     "retrieve": lambda trial: trial.gateway.retrieve(trial.subject.absent),
     "events": _events,
+    "settlement": _settlement,
 }
 """Every call that an adapter makes, about something that need not be there."""

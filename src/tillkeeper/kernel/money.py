@@ -60,7 +60,7 @@ def minor(text: str, code: str) -> int:
         message = f"{_quoted(text)} is no plain decimal number."
         raise ValueError(message)
     places, fraction = exponent(code), (found[3] or "").rstrip("0")
-    # Where a comma separates decimals, `1,234` is one and a quarter dinar; with other currencies three digits cannot be.
+    # Where a comma separates decimals, `1,234` is one dinar and a bit; other currencies cannot have three of them.
     if len(fraction) > places or (places == len("000") and not found[3] and GROUPED_ONCE.fullmatch(found[2])):
         message = f"{_quoted(text)} cannot be read as an exact amount of {code}."
         raise ValueError(message)

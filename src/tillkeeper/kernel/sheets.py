@@ -33,7 +33,7 @@ class Columns:
     width: int
 
     def cells(self, row: Sequence[str]) -> dict[str, str]:
-        """Name the wanted cells of a row, each without spaces around it; raises ValueError for a row of another width."""
+        """Name the wanted cells of a row, without spaces around them; raises ValueError for a row of another width."""
         if len(row) != self.width:
             message = f"The row has {len(row)} cells, and the header has {self.width}."
             raise ValueError(message)

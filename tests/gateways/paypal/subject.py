@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
-from tests.gateways.subject import Act, Habit, Json, Line, Trait
+from tests.gateways.subject import MONEY, Act, Habit, Json, Line, Moves, Trait
 
+from tillkeeper.facts import LineKind
 from tillkeeper.gateway import Accepted, Feature, Order
-from tillkeeper.gateways.paypal import calls
+from tillkeeper.gateways.paypal import calls, settlement
 from tillkeeper.kernel import ids
 
 TOKEN, CERTIFICATES = "/v1/oauth2/token", "/v1/notifications/certs/"
@@ -27,6 +28,7 @@ class PayPalSubject:
             Habit.SHARED_SECRET,
             Habit.LIVE_KEYS,
             Habit.PAYOUTS,
+            Habit.MEMBERS,  # what is withdrawn is the balance
         }
     )
     secret_name = "PAYPAL_WEBHOOK_ID"
@@ -42,6 +44,23 @@ class PayPalSubject:
     amount, currency = 12_500, "EUR"
     exact = ((500, "JPY"), (1_999, "USD"), (30_000, "HUF"))
     inexact = ((30_050, "HUF"), (100, "INR"), (1_230, "KWD"))
+
+    moves: Moves = MappingProxyType(
+        {
+            LineKind.REFUND: [("refunds", {"capture": MONEY, "amount": 100})],
+            LineKind.REFUND_FAILED: [("refunds", {"capture": MONEY, "amount": 100}), ("refunds/{id}/fail", {})],
+            LineKind.DISPUTE: [("disputes", {"capture": MONEY})],
+            LineKind.DISPUTE_REVERSED: [("disputes", {"capture": MONEY}), ("disputes/{id}/win", {})],
+            LineKind.FEE: [("movements", {"kind": "fee", "currency": "EUR", "amount": -250})],
+            LineKind.RESERVE: [("movements", {"kind": "reserve", "currency": "EUR", "amount": -300})],
+            LineKind.ADJUSTMENT: [("movements", {"kind": "adjustment", "currency": "EUR", "amount": 40})],
+            LineKind.CONVERSION: [("conversions", {"from": "EUR", "to": "HUF", "amount": 1_000, "rate": "391.27"})],
+            LineKind.PAYOUT_FAILED: [("payouts", {"currency": "EUR"}), ("payouts/{id}/fail", {})],
+        }
+    )
+
+    def in_parts(self, patch: pytest.MonkeyPatch, size: int) -> None:
+        patch.setattr(settlement, "part_size", size)
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         patch.setattr(calls, "total_timeout_seconds", seconds)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
-from tests.gateways.subject import Act, Habit, Json, Line, Trait
+from tests.gateways.subject import MONEY, Act, Habit, Json, Line, Moves, Trait
 
+from tillkeeper.facts import LineKind
 from tillkeeper.gateway import Accepted, Feature, Order
-from tillkeeper.gateways.razorpay import calls
+from tillkeeper.gateways.razorpay import calls, settlement
 from tillkeeper.kernel import ids
 
 
@@ -32,6 +33,20 @@ class RazorpaySubject:
     amount, currency = 12_500, "INR"
     exact = ((500, "JPY"), (1_999, "USD"), (10_000, "INR"), (12_340, "KWD"))
     inexact = ((12_345, "KWD"), (100, "LYD"))
+
+    moves: Moves = MappingProxyType(
+        {
+            LineKind.REFUND: [("refunds", {"payment": MONEY, "amount": 100})],
+            LineKind.REFUND_FAILED: [("refunds", {"payment": MONEY, "amount": 100}), ("refunds/{id}/fail", {})],
+            LineKind.DISPUTE: [("disputes", {"payment": MONEY}), ("disputes/{id}/lose", {})],
+            LineKind.ADJUSTMENT: [("adjustments", {"amount": -1_180, "description": "Monthly fee"})],
+            LineKind.PAYOUT_FAILED: [("settlements", {"early": True, "outcome": "failed"})],
+        }
+    )
+
+    def in_parts(self, patch: pytest.MonkeyPatch, size: int) -> None:
+        patch.setattr(settlement, "part_size", size)
+        patch.setattr(settlement, "settlements_part_size", size)
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         patch.setattr(calls, "total_timeout_seconds", seconds)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
-from tests.gateways.subject import Act, Habit, Json, Line, Trait
+from tests.gateways.subject import MONEY, Act, Habit, Json, Line, Moves, Trait
 
+from tillkeeper.facts import LineKind
 from tillkeeper.gateway import Accepted, Feature, Order
-from tillkeeper.gateways.square import calls
+from tillkeeper.gateways.square import calls, settlement
 from tillkeeper.kernel import ids
 
 GOOD_CARD = {"source_id": "cnon:card-nonce-ok"}
@@ -17,7 +18,15 @@ class SquareSubject:
     """Play the customer and the bookkeeper at Square's sandbox."""
 
     name = "square"
-    lacks: frozenset[Trait] = frozenset({Feature.HOSTED_MANUAL_CAPTURE, Habit.SIGNED_TIME, Habit.SAYS_LISTS})
+    lacks: frozenset[Trait] = frozenset(
+        {
+            Feature.HOSTED_MANUAL_CAPTURE,
+            Feature.SETTLEMENT_FILES,
+            Habit.SIGNED_TIME,
+            Habit.SAYS_LISTS,
+            Habit.CARRIED,  # its entries name payments by its own ids only
+        }
+    )
     secret_name = "SQUARE_WEBHOOK_SIGNATURE_KEY"
     signature_headers = ("x-square-hmacsha256-signature",)
     live_keys: Mapping[str, str] = MappingProxyType(
@@ -27,6 +36,22 @@ class SquareSubject:
     amount, currency = 12_500, "USD"
     exact = ((240, "JPY"), (1_999, "USD"), (1_250, "EUR"))
     inexact = ((100, "INR"), (1_230, "KWD"))
+
+    moves: Moves = MappingProxyType(
+        {
+            LineKind.REFUND: [("refunds", {"payment": MONEY, "amount": 100})],
+            LineKind.REFUND_FAILED: [("refunds", {"payment": MONEY, "amount": 100}), ("refunds/{id}/fail", {})],
+            LineKind.DISPUTE: [("disputes", {"payment": MONEY})],
+            LineKind.DISPUTE_REVERSED: [("disputes", {"payment": MONEY}), ("disputes/{id}/win", {})],
+            LineKind.FEE: [("movements", {"type": "FEE", "currency": "USD", "amount": -250})],
+            LineKind.RESERVE: [("movements", {"type": "RESERVE_HOLD", "currency": "USD", "amount": -300})],
+            LineKind.ADJUSTMENT: [("movements", {"type": "ADJUSTMENT", "currency": "USD", "amount": 40})],
+            LineKind.PAYOUT_FAILED: [("payouts", {"outcome": "failed"})],
+        }
+    )
+
+    def in_parts(self, patch: pytest.MonkeyPatch, size: int) -> None:
+        patch.setattr(settlement, "part_size", size)
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         patch.setattr(calls, "total_timeout_seconds", seconds)

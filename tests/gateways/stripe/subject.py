@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
-from tests.gateways.subject import Act, Json, Line, Trait
+from tests.gateways.subject import MONEY, Act, Json, Line, Moves, Trait
 
+from tillkeeper.facts import LineKind
 from tillkeeper.gateway import Accepted, Order
-from tillkeeper.gateways.stripe import calls
+from tillkeeper.gateways.stripe import calls, settlement
 from tillkeeper.kernel import ids
 
-MONEY = ("captured", "refunded", "disputed")
+SUMS = ("captured", "refunded", "disputed")
 HUNDREDFOLD = ("ISK", "UGX")
 """Currencies without decimals that Stripe counts in hundredths all the same."""
 
@@ -27,6 +28,22 @@ class StripeSubject:
     amount, currency = 1_250, "EUR"
     exact = ((240, "JPY"), (500, "ISK"), (1_999, "EUR"), (10_000, "INR"), (12_340, "KWD"))
     inexact = ((12_345, "KWD"), (100_000_000, "EUR"))
+
+    moves: Moves = MappingProxyType(
+        {
+            LineKind.REFUND: [("refunds", {"payment_intent": MONEY, "amount": 100})],
+            LineKind.REFUND_FAILED: [("refunds", {"payment_intent": MONEY, "amount": 100}), ("refunds/{id}/fail", {})],
+            LineKind.DISPUTE: [("disputes", {"payment_intent": MONEY})],
+            LineKind.DISPUTE_REVERSED: [("disputes", {"payment_intent": MONEY}), ("disputes/{id}/win", {})],
+            LineKind.FEE: [("movements", {"kind": "stripe_fee", "currency": "eur", "amount": -250})],
+            LineKind.RESERVE: [("movements", {"kind": "reserve", "currency": "eur", "amount": -300})],
+            LineKind.ADJUSTMENT: [("movements", {"kind": "adjustment", "currency": "eur", "amount": 40})],
+            LineKind.PAYOUT_FAILED: [("payouts", {"early": True, "outcome": "failed"})],
+        }
+    )
+
+    def in_parts(self, patch: pytest.MonkeyPatch, size: int) -> None:
+        patch.setattr(settlement, "part_size", size)
 
     def hurry(self, patch: pytest.MonkeyPatch, seconds: int) -> None:
         patch.setattr(calls, "total_timeout_seconds", seconds)
@@ -62,8 +79,8 @@ class StripeSubject:
         ours = ids.text("payment", order.payment)
         found = [line for line in books["payment_intents"] if line["metadata"].get("payment") == ours]
         scale = 100 if order.currency in HUNDREDFOLD else 1
-        sums: dict[str, int] = {name: sum(line[name] for line in found) for name in (*MONEY, "fee", "charges")}
-        assert not any(sums[name] % scale for name in MONEY), found
+        sums: dict[str, int] = {name: sum(line[name] for line in found) for name in (*SUMS, "fee", "charges")}
+        assert not any(sums[name] % scale for name in SUMS), found
         return Line(charges=sums.pop("charges"), **{name: total // scale for name, total in sums.items()})
 
 

@@ -56,7 +56,7 @@ class PayPal:
     title = "PayPal"
     api_version: str | None = None
     settlement_zone = "America/Los_Angeles"
-    """Its settlement report covers a Pacific day unless another is agreed on: developer.paypal.com/reports/settlement."""
+    """The day of its report, unless another was agreed on: developer.paypal.com/reports/settlement."""
     signature_header = "paypal-transmission-sig"
     key_window_seconds = key_window_seconds
     features: AbstractSet[Feature] = frozenset(

@@ -5,7 +5,7 @@ Amounts have no sign and no decimal point; a column beside each says `CR` or `DR
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.gateway import SettlementPage, read_row, settlement_page
@@ -72,7 +72,7 @@ def _entry(cells: dict[str, str], raw: str) -> Entry:
     return Entry(
         id=sheets.name(cells[ID]),
         code=cells[CODE],
-        at=datetime.strptime(cells[AT], WRITTEN),
+        at=datetime.strptime(cells[AT], WRITTEN).astimezone(UTC),
         amount=SIGNS[cells[SIDE]] * from_units(cells[AMOUNT], currency),
         fee=SIGNS[cells[FEE_SIDE]] * from_units(cells[FEE], currency) if cells[FEE].strip("0") else 0,
         currency=currency,

@@ -231,7 +231,9 @@ async def _ask(wire: Wire, place: _Place) -> tuple[list[Object], int] | None:
         if answer.status_code != calls.HTTP_OK:
             message = f"it answered {answer.status_code} {body['name']}"
             raise ValueError(message)
-        return [detail["transaction_info"] for detail in body.get("transaction_details") or ()], int(body["total_pages"])
+        return [detail["transaction_info"] for detail in body.get("transaction_details") or ()], int(
+            body["total_pages"]
+        )
     except (calls.NoAnswerError, *calls.UNREADABLE) as error:
         message = f"PayPal's account cannot be read: {str(error) or type(error).__name__}."
         raise GatewayUnavailableError(message) from error

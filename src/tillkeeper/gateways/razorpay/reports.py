@@ -16,7 +16,19 @@ from tillkeeper.kernel.money import minor
 
 REPORT = "a settlement report of Razorpay (its columns begin with transaction_entity)"
 TYPE, ID, FEE = "transaction_entity", "entity_id", "fee (exclusive tax)"
-NEEDED = (TYPE, ID, "amount", "currency", FEE, "tax", "debit", "credit", "entity_created_at", "settlement_id", "settled_at")
+NEEDED = (
+    TYPE,
+    ID,
+    "amount",
+    "currency",
+    FEE,
+    "tax",
+    "debit",
+    "credit",
+    "entity_created_at",
+    "settlement_id",
+    "settled_at",
+)
 ALSO = ("payment_id", "entity_description", "order_id", "order_receipt", "refund_notes", "dispute_id", "settlement_utr")
 PRIVATE = frozenset({"refund_notes"})
 INDIAN = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})([ T].*)?")
@@ -27,14 +39,14 @@ def read(file: bytes) -> SettlementPage:
     """Read a report; raises FileUnreadableError."""
     rows = sheets.rows(file)
     columns = sheets.columns(next(rows, []), needed=NEEDED, also=ALSO, of=REPORT)
-    return settlement_page(
-        read_row(GATEWAY, columns, row, _of_cells, name=ID, private=PRIVATE) for row in rows
-    )
+    return settlement_page(read_row(GATEWAY, columns, row, _of_cells, name=ID, private=PRIVATE) for row in rows)
 
 
 def _of_cells(cells: dict[str, str], raw: str) -> SettlementLine:
     currency = cells["currency"]
-    amount, fee, tax, debit, credit = (_minor(cells[name], currency) for name in ("amount", FEE, "tax", "debit", "credit"))
+    amount, fee, tax, debit, credit = (
+        _minor(cells[name], currency) for name in ("amount", FEE, "tax", "debit", "credit")
+    )
     told = {"dispute_id": cells.get("dispute_id"), "description": cells.get("entity_description")}
     kind = settlement.kind_of(cells[TYPE].casefold(), told, in_our_favour=credit > debit)
     gross, net = -amount if debit else amount, credit - debit

@@ -34,7 +34,13 @@ async def read(wire: Wire, since: datetime, until: datetime, after: str | None) 
     if place == SETTLEMENTS:
         return await _settlements(wire, since, until, int(skip))
     day = date.fromisoformat(place)
-    asked = {"year": day.year, "month": f"{day:%m}", "day": f"{day:%d}", "count": part_size, "skip": int(skip)}
+    asked: dict[str, str | int] = {
+        "year": day.year,
+        "month": f"{day:%m}",
+        "day": f"{day:%d}",
+        "count": part_size,
+        "skip": int(skip),
+    }
     items = await _items(wire, REPORT, asked)
     tomorrow = day + DAY
     over = tomorrow > _day_of(until - timedelta(microseconds=1))
@@ -107,7 +113,7 @@ def kind_of(named: str, told: Mapping[str, object], *, in_our_favour: bool) -> L
 
 
 def reference(kind: LineKind, receipt: object, notes: object) -> str | None:
-    """Read our own id: a payment carries that of its attempt as the receipt of its order, a refund its own in its notes.
+    """Read our own id: a payment has that of its attempt as the receipt of its order, a refund its own in its notes.
 
     The notes of a payment are written in the customer's browser, and are not believed.
     """

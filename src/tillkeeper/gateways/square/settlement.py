@@ -65,7 +65,9 @@ async def read(wire: Wire, location: str, since: datetime, until: datetime, afte
     place = _Place.parse(after) if after else _Place()
     lines: list[SettlementLine | UnreadLine] = []
     if not place.payout:
-        payouts, cursor = await _page(wire, PAYOUTS, PAYOUTS, _window(location, since, until) | _going_on(place.cursor), 1)
+        payouts, cursor = await _page(
+            wire, PAYOUTS, PAYOUTS, _window(location, since, until) | _going_on(place.cursor), 1
+        )
         if not payouts:
             return SettlementPage(after=_Place(cursor).text() if cursor else None)
         place = _Place(cursor, str(payouts[0]["id"]))
@@ -161,9 +163,7 @@ def _names(kind: LineKind, details: Mapping[str, str]) -> tuple[str | None, str 
     return details.get("refund_id") or details.get("dispute_id") or details.get("payout_id"), payment
 
 
-async def _page(
-    wire: Wire, path: str, word: str, asked: Mapping[str, str], limit: int
-) -> tuple[list[Object], str]:
+async def _page(wire: Wire, path: str, word: str, asked: Mapping[str, str], limit: int) -> tuple[list[Object], str]:
     """Read a page of a list and the cursor behind it, empty at the end; raises GatewayUnavailableError."""
     answer = await wire.call("GET", path, query={**asked, "limit": str(limit)})
     if not isinstance(answer, dict):

@@ -119,9 +119,7 @@ def ours(metadata: Mapping[str, str]) -> str | None:
     return None
 
 
-async def _entries(
-    client: stripe.StripeClient, wanted: dict[str, Any], last: str
-) -> tuple[list[webhook.Object], bool]:
+async def _entries(client: stripe.StripeClient, wanted: dict[str, Any], last: str) -> tuple[list[webhook.Object], bool]:
     asked = wanted | {"limit": part_size, "expand": ["data.source"]} | _starting_after(last)
     return await calls.page(client.v1.balance_transactions.list_async, cast(Any, asked), ("id",))
 

@@ -78,7 +78,7 @@ def decimals(currency: str) -> int:
 
 def smallest_step(currency: str) -> int:
     """Tell the smallest amount that PayPal can express, in the minor units of the books."""
-    return 10 ** (decimals(currency) - decimals_allowed(currency))
+    return 100 if currency in WHOLE_ONLY - WITHOUT_MINOR_UNITS else 1
 
 
 def decimals_allowed(currency: str) -> int:

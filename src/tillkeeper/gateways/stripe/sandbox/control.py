@@ -6,7 +6,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tillkeeper.gateways.stripe.sandbox import balance, cards, checkout, currencies, disputes, late, payments, payouts, refunds, statement
+from tillkeeper.gateways.stripe.sandbox import (
+    balance,
+    cards,
+    checkout,
+    currencies,
+    disputes,
+    late,
+    payments,
+    payouts,
+    refunds,
+    statement,
+)
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.form import Params
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
