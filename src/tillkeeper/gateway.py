@@ -179,7 +179,7 @@ class SettlementPage:
     after: str | None = None
 
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, PayloadUnreadableError)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, TillError)
 """What reading a line can end in when it is not what the gateway promised."""
 ReadCells: TypeAlias = Callable[[dict[str, str], str], SettlementLine]
 """Read the named cells of a row; the second is what is kept of it as it was written."""
@@ -225,7 +225,7 @@ def settlement_page(found: Iterable[SettlementLine | UnreadLine], after: str | N
 
 
 def _unread(gateway: str, raw: str, error: Exception, line_id: object) -> UnreadLine:
-    reason = str(error) if isinstance(error, ValueError | PayloadUnreadableError) else _missing(error)
+    reason = str(error) if isinstance(error, ValueError | TillError) else _missing(error)
     known = line_id if isinstance(line_id, str) and line_id else f"sha256:{sha256(raw.encode()).hexdigest()}"
     return UnreadLine(gateway=gateway, line_id=known, reason=reason, raw=raw)
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from tests.gateways.subject import SUBJECTS, Habit, having
-from tests.gateways.trial import Paid, Trial, notices
+from tests.gateways.trial import Paid, Trial, clock_second, notices
 
 from tillkeeper.facts import LineKind, SettlementLine
 from tillkeeper.gateway import Feature
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.sheets import FileUnreadableError, file_bytes_max
 
 UP = {LineKind.CAPTURE, LineKind.REFUND_FAILED, LineKind.DISPUTE_REVERSED, LineKind.PAYOUT_FAILED}
@@ -19,7 +19,6 @@ DOWN = {LineKind.REFUND, LineKind.DISPUTE, LineKind.PAYOUT}
 MOVES = [(name, kind) for name, subject in SUBJECTS.items() for kind in subject.moves]
 plenty = 40
 """So many times the usual price is paid first, so that there is always something to pay out."""
-second = timedelta(seconds=1)
 
 
 async def settled(trial: Trial, *wanted: LineKind) -> list[Paid]:
@@ -31,11 +30,6 @@ async def settled(trial: Trial, *wanted: LineKind) -> list[Paid]:
         await trial.move(kind, found[-1].reference)
     await trial.subject.pay_out(trial.act)
     return found
-
-
-def window(trial: Trial) -> tuple[datetime, datetime]:
-    """Tell the time that the trial has taken so far, in whole seconds."""
-    return trial.began.replace(microsecond=0), clock.now().replace(microsecond=0) + second
 
 
 def once(lines: Iterable[SettlementLine]) -> dict[str, SettlementLine]:
@@ -50,7 +44,7 @@ def once(lines: Iterable[SettlementLine]) -> dict[str, SettlementLine]:
 
 
 async def told(trial: Trial) -> list[SettlementLine]:
-    return [*once(await trial.account(*window(trial))).values()]
+    return [*once(await trial.account(*trial.span())).values()]
 
 
 def of(lines: Iterable[SettlementLine], kind: LineKind, paid: Paid) -> list[SettlementLine]:
@@ -73,7 +67,7 @@ async def test_a_capture_and_a_refund_have_one_line_each_with_what_was_kept_of_t
     [refund] = of(lines, LineKind.REFUND, paid)
     assert (refund.gross, refund.net, refund.parent_id) == (-(paid.order.amount // 5),) * 2 + (paid.reference,)
     assert refund.object_id != paid.reference
-    [day, end] = window(trial)
+    [day, end] = trial.span()
     assert day <= capture.occurred_at <= refund.occurred_at < end
 
 
@@ -107,7 +101,7 @@ async def test_whatever_else_moves_the_balance_has_one_line_of_its_kind_and_dire
 async def test_what_a_payout_took_along_adds_up_to_the_payout(trial: Trial) -> None:
     await settled(trial, LineKind.REFUND, LineKind.DISPUTE, LineKind.PAYOUT_FAILED)
     await settled(trial, LineKind.ADJUSTMENT)
-    began, end = window(trial)
+    began, end = trial.span()
     lines = once(await trial.account(began - timedelta(days=1), end)).values()
     payouts = {line.object_id: line for line in lines if line.kind is LineKind.PAYOUT}
     assert len(payouts) >= 3
@@ -118,7 +112,7 @@ async def test_what_a_payout_took_along_adds_up_to_the_payout(trial: Trial) -> N
 
 async def test_the_account_is_the_same_in_parts_of_any_size(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     await settled(trial, LineKind.REFUND)
-    span = window(trial)
+    span = trial.span()
     whole = once(await trial.account(*span))
     for size in (1, 2, 3):
         trial.subject.in_parts(monkeypatch, size)
@@ -128,11 +122,11 @@ async def test_the_account_is_the_same_in_parts_of_any_size(trial: Trial, monkey
 
 async def test_a_window_asked_for_again_or_in_halves_has_the_same_lines(trial: Trial) -> None:
     await settled(trial)
-    since, until = window(trial)
+    since, until = trial.span()
     whole = once(await trial.account(since, until))
     assert once(await trial.account(since, until)) == whole
     middle = max(line.occurred_at for line in whole.values()).replace(microsecond=0)
-    for cut in (middle, middle + second / 2):
+    for cut in (middle, middle + clock_second / 2):
         before, after = await trial.account(since, cut), await trial.account(cut, until)
         assert once([*before, *after]) == whole
     assert await trial.account(until, until) == []
@@ -144,7 +138,7 @@ async def test_the_file_of_the_dashboard_says_what_the_api_says(trial: Trial) ->
     await settled(trial, *moves)
     page = trial.gateway.read_settlement(await trial.settlement_file())
     assert (page.unread, page.after) == ((), None)
-    since, until = window(trial)
+    since, until = trial.span()
     api = {name: said(line) for name, line in once(await trial.account(since, until)).items()}
     file = {line.line_id: said(line) for line in page.lines if since <= line.occurred_at}
     assert {name: line for name, line in api.items() if name in file} == file

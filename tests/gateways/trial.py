@@ -161,6 +161,10 @@ class Trial:
             done = await self.act(path.format(id=made), wish)
             made = done.get("id") or done.get("dispute_id") or next((each["id"] for each in done.get("data", [])), "")
 
+    def span(self) -> tuple[datetime, datetime]:
+        """Tell the time that the trial has taken so far, in whole seconds."""
+        return self.began.replace(microsecond=0), clock.now().replace(microsecond=0) + clock_second
+
     async def account(self, since: datetime, until: datetime) -> list[SettlementLine]:
         """Read the gateway's account of us to its end; every line of it can be read."""
         found, after, more = list[SettlementLine](), None, True

@@ -62,6 +62,11 @@ def play(sandbox: Any) -> list[str]:
         sandbox.act(f"disputes/{disputed['dispute_id']}/escalate")
         sandbox.act(f"disputes/{disputed['dispute_id']}/{end}")
         paths.append(f"/v1/customer/disputes/{disputed['dispute_id']}")
+    for kind, amount in (("fee", -100), ("reserve", -200), ("release", 200), ("adjustment", 40)):
+        sandbox.act("movements", {"kind": kind, "currency": "EUR", "amount": amount})
+    sandbox.act("conversions", {"from": "EUR", "to": "HUF", "amount": 1_000, "rate": "391.27"})
+    payout = sandbox.act("payouts", {"currency": "EUR"})["data"][0]["id"]
+    sandbox.act(f"payouts/{payout}/fail")
     sandbox.order()
     return paths
 

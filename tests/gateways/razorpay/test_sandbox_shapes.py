@@ -94,6 +94,7 @@ def test_the_settlement_report_looks_like_razorpays(sandbox: Any, oracles: Path)
     sandbox.sdk.payment.refund(payment["id"], {"amount": 100})
     dispute = sandbox.act("disputes", payment=sandbox.paid()["id"])
     sandbox.act(f"disputes/{dispute['id']}/lose")
+    sandbox.act("adjustments", amount=-1_180, description="Monthly fee")
     [settlement] = sandbox.act("settlements", early=True)["items"]
     lines = sandbox.control("GET", "books/razorpay")["settlements"]
     assert [line["id"] for line in lines] == [settlement["id"]]

@@ -105,6 +105,8 @@ def play(house: Any) -> None:
             client.disputes.create_evidence_text(dispute_id=dispute, idempotency_key="e", evidence_text="x")
             client.disputes.submit_evidence(dispute_id=dispute)
     list(client.disputes.list())
+    for kind in ("FEE", "TAX_ON_FEE", "RESERVE_HOLD", "RESERVE_RELEASE", "ADJUSTMENT"):
+        house.act("movements", {"type": kind, "currency": "USD", "amount": -25})
     for outcome in ("failed", "paid", "sent"):
         house.paid(amount=50_000)
         [payout] = house.act("payouts", {"outcome": outcome})["data"]

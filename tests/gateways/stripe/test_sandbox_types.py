@@ -37,6 +37,12 @@ def play(sandbox: Any) -> None:
             payout["id"], params={"expand": ["balance_transaction", "failure_balance_transaction.source"]}
         )
         v1.balance_transactions.list(params={"payout": payout["id"], "limit": 100})
+    for kind in ("stripe_fee", "tax_fee", "reserve", "adjustment"):
+        sandbox.control("POST", "stripe/movements", {"kind": kind, "currency": "usd", "amount": -190})
+    sandbox.control("POST", "stripe/conversions", {"from": "gbp", "to": "usd", "rate": "1.3127"})
+    sandbox.paid(amount=1_000, currency="gbp")
+    sandbox.paid(amount=1_000)
+    sandbox.control("POST", "stripe/payouts", {"early": True, "membership": "not_applicable"})
     v1.payouts.list(params={"expand": ["data.balance_transaction"]})
     v1.disputes.list(params={"limit": 100})
     v1.balance_transactions.list(params={"limit": 100, "expand": ["data.source"]})

@@ -134,7 +134,7 @@ def _info(movement: Json) -> Json:
         "transaction_updated_date": moment(movement["created"]),
         "transaction_amount": money.written(movement["amount"], currency),
         "fee_amount": money.written(-movement["fee"], currency) if movement["fee"] else None,
-        "transaction_status": "S",
+        "transaction_status": movement.get("status", "S"),
         "invoice_id": movement["invoice_id"],
         "custom_field": movement["custom_id"],
     }

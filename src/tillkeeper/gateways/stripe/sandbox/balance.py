@@ -13,6 +13,7 @@ from tillkeeper.gateways.stripe.sandbox import lists
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
 from tillkeeper.gateways.stripe.sandbox.currencies import WHOLE_HUNDREDS, exponent
 from tillkeeper.gateways.stripe.sandbox.form import Params
+from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
 from tillkeeper.sandbox_kit.books import Json
 
 fee_per_mille = 29
@@ -107,8 +108,9 @@ def listing(act: Act, params: Params) -> Json:
     narrowed = {name: params.text(name) for name in ("source", "type", "currency")}
     where = {name: value for name, value in narrowed.items() if value is not None}
     payout = params.text("payout")
-    if payout is not None:
-        act.load("payout", payout, param="payout", in_path=False)
+    if payout is not None and not act.load("payout", payout, param="payout", in_path=False)["automatic"]:
+        message = "Balance transaction history can only be filtered on automatic transfers, not manual."
+        raise StripeError(message, param="payout")
     gathered = None if payout is None else act.change.tied(payout)
     page = lists.page(act, params, lists.Shelf("balance_transaction", "/v1/balance_transactions", where, gathered))
     return {**page, "data": [_as_of_now(act, transaction) for transaction in page["data"]]}

@@ -72,7 +72,8 @@ VERBS = (
         "POST",
         "payouts",
         "Settlement run: pay out what is available, in one currency or in all; early takes what is pending too."
-        " Outcomes: paid, failed, or in_transit, which leaves it under way.",
+        " Outcomes: paid, failed, or in_transit, which leaves it under way. What it took along Stripe tells when"
+        " membership is completed, and not when it is in_progress or, for a payout by hand, not_applicable.",
         '{"currency": "usd", "early": true, "outcome": "paid"}',
     ),
     Verb("POST", "payouts/{id}/pay", "Let a payout arrive."),
@@ -200,7 +201,9 @@ def _lose(act: Act, dispute_id: str, _wish: Json) -> Json:
 def _pay_out(act: Act, _nothing: str, wish: Json) -> Json:
     currency = control.text(wish, "currency").lower() if "currency" in wish else None
     end = OUTCOMES[control.choice(wish, "outcome", tuple(OUTCOMES))]
-    sent = [end(act, payout) for payout in payouts.run(act, currency=currency, early=control.flag(wish, "early"))]
+    membership = control.choice(wish, "membership", (payouts.COMPLETED, payouts.IN_PROGRESS, payouts.MANUAL))
+    made = payouts.run(act, currency=currency, early=control.flag(wish, "early"), membership=membership)
+    sent = [end(act, payout) for payout in made]
     return {"object": "list", "data": sent}
 
 
@@ -256,7 +259,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/disputes", _dispute, {"payment_intent", "charge", "amount", "reason"}),
     ("/disputes/{id}/win", _win, set()),
     ("/disputes/{id}/lose", _lose, set()),
-    ("/payouts", _pay_out, {"currency", "outcome", "early"}),
+    ("/payouts", _pay_out, {"currency", "outcome", "early", "membership"}),
     ("/payouts/{id}/pay", _pay_payout, set()),
     ("/payouts/{id}/fail", _fail_payout, set()),
     ("/movements", _move, {"kind", "currency", "amount"}),

@@ -12,18 +12,23 @@ from tillkeeper.sandbox_kit.stand import token
 day_seconds = 86_400
 trace_length = 15
 BANK = "ba_SandboxBankAccount000001"
+COMPLETED, IN_PROGRESS, MANUAL = "completed", "in_progress", "not_applicable"
 STATUSES = ("canceled", "failed", "in_transit", "paid", "pending")
 
 
-def run(act: Act, *, currency: str | None = None, early: bool = False) -> list[Json]:
-    """Send every available balance above zero on its way; `early` takes what is still pending too."""
+def run(act: Act, *, currency: str | None = None, early: bool = False, membership: str = COMPLETED) -> list[Json]:
+    """Send every available balance above zero on its way; `early` takes what is still pending too.
+
+    `membership` says how far Stripe is with the list of what a payout is made of; of a manual payout it makes none.
+    """
     gathered = defaultdict(list)
     for transaction in act.change.loose("balance_transaction"):
         if currency in {None, transaction["currency"]} and (early or transaction["available_on"] <= act.now):
             gathered[transaction["currency"]].append(transaction)
     owed = {unit: sum(transaction["net"] for transaction in found) for unit, found in gathered.items()}
     # What the merchant owes stays on the balance and is taken from the next payout.
-    return [_send(act, unit, gathered[unit], amount) for unit, amount in sorted(owed.items()) if amount > 0]
+    sent = [(unit, amount) for unit, amount in sorted(owed.items()) if amount > 0]
+    return [_send(act, unit, gathered[unit], amount, membership) for unit, amount in sent]
 
 
 def pay(act: Act, payout: Json) -> Json:
@@ -65,7 +70,7 @@ def listing(act: Act, params: Params) -> Json:
     return lists.page(act, params, lists.Shelf("payout", "/v1/payouts", where))
 
 
-def _send(act: Act, currency: str, transactions: list[Json], amount: int) -> Json:
+def _send(act: Act, currency: str, transactions: list[Json], amount: int, membership: str) -> Json:
     payout: Json = {
         "id": new_id("po"),
         "object": "payout",
@@ -73,7 +78,7 @@ def _send(act: Act, currency: str, transactions: list[Json], amount: int) -> Jso
         "application_fee": None,
         "application_fee_amount": None,
         "arrival_date": (act.now // day_seconds + 1) * day_seconds,
-        "automatic": True,
+        "automatic": membership != MANUAL,
         "created": act.now,
         "currency": currency,
         "description": "STRIPE PAYOUT",
@@ -86,7 +91,7 @@ def _send(act: Act, currency: str, transactions: list[Json], amount: int) -> Jso
         "method": "standard",
         "original_payout": None,
         "payout_method": None,
-        "reconciliation_status": "completed",
+        "reconciliation_status": membership,
         "reversed_by": None,
         "source_type": "card",
         "statement_descriptor": None,
@@ -98,7 +103,8 @@ def _send(act: Act, currency: str, transactions: list[Json], amount: int) -> Jso
     payout = act.put({**payout, "balance_transaction": transaction["id"]})
     act.change.tie([entry["id"] for entry in (*transactions, transaction)], payout["id"])
     events.emit(act, "payout.created", payout)
-    events.emit(act, "payout.reconciliation_completed", payout)
+    if membership == COMPLETED:
+        events.emit(act, "payout.reconciliation_completed", payout)
     return payout
 
 

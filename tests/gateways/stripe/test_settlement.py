@@ -1,0 +1,187 @@
+"""Stripe's account of us beyond what every gateway's has: conversion, payouts that say nothing, and odd lines."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tillkeeper.facts import LineKind, SettlementLine
+from tillkeeper.gateways.stripe import reports, settlement
+from tillkeeper.gateways.stripe.adapter import Stripe
+from tillkeeper.kernel import clock
+from tillkeeper.kernel.secrets import Secrets
+
+HEADER = (
+    "automatic_payout_id,balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,"
+    "customer_facing_amount,customer_facing_currency,payment_intent_id,customer_email"
+)
+ROW = "po_1,txn_1,2026-11-20 09:30:00,{currency},{gross},{fee},{net},{category},ch_1,{facing},{unit},pi_1,a@b.example"
+USUAL = {"currency": "eur", "gross": "12.00", "fee": "0.65", "net": "11.35", "category": "charge"} | {
+    "facing": "12.00",
+    "unit": "eur",
+}
+
+
+@pytest.fixture
+async def stripe(sandbox: Any) -> AsyncIterator[Stripe]:
+    secrets = Secrets({"STRIPE_SECRET_KEY": "sk_test_sandbox_for_tests", "STRIPE_WEBHOOK_SECRET": "whsec_x"})
+    opened = Stripe(secrets, base=f"{sandbox.url}/stripe")
+    yield opened
+    await opened.close()
+
+
+async def account(stripe: Stripe, since: datetime) -> list[SettlementLine]:
+    found, after, more = list[SettlementLine](), None, True
+    while more:
+        page = await stripe.settlement(since, clock.now() + timedelta(seconds=1), after)
+        assert page.unread == ()
+        found += page.lines
+        after, more = page.after, page.after is not None
+    return found
+
+
+def entry(**change: Any) -> dict[str, Any]:
+    return {
+        "id": "txn_1",
+        "object": "balance_transaction",
+        "amount": 1_200,
+        "available_on": 1_764_000_000,
+        "created": 1_763_900_000,
+        "currency": "eur",
+        "exchange_rate": None,
+        "fee": 65,
+        "fee_details": [{"amount": 65, "currency": "eur", "type": "stripe_fee"}],
+        "net": 1_135,
+        "reporting_category": "charge",
+        "source": {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata": {}, "currency": "eur"},
+    } | change
+
+
+def file(**change: str) -> bytes:
+    return f"{HEADER}\r\n{ROW.format(**USUAL | change)}\r\n".encode()
+
+
+async def test_a_converted_payment_keeps_what_the_customer_paid_beside_what_came_of_it(
+    sandbox: Any, stripe: Stripe
+) -> None:
+    began = clock.now() - timedelta(seconds=1)
+    sandbox.control("POST", "stripe/conversions", {"from": "usd", "to": "eur", "rate": "0.9123"})
+    intent = sandbox.paid(amount=10_001)
+    refund = sandbox.stripe.v1.refunds.create(params={"payment_intent": intent, "amount": 333})
+    lines = {line.kind: line for line in await account(stripe, began)}
+    capture, back = lines[LineKind.CAPTURE], lines[LineKind.REFUND]
+    assert (capture.gross, capture.currency, capture.rate, capture.settle_currency) == (10_001, "USD", "0.9123", "EUR")
+    assert (capture.net + capture.fee, capture.fee) == (9_124, 295)
+    assert (back.gross, back.currency, back.net, back.rate, back.object_id) == (-333, "USD", -304, "0.9123", refund.id)
+    file = sandbox.http.get(f"{sandbox.url}/_control/stripe/settlement_file").content
+    page = stripe.read_settlement(file)
+    assert {line.kind: (line.gross, line.currency, line.net, line.rate) for line in page.lines} == {
+        LineKind.CAPTURE: (10_001, "USD", capture.net, None),
+        LineKind.REFUND: (-333, "USD", -304, None),
+    }
+
+
+async def test_a_line_is_told_again_with_its_payout_in_the_window_of_the_payout(sandbox: Any, stripe: Stripe) -> None:
+    began = clock.now() - timedelta(seconds=1)
+    sandbox.paid(amount=10_000)
+    [before] = await account(stripe, began)
+    assert before.payout_id is None
+    ahead = 3 * 86_400
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": ahead})
+    [payout] = sandbox.control("POST", "stripe/payouts", {})["data"]
+    later = clock.now() + timedelta(seconds=ahead)
+    first = await stripe.settlement(later - timedelta(hours=1), later + timedelta(hours=1), None)
+    assert [line.kind for line in first.lines] == [LineKind.PAYOUT]
+    second = await stripe.settlement(later - timedelta(hours=1), later + timedelta(hours=1), first.after)
+    members = {line.kind: line for line in second.lines}
+    assert members[LineKind.CAPTURE].line_id == before.line_id
+    assert members[LineKind.CAPTURE].payout_id == payout["id"]
+    assert members[LineKind.PAYOUT].payout_id is None
+
+
+@pytest.mark.parametrize("membership", ["in_progress", "not_applicable"])
+async def test_a_payout_that_does_not_say_what_it_is_made_of_takes_no_line_along(
+    sandbox: Any, stripe: Stripe, membership: str
+) -> None:
+    began = clock.now() - timedelta(seconds=1)
+    sandbox.paid(amount=10_000)
+    sandbox.control("POST", "stripe/payouts", {"early": True, "membership": membership})
+    lines = await account(stripe, began)
+    assert sorted(line.kind for line in lines) == [LineKind.CAPTURE, LineKind.PAYOUT]
+    assert {line.payout_id for line in lines} == {None}
+
+
+def test_stripes_own_sample_is_read_as_what_it_is(oracles: Path) -> None:
+    sample = json.loads((oracles / "fixtures/stripe/resources/balance_transaction.json").read_text())
+    line = settlement.of_entry(sample)
+    assert (line.kind, line.object_id, line.gross, line.net, line.currency) == (
+        LineKind.CAPTURE,
+        "ch_1PgafuB7WZ01zgkWXYmPNZs8",
+        100,
+        100,
+        "USD",
+    )
+    assert line.occurred_at == datetime.fromtimestamp(1_234_567_890, UTC)
+
+
+def test_the_tax_on_a_fee_is_told_apart_from_the_fee() -> None:
+    parts = [{"amount": 55, "currency": "eur", "type": "stripe_fee"}, {"amount": 10, "currency": "eur", "type": "tax"}]
+    line = settlement.of_entry(entry(fee_details=parts))
+    assert (line.gross, line.fee, line.tax, line.net) == (1_200, 55, 10, 1_135)
+    collected = {"amount": -190, "fee": 0, "fee_details": [], "net": -190, "source": None}
+    taxed = settlement.of_entry(entry(**collected, reporting_category="tax"))
+    assert (taxed.kind, taxed.gross, taxed.fee, taxed.tax, taxed.net) == (LineKind.FEE, 0, 0, 190, -190)
+
+
+def test_what_is_kept_of_a_line_does_not_name_the_customer() -> None:
+    named = {"id": "ch_1", "object": "charge", "currency": "eur", "billing_details": {"email": "ana@shop.example"}}
+    line = settlement.of_entry(entry(source=named))
+    assert "ana" not in line.raw
+    assert json.loads(line.raw)["source"] == "ch_1"
+    [line] = reports.read(file()).lines
+    assert "a@b.example" not in line.raw
+
+
+def test_a_category_that_is_not_known_is_an_adjustment_for_a_person_to_look_at() -> None:
+    assert settlement.of_entry(entry(reporting_category="advance")).kind is LineKind.ADJUSTMENT
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"gross": '"12,50"'}, "no plain decimal"),
+        ({"gross": "12.005"}, "exact amount of EUR"),
+        ({"currency": "kwd", "gross": '"1,200"', "facing": "", "unit": ""}, "exact amount of KWD"),
+        ({"net": "11.36"}, "does not add up"),
+        ({"currency": "EURO"}, "three letters"),
+        ({"gross": '"=HYPERLINK(""x"")"'}, "no plain decimal"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_kept_with_its_reason_beside_those_that_can(
+    change: dict[str, str], reason: str
+) -> None:
+    odd = file(**change).decode().replace("txn_1", "txn_odd")
+    page = reports.read(odd.encode() + ROW.format(**USUAL).encode())
+    [unread] = page.unread
+    assert unread.line_id == "txn_odd"
+    assert reason in unread.reason
+    assert "txn_odd" in unread.raw
+    assert [line.line_id for line in page.lines] == ["txn_1"]
+
+
+def test_a_row_that_is_too_short_is_kept_under_a_name_of_its_own() -> None:
+    page = reports.read(file() + b"po_1,txn_2,2026-11-20\r\n")
+    assert [line.line_id for line in page.lines] == ["txn_1"]
+    [unread] = page.unread
+    assert unread.line_id.startswith("sha256:")
+    assert "3 cells" in unread.reason
+    assert page == reports.read(file() + b"po_1,txn_2,2026-11-20\r\n")
+
+
+def test_thousands_and_brackets_of_a_report_are_understood() -> None:
+    amounts = {"gross": '"(1,200.00)"', "fee": "0", "net": '"-1,200.00"', "category": "refund", "facing": '"-1,200.00"'}
+    [line] = reports.read(file(**amounts)).lines
+    assert (line.kind, line.gross, line.net) == (LineKind.REFUND, -120_000, -120_000)
