@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tillkeeper.facts import LineKind, SettlementLine
-from tillkeeper.gateways.stripe import reports, settlement
+from tillkeeper.facts import LineKind, NoticeKind, SettlementLine
+from tillkeeper.gateways.stripe import reports, settlement, webhook
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.secrets import Secrets
@@ -134,6 +134,18 @@ def test_the_tax_on_a_fee_is_told_apart_from_the_fee() -> None:
     collected = {"amount": -190, "fee": 0, "fee_details": [], "net": -190, "source": None}
     taxed = settlement.of_entry(entry(**collected, reporting_category="tax"))
     assert (taxed.kind, taxed.gross, taxed.fee, taxed.tax, taxed.net) == (LineKind.FEE, 0, 0, 190, -190)
+
+
+@pytest.mark.parametrize(
+    ("parts", "tax"), [([("stripe_fee", 55), ("tax", 10)], 10), ([("stripe_fee", 65)], 0), (None, None)]
+)
+def test_a_fee_is_told_with_the_tax_within_it_where_stripe_says_so(
+    parts: list[tuple[str, int]] | None, tax: int | None
+) -> None:
+    details = [{"type": kind, "amount": amount, "currency": "eur"} for kind, amount in parts] if parts else None
+    charge = {"captured": True, "payment_intent": "pi_1", "balance_transaction": entry(fee_details=details)}
+    [notice] = webhook.of_charge(charge, {})
+    assert (notice.kind, notice.amount, notice.tax) == (NoticeKind.PAYMENT_FEE, 65, tax)
 
 
 def test_what_is_kept_of_a_line_does_not_name_the_customer() -> None:

@@ -295,9 +295,12 @@ def _session_ids(session: Object) -> tuple[str, ...]:
     return (*id_of(session.get("payment_intent")), session["id"])
 
 
-def _tax(entry: Object, currency: str) -> int:
-    """Sum up the taxes within what Stripe kept."""
-    return sum(from_stripe(part["amount"], currency) for part in entry["fee_details"] if part["type"] == "tax")
+def _tax(entry: Object, currency: str) -> int | None:
+    """Sum up the taxes within what Stripe kept, where it says what that is made of."""
+    parts = entry.get("fee_details")
+    if parts is None:
+        return None
+    return sum(from_stripe(part["amount"], currency) for part in parts if part["type"] == "tax")
 
 
 def _moment(seconds: int | None) -> datetime | None:
