@@ -336,7 +336,7 @@ class Gateway(Protocol):
         """Read the report that its dashboard offers, where it has `Feature.SETTLEMENT_FILES`.
 
         Raises FileUnreadableError for what is no such report. Its lines have the ids that `settlement` gives them.
-        A second is enough for some 20,000 lines, so a large file is better read in a thread.
+        Ten thousand lines take up to a second, so a large file is better read in a thread.
         """
 
     async def close(self) -> None:
