@@ -136,7 +136,8 @@ class SettlementLine:
     refund, a dispute, a payout. `parent_id` is that of the payment behind it, `our_reference` our own id as the gateway
     carried it, and `payout_id` the payout that took the line along: the nets of all such lines add up to minus the net
     of the PAYOUT line whose `object_id` it is. A line may be told again, under the same `line_id`, with the payout that
-    was not known before. `raw` is the line as the gateway wrote it, without what it says of the customer.
+    was not known before, and otherwise as it was. `raw` is the line as the gateway wrote it by then, without what it
+    says of the customer.
     """
 
     gateway: str

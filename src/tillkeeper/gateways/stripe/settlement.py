@@ -18,7 +18,7 @@ GATEWAY = "stripe"
 part_size = 100
 ENTRIES, PAYOUTS = "entries", "payouts"
 COMPLETED = "completed"
-TAX = "tax"
+PAYOUT, TAX = "payout", "tax"
 # By Stripe's reporting category; whatever else moves the balance is an adjustment, for a person to look at.
 KINDS = {
     "charge": LineKind.CAPTURE,
@@ -29,7 +29,7 @@ KINDS = {
     "fee": LineKind.FEE,
     "network_cost": LineKind.FEE,
     TAX: LineKind.FEE,
-    "payout": LineKind.PAYOUT,
+    PAYOUT: LineKind.PAYOUT,
     "payout_reversal": LineKind.PAYOUT_FAILED,
     "payout_minimum_balance_hold": LineKind.RESERVE,
     "payout_minimum_balance_release": LineKind.RESERVE,
@@ -62,7 +62,8 @@ async def read(client: stripe.StripeClient, since: datetime, until: datetime, af
             return SettlementPage(after=f"{PAYOUTS} {payout}")
     members, more = await _entries(client, {"payout": payout}, last)
     after = f"{PAYOUTS} {payout} {members[-1]['id']}" if more else f"{PAYOUTS} {payout}"
-    return settlement_page(_lines(members, payout), after)
+    taken = [member for member in members if member.get("reporting_category") != PAYOUT]  # it did not take itself
+    return settlement_page(_lines(taken, payout), after)
 
 
 def of_entry(entry: webhook.Object, payout: str | None = None) -> SettlementLine:
@@ -96,7 +97,7 @@ def of_entry(entry: webhook.Object, payout: str | None = None) -> SettlementLine
         rate=rate,
         occurred_at=datetime.fromtimestamp(entry["created"], UTC),
         available_at=datetime.fromtimestamp(entry["available_on"], UTC),
-        payout_id=None if kind is LineKind.PAYOUT else payout,
+        payout_id=payout,
         raw=_raw(entry),
     )
 
