@@ -57,7 +57,8 @@ class DisputeFacts:
     """Hold what a gateway says of a dispute; amounts are minor units of the notice's currency.
 
     `withdrawn` is what the gateway holds back for it in all by now, and `fee` what it charged for it; None when it
-    does not say. `at` is when it says so: what is older than something known changes nothing.
+    does not say. `conceded` is what the customer keeps of a dispute that was won in part. `at` is when it says so: what
+    is older than something known changes nothing.
     """
 
     id: str
@@ -66,6 +67,7 @@ class DisputeFacts:
     due_at: datetime | None = None
     withdrawn: int | None = None
     fee: int | None = None
+    conceded: int = 0
     at: datetime | None = None
 
 
@@ -87,7 +89,8 @@ class Notice:
     asked or told something about it: once money was taken, the id of exactly that capture; of an attempt that
     failed, the id of the order or session that goes on. `amount` is what the fact is about: captured, refunded,
     disputed, paid out, or the fee; None when the gateway did not say, and then it is asked. `tax` is how much of a fee
-    is tax on it; None when the gateway does not say.
+    is tax on it; None when the gateway does not say. A refund that is a `reversal` was made by the gateway against our
+    will, as it does when a dispute is lost.
     """
 
     kind: NoticeKind
@@ -99,6 +102,7 @@ class Notice:
     tax: int | None = None
     refund: UUID | None = None
     refund_reference: str | None = None
+    reversal: bool = False
     code: str | None = None
     message: str | None = None
     dispute: DisputeFacts | None = None
@@ -213,12 +217,30 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeMoves:
+    """Hold what moved with one step of a dispute, in minor units of the dispute's currency.
+
+    `number` counts the steps of one dispute from 1. `withdrawn` and `fee` are what the gateway took, negative when it
+    gave back; `lost` is how much of what it holds nobody expects back any more.
+    """
+
+    number: int
+    withdrawn: int = 0
+    fee: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Hold one step of one payment: the state before and after, and what it means for goods and books.
 
     `gateway` is where it happened, `reference` the gateway's id of what must be told there. `withheld` says why goods
     are not handed over although money was captured. `fee` is what the gateway keeps of a capture, and by how much that
     has changed in a correction. `occasion` tells apart events of one kind about one subject.
+
+    The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
+    what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by how
+    much this step changed the totals.
     """
 
     payment: UUID
@@ -232,11 +254,17 @@ class Change:
     user: UUID | None
     sale: Sale | None
     amount: int = 0
+    paid_in: str = ""
     captured_total: int = 0
     refunded_total: int = 0
+    refunded_more: int = 0
+    lost_total: int = 0
+    lost_more: int = 0
+    claimed_total: int = 0
     fee: int = 0
     refund: UUID | None = None
     dispute: UUID | None = None
+    moves: DisputeMoves | None = None
     reference: str | None = None
     withheld: str | None = None
     was_settled: bool = False
@@ -256,7 +284,9 @@ class Earned:
 class Goods:
     """Hold what fulfilment did for one change, in units and in the money that stands behind them.
 
-    `unit` is the currency in which the books count the goods. `failed` says why nothing could be handed over.
+    `unit` is the currency in which the books count the goods. `failed` says why nothing could be handed over. `frozen`
+    units were set apart because a bank claims their money, `thawed` ones are free again, and `taken_frozen` ones went
+    from there. `lost` is money that was owed in goods and went with a lost dispute, negative when less of it did.
     """
 
     change: Change
@@ -265,7 +295,11 @@ class Goods:
     granted: int = 0
     debt_repaid: int = 0
     taken: int = 0
+    taken_frozen: int = 0
     to_debt: int = 0
+    frozen: int = 0
+    thawed: int = 0
+    lost: int = 0
     unearned: int = 0
     earned: int = 0
     recognised: tuple[Earned, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tillkeeper.facts import Change, Goods, Step
+from tillkeeper.flows import claim
 from tillkeeper.ledger import Journal, recipes
 
 
@@ -20,6 +21,7 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             yield from _fee_changed(change)
         case Step.REFUND_REQUESTED if change.refund:
             yield recipes.refund_requested(change.refund, split=_split(change, goods), at=change.at)
+            yield from claim.beside_refund(change, goods, "requested")
         case Step.REFUND_SUCCEEDED | Step.SURPLUS_REFUNDED if change.refund:
             yield recipes.refund_succeeded(
                 change.refund,
@@ -34,6 +36,8 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             yield from _handed_over(change, goods)
         case Step.SURPLUS_CAPTURED | Step.SURPLUS_RETURNED:
             yield from _surplus(change)
+        case Step.DISPUTE_OPENED | Step.DISPUTE_UPDATED | Step.DISPUTE_WON | Step.DISPUTE_LOST:
+            yield from claim.disputed(change, goods)
         case _:
             return
 
@@ -56,7 +60,9 @@ def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
 
 def _handed_over(change: Change, goods: Goods | None) -> Iterator[Journal]:
     """Book goods alone: their money, and that of refunds since, was booked when it moved."""
-    if change.refund is None:
+    if change.dispute and goods:
+        yield from claim.met_goods(change, goods)
+    elif change.refund is None:
         yield from _granted(change, goods)
     elif goods:
         yield from recipes.refund_met_goods(change.refund, split=_split(change, goods), at=change.at)
@@ -117,6 +123,7 @@ def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
     if change.was_settled:
         yield _returned(change)
     yield recipes.refund_reversed(change.refund, split=_split(change, goods), at=change.at)
+    yield from claim.beside_refund(change, goods, "reversed")
     if goods and (goods.debt_repaid or goods.recognised):
         yield from _debt_repaid(change, goods)
 
@@ -145,6 +152,7 @@ def _split(change: Change, goods: Goods | None) -> recipes.RefundSplit:
         user=change.user,
         unit=goods.unit,
         from_wallet=goods.taken + goods.restored,
+        from_frozen=goods.taken_frozen,
         to_debt=goods.to_debt,
-        recognised=goods.recognised if goods.taken or goods.to_debt else (),
+        recognised=goods.recognised if change.step is not Step.REFUND_FAILED else (),
     )

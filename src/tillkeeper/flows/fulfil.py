@@ -14,7 +14,7 @@ from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.outbox import Event
-from tillkeeper.payments import Decision, Payment, Refund, RefundStatus
+from tillkeeper.payments import Decision, Dispute, Payment, Refund, RefundStatus
 from tillkeeper.till import Till
 
 fulfil_batch_max = 20
@@ -59,7 +59,8 @@ async def _hand_over(till: Till, id_: UUID) -> bool:
         assert payment, "goods were paid"
         if not await late.lock(tx, id_):
             return True
-        goods = await settle.follow(tx, _owed(payment, refunds.values(), till.now()))
+        disputes = await payments.lock_disputes(tx, id_)
+        goods = await settle.follow(tx, _owed(payment, refunds.values(), disputes, till.now()))
         if not goods:
             return False
         sold_out = next((item.failed for item in goods if item.failed), None)
@@ -86,8 +87,8 @@ async def _give_up(till: Till, payment: UUID, reason: str | None) -> None:
             logs.goods.error("given_up", payment=str(payment))
 
 
-def _owed(payment: Payment, refunds: Iterable[Refund], now: datetime) -> list[Change]:
-    """Say once more what a capture and the refunds since ask of the goods; their money is in the books already."""
+def _owed(payment: Payment, refunds: Iterable[Refund], disputes: Iterable[Dispute], now: datetime) -> list[Change]:
+    """Say once more what a capture and what went back since ask of the goods; the money is in the books already."""
     captured = Change(
         payment=payment.id,
         before=payment.status,
@@ -100,13 +101,19 @@ def _owed(payment: Payment, refunds: Iterable[Refund], now: datetime) -> list[Ch
         user=payment.user,
         sale=payment.sale,
         amount=payment.captured,
+        paid_in=payment.currency,
         captured_total=payment.captured,
     )
-    changes, back = [captured], 0
+    changes, back, lost = [captured], 0, 0
     for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.id)):
         if refund.status is not RefundStatus.FAILED and not refund.surplus:
             back += refund.amount
             changes.append(
                 replace(captured, step=Step.REVOKED, amount=refund.amount, refunded_total=back, refund=refund.id)
             )
+    for dispute in sorted(disputes, key=lambda dispute: dispute.id):
+        if dispute.claimed:
+            lost += dispute.claimed
+            taken = replace(captured, step=Step.REVOKED, dispute=dispute.id, refunded_total=back)
+            changes.append(replace(taken, lost_total=lost, lost_more=dispute.claimed))
     return changes

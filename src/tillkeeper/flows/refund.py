@@ -52,7 +52,7 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
                 payment.sale.kind,
                 payment.id,
                 captured=payment.captured,
-                refunded=payment.refunded + payment.refunding,
+                refunded=payment.refunded + payment.refunding + payment.lost,
             )
             if payment.sale and payment.captured
             else None

@@ -81,7 +81,7 @@ async def give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], 
             final[id_], None, refund=ids.new(), unused=None, reason=f"not delivered: {why}", now=till.now()
         )
         for id_, why in sorted(failed.items())
-        if final[id_].refunded + final[id_].refunding < final[id_].captured
+        if final[id_].left
     ]
     if wishes:
         given_back = payments.changes(wishes)

@@ -28,6 +28,7 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
             goods, failing = await late.attempt(tx, kind, asked)
             done.extend(goods)
             put_off |= failing
+    done.extend(await _undeliverable(tx, [change for change in moving if change.payment not in after]))
     failed = {item.change.payment: item for item in done if item.failed}
     given = after.keys() - failed.keys() - put_off.keys()
     changed = [after[id_] for id_ in sorted(given) if after[id_] != known.get(id_)]
@@ -39,6 +40,15 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     if without:
         await late.remember(tx, moving, put_off, without=without)
     return done
+
+
+async def _undeliverable(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
+    """Say again what can never be handed over when a bank has let go of its money: it goes back now."""
+    freed = {change.payment: change for change in changes if change.dispute and not change.claimed_total}
+    if not freed:
+        return []
+    reasons = await store.undelivered(tx, sorted(freed))
+    return [Goods(change=freed[id_], failed=reason) for id_, reason in sorted(reasons.items())]
 
 
 async def refundable(tx: Transaction, change_kind: str, payment: UUID, *, captured: int, refunded: int) -> int | None:

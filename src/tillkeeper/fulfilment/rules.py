@@ -9,7 +9,8 @@ from tillkeeper.fulfilment.values import Action, Entitlement, Order
 from tillkeeper.kernel import ids
 
 GRANTING = frozenset({Step.CAPTURED, Step.DELIVERED})
-MOVING = GRANTING | {Step.REFUND_REQUESTED, Step.REVOKED, Step.REFUND_FAILED}
+CLAIMING = frozenset({Step.DISPUTE_OPENED, Step.DISPUTE_UPDATED, Step.DISPUTE_WON, Step.DISPUTE_LOST})
+MOVING = GRANTING | CLAIMING | {Step.REFUND_REQUESTED, Step.REVOKED, Step.REFUND_FAILED}
 
 
 def orders(known: dict[UUID, Entitlement], changes: Sequence[Change]) -> tuple[list[Order], dict[UUID, Entitlement]]:
@@ -29,6 +30,16 @@ def revoked_total(granted: int, *, refunded: int, captured: int) -> int:
     return granted if refunded >= captured else granted * refunded // captured
 
 
+def shares(granted: int, change: Change) -> tuple[int, int]:
+    """Tell how much is revoked in total, and how much besides is frozen as long as a bank claims its money.
+
+    Money is counted by what went back in all, however it did; both together are never more than was granted.
+    """
+    back, captured = change.refunded_total + change.lost_total, change.captured_total
+    revoked = revoked_total(granted, refunded=back, captured=captured)
+    return revoked, revoked_total(granted, refunded=back + change.claimed_total, captured=captured) - revoked
+
+
 def _grant(change: Change) -> Order:
     assert change.sale, "only a sale is delivered"
     assert change.user, "a sale has a buyer"
@@ -39,10 +50,18 @@ def _grant(change: Change) -> Order:
 def _adjust(change: Change, held: Entitlement | None) -> Order | None:
     if held is None or change.step in GRANTING:
         return None
-    target = revoked_total(held.granted, refunded=change.refunded_total, captured=change.captured_total)
+    target, frozen = shares(held.granted, change)
     difference = target - held.revoked
-    action = Action.RESTORE if change.step is Step.REFUND_FAILED else Action.REVOKE
-    return Order(action=action, change=change, user=held.user, units=abs(difference), kept=held.granted - target)
+    action = _action(change)
+    units = difference if action is Action.CLAIM else abs(difference)
+    kept = held.granted - target
+    return Order(action=action, change=change, user=held.user, units=units, kept=kept, frozen=frozen)
+
+
+def _action(change: Change) -> Action:
+    if change.dispute:
+        return Action.CLAIM
+    return Action.RESTORE if change.step is Step.REFUND_FAILED else Action.REVOKE
 
 
 def _after(order: Order, held: Entitlement | None) -> Entitlement:
@@ -57,5 +76,4 @@ def _after(order: Order, held: Entitlement | None) -> Entitlement:
             revoked=0,
             created_at=order.change.at,
         )
-    sign = 1 if order.action is Action.REVOKE else -1
-    return replace(held, revoked=held.revoked + sign * order.units)
+    return replace(held, revoked=held.granted - order.kept, frozen=order.frozen)

@@ -21,6 +21,7 @@ async def lock(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Entitlem
             user=row["user_id"],
             granted=row["granted"],
             revoked=row["revoked"],
+            frozen=row["frozen"],
             created_at=row["created_at"],
         )
         for row in rows
@@ -46,11 +47,12 @@ async def save(tx: Transaction, entitlements: Sequence[Entitlement]) -> None:
     """Write what payments were given; the unique key makes a second delivery of a line impossible."""
     await tx.execute(
         """
-        INSERT INTO entitlement (id, payment_id, line, ordinal, kind, user_id, granted, revoked, created_at)
-        SELECT id, payment_id, 0, 0, kind, user_id, granted, revoked, created_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::timestamptz[])
-             AS new (id, payment_id, kind, user_id, granted, revoked, created_at)
-        ON CONFLICT (id) DO UPDATE SET revoked = excluded.revoked
+        INSERT INTO entitlement (id, payment_id, line, ordinal, kind, user_id, granted, revoked, created_at, frozen)
+        SELECT id, payment_id, 0, 0, kind, user_id, granted, revoked, created_at, frozen
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+                    $8::bigint[])
+             AS new (id, payment_id, kind, user_id, granted, revoked, created_at, frozen)
+        ON CONFLICT (id) DO UPDATE SET revoked = excluded.revoked, frozen = excluded.frozen
         """,
         [item.id for item in entitlements],
         [item.payment for item in entitlements],
@@ -59,4 +61,11 @@ async def save(tx: Transaction, entitlements: Sequence[Entitlement]) -> None:
         [item.granted for item in entitlements],
         [item.revoked for item in entitlements],
         [item.created_at for item in entitlements],
+        [item.frozen for item in entitlements],
     )
+
+
+async def undelivered(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, str]:
+    """Tell which of these payments got nothing because it could not be handed over, and why."""
+    rows = await tx.fetch("SELECT payment_id, reason FROM undelivered WHERE payment_id = ANY($1::uuid[])", payments)
+    return {row["payment_id"]: row["reason"] for row in rows}

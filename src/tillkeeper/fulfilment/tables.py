@@ -26,6 +26,7 @@ entitlement = Table(
     Column("granted", BigInteger, CheckConstraint("granted > 0", name="granted"), nullable=False),
     Column("revoked", BigInteger, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("frozen", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("payment_id", "line", "ordinal"),
-    CheckConstraint("revoked BETWEEN 0 AND granted", name="revoked"),
+    CheckConstraint("revoked >= 0 AND frozen >= 0 AND revoked + frozen <= granted", name="revoked"),
 )

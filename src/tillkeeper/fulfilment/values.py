@@ -14,22 +14,28 @@ class Action(StrEnum):
     GRANT = "grant"
     REVOKE = "revoke"
     RESTORE = "restore"
+    CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Hold one thing to do for one user because of one change; `kept` is what the payment then has."""
+    """Hold one thing to do for one user because of one change; `kept` is what the payment then has.
+
+    Of that, `frozen` may not be used as long as a bank claims its money. A claim takes `units`, or gives them back when
+    that is below zero.
+    """
 
     action: Action
     change: Change
     user: UUID
     units: int
     kept: int
+    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """Hold what one line of a payment was given, and how much of it was taken back."""
+    """Hold what one line of a payment was given, how much was taken back, and how much may not be used just now."""
 
     id: UUID
     payment: UUID
@@ -38,3 +44,4 @@ class Entitlement:
     granted: int
     revoked: int
     created_at: datetime
+    frozen: int = 0

@@ -50,6 +50,21 @@ def fees_processing(gateway: str, currency: str) -> Account:
     return Account(f"fees:{gateway}:processing:{currency}", currency, AccountClass.EXPENSE, deferred=True)
 
 
+def fees_dispute(gateway: str, currency: str) -> Account:
+    """Count what a gateway charges for disputes."""
+    return Account(f"fees:{gateway}:dispute:{currency}", currency, AccountClass.EXPENSE, deferred=True)
+
+
+def dispute_receivable(gateway: str, currency: str) -> Account:
+    """Hold money that a gateway keeps back for disputes that nobody has decided yet."""
+    return Account(f"gateway:{gateway}:dispute_receivable:{currency}", currency, AccountClass.ASSET, deferred=True)
+
+
+def chargeback_loss(currency: str) -> Account:
+    """Count money that banks took for goods that were used: what no deferred revenue paid for."""
+    return Account(f"chargeback_loss:{currency}", currency, AccountClass.EXPENSE, deferred=True)
+
+
 def suspense(gateway: str, currency: str) -> Account:
     """Hold movements at a gateway that nobody has explained yet."""
     return Account(f"suspense:{gateway}:{currency}", currency, AccountClass.LIABILITY, deferred=True)
@@ -63,6 +78,11 @@ def rounding(currency: str) -> Account:
 def wallet(user: UUID) -> Account:
     """Hold credits that a user can spend."""
     return Account(f"wallet:{user}", CREDITS, AccountClass.UNIT, guarded=True)
+
+
+def wallet_frozen(user: UUID) -> Account:
+    """Hold credits that a user cannot spend, because a bank claims their money."""
+    return Account(f"wallet_frozen:{user}", CREDITS, AccountClass.UNIT, guarded=True)
 
 
 def wallet_debt(user: UUID) -> Account:

@@ -27,11 +27,19 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
     if goods and goods.status:
         # Goods that a refund takes are told of alike, whether they had come before it or come only now.
         step = Step.REFUND_REQUESTED if change.step is Step.REVOKED else change.step
-        moved = {"granted": goods.granted, "revoked": goods.taken + goods.to_debt, "restored": goods.restored}
+        revoked = goods.taken + goods.taken_frozen + goods.to_debt
+        moved = {"granted": goods.granted, "revoked": revoked, "restored": goods.restored}
         yield Event(
             type=f"fulfilment.{goods.status}",
             subject=change.payment,
             payment=change.payment,
             data={"payment": payment, **moved},
-            occasion=f"{change.refund}:{step}" if change.refund else "",
+            occasion=_occasion(change, step),
         )
+
+
+def _occasion(change: Change, step: Step) -> str:
+    """Tell apart the times when goods of one payment moved: one refund moves them twice at most, a dispute as it goes."""
+    if change.dispute:
+        return f"{change.dispute}:{change.lost_total}:{step}"
+    return f"{change.refund}:{step}" if change.refund else ""

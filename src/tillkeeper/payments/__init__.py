@@ -8,6 +8,7 @@ from uuid import UUID
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Change, Notice, Verdict
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.payments import disputes as disputed
 from tillkeeper.payments import store
 from tillkeeper.payments.rules import (
     CAPTURE_KNOWN,
@@ -93,16 +94,17 @@ async def tried(tx: Transaction, payment: UUID) -> set[str]:
 
 
 async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
-    """Lock the payments that notices speak of, and their refunds when a notice is about one."""
+    """Lock the payments that notices speak of, and their refunds and disputes when a notice may be about one."""
     pairs = sorted({(notice.gateway, reference) for notice in notices for reference in notice.references})
     references = await store.find(tx, [gateway for gateway, _ in pairs], [reference for _, reference in pairs])
     wanted = {notice.payment for notice in notices if notice.payment} | set(references.values())
     payments = await store.lock(tx, list(wanted))
     book = Book(payments=payments, refunds={}, references=references)
-    if any(notice.kind in REFUND_KINDS or may_be_surplus(notice, book) for notice in notices):
+    of_disputes = any(notice.kind in DISPUTE_KINDS or notice.reversal for notice in notices)
+    if of_disputes or any(notice.kind in REFUND_KINDS or may_be_surplus(notice, book) for notice in notices):
         book = replace(book, refunds=await store.lock_refunds(tx, list(payments)))
-    if any(notice.kind in DISPUTE_KINDS for notice in notices):
-        book = replace(book, disputes=await store.lock_disputes(tx, list(payments)))
+    if of_disputes:
+        book = replace(book, disputes=await disputed.lock(tx, list(payments)))
     return book
 
 
@@ -119,7 +121,7 @@ async def lock_with_refunds(tx: Transaction, payment: UUID) -> tuple[Payment | N
 
 async def lock_disputes(tx: Transaction, payment: UUID) -> list[Dispute]:
     """Lock all disputes of one payment."""
-    return list((await store.lock_disputes(tx, [payment])).values())
+    return list((await disputed.lock(tx, [payment])).values())
 
 
 async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequence[str]) -> None:
@@ -133,7 +135,7 @@ async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequ
         await store.save_refunds(tx, [refunds[id_] for id_ in sorted(refunds)])
     disputes = {decision.dispute.id: decision.dispute for decision in decisions if decision.dispute}
     if disputes:
-        await store.save_disputes(tx, [disputes[id_] for id_ in sorted(disputes)])
+        await disputed.save(tx, [disputes[id_] for id_ in sorted(disputes)])
     if any(decision.change for decision in decisions):
         await store.insert_changes(tx, decisions, causes)
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper.facts import DisputeStatus, Sale
+from tillkeeper.facts import Sale
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.payments.values import Decision, Dispute, NewPayment, Opening, Payment, Refund, RefundStatus, Status
+from tillkeeper.payments.values import Decision, NewPayment, Opening, Payment, Refund, RefundStatus, Status
 
 
 async def find(tx: Transaction, gateways: Sequence[str], references: Sequence[str]) -> dict[tuple[str, str], UUID]:
@@ -45,14 +45,6 @@ async def lock_refunds(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, 
         "SELECT * FROM refund WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
     )
     return {row["id"]: _refund(row) for row in rows}
-
-
-async def lock_disputes(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Dispute]:
-    """Lock every dispute of these payments."""
-    rows = await tx.fetch(
-        "SELECT * FROM dispute WHERE payment_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(payments)
-    )
-    return {row["id"]: _dispute(row) for row in rows}
 
 
 async def insert(tx: Transaction, new: NewPayment) -> None:
@@ -145,12 +137,12 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
             amount_refunded = new.refunded, gateway_reference = new.reference, next_action = new.next_action,
             error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at,
             gateway = new.gateway, amount_disputed = new.disputed, fee = new.fee, fee_final = new.fee_final,
-            authorized_at = new.authorized_at
+            authorized_at = new.authorized_at, amount_lost = new.lost
         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[],
-                    $14::boolean[], $15::timestamptz[])
+                    $14::boolean[], $15::timestamptz[], $16::bigint[])
              AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
-                     captured_at, gateway, disputed, fee, fee_final, authorized_at)
+                     captured_at, gateway, disputed, fee, fee_final, authorized_at, lost)
         WHERE payment.id = new.id
         """,
         [payment.id for payment in payments],
@@ -168,6 +160,7 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         [payment.fee for payment in payments],
         [payment.fee_final for payment in payments],
         [payment.authorized_at for payment in payments],
+        [payment.lost for payment in payments],
     )
 
 
@@ -223,10 +216,10 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            error_code, created_at, settled_at, surplus, capture_reference)
+                            error_code, created_at, settled_at, surplus, capture_reference, reversal)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                             $13::boolean[], $14::text[])
+                             $13::boolean[], $14::text[], $15::boolean[])
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
             error_code = excluded.error_code, settled_at = excluded.settled_at
@@ -245,37 +238,7 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         [refund.settled_at for refund in refunds],
         [refund.surplus for refund in refunds],
         [refund.capture for refund in refunds],
-    )
-
-
-async def save_disputes(tx: Transaction, disputes: Sequence[Dispute]) -> None:
-    """Write disputes, new ones and known ones."""
-    await tx.execute(
-        """
-        INSERT INTO dispute (id, payment_id, gateway, gateway_reference, status, amount, currency, reason, due_at,
-                             withdrawn, fee, opened_at, told_at, closed_at)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-                             $8::text[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::timestamptz[],
-                             $13::timestamptz[], $14::timestamptz[])
-        ON CONFLICT (id) DO UPDATE
-        SET status = excluded.status, reason = excluded.reason, due_at = excluded.due_at,
-            withdrawn = excluded.withdrawn, fee = excluded.fee, told_at = excluded.told_at,
-            closed_at = excluded.closed_at
-        """,
-        [dispute.id for dispute in disputes],
-        [dispute.payment for dispute in disputes],
-        [dispute.gateway for dispute in disputes],
-        [dispute.reference for dispute in disputes],
-        [dispute.status for dispute in disputes],
-        [dispute.amount for dispute in disputes],
-        [dispute.currency for dispute in disputes],
-        [dispute.reason for dispute in disputes],
-        [dispute.due_at for dispute in disputes],
-        [dispute.withdrawn for dispute in disputes],
-        [dispute.fee for dispute in disputes],
-        [dispute.opened_at for dispute in disputes],
-        [dispute.told_at for dispute in disputes],
-        [dispute.closed_at for dispute in disputes],
+        [refund.reversal for refund in refunds],
     )
 
 
@@ -337,6 +300,7 @@ def _payment(row: Record) -> Payment:
         manual_capture=row["capture_method"] == "manual",
         reference=row["gateway_reference"],
         disputed=row["amount_disputed"],
+        lost=row["amount_lost"],
         fee=row["fee"],
         fee_final=row["fee_final"],
         authorized_at=row["authorized_at"],
@@ -363,23 +327,5 @@ def _refund(row: Record) -> Refund:
         settled_at=row["settled_at"],
         surplus=row["surplus"],
         capture=row["capture_reference"],
-    )
-
-
-def _dispute(row: Record) -> Dispute:
-    return Dispute(
-        id=row["id"],
-        payment=row["payment_id"],
-        gateway=row["gateway"],
-        reference=row["gateway_reference"],
-        status=DisputeStatus(row["status"]),
-        amount=row["amount"],
-        currency=row["currency"],
-        reason=row["reason"],
-        due_at=row["due_at"],
-        withdrawn=row["withdrawn"],
-        fee=row["fee"],
-        opened_at=row["opened_at"],
-        told_at=row["told_at"],
-        closed_at=row["closed_at"],
+        reversal=row["reversal"],
     )

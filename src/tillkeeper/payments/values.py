@@ -34,7 +34,10 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Hold what deciding about a payment needs; amounts are minor units of `currency`."""
+    """Hold what deciding about a payment needs; amounts are minor units of `currency`.
+
+    `disputed` is what banks claim of it, and `lost` the part of that which they have taken for good.
+    """
 
     id: UUID
     status: Status
@@ -49,6 +52,7 @@ class Payment:
     manual_capture: bool
     reference: str | None
     disputed: int = 0
+    lost: int = 0
     fee: int = 0
     fee_final: bool = False
     error_code: str | None = None
@@ -68,7 +72,8 @@ class Refund:
     """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard.
 
     A `surplus` gives back what was captured a second time: it takes no goods and is no part of the payment's refunds.
-    `capture` is the gateway's id of what is given back, where that is not the payment's own.
+    `capture` is the gateway's id of what is given back, where that is not the payment's own. A `reversal` was made by
+    the gateway against our will; when a dispute turns out to be behind it, it is undone in favour of that.
     """
 
     id: UUID
@@ -85,11 +90,16 @@ class Refund:
     settled_at: datetime | None = None
     surplus: bool = False
     capture: str | None = None
+    reversal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
-    """Hold one dispute; `withdrawn` and `fee` are what the gateway took for it in all so far, where it says so."""
+    """Hold one dispute; `withdrawn` and `fee` are what the gateway took for it in all so far, where it says so.
+
+    `money_at` is when it said so. `claimed` is what it claims of the payment now, in the payment's currency. `steps`
+    counts what happened to it, and `booked_*` is how much of its money the books hold.
+    """
 
     id: UUID
     payment: UUID
@@ -105,6 +115,20 @@ class Dispute:
     opened_at: datetime
     told_at: datetime
     closed_at: datetime | None = None
+    money_at: datetime | None = None
+    conceded: int = 0
+    claimed: int = 0
+    steps: int = 0
+    booked_withdrawn: int = 0
+    booked_fee: int = 0
+    booked_lost: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Tell how much of what the gateway holds nobody expects back any more."""
+        if self.status is DisputeStatus.WON:
+            return self.conceded
+        return (self.withdrawn or 0) if self.status in {DisputeStatus.LOST, DisputeStatus.PREVENTED} else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,36 +21,62 @@ PROMISES = {
             OR payment.amount_refunding <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'pending'), 0)""",
     "disputes of a payment do not add up": """
         SELECT payment.id::text FROM payment LEFT JOIN dispute ON dispute.payment_id = payment.id
-            AND dispute.status IN ('needs_response', 'under_review', 'lost')
-        GROUP BY payment.id HAVING payment.amount_disputed <> coalesce(sum(dispute.amount), 0)""",
+        GROUP BY payment.id
+        HAVING payment.amount_disputed <> coalesce(sum(dispute.claimed), 0)
+            OR payment.amount_lost
+                <> coalesce(sum(dispute.claimed) FILTER (WHERE dispute.status IN ('won', 'lost', 'prevented')), 0)""",
+    "the books hold another sum for a dispute than its gateway does": """
+        SELECT dispute.id::text FROM dispute
+        LEFT JOIN journal ON journal.source = 'dispute' AND journal.source_id = dispute.id::text
+        LEFT JOIN posting ON posting.journal_id = journal.id
+        LEFT JOIN account ON account.code = 'gateway:' || dispute.gateway || ':dispute_receivable:' || dispute.currency
+        GROUP BY dispute.id
+        HAVING dispute.booked_withdrawn - dispute.booked_lost
+            <> coalesce(sum(posting.amount) FILTER (WHERE posting.debit_id = account.id), 0)
+                - coalesce(sum(posting.amount) FILTER (WHERE posting.credit_id = account.id), 0)""",
+    "a dispute has ended, and its money is neither home nor lost": """
+        SELECT dispute.id::text FROM dispute
+        WHERE status IN ('lost', 'prevented') AND booked_withdrawn <> booked_lost""",
     "a wallet is not the sum of its movements": """
         SELECT wallet.user_id::text FROM wallet LEFT JOIN wallet_entry USING (user_id)
         GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(wallet_entry.amount), 0)""",
     "a wallet is not the sum of its lots": """
         SELECT wallet.user_id::text FROM wallet LEFT JOIN credit_lot USING (user_id)
-        GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(credit_lot.remaining), 0)""",
-    "a wallet differs from its account in the books": """
+        GROUP BY wallet.user_id
+        HAVING wallet.balance <> coalesce(sum(credit_lot.remaining), 0)
+            OR wallet.frozen <> coalesce(sum(credit_lot.frozen), 0)""",
+    "a wallet differs from its accounts in the books": """
         SELECT wallet.user_id::text FROM wallet
-        LEFT JOIN account ON account.code = 'wallet:' || wallet.user_id
-        LEFT JOIN balance ON balance.account_id = account.id
-        WHERE wallet.balance <> coalesce(balance.credits - balance.debits, 0)""",
+        CROSS JOIN LATERAL (VALUES ('wallet:', balance), ('wallet_frozen:', frozen), ('wallet_debt:', -debt))
+            AS held (code, units)
+        LEFT JOIN account ON account.code = held.code || wallet.user_id
+        LEFT JOIN balance AS booked ON booked.account_id = account.id
+        WHERE held.units <> coalesce(booked.credits - booked.debits, 0)""",
+    "more of a payment's credits are frozen than a bank claims": """
+        SELECT payment_id::text FROM credit_lot JOIN entitlement USING (payment_id)
+        WHERE credit_lot.frozen > entitlement.frozen""",
     "what could not be delivered was not refunded": """
         SELECT payment.id::text FROM payment JOIN undelivered ON undelivered.payment_id = payment.id
-        WHERE payment.amount_refunded + payment.amount_refunding <> payment.amount_captured""",
+        WHERE payment.amount_refunded + payment.amount_refunding + payment.amount_disputed < payment.amount_captured""",
     "goods that are still owed, or not owed any more, were delivered": """
         SELECT late_delivery.payment_id::text FROM late_delivery JOIN entitlement USING (payment_id)
         WHERE late_delivery.status <> 'delivered'""",
     "goods are waited for although all of their money went back, or not although it did not": """
         SELECT payment.id::text FROM payment JOIN late_delivery ON late_delivery.payment_id = payment.id
-        WHERE (payment.amount_refunded + payment.amount_refunding >= payment.amount_captured)
+        WHERE (amount_refunded + amount_refunding + amount_lost >= amount_captured)
             <> (late_delivery.status = 'canceled')
-          AND late_delivery.status IN ('pending', 'canceled')""",
+          AND late_delivery.status IN ('pending', 'held', 'canceled')""",
+    "goods are kept from their buyer although no bank claims their money, or waited for although one does": """
+        SELECT payment.id::text FROM payment JOIN late_delivery ON late_delivery.payment_id = payment.id
+        WHERE (amount_disputed > amount_lost) <> (late_delivery.status = 'held')
+          AND late_delivery.status IN ('pending', 'held')""",
     "a payment's cards are not those it was granted": """
         SELECT entitlement.payment_id::text FROM entitlement LEFT JOIN card USING (payment_id)
         WHERE entitlement.kind = 'pack'
         GROUP BY entitlement.id
         HAVING count(card.id) <> entitlement.granted
-            OR count(card.id) FILTER (WHERE card.status LIKE 'revoked%') <> entitlement.revoked""",
+            OR count(card.id) FILTER (WHERE card.status LIKE 'revoked%') <> entitlement.revoked
+            OR count(card.id) FILTER (WHERE card.status = 'suspended') <> entitlement.frozen""",
     "a second capture is not owed back in the books": """
         SELECT refund.id::text FROM refund
         LEFT JOIN journal ON (source, source_id, kind) = ('refund', refund.id::text, 'surplus')

@@ -1,19 +1,35 @@
 """Cards as the API shows them."""
 
+from uuid import UUID
+
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
+
+
+SELECT = """
+SELECT card.id, card.number, card.status, card.payment_id, card.created_at, card.used_at,
+       card_design.sku, card_design.title, card_design.artist, card_design.tier, card_design.supply
+FROM card
+JOIN card_design ON card_design.id = card.design_id
+"""
+
+
+async def show(tx: Transaction, card: UUID) -> dict[str, object]:
+    """Show one card; raises NotFoundError."""
+    row = await tx.fetchrow(f"{SELECT} WHERE card.id = $1", card)
+    if row is None:
+        message = "No card has this id."
+        raise NotFoundError(message)
+    return _show(row)
 
 
 async def find(tx: Transaction, user: str, *, limit: int, cursor: str | None) -> dict[str, object]:
     """List a user's cards, newest first, each with its serial."""
     at, id_ = paging.place(cursor)
     rows = await tx.fetch(
-        """
-        SELECT card.id, card.number, card.status, card.payment_id, card.created_at,
-               card_design.sku, card_design.title, card_design.artist, card_design.tier, card_design.supply
-        FROM card
-        JOIN card_design ON card_design.id = card.design_id
+        f"""{SELECT}
         JOIN end_user ON end_user.id = card.user_id
         WHERE end_user.name = $1
           AND ($2::timestamptz IS NULL OR (card.created_at, card.id) < ($2, $3::uuid))
@@ -38,6 +54,7 @@ def _show(row: Record) -> dict[str, object]:
         "tier": row["tier"],
         "pack": row["sku"],
         "status": row["status"],
+        "used_at": time(row["used_at"]),
         "payment": ids.text("payment", row["payment_id"]),
         "created_at": time(row["created_at"]),
     }

@@ -49,6 +49,7 @@ def _show(row: Record) -> dict[str, object]:
         "reason": row["reason"],
         "due_at": time(row["due_at"]),
         "amount_withdrawn": row["withdrawn"],
+        "amount_lost": row["booked_lost"],
         "fee": row["fee"],
         "gateway": row["gateway"],
         "gateway_reference": row["gateway_reference"],

@@ -32,12 +32,14 @@ SELECT recorded_at, 'ledger', journal.kind, jsonb_build_object(
                         WHERE journal_id = journal.id))
 FROM journal
 WHERE (source, source_id) IN (SELECT 'payment', $1::uuid::text
-                              UNION ALL SELECT 'refund', id::text FROM refund WHERE payment_id = $1)
+                              UNION ALL SELECT 'refund', id::text FROM refund WHERE payment_id = $1
+                              UNION ALL SELECT 'dispute', id::text FROM dispute WHERE payment_id = $1)
 UNION ALL
 SELECT wallet_entry.at, 'delivery', wallet_entry.kind, jsonb_build_object(
            'amount', wallet_entry.amount, 'balance_after', balance_after)
 FROM wallet_entry
-WHERE source = $1 OR source IN (SELECT id FROM refund WHERE payment_id = $1)
+WHERE source = $1 OR source IN (SELECT id FROM refund WHERE payment_id = $1
+                                UNION ALL SELECT id FROM dispute WHERE payment_id = $1)
 UNION ALL
 SELECT coalesce(finished_at, created_at), 'delivery', 'late ' || status, jsonb_build_object(
            'tries', tries, 'reason', reason, 'put_off_at', created_at)

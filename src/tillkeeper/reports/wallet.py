@@ -8,19 +8,20 @@ from tillkeeper.reports import time
 async def show(tx: Transaction, user: str) -> dict[str, object]:
     """Show a user's credits; a user who never bought has none."""
     row = await tx.fetchrow(
-        "SELECT wallet.balance, wallet.debt FROM wallet JOIN end_user ON end_user.id = wallet.user_id "
+        "SELECT wallet.balance, wallet.debt, wallet.frozen FROM wallet JOIN end_user ON end_user.id = wallet.user_id "
         "WHERE end_user.name = $1",
         user,
     )
-    balance, debt = (row["balance"], row["debt"]) if row else (0, 0)
-    return {"object": "wallet", "user": user, "balance": balance, "frozen": 0, "debt": debt, "currency": "CRD"}
+    balance, frozen, debt = (row["balance"], row["frozen"], row["debt"]) if row else (0, 0, 0)
+    return {"object": "wallet", "user": user, "balance": balance, "frozen": frozen, "debt": debt, "currency": "CRD"}
 
 
 async def entries(tx: Transaction, user: str, *, limit: int, before: int | None) -> dict[str, object]:
     """List the movements of a wallet, newest first."""
     rows = await tx.fetch(
         """
-        SELECT wallet_entry.*, EXISTS (SELECT FROM refund WHERE refund.id = wallet_entry.source) AS for_refund
+        SELECT wallet_entry.*, EXISTS (SELECT FROM refund WHERE refund.id = wallet_entry.source) AS for_refund,
+               EXISTS (SELECT FROM dispute WHERE dispute.id = wallet_entry.source) AS for_dispute
         FROM wallet_entry JOIN end_user ON end_user.id = wallet_entry.user_id
         WHERE end_user.name = $1 AND ($2::bigint IS NULL OR wallet_entry.id < $2)
         ORDER BY wallet_entry.id DESC LIMIT $3
@@ -39,13 +40,19 @@ async def entries(tx: Transaction, user: str, *, limit: int, before: int | None)
 
 
 def _entry(row: Record) -> dict[str, object]:
-    prefix = "refund" if row["for_refund"] else "spend" if row["kind"] == "spend" else "payment"
     return {
         "kind": row["kind"],
         "amount": row["amount"],
         "balance_before": row["balance_before"],
         "balance_after": row["balance_after"],
-        "source": ids.text(prefix, row["source"]),
+        "source": ids.text(_source(row), row["source"]),
         "reason": row["reason"],
         "at": time(row["at"]),
     }
+
+
+def _source(row: Record) -> str:
+    """Tell what kind of thing moved the wallet."""
+    if row["for_refund"] or row["for_dispute"]:
+        return "refund" if row["for_refund"] else "dispute"
+    return "spend" if row["kind"] == "spend" else "payment"

@@ -1,12 +1,13 @@
 """Credits: units in a wallet, spent one by one, taken back by the absolute formula."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from tillkeeper.facts import Goods
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.values import Action, Order
-from tillkeeper.fulfilment.wallet import Lot, Purse, Revocation
+from tillkeeper.fulfilment.wallet import Claims, Lot, Purse, Revocation, Settled
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 
@@ -55,6 +56,8 @@ def _do(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
             return _revoke(purse, order)
         case Action.RESTORE:
             return _restore(purse, order, kept)
+        case Action.CLAIM:
+            return _claim(purse, order)
 
 
 def _grant(purse: Purse, order: Order) -> Done:
@@ -78,17 +81,13 @@ def _revoke(purse: Purse, order: Order) -> Done:
     change = order.change
     assert change.refund, "credits are taken back for a refund"
     lot = _lot_of(purse, change.payment)
-    purse, taken = wallet.take_back(purse, lot, order.units, money=change.amount, refund=change.refund, at=change.at)
-    done = Goods(
-        change=change,
-        taken=taken.units,
-        to_debt=taken.to_debt,
-        unearned=taken.unearned,
-        earned=taken.earned,
-        recognised=taken.recognised,
-        status="revoked",
+    purse, settled, revocation = wallet.take_back(
+        purse, lot, order.units, money=change.amount, refund=change.refund, at=change.at, claims=_claims(order)
     )
-    return purse, done, taken.revocation
+    done = replace(
+        _done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="revoked"
+    )
+    return purse, done, revocation
 
 
 def _restore(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
@@ -96,17 +95,43 @@ def _restore(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
     assert change.refund, "credits are given back for a refund"
     revocation = kept[change.refund]
     lot = _lot_of(purse, change.payment)
-    purse, repaid, recognised = wallet.give_back(purse, lot, order.units, revocation=revocation, at=change.at)
-    done = Goods(
-        change=change,
-        restored=order.units,
-        debt_repaid=repaid,
-        unearned=revocation.unearned,
-        earned=revocation.earned,
-        recognised=recognised,
-        status="delivered",
+    purse, settled = wallet.give_back(
+        purse, lot, order.units, revocation=revocation, at=change.at, claims=_claims(order)
+    )
+    done = replace(
+        _done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="delivered"
     )
     return purse, done, None
+
+
+def _claim(purse: Purse, order: Order) -> Done:
+    change = order.change
+    assert change.dispute, "credits are claimed by a dispute"
+    lot = _lot_of(purse, change.payment)
+    purse, settled = wallet.settle(
+        purse, lot, order.units, source=change.dispute, at=change.at, claims=_claims(order)
+    )
+    status = "revoked" if order.units > 0 else "delivered" if order.units else None
+    return purse, replace(_done(order, settled), status=status), None
+
+
+def _claims(order: Order) -> Claims:
+    return Claims(frozen=order.frozen, lost=order.change.lost_total)
+
+
+def _done(order: Order, settled: Settled) -> Goods:
+    return Goods(
+        change=order.change,
+        taken=settled.units,
+        taken_frozen=settled.from_frozen,
+        to_debt=settled.to_debt,
+        restored=settled.returned,
+        frozen=settled.frozen,
+        thawed=settled.thawed,
+        debt_repaid=settled.repaid,
+        lost=settled.lost,
+        recognised=settled.recognised,
+    )
 
 
 def _lot_of(purse: Purse, payment: UUID) -> Lot:

@@ -24,7 +24,7 @@ class Packs:
         left, goods = dict(before), []
         drawn: Drawn = []
         empty: set[UUID] = set()
-        kept: dict[UUID, int] = {}
+        kept: dict[UUID, Order] = {}
         for order in orders:
             payment = order.change.payment
             if order.action is Action.GRANT:
@@ -33,13 +33,13 @@ class Packs:
                     empty.add(payment)
             else:
                 done = _take_or_return(order, nothing=payment in empty)
-                kept[payment] = order.kept
+                kept[payment] = order
             goods.append(done)
         await packs.save(tx, [pack for sku, pack in left.items() if pack != before[sku]])
         if drawn:
             await packs.hand_out(tx, drawn)
-        for payment, count in kept.items():
-            await packs.keep(tx, payment, count)
+        for payment, order in kept.items():
+            await packs.keep(tx, payment, order.kept, suspended=order.frozen)
         return goods
 
     async def refundable(self, tx: Transaction, payment: UUID, *, captured: int, refunded: int) -> int | None:
@@ -73,9 +73,15 @@ def _take_or_return(order: Order, *, nothing: bool) -> Goods:
     change, unit = order.change, _unit(_sku(order))
     if nothing:
         return Goods(change=change, unit=unit, failed="nothing was delivered")
-    if order.action is Action.REVOKE:
-        return Goods(change=change, unit=unit, taken=order.units, earned=change.amount, status="revoked")
-    return Goods(change=change, unit=unit, restored=order.units, earned=change.amount, status="delivered")
+    taken, restored = max(order.units, 0), max(-order.units, 0)
+    match order.action:
+        case Action.CLAIM:
+            status = "revoked" if taken else "delivered" if restored else None
+            return Goods(change=change, unit=unit, taken=taken, restored=restored, status=status)
+        case Action.RESTORE:
+            return Goods(change=change, unit=unit, restored=order.units, earned=change.amount, status="delivered")
+        case _:
+            return Goods(change=change, unit=unit, taken=order.units, earned=change.amount, status="revoked")
 
 
 def _sku(order: Order) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from tillkeeper.facts import Change, Goods
 from tillkeeper.fulfilment.kinds import Kind
 from tillkeeper.fulfilment.late import store
-from tillkeeper.fulfilment.late.values import PutOff, Waiting
+from tillkeeper.fulfilment.late.values import PutOff, Wait, Waiting
 from tillkeeper.fulfilment.values import Action, Order
 from tillkeeper.kernel import failpoints, logs
 from tillkeeper.kernel.db import Transaction, is_outage
@@ -40,14 +40,14 @@ async def remember(
 ) -> None:
     """Let payments wait for their goods, as long as money is there for them; `without` names those that have none."""
     last = {change.payment: change for change in changes if change.payment in without}
-    owed = {id_: last[id_].refunded_total < last[id_].captured_total for id_ in sorted(last)}
+    waits = {id_: _wait(last[id_]) for id_ in sorted(last)}
     if put_off:
         waiting = [
-            PutOff(payment=id_, kind=_kind(last[id_]), reason=put_off[id_], owed=owed[id_]) for id_ in sorted(put_off)
+            PutOff(payment=id_, kind=_kind(last[id_]), reason=put_off[id_], wait=waits[id_]) for id_ in sorted(put_off)
         ]
         await store.save(tx, waiting, wait_seconds[0])
         failpoints.reach("fulfilment:put_off")
-    known = {id_: is_owed for id_, is_owed in owed.items() if id_ not in put_off}
+    known = {id_: wait for id_, wait in waits.items() if id_ not in put_off}
     if known:
         await store.adjust(tx, known)
 
@@ -93,6 +93,13 @@ async def _one_by_one(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> t
             logs.goods.exception("put_off", payment=str(payment), kind=kind.name)
             put_off[payment] = explain(error)
     return done, put_off
+
+
+def _wait(change: Change) -> Wait:
+    """Tell how goods wait: not for money that went back, and not to be handed over while a bank claims it."""
+    if change.refunded_total + change.lost_total >= change.captured_total:
+        return Wait.CANCELED
+    return Wait.HELD if change.claimed_total else Wait.PENDING
 
 
 def _kind(change: Change) -> str:

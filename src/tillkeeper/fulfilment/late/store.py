@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from tillkeeper.fulfilment.late.values import PutOff, Waiting
+from tillkeeper.fulfilment.late.values import PutOff, Wait, Waiting
 from tillkeeper.kernel.db import Transaction
 
 
@@ -12,33 +12,35 @@ async def save(tx: Transaction, put_off: Sequence[PutOff], wait_seconds: int) ->
     await tx.execute(
         """
         INSERT INTO late_delivery (payment_id, kind, status, reason, due_at)
-        SELECT payment_id, kind, CASE WHEN owed THEN 'pending' ELSE 'canceled' END, reason,
-               clock_timestamp() + $5 * interval '1 second'
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) AS new (payment_id, kind, reason, owed)
+        SELECT payment_id, kind, status, reason, clock_timestamp() + $5 * interval '1 second'
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (payment_id, kind, reason, status)
         ON CONFLICT (payment_id) DO UPDATE SET reason = excluded.reason
         """,
         [item.payment for item in put_off],
         [item.kind for item in put_off],
         [item.reason for item in put_off],
-        [item.owed for item in put_off],
+        [item.wait for item in put_off],
         wait_seconds,
     )
 
 
-async def adjust(tx: Transaction, owed: Mapping[UUID, bool]) -> None:
-    """Stop waiting for goods whose money goes back, and wait again when it does not; sold out stays sold out."""
+async def adjust(tx: Transaction, waits: Mapping[UUID, Wait]) -> None:
+    """Stop waiting for goods whose money goes back, hold those that a bank claims, and wait again when that is over.
+
+    Sold out stays sold out.
+    """
     await tx.execute(
         """
         UPDATE late_delivery
-        SET status = CASE WHEN owed THEN 'pending' ELSE 'canceled' END, tries = 0, due_at = clock_timestamp(),
-            finished_at = CASE WHEN owed THEN NULL ELSE clock_timestamp() END
-        FROM unnest($1::uuid[], $2::boolean[]) AS new (payment_id, owed)
+        SET status = new.status, tries = 0, due_at = clock_timestamp(),
+            finished_at = CASE WHEN new.status = 'canceled' THEN clock_timestamp() END
+        FROM unnest($1::uuid[], $2::text[]) AS new (payment_id, status)
         WHERE late_delivery.payment_id = new.payment_id
-          AND status = CASE WHEN owed THEN 'canceled' ELSE 'pending' END
+          AND late_delivery.status IN ('pending', 'held', 'canceled') AND late_delivery.status <> new.status
           AND NOT EXISTS (SELECT FROM undelivered WHERE undelivered.payment_id = new.payment_id)
         """,
-        list(owed),
-        list(owed.values()),
+        list(waits),
+        list(waits.values()),
     )
 
 

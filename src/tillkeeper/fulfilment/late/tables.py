@@ -15,7 +15,7 @@ late_delivery = Table(
     Column(
         "status",
         Text,
-        CheckConstraint("status IN ('pending', 'delivered', 'canceled', 'failed')", name="status"),
+        CheckConstraint("status IN ('pending', 'held', 'delivered', 'canceled', 'failed')", name="status"),
         nullable=False,
     ),
     Column("reason", Text, nullable=False),

@@ -1,7 +1,16 @@
 """Late deliveries as plain values."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
+
+
+class Wait(StrEnum):
+    """Name how goods that were put off wait: to be tried, for a bank to decide, or not any more."""
+
+    PENDING = "pending"
+    HELD = "held"
+    CANCELED = "canceled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +24,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
-    """Hold what is put off, and why; `owed` is false once all of its money is on the way back."""
+    """Hold what is put off, and why, and how it waits."""
 
     payment: UUID
     kind: str
     reason: str
-    owed: bool
+    wait: Wait

@@ -10,8 +10,25 @@ from tillkeeper.fulfilment.packs.rules import SoldOut
 from tillkeeper.fulfilment.packs.values import Card, Design, PackType, Tier
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 
-__all__ = ["DEMO", "Design", "PackType", "SoldOut", "Tier", "hand_out", "keep", "lock", "offer", "open_packs", "save"]
+__all__ = [
+    "DEMO",
+    "UNKNOWN",
+    "Design",
+    "PackType",
+    "SoldOut",
+    "Tier",
+    "hand_out",
+    "keep",
+    "lock",
+    "offer",
+    "open_packs",
+    "save",
+    "use",
+]
+
+UNKNOWN = "This user has no card with this id."
 
 
 async def lock(tx: Transaction, skus: Sequence[str]) -> dict[str, PackType]:
@@ -43,9 +60,21 @@ async def hand_out(tx: Transaction, drawn: Sequence[tuple[UUID, UUID, Sequence[D
     await store.insert_cards(tx, cards)
 
 
-async def keep(tx: Transaction, payment: UUID, count: int) -> None:
-    """Let a payment keep its first cards; the others are revoked, highest ordinal first."""
-    await store.revoke_beyond(tx, payment, count)
+async def keep(tx: Transaction, payment: UUID, count: int, *, suspended: int = 0) -> None:
+    """Let a payment keep its first cards; the others are revoked, highest ordinal first, and some before suspended."""
+    await store.revoke_beyond(tx, payment, count, count - suspended)
+
+
+async def use(tx: Transaction, user: UUID, card: UUID, *, at: datetime) -> None:
+    """Mark a user's card as used; raises NotFoundError or InvalidStateError, and then nothing changed."""
+    if await store.use(tx, user, card, at):
+        return
+    found = await store.state(tx, user, card)
+    if found is None:
+        raise NotFoundError(UNKNOWN)
+    status, used_at = found
+    message = f"The card was used at {used_at:%Y-%m-%d %H:%M} UTC." if used_at else f"The card is {status}."
+    raise InvalidStateError(message)
 
 
 async def save(tx: Transaction, packs: Sequence[PackType]) -> None:

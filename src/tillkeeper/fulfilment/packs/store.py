@@ -1,6 +1,7 @@
 """All SQL of packs and cards."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.fulfilment.packs.values import Card, Design, PackType, Tier
@@ -99,18 +100,37 @@ async def insert_cards(tx: Transaction, cards: Sequence[Card]) -> None:
     )
 
 
-async def revoke_beyond(tx: Transaction, payment: UUID, kept: int) -> None:
-    """Let a payment keep its first cards, and revoke the rest, used ones too."""
+async def revoke_beyond(tx: Transaction, payment: UUID, kept: int, free: int) -> None:
+    """Let a payment keep its first cards, of which some are free; revoke the rest, used ones too."""
     await tx.execute(
         """
         UPDATE card
-        SET status = CASE WHEN ordinal < $2 THEN 'owned' WHEN used_at IS NULL THEN 'revoked'
-                          ELSE 'revoked_after_use' END
+        SET status = CASE WHEN ordinal < $3 THEN 'owned' WHEN ordinal < $2 THEN 'suspended'
+                          WHEN used_at IS NULL THEN 'revoked' ELSE 'revoked_after_use' END
         WHERE payment_id = $1
         """,
         payment,
         kept,
+        free,
     )
+
+
+async def use(tx: Transaction, user: UUID, card: UUID, at: datetime) -> bool:
+    """Mark a card as used; false when this user has no such card that can be."""
+    return bool(
+        await tx.execute(
+            "UPDATE card SET used_at = $3 WHERE id = $1 AND user_id = $2 AND status = 'owned' AND used_at IS NULL",
+            card,
+            user,
+            at,
+        )
+    )
+
+
+async def state(tx: Transaction, user: UUID, card: UUID) -> tuple[str, datetime | None] | None:
+    """Read how a user's card stands, and when it was used; None when there is none."""
+    row = await tx.fetchrow("SELECT status, used_at FROM card WHERE id = $1 AND user_id = $2", card, user)
+    return (row["status"], row["used_at"]) if row else None
 
 
 def _design(row: Record) -> Design:

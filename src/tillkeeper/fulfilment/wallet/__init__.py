@@ -1,21 +1,23 @@
 """Credits: wallets that never go below zero, the lots they came in, and explicit debt."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import Earned
 from tillkeeper.fulfilment.wallet import rules, store
-from tillkeeper.fulfilment.wallet.rules import InsufficientCreditsError, give_back, grant, take_back
-from tillkeeper.fulfilment.wallet.values import Lot, Purse, Revocation, Taken
+from tillkeeper.fulfilment.wallet.rules import InsufficientCreditsError, give_back, grant, settle, take_back
+from tillkeeper.fulfilment.wallet.values import Claims, Lot, Purse, Revocation, Settled
 from tillkeeper.kernel.db import Transaction
 
 __all__ = [
+    "Claims",
     "InsufficientCreditsError",
     "Lot",
     "Purse",
     "Revocation",
-    "Taken",
+    "Settled",
     "give_back",
     "grant",
     "lock",
@@ -23,6 +25,7 @@ __all__ = [
     "remember",
     "revocations",
     "save",
+    "settle",
     "spend",
     "take_back",
 ]
@@ -37,16 +40,11 @@ async def lock(
     if missing := wanted - found.keys():
         await store.insert(tx, list(missing))
         found |= await store.lock(tx, list(missing))
-    indebted = any(debt for _, debt in found.values())
+    indebted = any(purse.debt for purse in found.values())
     held = await store.lock_lots(tx, list(wanted), payments) if lots or indebted else []
     return {
-        user: Purse(
-            user=user,
-            balance=balance,
-            debt=debt,
-            lots=rules.in_spending_order(lot for lot in held if lot.user == user),
-        )
-        for user, (balance, debt) in found.items()
+        user: replace(purse, lots=rules.in_spending_order(lot for lot in held if lot.user == user))
+        for user, purse in found.items()
     }
 
 

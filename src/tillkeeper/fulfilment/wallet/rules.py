@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tillkeeper.facts import Earned
-from tillkeeper.fulfilment.wallet.values import Entry, Lot, Purse, Revocation, Taken
+from tillkeeper.fulfilment.wallet.values import Claims, Entry, Lot, Purse, Revocation, Settled
 from tillkeeper.kernel.errors import TillError
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+NO_CLAIMS = Claims()
 
 
 class InsufficientCreditsError(TillError):
@@ -38,39 +39,67 @@ def spend(purse: Purse, units: int, *, source: UUID, reason: str, at: datetime) 
     return _moved(purse, "spend", -units, source, reason, at), earned
 
 
-def take_back(purse: Purse, lot: Lot, units: int, *, money: int, refund: UUID, at: datetime) -> tuple[Purse, Taken]:
-    """Take refunded credits: what is left of their own lot, then other lots oldest first; the rest becomes debt."""
-    own = min(lot.remaining, units)
-    unearned = min(money, lot.unearned)
-    lot = replace(lot, remaining=lot.remaining - own, revoked=lot.revoked + own, returned=lot.returned + unearned)
-    lot, rest = _close(lot)
-    purse, short, recognised = _consume(_with_lot(purse, lot), units - own)
-    taken = units - short
-    purse = _moved(replace(purse, debt=purse.debt + short), "revoke", -taken, refund, None, at)
-    return purse, Taken(
-        units=taken,
-        to_debt=short,
-        unearned=unearned,
-        earned=money - unearned,
-        recognised=total((*recognised, rest)),
-        revocation=Revocation(refund=refund, lot=lot.id, units=units, unearned=unearned, earned=money - unearned),
-    )
+def take_back(
+    purse: Purse, lot: Lot, units: int, *, money: int, refund: UUID, at: datetime, claims: Claims = NO_CLAIMS
+) -> tuple[Purse, Settled, Revocation]:
+    """Take refunded credits: what is left of their own lot, then other lots in spending order; the rest becomes debt.
+
+    Money that was counted as lost to a bank goes back with the refund instead, as if that had come first.
+    """
+    unearned = min(money, lot.unearned + lot.lost)
+    lot = replace(lot, returned=lot.returned + unearned)
+    purse, settled = settle(purse, lot, units, source=refund, at=at, claims=claims)
+    kept = Revocation(refund=refund, lot=lot.id, units=units, unearned=unearned, earned=money - unearned)
+    return purse, settled, kept
 
 
 def give_back(
-    purse: Purse, lot: Lot, units: int, *, revocation: Revocation, at: datetime
-) -> tuple[Purse, int, tuple[Earned, ...]]:
-    """Return credits whose refund failed, repaying debt first; return the purse, what was repaid, money earned."""
-    lot = replace(
+    purse: Purse, lot: Lot, units: int, *, revocation: Revocation, at: datetime, claims: Claims = NO_CLAIMS
+) -> tuple[Purse, Settled]:
+    """Return credits whose refund failed, repaying debt first."""
+    lot = replace(lot, returned=lot.returned - revocation.unearned)
+    return settle(purse, lot, -units, source=revocation.refund, at=at, claims=claims)
+
+
+def settle(
+    purse: Purse, lot: Lot, units: int, *, source: UUID, at: datetime, claims: Claims = NO_CLAIMS
+) -> tuple[Purse, Settled]:
+    """Take credits of a lot, or return them when `units` is below zero, and freeze and lose what banks claim of it.
+
+    Frozen credits go first; only what is left of the lot is frozen, so that a claim alone never makes a debt.
+    """
+    taken, returned = max(units, 0), max(-units, 0)
+    held = lot.remaining + lot.frozen
+    own = min(held, taken)
+    frozen = min(claims.frozen, held - own + returned)
+    from_frozen = min(own, max(0, lot.frozen - frozen))
+    thawed, more_frozen = max(0, lot.frozen - frozen - from_frozen), max(0, frozen - lot.frozen)
+    lost = min(claims.lost, lot.amount - lot.recognised - lot.returned)
+    after = replace(
         lot,
-        remaining=lot.remaining + units,
-        revoked=max(0, lot.revoked - units),
-        returned=lot.returned - revocation.unearned,
+        remaining=held - own + returned - frozen,
+        frozen=frozen,
+        revoked=max(0, lot.revoked + own - returned),
+        lost=lost,
     )
-    lot, rest = _close(lot)
-    purse = _moved(_with_lot(purse, lot), "restore", units, revocation.refund, None, at)
-    purse, repaid, recognised = _repay(purse, lot, revocation.refund, at)
-    return purse, repaid, total((*recognised, rest))
+    after, rest = _close(after)
+    purse = replace(_with_lot(purse, after), frozen=purse.frozen + frozen - lot.frozen)
+    purse = _moved(_moved(purse, "restore", returned, source, None, at), "thaw", thawed, source, None, at)
+    purse, short, recognised = _consume(purse, taken - own)
+    gone = taken - short - from_frozen
+    purse = _moved(replace(purse, debt=purse.debt + short), "revoke", -gone, source, None, at)
+    purse, repaid, earned = _repay(_moved(purse, "freeze", -more_frozen, source, None, at), after, source, at)
+    return purse, Settled(
+        units=gone,
+        from_frozen=from_frozen,
+        to_debt=short,
+        returned=returned,
+        frozen=more_frozen,
+        thawed=thawed,
+        repaid=repaid,
+        lost=lost - lot.lost,
+        recognised=total((*recognised, rest, *earned)),
+    )
 
 
 def refundable(lot: Lot, *, captured: int, refunded: int) -> int:
@@ -78,7 +107,7 @@ def refundable(lot: Lot, *, captured: int, refunded: int) -> int:
 
     The bound keeps `floor(granted x refunded / captured)` within what is left or was revoked already.
     """
-    revocable = lot.revoked + lot.remaining
+    revocable = lot.revoked + lot.remaining  # what is frozen is claimed by a bank, and goes back by that or not at all
     ceiling = captured if revocable == lot.granted else (captured * (revocable + 1) - 1) // lot.granted
     return max(0, min(lot.unearned, ceiling - refunded))
 
@@ -121,7 +150,7 @@ def _use(lot: Lot, units: int) -> tuple[Lot, Earned]:
     """Use credits of one lot and earn their money by cumulative difference, so that the last one earns the rest."""
     remaining = lot.remaining - units
     usable = lot.granted - lot.revoked
-    target = (lot.amount - lot.returned) * (usable - remaining) // usable
+    target = (lot.amount - lot.returned - lot.lost) * (usable - remaining - lot.frozen) // usable
     money = max(0, target - lot.recognised)
     used = replace(lot, remaining=remaining, recognised=lot.recognised + money)
     return used, Earned(currency=lot.currency, amount=money)
@@ -129,7 +158,7 @@ def _use(lot: Lot, units: int) -> tuple[Lot, Earned]:
 
 def _close(lot: Lot) -> tuple[Lot, Earned]:
     """Earn what is left of the money of a lot without credits: nobody can spend from it any more."""
-    rest = 0 if lot.remaining else lot.unearned
+    rest = 0 if lot.remaining or lot.frozen else lot.unearned
     return replace(lot, recognised=lot.recognised + rest), Earned(currency=lot.currency, amount=rest)
 
 

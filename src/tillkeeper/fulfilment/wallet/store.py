@@ -8,17 +8,20 @@ from tillkeeper.fulfilment.wallet.values import Entry, Lot, Purse, Revocation
 from tillkeeper.kernel.db import Record, Transaction
 
 
-async def lock(tx: Transaction, users: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Lock wallets in the order of their users; return balance and debt of those that exist."""
+async def lock(tx: Transaction, users: Sequence[UUID]) -> dict[UUID, Purse]:
+    """Lock wallets in the order of their users; return those that exist, without their lots."""
     rows = await tx.fetch(
         """
-        SELECT user_id, balance, debt
+        SELECT user_id, balance, debt, frozen
         FROM unnest($1::uuid[]) AS asked (user_id) JOIN wallet USING (user_id)
         ORDER BY user_id FOR NO KEY UPDATE OF wallet
         """,
         sorted(users),
     )
-    return {row["user_id"]: (row["balance"], row["debt"]) for row in rows}
+    return {
+        row["user_id"]: Purse(user=row["user_id"], balance=row["balance"], debt=row["debt"], frozen=row["frozen"])
+        for row in rows
+    }
 
 
 async def insert(tx: Transaction, users: Sequence[UUID]) -> None:
@@ -56,16 +59,17 @@ async def lot_of(tx: Transaction, payment: UUID) -> Lot | None:
 
 
 async def save_wallets(tx: Transaction, purses: Sequence[Purse]) -> None:
-    """Write balances and debts."""
+    """Write balances, debts and what is frozen."""
     await tx.execute(
         """
-        UPDATE wallet SET balance = new.balance, debt = new.debt
-        FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS new (user_id, balance, debt)
+        UPDATE wallet SET balance = new.balance, debt = new.debt, frozen = new.frozen
+        FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS new (user_id, balance, debt, frozen)
         WHERE wallet.user_id = new.user_id
         """,
         [purse.user for purse in purses],
         [purse.balance for purse in purses],
         [purse.debt for purse in purses],
+        [purse.frozen for purse in purses],
     )
 
 
@@ -74,12 +78,13 @@ async def save_lots(tx: Transaction, lots: Sequence[Lot]) -> None:
     await tx.execute(
         """
         INSERT INTO credit_lot (id, user_id, payment_id, granted, remaining, revoked, currency, amount, recognised,
-                                returned, expires_at, created_at)
+                                returned, expires_at, created_at, frozen, lost)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
-                             $8::bigint[], $9::bigint[], $10::bigint[], $11::timestamptz[], $12::timestamptz[])
+                             $8::bigint[], $9::bigint[], $10::bigint[], $11::timestamptz[], $12::timestamptz[],
+                             $13::bigint[], $14::bigint[])
         ON CONFLICT (id) DO UPDATE
         SET remaining = excluded.remaining, revoked = excluded.revoked, recognised = excluded.recognised,
-            returned = excluded.returned
+            returned = excluded.returned, frozen = excluded.frozen, lost = excluded.lost
         """,
         [lot.id for lot in lots],
         [lot.user for lot in lots],
@@ -93,6 +98,8 @@ async def save_lots(tx: Transaction, lots: Sequence[Lot]) -> None:
         [lot.returned for lot in lots],
         [lot.expires_at for lot in lots],
         [lot.created_at for lot in lots],
+        [lot.frozen for lot in lots],
+        [lot.lost for lot in lots],
     )
 
 
@@ -170,5 +177,7 @@ def _lot(row: Record) -> Lot:
         revoked=row["revoked"],
         recognised=row["recognised"],
         returned=row["returned"],
+        frozen=row["frozen"],
+        lost=row["lost"],
         expires_at=row["expires_at"],
     )

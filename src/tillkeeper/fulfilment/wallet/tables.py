@@ -13,6 +13,7 @@ wallet = Table(
     Column("user_id", UUID, primary_key=True),
     Column("balance", BigInteger, CheckConstraint("balance >= 0", name="balance"), nullable=False, server_default="0"),
     Column("debt", BigInteger, CheckConstraint("debt >= 0", name="debt"), nullable=False, server_default="0"),
+    Column("frozen", BigInteger, CheckConstraint("frozen >= 0", name="frozen"), nullable=False, server_default="0"),
 )
 
 credit_lot = Table(
@@ -30,8 +31,14 @@ credit_lot = Table(
     Column("returned", BigInteger, nullable=False, server_default="0"),
     Column("expires_at", AT),
     Column("created_at", AT, nullable=False),
-    CheckConstraint("remaining >= 0 AND revoked >= 0 AND remaining + revoked <= granted", name="units"),
-    CheckConstraint("recognised >= 0 AND returned >= 0 AND recognised + returned <= amount", name="money"),
+    Column("frozen", BigInteger, nullable=False, server_default="0"),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint(
+        "remaining >= 0 AND frozen >= 0 AND revoked >= 0 AND remaining + frozen + revoked <= granted", name="units"
+    ),
+    CheckConstraint(
+        "recognised >= 0 AND returned >= 0 AND lost >= 0 AND recognised + returned + lost <= amount", name="money"
+    ),
     Index("credit_lot_open_index", "user_id", "created_at", postgresql_where="remaining > 0"),
 )
 

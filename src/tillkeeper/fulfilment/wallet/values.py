@@ -9,7 +9,11 @@ from tillkeeper.facts import Earned
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Hold credits that came together: units, and the money behind them in minor units of `currency`."""
+    """Hold credits that came together: units, and the money behind them in minor units of `currency`.
+
+    `frozen` credits are there and cannot be spent, because a bank claims their money. Of the money, `recognised` was
+    earned, `returned` went back with refunds, and `lost` went with lost disputes.
+    """
 
     id: UUID
     user: UUID
@@ -22,12 +26,14 @@ class Lot:
     revoked: int = 0
     recognised: int = 0
     returned: int = 0
+    frozen: int = 0
+    lost: int = 0
     expires_at: datetime | None = None
 
     @property
     def unearned(self) -> int:
         """Tell how much of the money is still owed in credits."""
-        return self.amount - self.recognised - self.returned
+        return self.amount - self.recognised - self.returned - self.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +67,34 @@ class Purse:
     user: UUID
     balance: int = 0
     debt: int = 0
+    frozen: int = 0
     lots: tuple[Lot, ...] = ()
     entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """Hold what taking credits away came to."""
+class Claims:
+    """Hold what banks have to do with one lot: credits that must not be spent meanwhile, and money lost to them."""
 
-    units: int
-    to_debt: int
-    unearned: int
-    earned: int
-    recognised: tuple[Earned, ...]
-    revocation: Revocation
+    frozen: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Hold what bringing one lot to its due state came to, in units and in money.
+
+    `units` left the wallet and `from_frozen` what was frozen; `to_debt` were nowhere to be found. `returned` came back
+    into the wallet, and `repaid` of it went against what the user owed. `recognised` is money that was earned by it, and
+    `lost` is by how much more of the lot's money was lost.
+    """
+
+    units: int = 0
+    from_frozen: int = 0
+    to_debt: int = 0
+    returned: int = 0
+    frozen: int = 0
+    thawed: int = 0
+    repaid: int = 0
+    lost: int = 0
+    recognised: tuple[Earned, ...] = ()

@@ -113,7 +113,11 @@ def of_authorization(held: Object, around: Around) -> list[Notice]:
 
 
 def of_refund(refund: Object, around: Around) -> list[Notice]:
-    """Read a refund by its status: ours carries our id, one made at PayPal that of its capture."""
+    """Read a refund by its status: ours carries our id, one made at PayPal that of its capture.
+
+    PayPal tells of a reversal when it gives a payer's money back itself, as it does when a dispute is decided:
+    github.com/woocommerce/woocommerce-paypal-payments/issues/1614.
+    """
     kind = REFUND_STATES[refund["status"]]
     custom = refund.get("custom_id") or ""
     capture = captured_by(refund)
@@ -128,6 +132,7 @@ def of_refund(refund: Object, around: Around) -> list[Notice]:
             currency=amount["currency_code"] if amount else None,
             refund=our_id("refund", custom),
             refund_reference=refund["id"],
+            reversal=around.event == "PAYMENT.CAPTURE.REVERSED",
             code=f"refund_{refund['status']}".lower() if kind is NoticeKind.REFUND_FAILED else None,
             live=around.live,
         )

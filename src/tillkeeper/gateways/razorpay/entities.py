@@ -142,10 +142,15 @@ def of_refund(refund: Object, payment: Object | None = None) -> list[Notice]:
 
 
 def of_dispute(dispute: Object, payment: Object | None, *, opened: bool, at: int | None) -> list[Notice]:
-    """Read a dispute: its stage, and what was deducted for it so far."""
+    """Read a dispute: its stage, and what was deducted for it so far.
+
+    Razorpay deducts when a dispute is lost, and of one that was won the part that was not contested; its fee, if it
+    takes one, shows only in the settlement.
+    """
     status = DISPUTE_STATES[dispute["status"]]
     if dispute["phase"] in QUESTIONS and dispute["status"] in {"open", "under_review"}:
         status = DisputeStatus.WARNING
+    deducted = from_razorpay(dispute["amount_deducted"], dispute["currency"])
     kind = DISPUTE_ENDS.get(status, NoticeKind.DISPUTE_OPENED if opened else NoticeKind.DISPUTE_UPDATED)
     return [
         Notice(
@@ -159,7 +164,8 @@ def of_dispute(dispute: Object, payment: Object | None, *, opened: bool, at: int
                 status=status,
                 reason=dispute.get("reason_code"),
                 due_at=_moment(dispute.get("respond_by")),
-                withdrawn=from_razorpay(dispute["amount_deducted"], dispute["currency"]),
+                withdrawn=deducted,
+                conceded=deducted if status is DisputeStatus.WON else 0,
                 at=_moment(at),
             ),
         )

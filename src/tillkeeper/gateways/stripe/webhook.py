@@ -140,7 +140,7 @@ def of_charge(charge: Object, event: Object) -> list[Notice]:
 def of_dispute(dispute: Object, event: Object) -> list[Notice]:
     """Read a dispute: its stage, and what was withdrawn for it so far."""
     status, currency = DISPUTE_STATES[dispute["status"]], dispute["currency"].upper()
-    moved = [each for each in dispute.get("balance_transactions") or () if each["currency"] == dispute["currency"]]
+    withdrawn, fee = _held_back(dispute, currency)
     due = (dispute.get("evidence_details") or {}).get("due_by")
     kind = DISPUTE_ENDS.get(status, NoticeKind.DISPUTE_UPDATED)
     if kind is NoticeKind.DISPUTE_UPDATED and event.get("type") == "charge.dispute.created":
@@ -157,13 +157,30 @@ def of_dispute(dispute: Object, event: Object) -> list[Notice]:
                 status=status,
                 reason=dispute.get("reason"),
                 due_at=_moment(due),
-                withdrawn=from_stripe(-sum(each["amount"] for each in moved), currency) if moved else None,
-                fee=from_stripe(sum(each["fee"] for each in moved), currency) if moved else None,
+                withdrawn=withdrawn,
+                fee=fee,
                 at=_moment(event.get("created")),
             ),
             live=bool(event.get("livemode")),
         )
     ]
+
+
+def _held_back(dispute: Object, currency: str) -> tuple[int | None, int | None]:
+    """Sum up what Stripe took for a dispute, less what came back, and its fee; None where Stripe does not say.
+
+    Money that moved in the currency of the account tells only which share of the dispute is held; its fee is left to
+    settlement.
+    """
+    moved = dispute.get("balance_transactions")
+    if moved is None:
+        return None, None
+    held = -sum(each["amount"] for each in moved)
+    if all(each["currency"] == dispute["currency"] for each in moved):
+        fee = sum(each["fee"] for each in moved)
+        return _signed(held, currency), _signed(fee, currency)
+    taken = -sum(each["amount"] for each in moved if each["amount"] < 0)
+    return from_stripe(dispute["amount"], currency) * held // taken if taken else 0, None
 
 
 def of_payout(payout: Object, event: Object) -> list[Notice]:
@@ -266,6 +283,11 @@ def from_stripe(amount: int, currency: str) -> int:
         message = f"{amount} {currency} of Stripe is no whole number of minor units."
         raise PayloadUnreadableError(message)
     return amount // TENS[scale]
+
+
+def _signed(amount: int, currency: str) -> int:
+    """Turn an amount that may have come back into ISO 4217 minor units."""
+    return from_stripe(amount, currency) if amount >= 0 else -from_stripe(-amount, currency)
 
 
 def _notice(

@@ -14,8 +14,8 @@ from tillkeeper.ledger.values import Journal, Posting
 class RefundSplit:
     """Hold what a refund takes back: money by whether it was earned, goods by where they came from.
 
-    `unearned` + `earned` is the refund. `from_wallet` units leave the user's hands, `to_debt` could not be found
-    there. `recognised` is the money of other lots whose credits went instead: nobody can spend those any more.
+    `unearned` + `earned` is the refund. `from_wallet` units leave the user's hands, `from_frozen` ones were not in them
+    any more, `to_debt` could not be found. `recognised` is the money of other lots whose credits went instead: nobody can spend those any more.
     """
 
     currency: str
@@ -24,6 +24,7 @@ class RefundSplit:
     user: UUID | None = None
     unit: str = CREDITS
     from_wallet: int = 0
+    from_frozen: int = 0
     to_debt: int = 0
     recognised: tuple[Earned, ...] = ()
 
@@ -70,8 +71,10 @@ def _goods(split: RefundSplit) -> tuple[Posting, ...]:
     money = recognise(split.recognised, split.unit)
     if split.user is None:
         assert not split.from_wallet, split
+        assert not split.from_frozen, split
         assert not split.to_debt, split
         return money
     issuer = chart.issuer(split.unit)
     units = moves(chart.held(split.unit, split.user), issuer, split.from_wallet)
+    units += moves(chart.wallet_frozen(split.user), issuer, split.from_frozen)
     return money + units + moves(chart.wallet_debt(split.user), issuer, split.to_debt)

@@ -20,6 +20,11 @@ def moves(debit: Account, credit: Account, amount: int) -> tuple[Posting, ...]:
     return (Posting(debit=debit, credit=credit, amount=amount),) if amount else ()
 
 
+def shift(debit: Account, credit: Account, amount: int) -> tuple[Posting, ...]:
+    """Move an amount that may be negative: then it goes the other way."""
+    return moves(debit, credit, amount) if amount > 0 else moves(credit, debit, -amount)
+
+
 def recognise(earned: Iterable[Earned], unit: str = CREDITS) -> tuple[Posting, ...]:
     """Turn money owed in goods into income, one posting per currency."""
     totals: Counter[str] = Counter()

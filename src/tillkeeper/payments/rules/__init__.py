@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Notice, NoticeKind, Step, Verdict
-from tillkeeper.payments.rules.disputes import ENDS, decide_dispute
+from tillkeeper.payments.rules.disputes import ENDS, behind_reversal, decide_dispute, take_reversal
 from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, linked, parked, quarantined
 from tillkeeper.payments.rules.refunds import (
     PaymentDisputedError,
@@ -63,8 +63,8 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
         return decision
 
     for notice in notices:
-        if _goes_on(notice, apply(notice)):
-            apply(notice)
+        while _goes_on(notice, apply(notice)):
+            pass
     return decisions
 
 
@@ -93,10 +93,15 @@ def _goes_on(notice: Notice, decision: Decision) -> bool:
     """Tell whether a notice says more than one step: what was opened by it may have ended in it as well."""
     if decision.change is None:
         return False
-    if decision.change.step is Step.REFUND_REQUESTED:
-        return notice.kind is NoticeKind.REFUND_SUCCEEDED  # made in the gateway's dashboard and done already
-    opened = decision.change.step is Step.DISPUTE_OPENED
-    return opened and notice.dispute is not None and notice.dispute.status in ENDS
+    match decision.change.step:
+        case Step.REFUND_REQUESTED:
+            return notice.kind is NoticeKind.REFUND_SUCCEEDED  # made in the gateway's dashboard and done already
+        case Step.REFUND_FAILED:
+            return notice.kind in DISPUTE_KINDS  # a reversal was undone, to make room for the dispute behind it
+        case Step.DISPUTE_OPENED:
+            return notice.dispute is not None and notice.dispute.status in ENDS
+        case _:
+            return False
 
 
 def may_be_surplus(notice: Notice, book: Book) -> bool:
@@ -124,7 +129,7 @@ def _decide_one(payment: Payment | None, book: Book, notice: Notice, terms: Term
         waits_for = str(notice.payment) if notice.payment else next(iter(notice.references), None)
         return parked(notice, "It speaks of a payment that is not known here yet.", waits_for)
     if notice.kind in DISPUTE_KINDS:
-        return decide_dispute(payment, book.disputes.values(), notice, now)
+        return decide_dispute(payment, list(book.refunds.values()), book.disputes.values(), notice, now)
     if notice.kind is NoticeKind.PAYMENT_CAPTURED:
         return decide_captured(payment, book.refunds, notice, terms, now)
     if notice.kind is NoticeKind.PAYMENT_FEE:
@@ -136,6 +141,9 @@ def _decide_one(payment: Payment | None, book: Book, notice: Notice, terms: Term
 
 def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: datetime) -> Decision:
     if notice.kind in REFUND_KINDS:
+        behind = behind_reversal(payment, book.disputes.values(), notice)
+        if behind:
+            return take_reversal(payment, behind, notice, now)
         return decide_refund(payment, list(book.refunds.values()), notice, now)
     if notice.kind is NoticeKind.PAYMENT_AUTHORIZED:
         return decide_authorized(payment, notice, now)

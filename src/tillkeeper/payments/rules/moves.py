@@ -56,8 +56,13 @@ def change(
         user=after.user,
         sale=after.sale,
         amount=after.captured - before.captured,
+        paid_in=after.currency,
         captured_total=after.captured,
         refunded_total=after.refunded + after.refunding,
+        refunded_more=after.refunded + after.refunding - before.refunded - before.refunding,
+        lost_total=after.lost,
+        lost_more=after.lost - before.lost,
+        claimed_total=after.disputed - after.lost,
         event=event,
     )
 

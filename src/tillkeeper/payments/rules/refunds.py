@@ -115,6 +115,11 @@ def decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, n
     return _settle(payment, linked, notice, now)
 
 
+def undo_reversal(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
+    """Let go of what was taken for a refund of the gateway's own, because a dispute is behind it."""
+    return _settle(payment, refund, replace(notice, code="disputed"), now)
+
+
 def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
     """Accept a refund that somebody made in the gateway's own dashboard: a fact is never refused."""
     captures = {refund.capture: refund for refund in refunds if refund.surplus and _is_of(refund, payment, notice)}
@@ -167,13 +172,15 @@ def _foreign(payment: Payment, notice: Notice, amount: int, status: RefundStatus
         created_at=now,
         error_code=notice.code,
         settled_at=now if status is RefundStatus.FAILED else None,
+        reversal=notice.reversal,
     )
 
 
 def _request(payment: Payment, refund: Refund, notice: Notice | None, now: datetime) -> Decision:
     """Set a refund aside; one that the gateway has made already is settled in the same step by a second change."""
     moved = replace(payment, refunding=payment.refunding + refund.amount)
-    reason = "refund requested" if refund.origin == "us" else "refunded in the gateway's dashboard"
+    dashboard = "taken back by the gateway" if refund.reversal else "refunded in the gateway's dashboard"
+    reason = "refund requested" if refund.origin == "us" else dashboard
     made = change(payment, moved, reason=reason, step=Step.REFUND_REQUESTED, at=now, event="refund.created")
     return _decision(notice, moved, refund, _about(made, refund))
 

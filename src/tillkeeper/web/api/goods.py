@@ -10,7 +10,9 @@ from tillkeeper import catalog
 from tillkeeper.access import Principal
 from tillkeeper.flows.read import read
 from tillkeeper.flows.spend import spend, spend_max
+from tillkeeper.flows.use import use
 from tillkeeper.idempotency import Wish
+from tillkeeper.kernel import ids
 from tillkeeper.reports import cards, paging, wallet
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
@@ -80,6 +82,23 @@ async def find_cards(
     """List a user's cards, newest first, each with its serial."""
     till = caller.till_of(request)
     return JSONResponse(await read(till, lambda tx: cards.find(tx, user, limit=limit, cursor=cursor)))
+
+
+@router.post(
+    "/users/{user}/cards/{card}/use",
+    response_model=None,
+    responses={200: {"model": shapes.Card}, **shapes.ERRORS},
+)
+async def use_card(
+    request: Request,
+    user: User,
+    card: str,
+    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    wish: Annotated[Wish, Depends(caller.wish_of)],
+) -> JSONResponse:
+    """Mark a card as used, once; one that is suspended or revoked cannot be."""
+    till = caller.till_of(request)
+    return api.replayed(await use(till, wish, user=user, card=ids.parse("card", card)))
 
 
 @router.post(

@@ -112,7 +112,10 @@ class Customer(BaseModel):
 
 
 class Dispute(BaseModel):
-    """Money that the customer's bank takes back; `amount_withdrawn` is what the gateway holds back for it by now."""
+    """Money that the customer's bank takes back.
+
+    `amount_withdrawn` is what the gateway holds back for it by now, and `amount_lost` what of that is gone for good.
+    """
 
     id: str = Field(examples=["dispute_01h455vb4pex5vsknk084sn02q"])
     object: Literal["dispute"]
@@ -123,6 +126,7 @@ class Dispute(BaseModel):
     reason: str | None = Field(examples=["fraudulent"])
     due_at: str | None
     amount_withdrawn: int | None
+    amount_lost: int
     fee: int | None
     gateway: str
     gateway_reference: str
@@ -142,7 +146,7 @@ class Package(BaseModel):
 
 
 class Wallet(BaseModel):
-    """A user's credits."""
+    """A user's credits; `frozen` ones cannot be spent as long as a bank claims the money behind them."""
 
     object: Literal["wallet"]
     user: str
@@ -150,6 +154,22 @@ class Wallet(BaseModel):
     frozen: int
     debt: int
     currency: Literal["CRD"]
+
+
+class Card(BaseModel):
+    """A user's card; one that was used and then taken back is `revoked_after_use`."""
+
+    id: str = Field(examples=["card_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["card"]
+    serial: str = Field(examples=["17 of 5000"])
+    title: str
+    artist: str
+    tier: str
+    pack: str
+    status: Literal["owned", "suspended", "revoked", "revoked_after_use"]
+    used_at: str | None
+    payment: str
+    created_at: str
 
 
 class GatewayAttempts(BaseModel):
