@@ -239,8 +239,8 @@ class Change:
     has changed in a correction. `occasion` tells apart events of one kind about one subject.
 
     The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
-    what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by how
-    much this step changed the totals.
+    what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by
+    how much this step changed the totals.
     """
 
     payment: UUID

@@ -1,4 +1,4 @@
-"""Credits and the money behind them, under random purchases, spends, refunds and failed refunds."""
+"""Credits and the money behind them, under random purchases, spends, refunds, failed refunds and disputes."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from tillkeeper.facts import Earned
 from tillkeeper.fulfilment import rules as goods_rules
 from tillkeeper.fulfilment.wallet import rules
 from tillkeeper.fulfilment.wallet.rules import InsufficientCreditsError
-from tillkeeper.fulfilment.wallet.values import Lot, Purse, Revocation
+from tillkeeper.fulfilment.wallet.values import Claims, Lot, Purse, Revocation
 from tillkeeper.kernel import ids
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -35,10 +35,12 @@ def lot_of(units: int, amount: int, *, minute: int = 0, expires_at: datetime | N
 
 @dataclass
 class World:
-    """One user's purse, with what each purchase was refunded: the flows' part of the game."""
+    """One user's purse, with what went back of each purchase and what banks claim: the flows' part of the game."""
 
     purse: Purse = field(default_factory=lambda: Purse(user=USER))
     refunds: dict[UUID, list[tuple[int, Revocation]]] = field(default_factory=dict)
+    disputes: dict[UUID, list[int]] = field(default_factory=dict)
+    lost: dict[UUID, int] = field(default_factory=dict)
     revoked: dict[UUID, int] = field(default_factory=dict)
     earned: int = 0
 
@@ -49,6 +51,7 @@ class World:
         lot = lot_of(units, amount, minute=len(self.refunds))
         self.purse, _, earned = rules.grant(self.purse, lot)
         self.refunds[lot.id], self.revoked[lot.id] = [], 0
+        self.disputes[lot.id], self.lost[lot.id] = [], 0
         self._earn(earned)
 
     def spend(self, units: int) -> None:
@@ -61,24 +64,53 @@ class World:
     def refund(self, lot_id: UUID, amount: int) -> int:
         """Take a refund; return how many credits had been spent already."""
         lot = self.lot(lot_id)
-        target = goods_rules.revoked_total(lot.granted, refunded=self.refunded(lot_id) + amount, captured=lot.amount)
-        units = target - self.revoked[lot_id]
-        self.purse, taken = rules.take_back(self.purse, lot, units, money=amount, refund=ids.new(), at=AT)
-        assert taken.units + taken.to_debt == units
-        assert taken.unearned + taken.earned == amount
-        self.refunds[lot_id].append((amount, taken.revocation))
-        self.revoked[lot_id] = target
+        units, claims = self.due(lot_id, self.refunded(lot_id) + amount)
+        self.purse, taken, kept = rules.take_back(
+            self.purse, lot, units, money=amount, refund=ids.new(), at=AT, claims=claims
+        )
+        assert taken.units + taken.from_frozen + taken.to_debt == units
+        assert kept.unearned + kept.earned == amount
+        self.refunds[lot_id].append((amount, kept))
+        self.revoked[lot_id] += units
         self._earn(taken.recognised)
-        return max(0, units - lot.remaining)
+        return max(0, units - lot.remaining - lot.frozen)
 
     def fail(self, lot_id: UUID, place: int) -> None:
         _, revocation = self.refunds[lot_id].pop(place)
-        lot = self.lot(lot_id)
-        target = goods_rules.revoked_total(lot.granted, refunded=self.refunded(lot_id), captured=lot.amount)
-        units = self.revoked[lot_id] - target
-        self.purse, _, earned = rules.give_back(self.purse, lot, units, revocation=revocation, at=AT)
-        self.revoked[lot_id] = target
-        self._earn(earned)
+        units, claims = self.due(lot_id, self.refunded(lot_id))
+        self.purse, settled = rules.give_back(
+            self.purse, self.lot(lot_id), -units, revocation=revocation, at=AT, claims=claims
+        )
+        self.revoked[lot_id] += units
+        self._earn(settled.recognised)
+
+    def due(self, lot_id: UUID, refunded: int) -> tuple[int, Claims]:
+        """Work out what is to be revoked more of a purchase, and what banks have to do with it."""
+        lot, lost = self.lot(lot_id), self.lost[lot_id]
+        back = refunded + lost
+        target = goods_rules.revoked_total(lot.granted, refunded=back, captured=lot.amount)
+        claimed = back + sum(self.disputes[lot_id])
+        frozen = goods_rules.revoked_total(lot.granted, refunded=claimed, captured=lot.amount) - target
+        return target - self.revoked[lot_id], Claims(frozen=frozen, lost=lost)
+
+    def dispute(self, lot_id: UUID, amount: int) -> None:
+        """Let a bank claim money, which takes no credit away for good."""
+        debt = self.purse.debt
+        self.disputes[lot_id].append(amount)
+        assert self._settle(lot_id) == 0
+        assert self.purse.debt == debt, "a claim alone never makes a debt"
+
+    def decide(self, lot_id: UUID, place: int, *, lost: bool) -> None:
+        amount = self.disputes[lot_id].pop(place)
+        self.lost[lot_id] += amount if lost else 0
+        self._settle(lot_id)
+
+    def _settle(self, lot_id: UUID) -> int:
+        units, claims = self.due(lot_id, self.refunded(lot_id))
+        self.purse, settled = rules.settle(self.purse, self.lot(lot_id), units, source=ids.new(), at=AT, claims=claims)
+        self.revoked[lot_id] += units
+        self._earn(settled.recognised)
+        return units
 
     def _earn(self, earned: tuple[Earned, ...]) -> None:
         self.earned += sum(part.amount for part in earned)
@@ -89,19 +121,26 @@ class World:
         assert purse.balance >= 0
         assert purse.debt >= 0
         assert not (purse.debt and purse.balance)
+        assert purse.frozen == sum(lot.frozen for lot in purse.lots)
         assert self.earned == sum(lot.recognised for lot in purse.lots)
         for lot in purse.lots:
             assert lot.remaining >= 0
             assert lot.revoked >= 0
-            assert lot.remaining + lot.revoked <= lot.granted
+            assert lot.remaining + lot.frozen + lot.revoked <= lot.granted
             assert lot.returned >= 0
+            assert 0 <= lot.lost <= self.lost[lot.id]
             assert lot.unearned >= 0
-            assert lot.remaining or not lot.unearned, "nobody can spend these any more, so no money is owed for them"
+            held = lot.remaining + lot.frozen
+            assert held or not lot.unearned, "nobody can spend these any more, so no money is owed for them"
+            _, claims = self.due(lot.id, self.refunded(lot.id))
+            assert lot.frozen == min(claims.frozen, held), "what is left of a lot is frozen as far as a bank claims it"
+            assert self.revoked[lot.id] + claims.frozen <= lot.granted
 
 
 def play(world: World, data: st.DataObject) -> None:
     lots = list(world.refunds)
-    verbs = ["buy"] + ["spend"] * bool(world.purse.balance) + ["refund", "refund", "fail"] * bool(lots)
+    verbs = ["buy"] + ["spend"] * bool(world.purse.balance)
+    verbs += ["refund", "refund", "fail", "dispute", "win", "lose"] * bool(lots)
     verb = data.draw(st.sampled_from(verbs))
     if verb == "buy":
         world.buy(data.draw(st.integers(1, 20)), data.draw(st.integers(1, 100)))
@@ -114,6 +153,10 @@ def play(world: World, data: st.DataObject) -> None:
             world.refund(lot, data.draw(st.integers(1, left)))
         elif verb == "fail" and world.refunds[lot]:
             world.fail(lot, data.draw(st.integers(0, len(world.refunds[lot]) - 1)))
+        elif verb == "dispute":
+            world.dispute(lot, data.draw(st.integers(1, 2 * world.lot(lot).amount)))
+        elif verb in {"win", "lose"} and world.disputes[lot]:
+            world.decide(lot, data.draw(st.integers(0, len(world.disputes[lot]) - 1)), lost=verb == "lose")
 
 
 @given(st.data())
@@ -129,9 +172,70 @@ def test_money_of_lots_that_are_used_up_is_recognised_or_returned_to_the_last_un
     world = World()
     for _ in range(data.draw(st.integers(1, 10))):
         play(world, data)
+    for lot in world.disputes:
+        while world.disputes[lot]:
+            world.decide(lot, 0, lost=False)
     if world.purse.balance:
         world.spend(world.purse.balance)
     assert [lot.unearned for lot in world.purse.lots] == [0] * len(world.purse.lots)
+
+
+@given(st.integers(1, 200), st.integers(1, 5_000), st.data())
+def test_money_that_goes_back_in_several_ways_takes_the_same_in_any_order(
+    units: int, amount: int, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, amount))
+    parts = [("refund", cut), ("lose", amount - cut), ("lose", data.draw(st.integers(0, amount)))]
+    parts += [("win", data.draw(st.integers(1, 2 * amount)))]
+    ends = set()
+    for order in (parts, data.draw(st.permutations(parts))):
+        world = World()
+        world.buy(units, amount)
+        [lot] = world.refunds
+        for verb, money in order:
+            if money and verb == "refund":
+                world.refund(lot, money)
+            elif money:
+                world.dispute(lot, money)
+                world.decide(lot, 0, lost=verb == "lose")
+        world.check()
+        end = world.lot(lot)
+        ends.add((world.purse.balance, world.purse.debt, world.purse.frozen, end.returned, end.lost, end.recognised))
+    assert len(ends) == 1
+
+
+def test_a_refund_that_is_told_after_a_lost_dispute_has_the_first_right_to_the_money() -> None:
+    world = World()
+    world.buy(100, 1_000)
+    [lot] = world.refunds
+    world.dispute(lot, 1_000)
+    world.decide(lot, 0, lost=True)
+    assert (world.lot(lot).returned, world.lot(lot).lost) == (0, 1_000)
+    world.refund(lot, 400)
+    assert (world.lot(lot).returned, world.lot(lot).lost, world.purse.debt) == (400, 600, 0)
+
+
+def test_credits_that_were_spent_before_a_dispute_are_missed_only_when_it_is_lost() -> None:
+    world = World()
+    world.buy(100, 1_000)
+    [lot] = world.refunds
+    world.spend(70)
+    world.buy(50, 500)
+    world.dispute(lot, 1_000)
+    assert (world.purse.balance, world.purse.frozen, world.purse.debt) == (50, 30, 0)
+    world.decide(lot, 0, lost=True)
+    assert (world.purse.balance, world.purse.frozen, world.purse.debt) == (0, 0, 20)
+    assert [(entry.kind, entry.amount) for entry in world.purse.entries[-2:]] == [("freeze", -30), ("revoke", -50)]
+
+
+def test_credits_that_come_free_repay_a_debt_first() -> None:
+    world = World()
+    world.buy(100, 1_000)
+    [lot] = world.refunds
+    world.dispute(lot, 1_000)
+    world.purse = replace(world.purse, debt=30)
+    world.decide(lot, 0, lost=False)
+    assert (world.purse.balance, world.purse.frozen, world.purse.debt) == (70, 0, 0)
 
 
 @given(st.integers(1, 200), st.integers(1, 10_000), st.data())

@@ -10,7 +10,11 @@ from tillkeeper.ledger import Journal, recipes
 def bookkeep(changes: Sequence[Change], goods: Sequence[Goods]) -> list[Journal]:
     """Turn what happened into journals, in order."""
     moved = {id(item.change): item for item in goods}
-    return [journal for change in changes for journal in _journals(change, moved.get(id(change)))]
+    return [
+        journal
+        for change in changes
+        for journal in (claim.disputed if change.moves else _journals)(change, moved.get(id(change)))
+    ]
 
 
 def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
@@ -36,8 +40,6 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             yield from _handed_over(change, goods)
         case Step.SURPLUS_CAPTURED | Step.SURPLUS_RETURNED:
             yield from _surplus(change)
-        case Step.DISPUTE_OPENED | Step.DISPUTE_UPDATED | Step.DISPUTE_WON | Step.DISPUTE_LOST:
-            yield from claim.disputed(change, goods)
         case _:
             return
 

@@ -39,7 +39,7 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
 
 
 def _occasion(change: Change, step: Step) -> str:
-    """Tell apart the times when goods of one payment moved: one refund moves them twice at most, a dispute as it goes."""
+    """Tell apart the times when goods of one payment moved: a refund moves them twice at most, a dispute as it goes."""
     if change.dispute:
         return f"{change.dispute}:{change.lost_total}:{step}"
     return f"{change.refund}:{step}" if change.refund else ""

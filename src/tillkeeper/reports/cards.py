@@ -7,7 +7,6 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
-
 SELECT = """
 SELECT card.id, card.number, card.status, card.payment_id, card.created_at, card.used_at,
        card_design.sku, card_design.title, card_design.artist, card_design.tier, card_design.supply

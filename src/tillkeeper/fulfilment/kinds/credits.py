@@ -84,9 +84,7 @@ def _revoke(purse: Purse, order: Order) -> Done:
     purse, settled, revocation = wallet.take_back(
         purse, lot, order.units, money=change.amount, refund=change.refund, at=change.at, claims=_claims(order)
     )
-    done = replace(
-        _done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="revoked"
-    )
+    done = replace(_done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="revoked")
     return purse, done, revocation
 
 
@@ -98,9 +96,7 @@ def _restore(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
     purse, settled = wallet.give_back(
         purse, lot, order.units, revocation=revocation, at=change.at, claims=_claims(order)
     )
-    done = replace(
-        _done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="delivered"
-    )
+    done = replace(_done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="delivered")
     return purse, done, None
 
 
@@ -108,9 +104,7 @@ def _claim(purse: Purse, order: Order) -> Done:
     change = order.change
     assert change.dispute, "credits are claimed by a dispute"
     lot = _lot_of(purse, change.payment)
-    purse, settled = wallet.settle(
-        purse, lot, order.units, source=change.dispute, at=change.at, claims=_claims(order)
-    )
+    purse, settled = wallet.settle(purse, lot, order.units, source=change.dispute, at=change.at, claims=_claims(order))
     status = "revoked" if order.units > 0 else "delivered" if order.units else None
     return purse, replace(_done(order, settled), status=status), None
 

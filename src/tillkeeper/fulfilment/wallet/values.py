@@ -85,8 +85,8 @@ class Settled:
     """Hold what bringing one lot to its due state came to, in units and in money.
 
     `units` left the wallet and `from_frozen` what was frozen; `to_debt` were nowhere to be found. `returned` came back
-    into the wallet, and `repaid` of it went against what the user owed. `recognised` is money that was earned by it, and
-    `lost` is by how much more of the lot's money was lost.
+    into the wallet, and `repaid` of what came back went against what the user owed. `recognised` is money that was
+    earned by it, and `lost` is by how much more of the lot's money was lost.
     """
 
     units: int = 0

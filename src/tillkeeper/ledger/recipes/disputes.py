@@ -15,9 +15,9 @@ from tillkeeper.ledger.values import Journal, Posting
 class ClaimSplit:
     """Hold what a claim does to a user's goods; `lost` is money in `currency` that was owed in them, or is again.
 
-    `frozen` units are set apart and `thawed` ones free again. For good, `from_frozen` units go from there, `from_wallet`
-    leave the user's hands, and `to_debt` could not be found; `restored` ones come back, and `repaid` of them go against
-    what the user owes.
+    `frozen` units are set apart and `thawed` ones free again. For good, `from_frozen` ones go from there, `from_wallet`
+    ones leave the user's hands, and `to_debt` could not be found; `restored` ones come back, and `repaid` of them go
+    against what the user owes.
     """
 
     user: UUID
@@ -61,7 +61,7 @@ def dispute_lost(
 ) -> list[Journal]:
     """Book money that nobody expects back: `unearned` of it was still owed in goods, the rest is a loss.
 
-    What was owed is in the currency of the payment, `paid_in`; of another one than the dispute's it lowers the loss there.
+    What was owed is in the currency of the payment, `paid_in`; where that is another one, it lowers the loss there.
     """
     receivable = chart.dispute_receivable(gateway, currency)
     covered = max(0, min(lost, unearned)) if currency == paid_in else 0

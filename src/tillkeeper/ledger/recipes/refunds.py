@@ -15,7 +15,8 @@ class RefundSplit:
     """Hold what a refund takes back: money by whether it was earned, goods by where they came from.
 
     `unearned` + `earned` is the refund. `from_wallet` units leave the user's hands, `from_frozen` ones were not in them
-    any more, `to_debt` could not be found. `recognised` is the money of other lots whose credits went instead: nobody can spend those any more.
+    any more, and `to_debt` could not be found. `recognised` is the money of other lots whose credits went instead:
+    nobody can spend those any more.
     """
 
     currency: str
