@@ -108,8 +108,11 @@ class Subject(Protocol):
     async def refund(self, act: Act, reference: str, amount: int, currency: str) -> None:
         """Refund in the gateway's dashboard; `reference` is the name of the money, `amount` in minor units."""
 
-    async def dispute(self, act: Act, reference: str) -> None:
-        """Let the customer's bank take all of a payment back."""
+    async def dispute(self, act: Act, reference: str) -> str:
+        """Let the customer's bank take back what was not refunded of a payment; return the dispute's name."""
+
+    async def decide(self, act: Act, dispute: str, *, won: bool) -> None:
+        """Let the bank decide a dispute."""
 
     async def pay_out(self, act: Act) -> None:
         """Run a settlement, at once and with everything in it."""

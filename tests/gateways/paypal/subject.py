@@ -85,8 +85,12 @@ class PayPalSubject:
         del currency
         await act("refunds", {"capture": reference, "amount": amount})
 
-    async def dispute(self, act: Act, reference: str) -> None:
-        await act("disputes", {"capture": reference})
+    async def dispute(self, act: Act, reference: str) -> str:
+        opened = await act("disputes", {"capture": reference})
+        return str(opened["dispute_id"])
+
+    async def decide(self, act: Act, dispute: str, *, won: bool) -> None:
+        await act(f"disputes/{dispute}/{'win' if won else 'lose'}")
 
     async def pay_out(self, act: Act) -> None:
         await act("payouts")

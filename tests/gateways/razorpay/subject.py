@@ -73,8 +73,12 @@ class RazorpaySubject:
         del currency
         await act("refunds", {"payment": reference, "amount": amount})
 
-    async def dispute(self, act: Act, reference: str) -> None:
-        await act("disputes", {"payment": reference})
+    async def dispute(self, act: Act, reference: str) -> str:
+        opened = await act("disputes", {"payment": reference})
+        return str(opened["id"])
+
+    async def decide(self, act: Act, dispute: str, *, won: bool) -> None:
+        await act(f"disputes/{dispute}/{'win' if won else 'lose'}")
 
     async def pay_out(self, act: Act) -> None:
         await act("settlements", {"early": True})

@@ -69,8 +69,12 @@ class StripeSubject:
         scaled = amount * 100 if currency in HUNDREDFOLD else amount
         await act("refunds", {"payment_intent": reference, "amount": scaled})
 
-    async def dispute(self, act: Act, reference: str) -> None:
-        await act("disputes", {"payment_intent": reference})
+    async def dispute(self, act: Act, reference: str) -> str:
+        opened = await act("disputes", {"payment_intent": reference})
+        return str(opened["id"])
+
+    async def decide(self, act: Act, dispute: str, *, won: bool) -> None:
+        await act(f"disputes/{dispute}/{'win' if won else 'lose'}")
 
     async def pay_out(self, act: Act) -> None:
         await act("payouts", {"early": True})

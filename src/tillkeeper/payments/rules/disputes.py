@@ -92,7 +92,7 @@ def _open(payment: Payment, notice: Notice, said: DisputeFacts, reversed_: int, 
 
 def _move(payment: Payment, known: Dispute, after: Dispute, notice: Notice, now: datetime) -> Decision:
     moved, after, moves = _count(payment, known, after)
-    quiet = (known.status, known.due_at) == (after.status, after.due_at)
+    quiet = known.status is after.status and (known.due_at == after.due_at or after.status in ENDS)
     if quiet and moved == payment and not (moves.withdrawn or moves.fee or moves.lost):
         verdict = Verdict.KNOWN if replace(after, steps=known.steps) == known else Verdict.APPLIED
         return Decision(
