@@ -24,6 +24,8 @@ PROMISED = {
     "/api/v1/users/{user}/wallet": {"get"},
     "/api/v1/users/{user}/wallet/entries": {"get"},
     "/api/v1/users/{user}/wallet/spend": {"post"},
+    "/api/v1/users/{user}/cards": {"get"},
+    "/api/v1/users/{user}/cards/{card}/use": {"post"},
     "/api/v1/inbox": {"get"},
     "/api/v1/ledger/trial_balance": {"get"},
 }

@@ -28,6 +28,10 @@ class Spend(api.Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class Use(api.Body):
+    """Use a card; there is nothing to say beside that."""
+
+
 @router.get("/packages", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def packages(request: Request, _: Annotated[Principal, Depends(caller.with_scope("read"))]) -> JSONResponse:
     """List what is for sale."""
@@ -93,6 +97,7 @@ async def use_card(
     request: Request,
     user: User,
     card: str,
+    _body: Use,
     _: Annotated[Principal, Depends(caller.with_scope("write"))],
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
