@@ -441,6 +441,70 @@ def test_a_dispute_claims_money_until_it_is_won_or_prevented(status: DisputeStat
     assert disputed(a_dispute(status)).payment.disputed == claimed
 
 
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_what_is_told_in_one_second_goes_by_stage_and_then_by_what_can_have_moved(order: tuple[int, ...]) -> None:
+    stages = [
+        a_dispute(withdrawn=0),
+        a_dispute(withdrawn=300),
+        a_dispute(DisputeStatus.WON, withdrawn=300),
+        a_dispute(DisputeStatus.WON, withdrawn=0),
+    ]
+    [dispute] = disputed(*(stages[place] for place in order)).disputes.values()
+    assert (dispute.status, dispute.withdrawn, dispute.booked_withdrawn) == (DisputeStatus.WON, 0, 0)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_stage_without_figures_does_not_hide_the_newest_that_were_told(order: tuple[int, ...]) -> None:
+    stages = [
+        a_dispute(minute=1, withdrawn=0),
+        a_dispute(minute=2, withdrawn=300),
+        a_dispute(DisputeStatus.UNDER_REVIEW, minute=3),
+    ]
+    [dispute] = disputed(*(stages[place] for place in order)).disputes.values()
+    assert (dispute.status, dispute.withdrawn) == (DisputeStatus.UNDER_REVIEW, 300)
+
+
+@given(st.data())
+def test_in_any_order_of_any_stages_the_steps_of_a_dispute_add_up_to_its_end(data: st.DataObject) -> None:
+    told = data.draw(
+        st.lists(
+            st.builds(
+                a_dispute,
+                st.sampled_from([each for each in DisputeStatus if each is not DisputeStatus.LOST]),
+                minute=st.integers(0, 9),
+                withdrawn=st.none() | st.integers(0, 900),
+            ),
+            min_size=1,
+            max_size=8,
+        )
+    )
+    world = disputed(*told)
+    [dispute] = world.disputes.values()
+    moves = [change.moves for change in world.changes if change.moves]
+    assert sum(each.withdrawn for each in moves) == dispute.booked_withdrawn == (dispute.withdrawn or 0)
+    assert sum(each.lost for each in moves) == dispute.booked_lost == dispute.lost
+    assert [each.number for each in moves] == list(range(1, len(moves) + 1)), "each step has a number of its own"
+    assert world.payment.disputed == dispute.claimed
+    assert sum(change.lost_more for change in world.changes) == world.payment.lost
+
+
+def test_a_dispute_in_another_currency_claims_the_whole_payment() -> None:
+    world = disputed(replace(a_dispute(), currency="USD"))
+    assert world.payment.disputed == PRICE
+
+
+def test_a_lost_dispute_of_which_nothing_was_taken_claims_nothing() -> None:
+    assert disputed(a_dispute(DisputeStatus.LOST, withdrawn=0)).payment.disputed == 0
+
+
+def test_a_last_day_that_is_told_after_the_end_is_nobodys_news() -> None:
+    late = a_dispute(minute=1)
+    assert late.dispute
+    late = replace(late, dispute=replace(late.dispute, due_at=AT))
+    world = disputed(a_dispute(DisputeStatus.LOST, minute=9), late)
+    assert [change.event for change in world.changes[1:]] == ["dispute.opened", "dispute.lost"]
+
+
 def test_an_end_that_is_told_first_opens_the_dispute_too() -> None:
     world = disputed(a_dispute(DisputeStatus.LOST, minute=9), a_dispute(minute=1))
     assert [change.event for change in world.changes[1:]] == ["dispute.opened", "dispute.lost"]

@@ -193,6 +193,7 @@ def test_in_a_webhook_about_a_refund_the_resource_is_the_refund_and_the_capture_
     notice = one(kind, refund(status=status))
     assert (notice.kind, notice.references, notice.amount) == (said, (CAPTURE,), 50)
     assert notice.refund_reference == "1JU08902781691411"
+    assert notice.reversal == (kind == "PAYMENT.CAPTURE.REVERSED"), "nobody asked PayPal for that one"
 
 
 def test_a_refund_that_does_not_say_how_much_is_to_be_asked_for() -> None:

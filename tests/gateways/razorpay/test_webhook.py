@@ -238,6 +238,8 @@ def test_every_answer_in_razorpays_samples_of_disputes_is_read(oracles: Path) ->
         [notice] = webhook.translate(event("payment.dispute.under_review", dispute=dispute))
         assert notice.dispute
         stages.append((notice.dispute.status.value, notice.dispute.withdrawn))
+        won = notice.dispute.status is DisputeStatus.WON
+        assert notice.dispute.conceded == (notice.dispute.withdrawn if won else 0)
     # Only a part was contested of the one that was won, so the rest was deducted.
     assert stages == [
         *[("needs_response", 0)] * 2,

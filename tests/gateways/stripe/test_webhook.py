@@ -236,7 +236,7 @@ def test_a_dispute_says_its_stage(oracle: Read, kind: str, status: str, said: st
     assert notice.dispute is not None
     assert (notice.dispute.id, notice.dispute.status) == (thing["id"], stage)
     assert notice.dispute.due_at == datetime.fromtimestamp(1723679999, UTC)
-    assert notice.dispute.withdrawn is None
+    assert notice.dispute.withdrawn == 0
 
 
 def test_a_dispute_says_what_was_withdrawn_for_it_so_far(oracle: Read) -> None:
@@ -247,6 +247,33 @@ def test_a_dispute_says_what_was_withdrawn_for_it_so_far(oracle: Read) -> None:
         [notice] = webhook.translate(event("charge.dispute.funds_withdrawn", now))
         assert notice.dispute is not None
         assert (notice.dispute.withdrawn, notice.dispute.fee) == (withdrawn, 1500)
+
+
+@pytest.mark.parametrize(
+    ("moved", "withdrawn", "fee"),
+    [
+        (None, None, None),
+        ([(-1000, 1500, "usd"), (600, 0, "usd")], 400, 1500),
+        ([(-1000, 2500, "usd"), (1000, -1000, "usd")], 0, 1500),
+        ([(-900, 1400, "eur")], 1000, None),
+        ([(-900, 1400, "eur"), (540, 0, "eur")], 400, None),
+        ([(-900, 1400, "eur"), (900, 0, "eur")], 0, None),
+    ],
+    ids=["untold", "partly won", "fee partly back", "another currency", "partly won there", "won there"],
+)
+def test_a_dispute_says_what_is_held_back_whatever_moved(
+    oracle: Read, moved: list[tuple[int, int, str]] | None, withdrawn: int | None, fee: int | None
+) -> None:
+    lines = None if moved is None else [{"amount": a, "fee": f, "currency": c} for a, f, c in moved]
+    thing = oracle("fixtures/stripe/resources/dispute.json") | {
+        "status": "under_review",
+        "amount": 1000,
+        "currency": "usd",
+        "balance_transactions": lines,
+    }
+    [notice] = webhook.translate(event("charge.dispute.updated", thing))
+    assert notice.dispute is not None
+    assert (notice.dispute.withdrawn, notice.dispute.fee) == (withdrawn, fee)
 
 
 @pytest.mark.parametrize(
