@@ -54,7 +54,7 @@ async def shown_dispute(shop: Any) -> Json:
 
 def a_stage(payment: Json, status: DisputeStatus, minute: int, /, amount: int = PRICE, **told: Any) -> Notice:
     """Tell a stage of a dispute as a gateway would that is free to say what it likes."""
-    facts = {"id": "dp_told", "status": status, "reason": "fraudulent", "at": clock.now() + timedelta(minutes=minute)}
+    facts: Json = {"id": "dp_told", "status": status, "reason": "fraudulent", "at": clock.now() + timedelta(minutes=minute)}
     currency = told.pop("currency", "EUR")
     return Notice(
         kind=KINDS.get(status, NoticeKind.DISPUTE_UPDATED),

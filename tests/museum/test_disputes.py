@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.flows.test_claim import DisputeStatus, a_reversal, a_stage, disputed, ended, purse
+from tests.flows.test_claim import a_reversal, a_stage, disputed, ended, purse
 
+from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import PaymentDisputedError, RefundExceedsCapturedError
 
 RECEIVABLE, LOSS = "gateway:stripe:dispute_receivable:EUR", "chargeback_loss:EUR"
