@@ -54,7 +54,8 @@ async def shown_dispute(shop: Any) -> Json:
 
 def a_stage(payment: Json, status: DisputeStatus, minute: int, /, amount: int = PRICE, **told: Any) -> Notice:
     """Tell a stage of a dispute as a gateway would that is free to say what it likes."""
-    facts: Json = {"id": "dp_told", "status": status, "reason": "fraudulent", "at": clock.now() + timedelta(minutes=minute)}
+    at = clock.now() + timedelta(minutes=minute)
+    facts: Json = {"id": "dp_told", "status": status, "reason": "fraudulent", "at": at}
     currency = told.pop("currency", "EUR")
     return Notice(
         kind=KINDS.get(status, NoticeKind.DISPUTE_UPDATED),
