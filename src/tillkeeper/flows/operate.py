@@ -8,8 +8,9 @@ from functools import partial
 from uuid import UUID
 
 from tillkeeper import operations, payments, routing
-from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Sale
+from tillkeeper.facts import Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
+from tillkeeper.flows.end import ENDS, end
 from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
@@ -24,7 +25,6 @@ from tillkeeper.till import Till
 
 operate_batch_max = 10
 probes_max = 1
-ENDS = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED})
 CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_FAILED}
 
 
@@ -62,10 +62,10 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
         due = await operations.claim(tx, gateway, limit if well else probes_max)
     if not due and not well:
         await knock(till, till.gateways[gateway])
-    ends = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
-    for end in ends:
-        if isinstance(end, BaseException):
-            raise end  # after all of them were carried out, so that one cannot keep the others from it
+    made = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
+    for each in made:
+        if isinstance(each, BaseException):
+            raise each  # after all of them were carried out, so that one cannot keep the others from it
     return len(due)
 
 
@@ -197,16 +197,6 @@ async def _refund(till: Till, gateway: Gateway, operation: Operation) -> Outcome
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
 
 
-async def _conclude(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    payment = await _locked(till, operation)
-    reference = operation.reference or payment.reference
-    if reference is None:
-        return Accepted(notices=(_ended(till, payment),))
-    ask, tell = partial(_look, gateway, reference), partial(_end, gateway, payment, reference, operation)
-    outcome = await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
-    return _by_hand(outcome) if operation.kind is Kind.CANCEL else outcome
-
-
 async def _fetch_fee(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     payment = await _locked(till, operation)
     assert payment.reference, "a captured payment has a reference"
@@ -221,9 +211,9 @@ WAYS: Mapping[Kind, Callable[[Till, Gateway, Operation], Awaitable[Outcome]]] = 
     Kind.CREATE: _create,
     Kind.CONFIRM: _confirm,
     Kind.REFUND: _refund,
-    Kind.CAPTURE: _conclude,
-    Kind.CANCEL: _conclude,
-    Kind.EXPIRE: _conclude,
+    Kind.CAPTURE: end,
+    Kind.CANCEL: end,
+    Kind.EXPIRE: end,
     Kind.FEE: _fetch_fee,
 }
 
@@ -234,51 +224,11 @@ def _is_forgotten(till: Till, gateway: Gateway, operation: Operation) -> bool:
     return age > timedelta(seconds=gateway.key_window_seconds)
 
 
-async def _look(gateway: Gateway, reference: str) -> Outcome | Absent:
-    """Ask whether a payment was captured or ended; still being open, or not to be found, means not yet."""
-    outcome = await gateway.retrieve(reference)
-    ended = isinstance(outcome, Accepted) and any(notice.kind in ENDS for notice in outcome.notices)
-    return outcome if ended or isinstance(outcome, Unknown | Refused) else Absent()
-
-
 async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
     """Ask what came of a confirmation; where nothing has a name yet, the order itself is looked for."""
     outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
     confirmed = isinstance(outcome, Accepted) and any(notice.kind in CONFIRMED for notice in outcome.notices)
     return outcome if confirmed or isinstance(outcome, Unknown | Refused) else Absent()
-
-
-async def _end(gateway: Gateway, payment: Payment, reference: str, operation: Operation) -> Outcome:
-    """Capture or cancel; when the gateway says no, ask what became of the payment instead."""
-    if operation.kind is Kind.CAPTURE:
-        amount = operation.amount or payment.amount
-        outcome = await gateway.capture(reference, amount, payment.currency, operation.key)
-    else:
-        outcome = await gateway.cancel(reference, operation.key)
-    if not isinstance(outcome, Declined):
-        return outcome
-    found = await gateway.retrieve(reference)
-    # We know that the payment exists, so a gateway that cannot find it now has not said what became of it.
-    return NOT_FOUND_YET if isinstance(found, Declined) else found
-
-
-def _ended(till: Till, payment: Payment) -> Notice:
-    """Say that a payment of which no gateway ever heard has ended."""
-    return Notice(
-        kind=NoticeKind.PAYMENT_CANCELED,
-        gateway=payment.gateway,
-        references=(),
-        payment=payment.id,
-        code=EXPIRED,
-        live=till.settings.live,
-    )
-
-
-def _by_hand(outcome: Outcome) -> Outcome:
-    """Call an ending that somebody asked for a cancellation, in whatever words the gateway puts it."""
-    if not isinstance(outcome, Accepted):
-        return outcome
-    return replace(outcome, notices=tuple(replace(notice, code=None) for notice in outcome.notices))
 
 
 async def _order(
