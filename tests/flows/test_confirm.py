@@ -36,7 +36,7 @@ async def test_a_lost_answer_is_asked_for_again(shop: Any) -> None:
     payment = await shop.opened(checkout="embedded")
     await shop.pay(payment)
     shop.line.fault = "lost"
-    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "requires_action"
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "outcome_unknown"
     shop.line.fault = None
     await shop.operate()
     assert (await shop.show(payment))["status"] == "succeeded"
@@ -75,3 +75,13 @@ async def test_a_refusal_when_nothing_was_brought_is_tried_again_by_us(shop: Any
     await shop.line.open()
     await shop.operate()
     assert (await shop.show(payment))["status"] == "succeeded"
+
+
+async def test_an_answer_that_nothing_was_paid_opens_the_checkout_again(shop: Any) -> None:
+    payment = await shop.opened(checkout="embedded")
+    shop.line.fault = "lost"
+    assert (await confirm(shop.till, uuid_of(payment), {}))["status"] == "outcome_unknown"
+    shop.line.fault = None
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["next_action"]) == ("requires_action", payment["next_action"])

@@ -700,3 +700,21 @@ def test_the_end_of_another_card_leaves_the_money_that_is_held_alone() -> None:
     [own] = decide(held, replace(ended, references=("card_2",)))
     assert own.payment
     assert own.payment.status is Status.CANCELED
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("unclear", [True, False])
+def test_a_doubt_moves_only_a_checkout_that_was_opened_and_is_not_decided(status: Status, *, unclear: bool) -> None:
+    before, after = Status.REQUIRES_ACTION, Status.OUTCOME_UNKNOWN
+    opened = replace(a_payment(status), next_action={"type": "client"})
+    wanted = {before: after} if unclear else {after: before}
+    decision = rules.mark_doubt(opened, unclear=unclear, reason="x", now=AT)
+    assert (decision.payment or opened).status is wanted.get(status, status)
+    assert rules.mark_doubt(a_payment(status), unclear=unclear, reason="x", now=AT).payment is None
+
+
+def test_a_checkout_whose_charge_is_in_doubt_is_not_opened_anew() -> None:
+    doubted = replace(a_payment(Status.OUTCOME_UNKNOWN), next_action={"type": "client"})
+    for move in (OwnMove.OPENED, OwnMove.REFUSED, OwnMove.UNCLEAR):
+        decision = rules.open_checkout(doubted, Opening(move=move, references=("cs_1",)), AT)
+        assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)

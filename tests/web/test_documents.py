@@ -40,6 +40,7 @@ CONTRACT = {
     "not_found",
     "idempotency_in_progress",
     "invalid_state",
+    "outcome_unknown",
     "too_large",
     "unsupported_media_type",
     "idempotency_key_reused",

@@ -50,6 +50,7 @@ async def _begin(
             message = "No payment has this id."
             raise NotFoundError(message)
         _check(found, kind, amount)
+        await _check_charge(tx, found, kind)
         operation = Operation(
             id=ids.new(),
             kind=kind,
@@ -60,7 +61,7 @@ async def _begin(
             amount=amount if kind is Kind.CAPTURE else None,
             created_at=till.now(),
         )
-        if not await operations.ask(tx, [operation]):
+        if await operations.ask(tx, [operation]):
             message = "The payment is being captured or canceled already."
             raise InvalidStateError(message)
         await idempotency.attach(tx, wish, payment)
@@ -76,6 +77,15 @@ def _check(payment: Payment, kind: Kind, amount: int | None) -> None:
     if amount is not None and not 0 < amount <= payment.amount:
         message = f"Between 1 and {payment.amount} can be captured."
         raise InvalidFieldError(message, param="amount")
+
+
+async def _check_charge(tx: Transaction, payment: Payment, kind: Kind) -> None:
+    """Refuse to cancel what is being charged, or may have been: its money would come after its end."""
+    if kind is not Kind.CANCEL or payment.status is Status.REQUIRES_CAPTURE:
+        return
+    if await operations.confirming(tx, [payment.id]):
+        message = "The payment is just being charged, or nobody knows yet whether it was; ask again when it has an end."
+        raise InvalidStateError(message)
 
 
 CAPTURABLE = (Status.REQUIRES_CAPTURE,)

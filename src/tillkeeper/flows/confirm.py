@@ -9,18 +9,30 @@ from tillkeeper.flows.read import read
 from tillkeeper.gateway import Declined, GatewayUnavailableError, Refused
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import retry_conflicts
-from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError, TillError
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.reports import payment as report
 from tillkeeper.till import Till
+
+
+class OutcomeUnknownError(TillError):
+    """Report a step that has to wait until it is known what came of the one before it."""
+
+    code = "outcome_unknown"
+    status = 409
+    title = "Nobody knows yet what came of the last try"
+    category = "invalid_request"
+    retryable = True
+    next_step = "Read the payment until its status is no longer `outcome_unknown`; then go on, or bring the data again."
 
 
 async def confirm(till: Till, payment: UUID, data: Mapping[str, str]) -> dict[str, object]:
     """Hand over what the customer's browser brought, and show the payment; repeating it does nothing twice.
 
     Raises InvalidFieldError for data that the gateway says cannot be true, InvalidStateError when there is nothing
-    to go on with, and GatewayUnavailableError when the gateway certainly did not take the data: it is to be brought
-    again, because it is not kept.
+    to go on with, OutcomeUnknownError for more data while nobody knows what came of the last, and
+    GatewayUnavailableError when the gateway certainly did not take the data: it is to be brought again, because it is
+    not kept.
     """
     operation = await _begin(till, payment, data)
     if operation:
@@ -45,6 +57,9 @@ async def _begin(till: Till, payment: UUID, data: Mapping[str, str]) -> Operatio
         if found.status not in operate.CONFIRMABLE:
             message = f"The payment is {found.status}; there is nothing to go on with."
             raise InvalidStateError(message)
+        if await operations.canceling(tx, [payment]):
+            message = "The payment is being canceled; nothing is charged for it any more."
+            raise InvalidStateError(message)
         operation = Operation(
             id=ids.new(),
             kind=Kind.CONFIRM,
@@ -55,8 +70,13 @@ async def _begin(till: Till, payment: UUID, data: Mapping[str, str]) -> Operatio
             created_at=till.now(),
             data=data,
         )
-        # One that is on its way already will find out; nobody is served by a second.
-        return operation if await operations.ask(tx, [operation]) else None
+        await operations.call_off_expiry(tx, [payment])
+        if not await operations.ask(tx, [operation]):
+            return operation
+        if data:  # it is not kept, so whoever brought it must know that nobody has used it
+            message = "The last try is still under way, or its outcome is unknown; nothing was done with this one."
+            raise OutcomeUnknownError(message)
+        return None  # the one that is on its way already will find out
 
 
 @retry_conflicts

@@ -33,6 +33,7 @@ CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
 PAID = (Status.REQUIRES_CAPTURE, Status.SUCCEEDED)
+OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
 ANSWERED = Accepted()
 """A webhook was faster: who has paid was shown a checkout, and whatever they brought was taken."""
 PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
@@ -106,6 +107,8 @@ async def record(tx: Transaction, till: Till, operation: Operation, answer: Answ
         await _opened(tx, till, operation, answer)
     notices = _notices(operation, answer.outcome)
     await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
+    if operation.kind is Kind.CONFIRM:
+        await _mark_doubt(tx, till, operation, answer.outcome)
     return True
 
 
@@ -182,12 +185,14 @@ async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome
 
 
 async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    payment = await _locked(till, operation)
-    order = await _order(till, gateway, operation, waiting=CONFIRMABLE)
+    # What may have been charged is asked after also when the payment has ended, only then it is not charged again.
+    waiting = (*CONFIRMABLE, *OVER) if operation.doubts else CONFIRMABLE
+    order = await _order(till, gateway, operation, waiting=waiting)
     if not isinstance(order, Order):
         return order
+    payment = await _locked(till, operation)
     ask = partial(_look_for, gateway, order, payment.reference)
-    tell = partial(gateway.confirm, order, payment.reference, operation.data)
+    tell = partial(_charge, gateway, order, payment, operation)
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
 
 
@@ -229,6 +234,12 @@ async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Ou
     outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
     confirmed = isinstance(outcome, Accepted) and any(notice.kind in CONFIRMED for notice in outcome.notices)
     return outcome if confirmed or isinstance(outcome, Unknown | Refused) else Absent()
+
+
+async def _charge(gateway: Gateway, order: Order, payment: Payment, operation: Operation) -> Outcome:
+    if payment.status in OVER:
+        return PAYMENT_ENDED
+    return await gateway.confirm(order, payment.reference, operation.data)
 
 
 async def _order(
@@ -301,6 +312,16 @@ async def _opened(tx: Transaction, till: Till, operation: Operation, answer: Ans
     decision = payments.open_checkout(payment, opening, till.now())
     await payments.record(tx, [decision], causes=[f"operation {operation.id}"])
     await settle.follow(tx, payments.changes([decision]))
+
+
+async def _mark_doubt(tx: Transaction, till: Till, operation: Operation, outcome: Outcome) -> None:
+    """Tell the customer that nobody knows whether they were charged, and when that is over."""
+    payment = await payments.lock_one(tx, operation.payment)
+    assert payment, "an operation belongs to a payment"
+    unclear = isinstance(outcome, Unknown) and not outcome.final
+    reason = "the gateway did not say whether it charged" if unclear else "the gateway has not charged"
+    decision = payments.mark_doubt(payment, unclear=unclear, reason=reason, now=till.now())
+    await payments.record(tx, [decision], causes=[f"operation {operation.id}"])
 
 
 def _opening(outcome: Outcome) -> Opening:

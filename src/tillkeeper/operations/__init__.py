@@ -11,8 +11,10 @@ __all__ = [
     "Kind",
     "Operation",
     "ask",
+    "call_off_expiry",
     "canceling",
     "claim",
+    "confirming",
     "finish",
     "postpone",
     "take_over",
@@ -34,12 +36,16 @@ fee_patience_seconds = 60
 """Nobody waits for a fee: calls that move money go first."""
 
 
-async def ask(tx: Transaction, operations: Sequence[Operation]) -> int:
+async def ask(tx: Transaction, operations: Sequence[Operation]) -> list[Operation]:
     """Remember calls to be made; one with a token is leased to the caller, who makes it at once.
 
-    Return how many were remembered: a second capture or cancellation beside an unfinished one is not.
+    Return those that were dropped: a payment has one unfinished capture or ending at a time, one confirmation and one
+    question after its fee. The caller says what that means.
     """
-    return await store.insert(tx, operations, lease_seconds, fee_patience_seconds) if operations else 0
+    if not operations:
+        return []
+    taken = await store.insert(tx, operations, lease_seconds, fee_patience_seconds)
+    return [operation for operation in operations if operation.id not in taken]
 
 
 async def any_due(tx: Transaction, gateway: str) -> bool:
@@ -75,6 +81,16 @@ async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
 async def canceling(tx: Transaction, payments: Iterable[UUID]) -> frozenset[UUID]:
     """Tell which of these payments somebody is canceling."""
     return await store.canceling(tx, sorted(payments))
+
+
+async def confirming(tx: Transaction, payments: Iterable[UUID]) -> frozenset[UUID]:
+    """Tell which of these payments are being charged, or may have been without anybody knowing."""
+    return await store.confirming(tx, sorted(payments))
+
+
+async def call_off_expiry(tx: Transaction, payments: Iterable[UUID]) -> None:
+    """Let our own expiry give way to whoever pays: what it is told from now on is written nowhere."""
+    await store.call_off_expiry(tx, sorted(payments))
 
 
 async def unresolved(tx: Transaction) -> list[UUID]:

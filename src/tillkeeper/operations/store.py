@@ -8,9 +8,11 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.operations.values import Kind, Operation
 
 
-async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds: int, patience_seconds: int) -> int:
-    """Append operations; those that carry a token are leased to the caller from the start. Return how many are new."""
-    return await tx.execute(
+async def insert(
+    tx: Transaction, operations: Sequence[Operation], lease_seconds: int, patience_seconds: int
+) -> frozenset[UUID]:
+    """Append operations; those that carry a token are leased to the caller from the start. Return which are new."""
+    rows = await tx.fetch(
         """
         INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, amount, reference,
                                tries, due_at, lease_until)
@@ -22,6 +24,7 @@ async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds
                     $9::text[])
              AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount, reference)
         ON CONFLICT DO NOTHING
+        RETURNING id
         """,
         [operation.id for operation in operations],
         [operation.kind for operation in operations],
@@ -35,6 +38,7 @@ async def insert(tx: Transaction, operations: Sequence[Operation], lease_seconds
         lease_seconds,
         patience_seconds,
     )
+    return frozenset(row["id"] for row in rows)
 
 
 async def any_due(tx: Transaction, gateway: str) -> bool:
@@ -148,6 +152,28 @@ async def canceling(tx: Transaction, payments: Sequence[UUID]) -> frozenset[UUID
         list(payments),
     )
     return frozenset(row["payment_id"] for row in rows)
+
+
+async def confirming(tx: Transaction, payments: Sequence[UUID]) -> frozenset[UUID]:
+    """Tell which of these payments have a confirmation without a known answer."""
+    rows = await tx.fetch(
+        "SELECT payment_id FROM operation WHERE payment_id = ANY ($1::uuid[]) AND kind = 'confirm' AND state = 'asked'",
+        list(payments),
+    )
+    return frozenset(row["payment_id"] for row in rows)
+
+
+async def call_off_expiry(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """End the expiry of payments that go on; whoever is carrying it out loses the lease."""
+    await tx.execute(
+        """
+        UPDATE operation
+        SET state = 'done', error = 'called off: the payment goes on', lease_until = NULL,
+            finished_at = clock_timestamp()
+        WHERE payment_id = ANY ($1::uuid[]) AND kind = 'expire' AND state = 'asked'
+        """,
+        list(payments),
+    )
 
 
 async def unresolved(tx: Transaction) -> list[UUID]:

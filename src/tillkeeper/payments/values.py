@@ -180,6 +180,8 @@ class OwnMove(StrEnum):
     OPENED = "opened"
     UNCLEAR = "unclear"
     REFUSED = "refused"
+    DOUBTED = "doubted"
+    CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

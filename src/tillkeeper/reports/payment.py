@@ -18,6 +18,8 @@ LEFT JOIN entitlement ON entitlement.payment_id = payment.id AND entitlement.lin
 LEFT JOIN undelivered ON undelivered.payment_id = payment.id
 LEFT JOIN late_delivery ON late_delivery.payment_id = payment.id
 """
+OPEN = ("requires_action", "processing")
+"""The states in which there is something for the customer to do, or to look at again."""
 LATE = {"failed": "failed", "canceled": "revoked"}
 
 
@@ -84,7 +86,7 @@ def _show(row: Record) -> dict[str, object]:
         "gateway_reference": row["gateway_reference"],
         "checkout": row["checkout"],
         "capture_method": row["capture_method"],
-        "next_action": row["next_action"],
+        "next_action": row["next_action"] if row["status"] in OPEN else None,
         "fulfilment": _fulfilment(row),
         "last_error": error,
         "metadata": row["metadata"],

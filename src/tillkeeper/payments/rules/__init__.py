@@ -24,7 +24,7 @@ from tillkeeper.payments.rules.steps import (
     decide_step,
     is_own_capture,
 )
-from tillkeeper.payments.values import Book, Decision, Opening, Payment, Terms
+from tillkeeper.payments.values import Book, Decision, Opening, OwnMove, Payment, Terms
 
 __all__ = [
     "CAPTURE_KNOWN",
@@ -33,6 +33,7 @@ __all__ = [
     "RefundExceedsCapturedError",
     "RefundNotAllowedError",
     "decide",
+    "mark_doubt",
     "may_be_surplus",
     "open_checkout",
     "reserve_refund",
@@ -72,7 +73,7 @@ def open_checkout(payment: Payment, opening: Opening, now: datetime) -> Decision
     """Move a payment along after the try to open its checkout; a webhook may have come first, and then stands."""
     reference = payment.reference or next(iter(opening.references), None)
     after = MOVES[opening.move].get(payment.status)
-    if after is None:
+    if after is None or payment.next_action:  # what is unknown of one that was opened before is a charge
         known = replace(payment, reference=reference)
         reason = f"The payment is {payment.status} already."
         return Decision(verdict=Verdict.KNOWN, reason=reason, links=opening.references, payment=known)
@@ -87,6 +88,16 @@ def open_checkout(payment: Payment, opening: Opening, now: datetime) -> Decision
     reason = opening.error_message or "checkout opened"
     made = change(payment, moved, reason=reason, step=Step.NONE, at=now, event=EVENTS.get(opening.move))
     return Decision(verdict=Verdict.APPLIED, reason=reason, links=opening.references, payment=moved, change=made)
+
+
+def mark_doubt(payment: Payment, *, unclear: bool, reason: str, now: datetime) -> Decision:
+    """Say that nobody knows whether a payment was charged in its open checkout, or that this is known again."""
+    after = MOVES[OwnMove.DOUBTED if unclear else OwnMove.CLEARED].get(payment.status) if payment.next_action else None
+    if after is None:
+        return Decision(verdict=Verdict.KNOWN, reason=f"The payment is {payment.status}.")
+    moved = replace(payment, status=after)
+    made = change(payment, moved, reason=reason, step=Step.NONE, at=now)
+    return Decision(verdict=Verdict.APPLIED, reason=reason, payment=moved, change=made)
 
 
 def _goes_on(notice: Notice, decision: Decision) -> bool:

@@ -15,6 +15,9 @@ MOVES: dict[Move, dict[Status, Status]] = {
     OwnMove.OPENED: dict.fromkeys((Status.CREATED, Status.OUTCOME_UNKNOWN), Status.REQUIRES_ACTION),
     OwnMove.UNCLEAR: {Status.CREATED: Status.OUTCOME_UNKNOWN},
     OwnMove.REFUSED: dict.fromkeys((Status.CREATED, Status.OUTCOME_UNKNOWN), Status.FAILED),
+    # A checkout that was opened was told to charge, and nobody knows whether it did.
+    OwnMove.DOUBTED: {Status.REQUIRES_ACTION: Status.OUTCOME_UNKNOWN},
+    OwnMove.CLEARED: {Status.OUTCOME_UNKNOWN: Status.REQUIRES_ACTION},
     # The customer agreed and the gateway waits to be told to go on.
     NoticeKind.PAYMENT_APPROVED: dict.fromkeys(
         (Status.CREATED, Status.REQUIRES_ACTION, Status.OUTCOME_UNKNOWN), Status.PROCESSING

@@ -28,6 +28,8 @@ from tillkeeper.web.errors import MaintenanceError
 router = api.router("payments")
 metadata_entries_max = 50
 confirm_entries_max = 20
+OK = 200
+ACCEPTED = 202
 
 
 def _web_address(text: str) -> str:
@@ -170,13 +172,20 @@ async def cancel_payment(
 
 
 @router.post(
-    "/payments/{payment}/confirm", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+    "/payments/{payment}/confirm",
+    response_model=None,
+    responses={
+        200: {"model": shapes.Payment},
+        202: {"model": shapes.Payment, "description": "The gateway did not answer; we keep asking it."},
+        **shapes.ERRORS,
+    },
 )
 async def confirm_payment(
     request: Request, payment: str, body: Confirm, _: Annotated[Principal, Depends(caller.with_scope("write"))]
 ) -> JSONResponse:
     """Go on with what the customer approved in a page of yours; safe to repeat."""
-    return JSONResponse(await confirm(caller.till_of(request), ids.parse("payment", payment), body.root))
+    shown = await confirm(caller.till_of(request), ids.parse("payment", payment), body.root)
+    return JSONResponse(shown, status_code=ACCEPTED if shown["status"] == Status.OUTCOME_UNKNOWN else OK)
 
 
 @router.post(

@@ -183,7 +183,7 @@ def _under_way(payment: Json, status: Status, now: datetime) -> Story:
         headline, says = "Authorised.", "The money is set aside, and not taken yet."
     elif status is Status.OUTCOME_UNKNOWN:
         headline = "Waiting for the gateway…"
-        says = "It did not say whether it opened the checkout. Nothing is sent elsewhere until that is known."
+        says = "It did not say what it did. Until that is known, nothing is sent elsewhere and nobody is charged again."
     elif error and url:
         tone, icon, button = "danger", "cross", "Try again"
         headline, says = "Not paid.", f"{error['message']} {NOTHING_CHARGED}"
