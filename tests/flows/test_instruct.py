@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.flows.conftest import uuid_of
 
 from tillkeeper.facts import Change, Step
-from tillkeeper.flows.instruct import instruct
+from tillkeeper.flows import capture
+from tillkeeper.flows.expire import expire
+from tillkeeper.flows.instruct import instruct, pass_on
 from tillkeeper.kernel import ids
 from tillkeeper.operations import Kind
 
@@ -59,3 +63,24 @@ def test_an_authorisation_without_a_name_cannot_be_let_go() -> None:
 @pytest.mark.parametrize("step", [Step.NONE, Step.CAPTURED, Step.REFUND_REQUESTED, Step.DISPUTE_OPENED])
 def test_what_needs_nothing_of_a_gateway_asks_for_nothing(step: Step) -> None:
     assert instruct([a_change(step)], AT) == []
+
+
+async def test_our_expiry_gives_way_to_money_that_is_to_be_taken(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    held = replace(a_change(Step.AUTHORIZED), payment=uuid_of(payment), gateway="stripe", reference=None)
+    async with shop.till.db.transaction() as tx:
+        await pass_on(tx, instruct([held], AT))
+    rows = await shop.owner.fetch("SELECT kind, error FROM operation WHERE state = 'asked' OR kind = 'expire'")
+    assert {row["kind"]: row["error"] for row in rows} == {"expire": "called off: the payment goes on", "capture": None}
+
+
+@pytest.mark.parametrize("step", [Step.APPROVED, Step.AUTHORIZED])
+async def test_nothing_is_taken_for_what_somebody_is_canceling(shop: Any, step: Step) -> None:
+    payment = await shop.opened()
+    begun = await capture._begin(shop.till, shop.wish(), uuid_of(payment), Kind.CANCEL, None)
+    assert isinstance(begun, tuple)
+    async with shop.till.db.transaction() as tx:
+        await pass_on(tx, instruct([replace(a_change(step), payment=uuid_of(payment), reference=None)], AT))
+    assert await shop.count("operation", "kind IN ('confirm', 'capture')") == 0

@@ -11,6 +11,7 @@ from tillkeeper import operations, payments, routing
 from tillkeeper.facts import Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
 from tillkeeper.flows.end import ENDS, end
+from tillkeeper.flows.instruct import capture_call
 from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
@@ -32,6 +33,7 @@ OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
+ENDINGS = frozenset({Kind.CANCEL, Kind.EXPIRE})
 PAID = (Status.REQUIRES_CAPTURE, Status.SUCCEEDED)
 OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
 ANSWERED = Accepted()
@@ -109,6 +111,8 @@ async def record(tx: Transaction, till: Till, operation: Operation, answer: Answ
     await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
     if operation.kind is Kind.CONFIRM:
         await _mark_doubt(tx, till, operation, answer.outcome)
+    if operation.kind in ENDINGS:
+        await _capture_after_all(tx, till, operation)
     return True
 
 
@@ -322,6 +326,17 @@ async def _mark_doubt(tx: Transaction, till: Till, operation: Operation, outcome
     reason = "the gateway did not say whether it charged" if unclear else "the gateway has not charged"
     decision = payments.mark_doubt(payment, unclear=unclear, reason=reason, now=till.now())
     await payments.record(tx, [decision], causes=[f"operation {operation.id}"])
+
+
+async def _capture_after_all(tx: Transaction, till: Till, operation: Operation) -> None:
+    """Take money that was set aside while somebody tried in vain to end the payment, and that nobody need decide about.
+
+    While the try goes on nothing is taken: a payment has one unfinished capture or ending.
+    """
+    payment = await payments.lock_one(tx, operation.payment)
+    assert payment, "an operation belongs to a payment"
+    if payment.status is Status.REQUIRES_CAPTURE and not payment.manual_capture:
+        await operations.ask(tx, [capture_call(payment, till.now())])
 
 
 def _opening(outcome: Outcome) -> Opening:

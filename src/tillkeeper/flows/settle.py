@@ -8,7 +8,7 @@ from uuid import UUID
 from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing, settlement
 from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
-from tillkeeper.flows.instruct import instruct, refund_call
+from tillkeeper.flows.instruct import instruct, pass_on, refund_call
 from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -53,7 +53,7 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])
     changes = payments.changes(decisions)
     goods = await follow(tx, changes)
-    await operations.ask(tx, instruct(changes, till.now()))
+    await pass_on(tx, instruct(changes, till.now()))
     await give_back(tx, till, decisions, goods)
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
     if captured:

@@ -472,3 +472,43 @@ async def test_a_settlement_is_recorded_with_what_the_banks_line_shows(shop: Sho
     assert row
     assert (row["gateway_reference"], row["amount"]) == (settlement["id"], settlement["amount"])
     assert (row["status"], row["bank_reference"]) == ("paid", settlement["utr"])
+
+
+async def hold_late(shop: Shop, payment: Json) -> None:
+    """Let Razorpay answer again, and authorise what had timed out."""
+    await shop.turn(error_before_percent=0, clock_ahead_seconds=2 * 3600)
+    held = (await shop.act(f"orders/{payment['gateway_reference']}/late_success"))["payment"]
+    assert held["status"] == "authorized"
+
+
+async def test_money_set_aside_while_our_expiry_is_put_off_is_taken(shop: Shop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.act(f"orders/{payment['gateway_reference']}/time_out")
+    await shop.hear_news()
+    await shop.settle()
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    await shop.turn(error_before_percent=100)
+    await operate(shop.till, "razorpay")
+    await hold_late(shop, payment)
+    await shop.hear_news()
+    await shop.settle()
+    assert await shop.owner.fetchval("SELECT count(*) FROM operation WHERE kind = 'expire' AND state = 'asked'") == 0
+    await shop.calm_down()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await shop.balance() == 120
+
+
+async def test_money_set_aside_while_a_cancellation_is_put_off_is_taken_when_it_has_failed(shop: Shop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.act(f"orders/{payment['gateway_reference']}/time_out")
+    await shop.turn(error_before_percent=100)
+    assert (await cancel(shop.till, shop.wish(), uuid_of(payment))).status == 202
+    await hold_late(shop, payment)
+    await shop.hear_news()
+    await shop.settle()
+    assert (await shop.show(payment))["status"] == "requires_capture"
+    assert await shop.owner.fetchval("SELECT count(*) FROM operation WHERE kind = 'capture'") == 0
+    await shop.calm_down()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await shop.balance() == 120
