@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 from tests.cli.demo import Demo, running
 
@@ -134,6 +135,50 @@ def test_payments_are_listed_shown_and_asked_about(demo: Demo) -> None:
     assert said(demo, "payments", "sync", payment) == shown
     assert "succeeded" in demo.till("payments", "show", payment).stdout
     assert "No such payments" in demo.till("payments", "ls", "--user", "nobody").stdout
+
+
+def test_a_refund_says_what_would_go_back_asks_and_is_made(demo: Demo) -> None:
+    payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
+    planned = said(demo, "refund", payment, "--dry-run")
+    assert (planned["amount"], planned["dry_run"]) == (199, True)
+    unsure = demo.till_alone("refund", payment)
+    assert unsure.returncode == 1
+    assert "€1.99" in unsure.stderr
+    assert demo.get(f"/api/v1/payments/{payment}").json()["amount_refunded"] == 0
+    made = said(demo, "refund", payment, "--amount", "99", "--reason", "half", "--yes")
+    assert (made["status"], made["amount"], made["reason"]) == ("succeeded", 99, "half")
+    assert "€1.00" in demo.till("refund", payment, "--dry-run").stdout
+    too_much = demo.till("refund", payment, "--amount", "101", "--yes")
+    assert (too_much.returncode, "next" in too_much.stderr) == (1, True)
+
+
+def test_refund_requests_are_listed_shown_approved_and_rejected(demo: Demo) -> None:
+    assert "No such refund requests" in demo.till("refund-requests", "ls", "--status", "failed").stdout
+    first, second = (waiting_request(demo) for _ in range(2))
+    listed = said(demo, "refund-requests", "ls", "--status", "open")["data"]
+    assert [each["id"] for each in listed] == [second, first]
+    assert "0 of 1" in demo.till("refund-requests", "ls").stdout
+    assert json.loads(demo.till("refund-requests", "show", first).stdout)["status"] == "open"
+    assert demo.till_alone("refund-requests", "approve", first).returncode == 1
+    approved = said(demo, "refund-requests", "approve", first, "--yes")
+    assert (approved["status"], approved["approvals"][0].endswith("(shell)")) == ("refunded", True)
+    rejected = demo.till("refund-requests", "reject", second, "--reason", "too late")
+    assert (rejected.returncode, "rejected. too late" in rejected.stdout) == (0, True)
+    assert demo.till("refund-requests", "ls", "--status", "lost").returncode == 1
+
+
+def waiting_request(demo: Demo) -> str:
+    """Ask for something that a person must agree to."""
+    payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
+    wish = {"payment": payment, "reason_code": "other", "override_reason": "goodwill"}
+    answer = httpx2.post(
+        f"{demo.told['api']}/api/v1/refund_requests",
+        json=wish,
+        headers={"Authorization": f"Bearer {demo.told['key']}", "Idempotency-Key": payment},
+        trust_env=False,
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 @pytest.mark.parametrize("words", [("show", "payment_1"), ("sync", "payment_1"), ("ls", "--status", "paid")])

@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).parents[3]
 DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its data.")]
 DATA_DIR = CHECKOUT / ".till"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")]
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +53,12 @@ def target(data_dir: Path) -> Target:
     """Find the demo's API and sandbox; raises NothingHereError."""
     found = demo(data_dir)
     return Target(api=str(found["api"]), sandbox=str(found["sandbox"]), key=str(found["key"]))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on standard error whether it is meant; end the command when it is not."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
 
 
 def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answer:

@@ -16,6 +16,7 @@ from tillkeeper.cli import (
     ledger,
     migrate,
     payments,
+    refunds,
     serving,
     testing,
     trigger,
@@ -38,6 +39,8 @@ app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
 app.command("bench")(bench.bench)
 app.add_typer(payments.app, name="payments")
+app.command("refund")(refunds.give_back)
+app.add_typer(refunds.app, name="refund-requests")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")

@@ -3,26 +3,49 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from tillkeeper import fulfilment, idempotency, operations, payments
+from tillkeeper import fulfilment, idempotency, operations, payments, refund_requests
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.checkout import CREATED, take_over
 from tillkeeper.flows.instruct import refund_call
 from tillkeeper.idempotency import InProgressError, Replay, Wish
-from tillkeeper.kernel import ids
-from tillkeeper.kernel.db import retry_conflicts
+from tillkeeper.kernel import ids, money
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.operations import Operation
+from tillkeeper.payments import Decision, Payment, Refund, RefundNotAllowedError
 from tillkeeper.reports import refund as report
 from tillkeeper.till import Till
 
 
+class SecondPersonNeededError(RefundNotAllowedError):
+    """Report a refund that is too large for one person alone."""
+
+    next_step = "Ask for it with POST /api/v1/refund_requests; two people with keys of their own then approve it."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundWish:
-    """Hold what is to be refunded: all that is left when no amount is named."""
+    """Hold what is to be refunded: all that is left when no amount is named, of used goods only on purpose."""
 
     payment: UUID
     amount: int | None = None
     reason: str | None = None
+    of_used_goods: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """Hold a refund that money and goods allow: the payment before it, and the share whose goods nobody used."""
+
+    payment: Payment
+    refund: Refund
+    decision: Decision
+    unused: int | None
+
+    @property
+    def total(self) -> int:
+        """Tell what will have gone back of the payment in all."""
+        return self.payment.refunded + self.payment.refunding + self.refund.amount
 
 
 async def refund(till: Till, wish: Wish, wanted: RefundWish) -> Replay:
@@ -35,6 +58,61 @@ async def refund(till: Till, wish: Wish, wanted: RefundWish) -> Replay:
     return await _remember_answer(till, wish, made, operation, answer)
 
 
+async def foresee(till: Till, wanted: RefundWish) -> Weighed:
+    """See what a refund would come to, and leave everything as it is; raises what the refund itself would."""
+    async with till.db.transaction() as tx:
+        weighed = await weigh(tx, till, wanted)
+        await _check_alone(tx, weighed)
+    return weighed
+
+
+async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
+    """Lock a payment and see whether money and goods allow a refund; raises what says why they do not."""
+    payment = await payments.lock_one(tx, wanted.payment)
+    if payment is None:
+        message = "No payment has this id."
+        raise NotFoundError(message)
+    unused = (
+        await fulfilment.refundable(
+            tx,
+            payment.sale.kind,
+            payment.id,
+            captured=payment.captured,
+            refunded=payment.refunded + payment.refunding + payment.lost,
+        )
+        if payment.sale and payment.captured
+        else None
+    )
+    decision = payments.reserve_refund(
+        payment,
+        wanted.amount,
+        refund=ids.new(),
+        unused=None if wanted.of_used_goods else unused,
+        reason=wanted.reason,
+        now=till.now(),
+        disputes=await payments.lock_disputes(tx, payment.id),
+    )
+    assert decision.refund, "reserved"
+    till.gateway(payment.gateway).check_amount(decision.refund.amount, payment.currency)
+    return Weighed(payment=payment, refund=decision.refund, decision=decision, unused=unused)
+
+
+async def promise(tx: Transaction, till: Till, weighed: Weighed, *, leased: bool) -> Operation:
+    """Set a refund aside, take its goods, and write down the call; one that is leased is made by the caller at once."""
+    await payments.record(tx, [weighed.decision], causes=["api"])
+    await settle.follow(tx, payments.changes([weighed.decision]))
+    assert weighed.decision.change, "reserved"
+    operation = replace(refund_call(weighed.decision.change, till.now()), token=ids.new() if leased else None)
+    await operations.ask(tx, [operation])
+    return operation
+
+
+async def second_person_limit(tx: Transaction, weighed: Weighed) -> int | None:
+    """Tell above which amount one person may not give money back alone, when this refund goes beyond it."""
+    policy = await refund_requests.policy(tx)
+    return refund_requests.needs_second_person(policy, currency=weighed.refund.currency, total=weighed.total)
+
+
 @retry_conflicts
 async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple[UUID, Operation | None]:
     async with till.db.transaction() as tx:
@@ -43,39 +121,23 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
             return claim
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
-        payment = await payments.lock_one(tx, wanted.payment)
-        if payment is None:
-            raise NotFoundError
-        unused = (
-            await fulfilment.refundable(
-                tx,
-                payment.sale.kind,
-                payment.id,
-                captured=payment.captured,
-                refunded=payment.refunded + payment.refunding + payment.lost,
-            )
-            if payment.sale and payment.captured
-            else None
+        weighed = await weigh(tx, till, wanted)
+        await _check_alone(tx, weighed)
+        operation = await promise(tx, till, weighed, leased=True)
+        await idempotency.attach(tx, wish, weighed.refund.id)
+        return weighed.refund.id, operation
+
+
+async def _check_alone(tx: Transaction, weighed: Weighed) -> None:
+    """Refuse what needs a second person by the policy."""
+    alone = await second_person_limit(tx, weighed)
+    if alone is not None:
+        total, currency = weighed.total, weighed.refund.currency
+        message = (
+            f"{money.show(total, currency)} would have gone back of this payment in all; "
+            f"above {money.show(alone, currency)} a second person must agree."
         )
-        made = ids.new()
-        decision = payments.reserve_refund(
-            payment,
-            wanted.amount,
-            refund=made,
-            unused=unused,
-            reason=wanted.reason,
-            now=till.now(),
-            disputes=await payments.lock_disputes(tx, payment.id),
-        )
-        assert decision.refund, "reserved"
-        till.gateway(payment.gateway).check_amount(decision.refund.amount, payment.currency)
-        await payments.record(tx, [decision], causes=["api"])
-        await settle.follow(tx, payments.changes([decision]))
-        assert decision.change, "reserved"
-        operation = replace(refund_call(decision.change, till.now()), token=ids.new())
-        await operations.ask(tx, [operation])
-        await idempotency.attach(tx, wish, made)
-        return made, operation
+        raise SecondPersonNeededError(message, param="amount")
 
 
 @retry_conflicts

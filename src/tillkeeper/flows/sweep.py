@@ -1,6 +1,6 @@
 """Finish what was left behind, and fold what was put off."""
 
-from tillkeeper import idempotency, ledger, operations
+from tillkeeper import idempotency, ledger, operations, refund_requests
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
@@ -19,4 +19,6 @@ async def sweep(till: Till, *, limit: int = roll_batch_max) -> int:
 async def purge(till: Till) -> int:
     """Forget idempotency keys that were answered more than a day ago and whose outcome is known; return how many."""
     async with till.db.transaction() as tx:
-        return await idempotency.purge(tx, unresolved=await operations.unresolved(tx))
+        unresolved = await operations.unresolved(tx)
+        requests = await refund_requests.of_refunds(tx, unresolved)
+        return await idempotency.purge(tx, unresolved=[*unresolved, *requests])

@@ -14,12 +14,12 @@ limit_max = 100
 CURSOR_WRONG = "A cursor is the `next_cursor` of an earlier page, unchanged."
 
 
-def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+def place(written: str | None) -> tuple[datetime | None, UUID | None]:
     """Read where a page starts; raises InvalidFieldError."""
-    if cursor is None:
+    if written is None:
         return None, None
     try:
-        at, _, id_ = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        at, _, id_ = base64.urlsafe_b64decode(written.encode()).decode().partition("|")
         moment, last = datetime.fromisoformat(at), UUID(id_)
     except (ValueError, binascii.Error) as error:
         raise InvalidFieldError(CURSOR_WRONG, param="cursor") from error
@@ -28,14 +28,18 @@ def place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
     return moment, last
 
 
+def cursor(at: datetime, id_: UUID) -> str:
+    """Write down a place in a list."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{id_}".encode()).decode()
+
+
 def page(rows: Sequence[Record], limit: int, at: str, show: Callable[[Record], dict[str, object]]) -> dict[str, object]:
     """Shape a page from one row more than asked."""
     shown = rows[:limit]
     has_more = len(rows) > limit
     last = shown[-1] if shown else None
-    cursor = base64.urlsafe_b64encode(f"{last[at].isoformat()}|{last['id']}".encode()).decode() if last else None
     return {
         "data": [show(row) for row in shown],
         "has_more": has_more,
-        "next_cursor": cursor if has_more else None,
+        "next_cursor": cursor(last[at], last["id"]) if last and has_more else None,
     }

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import Status
+from tillkeeper.refund_requests import ReasonCode
 from tillkeeper.routing import Breaker, Switch
 
 
@@ -97,6 +98,83 @@ class Refund(BaseModel):
     error: str | None
     created_at: str
     settled_at: str | None
+
+
+class RefundRequestStep(BaseModel):
+    """Something that happened to a request."""
+
+    kind: Literal["requested", "approval", "approved", "rejected", "refunded", "failed"]
+    by: str
+    by_id: str
+    note: str | None
+    at: str
+
+
+class RefundRequest(BaseModel):
+    """A wish for money back; `status` says what was decided, or what became of the refund since."""
+
+    id: str = Field(examples=["refund_request_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["refund_request"]
+    payment: str
+    amount: int
+    currency: str
+    reason_code: ReasonCode
+    note: str | None
+    evidence: list[str]
+    override_reason: str | None
+    status: Literal["open", "approved", "rejected", "refunded", "failed"]
+    decision: str
+    approvals_needed: int
+    approvals: list[str]
+    policy_version: int
+    refund: str | None
+    bulk: str | None
+    requested_by: str
+    created_at: str
+    decided_at: str | None
+    history: list[RefundRequestStep]
+
+
+class RefundBulkItem(BaseModel):
+    """What came of one payment of a bulk; `error` says why nothing could."""
+
+    payment: str
+    request: str | None
+    status: Literal["open", "approved", "rejected", "impossible"]
+    amount: int | None = None
+    currency: str | None = None
+    decision: str | None = None
+    error: dict[str, str] | None = None
+
+
+class RefundBulk(BaseModel):
+    """What came of asking for many refunds."""
+
+    object: Literal["refund_bulk"]
+    id: str | None
+    dry_run: bool
+    data: list[RefundBulkItem]
+    counts: dict[str, int]
+    has_more: bool
+    next_cursor: str | None
+
+
+class RefundPolicy(BaseModel):
+    """The rules for giving money back; version 0 is what the program comes with."""
+
+    object: Literal["refund_policy"]
+    version: int
+    auto_approve_units: int | None
+    auto_approve_amounts: dict[str, int]
+    second_person_units: int | None
+    second_person_amounts: dict[str, int]
+    window_hours: int | None
+    share_min_bps: int
+    share_max_bps: int
+    used_goods: bool
+    note: str | None
+    set_by: str | None
+    set_at: str | None
 
 
 class Customer(BaseModel):

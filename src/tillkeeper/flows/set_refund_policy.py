@@ -1,0 +1,16 @@
+"""Decide by which rules money is given back."""
+
+from tillkeeper import refund_requests
+from tillkeeper.kernel import logs
+from tillkeeper.refund_requests import Person, Policy
+from tillkeeper.reports import refund_policy as report
+from tillkeeper.till import Till
+
+
+async def set_refund_policy(till: Till, terms: Policy, *, by: Person, note: str | None = None) -> dict[str, object]:
+    """Put other rules in force for what is asked from now on; the ones before stay readable."""
+    async with till.db.transaction() as tx:
+        version = await refund_requests.set_policy(tx, terms, by=by, note=note, at=till.now())
+        shown = await report.show(tx)
+    logs.intent.warning("refund_policy_set", version=version, by=by.name)
+    return shown

@@ -1,0 +1,61 @@
+"""What a policy makes of a wish for money back, as pure functions: values in, values out."""
+
+from datetime import datetime, timedelta
+
+from tillkeeper.kernel import money
+from tillkeeper.refund_requests.values import Approved, Facts, NeedsApproval, Policy, Refused, Ruling
+
+WHOLE_BPS = 10_000
+
+
+def decide(policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime) -> Ruling:
+    """Measure a wish by the policy; an override lifts window, shares and use of the goods, and always needs a person.
+
+    Limits are about what has gone back of the payment in all, so that many small refunds are one large one.
+    """
+    forbidden = _forbidden(policy, facts, amount, override=override, now=now)
+    if forbidden:
+        return Refused(reason=forbidden)
+    total, unit = facts.given_back + amount, facts.currency
+    alone = policy.one_person_max(unit)
+    if alone is not None and total > alone:
+        reason = f"{_shown(total, unit)} goes back of this payment in all; above {_shown(alone, unit)} two people agree."
+        return NeedsApproval(people=2, reason=reason)
+    if override:
+        return NeedsApproval(people=1, reason="The policy is overridden; a person agrees to that.")
+    most = policy.auto_approve_max(unit)
+    if total > most:
+        reason = f"{_shown(total, unit)} goes back of this payment in all; above {_shown(most, unit)} a person agrees."
+        return NeedsApproval(people=1, reason=reason)
+    return Approved(reason=f"{_shown(total, unit)} is not above {_shown(most, unit)}; nobody needs to be asked.")
+
+
+def needs_second_person(policy: Policy, *, currency: str, total: int) -> int | None:
+    """Tell the limit above which one person may not give money back alone, when `total` is above it."""
+    alone = policy.one_person_max(currency)
+    return alone if alone is not None and total > alone else None
+
+
+def _forbidden(policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime) -> str | None:
+    """Say what forbids a wish, if anything does."""
+    if facts.unused is not None and amount > facts.unused and not (override and policy.used_goods):
+        return f"Part of the goods was used: at most {_shown(facts.unused, facts.currency)} can go back."
+    if override:
+        return None
+    if policy.window_hours is not None and now > facts.captured_at + timedelta(hours=policy.window_hours):
+        return f"The payment was captured more than {policy.window_hours} hours ago."
+    if amount * WHOLE_BPS < facts.captured * policy.share_min_bps:
+        return f"{_shown(amount, facts.currency)} is less than {_percent(policy.share_min_bps)} of the payment."
+    total = facts.given_back + amount
+    if total * WHOLE_BPS > facts.captured * policy.share_max_bps:
+        return f"{_shown(total, facts.currency)} in all is more than {_percent(policy.share_max_bps)} of the payment."
+    return None
+
+
+def _shown(amount: int, currency: str) -> str:
+    return money.show(amount, currency)
+
+
+def _percent(bps: int) -> str:
+    whole, rest = divmod(bps, 100)
+    return f"{whole}.{rest:02} %" if rest else f"{whole} %"

@@ -1,0 +1,35 @@
+"""The rules for giving money back: who set them and when, and what was in force before."""
+
+from dataclasses import replace
+from typing import Any
+
+from tests.flows.asking import CAREFUL, ask, rule
+
+from tillkeeper.flows.read import read
+from tillkeeper.refund_requests import Policy
+from tillkeeper.reports import refund_policy
+
+
+async def test_the_program_comes_with_fifty_units_within_a_week(shop: Any) -> None:
+    shown: Any = await read(shop.till, refund_policy.show)
+    assert (shown["version"], shown["auto_approve_units"], shown["window_hours"]) == (0, 50, 168)
+    assert (shown["set_by"], shown["set_at"]) == (None, None)
+
+
+async def test_a_new_policy_is_in_force_and_the_ones_before_stay_readable(shop: Any) -> None:
+    first = await rule(shop, Policy(auto_approve_amounts={"EUR": 100}))
+    second = await rule(shop, replace(CAREFUL, window_hours=None))
+    assert second["version"] > first["version"] > 0
+    assert (second["set_by"], second["note"], bool(second["set_at"])) == ("Ana", "for a test", True)
+    listed: Any = await read(shop.till, refund_policy.find)
+    assert [each["version"] for each in listed["data"]] == [second["version"], first["version"], 0]
+    assert listed["data"][1]["auto_approve_amounts"] == {"EUR": 100}
+
+
+async def test_a_request_remembers_by_which_rules_it_was_measured(shop: Any) -> None:
+    payment = await shop.paid()
+    before = await ask(shop, payment, 50)
+    set_ = await rule(shop, CAREFUL)
+    after = await ask(shop, payment, 50)
+    assert (before["status"], before["policy_version"]) == ("refunded", 0)
+    assert (after["status"], after["policy_version"]) == ("open", set_["version"])
