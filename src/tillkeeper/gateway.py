@@ -97,6 +97,29 @@ class RefundOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Hold what speaks for the merchant in a dispute, in plain words; None where there is nothing to say."""
+
+    statement: str | None = None
+    product: str | None = None
+    delivery: str | None = None
+    usage: str | None = None
+    receipt: str | None = None
+    refunds: str | None = None
+    refund_policy: str | None = None
+    customer_name: str | None = None
+    customer_email: str | None = None
+    customer_ip: str | None = None
+    delivered_on: str | None = None
+
+    @property
+    def customer(self) -> str | None:
+        """Say in one line who bought, and from where."""
+        known = [text for text in (self.customer_name, self.customer_email, self.customer_ip) if text]
+        return ", ".join(known) or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """Say that the gateway did it, what it called it, what the customer does next and what we learned."""
 
@@ -151,6 +174,8 @@ class Feature(StrEnum):
     CUSTOMERS = "customers"
     FEES = "fees"
     SETTLEMENT_FILES = "settlement_files"
+    DISPUTE_EVIDENCE = "dispute_evidence"
+    DISPUTE_ACCEPT = "dispute_accept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +342,15 @@ class Gateway(Protocol):
 
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a payment."""
+
+    async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
+        """Hand in what speaks for us in a dispute; `reference` is the gateway's id of the dispute."""
+
+    async def accept_dispute(self, reference: str, key: str) -> Outcome:
+        """Give a dispute up: the customer keeps the money."""
+
+    async def retrieve_dispute(self, reference: str) -> Outcome:
+        """Ask what has become of a dispute."""
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what the gateway kept of a captured payment; a fee that is not settled yet is an answer without one."""

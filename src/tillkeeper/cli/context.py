@@ -1,6 +1,7 @@
 """What most commands need: the settings of this shell, or else those of the demo that runs here."""
 
 import asyncio
+import getpass
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from tillkeeper import settings
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.ops.scenarios import Target
 from tillkeeper.till import Till
@@ -21,6 +25,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")]
 
 Answer = TypeVar("Answer")
+
+
+class RefusedError(TillError):
+    """Report that a gateway said no to what a command asked of it."""
+
+    code = "refused"
+    title = "The gateway said no"
+    next_step = "Look at it again with the `show` command; the gateway's dashboard says more."
 
 
 class NothingHereError(TillError):
@@ -59,6 +71,17 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask on standard error whether it is meant; end the command when it is not."""
     if not yes:
         typer.confirm(question, abort=True, err=True)
+
+
+def once() -> Wish:
+    """Make a key that nobody else has: a command is one intent."""
+    return Wish(scope="shell", key=ids.text("command", ids.new()), request_sha=sha256(b"shell"))
+
+
+def somebody() -> tuple[str, str]:
+    """Take whoever is logged in on this machine for a person; return an id and a name."""
+    user = getpass.getuser()
+    return f"shell:{user}", f"{user} (shell)"
 
 
 def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answer:

@@ -9,6 +9,7 @@ from tillkeeper.cli import (
     ExitCode,
     bench,
     demo,
+    disputes,
     doctor,
     events,
     gateways,
@@ -41,6 +42,7 @@ app.command("bench")(bench.bench)
 app.add_typer(payments.app, name="payments")
 app.command("refund")(refunds.give_back)
 app.add_typer(refunds.app, name="refund-requests")
+app.add_typer(disputes.app, name="disputes")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")

@@ -1,6 +1,5 @@
 """`till refund` and `till refund-requests`: give money back, and decide on who asked for it."""
 
-import getpass
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,9 +13,7 @@ from tillkeeper.cli import context
 from tillkeeper.flows.approve_refund import approve_refund, reject_refund
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, foresee, refund
-from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids, money
-from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.refund_requests import Person
 from tillkeeper.reports import refund_request as report
@@ -45,7 +42,7 @@ def give_back(
         typer.echo(json.dumps(shown) if as_json else f"{going} would go back.")
         return
     context.confirm(f"Give {going} back?", yes=yes)
-    replay = context.with_till(data_dir, lambda till: refund(till, _once(), wanted))
+    replay = context.with_till(data_dir, lambda till: refund(till, context.once(), wanted))
     made: Any = replay.body
     typer.echo(json.dumps(made) if as_json else f"{made['id']} over {going} is {made['status']}.")
 
@@ -104,7 +101,7 @@ def approve(
     id_ = ids.parse("refund_request", request)
     asked: Any = context.with_till(data_dir, lambda till: read(till, lambda tx: report.show(tx, id_)))
     context.confirm(f"Agree to give {money.show(asked['amount'], asked['currency'])} back?", yes=yes)
-    replay = context.with_till(data_dir, lambda till: approve_refund(till, _once(), id_, by=_person(), note=note))
+    replay = context.with_till(data_dir, lambda till: approve_refund(till, context.once(), id_, by=_person(), note=note))
     _say(replay.body, as_json=as_json)
 
 
@@ -118,7 +115,7 @@ def reject(
 ) -> None:
     """Turn a request down, saying why."""
     id_ = ids.parse("refund_request", request)
-    replay = context.with_till(data_dir, lambda till: reject_refund(till, _once(), id_, by=_person(), reason=reason))
+    replay = context.with_till(data_dir, lambda till: reject_refund(till, context.once(), id_, by=_person(), reason=reason))
     _say(replay.body, as_json=as_json)
 
 
@@ -133,12 +130,6 @@ def _agreed(shown: Mapping[str, Any]) -> str:
     return f", {len(shown['approvals'])} of {shown['approvals_needed']} agreed"
 
 
-def _once() -> Wish:
-    """Make a key that nobody else has: a command is one intent."""
-    return Wish(scope="shell", key=ids.text("command", ids.new()), request_sha=sha256(b"shell"))
-
-
 def _person() -> Person:
-    """Take whoever is logged in on this machine for a person."""
-    user = getpass.getuser()
-    return Person(id=f"shell:{user}", name=f"{user} (shell)")
+    id_, name = context.somebody()
+    return Person(id=id_, name=name)

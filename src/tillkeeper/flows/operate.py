@@ -10,6 +10,7 @@ from uuid import UUID
 from tillkeeper import operations, payments, routing
 from tillkeeper.facts import Notice, NoticeKind, Sale
 from tillkeeper.flows import settle
+from tillkeeper.flows.defend import defend
 from tillkeeper.flows.end import ENDS, end
 from tillkeeper.flows.instruct import capture_call
 from tillkeeper.flows.introduce import introduce
@@ -224,6 +225,8 @@ WAYS: Mapping[Kind, Callable[[Till, Gateway, Operation], Awaitable[Outcome]]] = 
     Kind.CANCEL: end,
     Kind.EXPIRE: end,
     Kind.FEE: _fetch_fee,
+    Kind.EVIDENCE: defend,
+    Kind.ACCEPT: defend,
 }
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "finish",
     "postpone",
     "take_over",
+    "take_over_answering",
     "take_over_ending",
     "unfinished",
     "unfinished_ending",
@@ -40,7 +41,7 @@ async def ask(tx: Transaction, operations: Sequence[Operation]) -> list[Operatio
     """Remember calls to be made; one with a token is leased to the caller, who makes it at once.
 
     Return those that were dropped: a payment has one unfinished capture or ending at a time, one confirmation and one
-    question after its fee. The caller says what that means.
+    question after its fee, and a dispute one answer. The caller says what that means.
     """
     if not operations:
         return []
@@ -66,6 +67,11 @@ async def take_over(tx: Transaction, subject: UUID) -> Operation | None:
 async def take_over_ending(tx: Transaction, payment: UUID) -> Operation | None:
     """Lease the unfinished capture or cancellation of a payment whose caller has died."""
     return await store.take_over_ending(tx, payment, lease_seconds)
+
+
+async def take_over_answering(tx: Transaction, response: UUID) -> Operation | None:
+    """Lease the unfinished call of an answer to a dispute whose caller has died."""
+    return await store.take_over_answering(tx, response, lease_seconds)
 
 
 async def unfinished(tx: Transaction, subject: UUID) -> bool:

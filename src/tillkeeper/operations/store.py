@@ -15,14 +15,14 @@ async def insert(
     rows = await tx.fetch(
         """
         INSERT INTO operation (id, kind, payment_id, refund_id, gateway, key, lease_token, amount, reference,
-                               tries, due_at, lease_until)
+                               response_id, tries, due_at, lease_until)
         SELECT asked.*, (asked.token IS NOT NULL)::int,
                clock_timestamp() + interval '1 second'
-                   * CASE WHEN asked.token IS NOT NULL THEN $10 WHEN asked.kind = 'fee' THEN $11 ELSE 0 END,
-               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $10 * interval '1 second' END
+                   * CASE WHEN asked.token IS NOT NULL THEN $11 WHEN asked.kind = 'fee' THEN $12 ELSE 0 END,
+               CASE WHEN asked.token IS NULL THEN NULL ELSE clock_timestamp() + $11 * interval '1 second' END
         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::bigint[],
-                    $9::text[])
-             AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount, reference)
+                    $9::text[], $10::uuid[])
+             AS asked (id, kind, payment_id, refund_id, gateway, key, token, amount, reference, response_id)
         ON CONFLICT DO NOTHING
         RETURNING id
         """,
@@ -35,6 +35,7 @@ async def insert(
         [operation.token for operation in operations],
         [operation.amount for operation in operations],
         [operation.reference for operation in operations],
+        [operation.response for operation in operations],
         lease_seconds,
         patience_seconds,
     )
@@ -118,6 +119,24 @@ async def take_over_ending(tx: Transaction, payment: UUID, lease_seconds: int) -
     return _operation(row) if row else None
 
 
+async def take_over_answering(tx: Transaction, response: UUID, lease_seconds: int) -> Operation | None:
+    """Lease the unfinished call of an answer to a dispute whose caller has died."""
+    row = await tx.fetchrow(
+        """
+        UPDATE operation
+        SET lease_token = $2, tries = tries + 1, doubts = doubts + (lease_token IS NOT NULL)::int,
+            lease_until = clock_timestamp() + $3 * interval '1 second',
+            due_at = clock_timestamp() + $3 * interval '1 second'
+        WHERE response_id = $1 AND state = 'asked' AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+        RETURNING *
+        """,
+        response,
+        ids.new(),
+        lease_seconds,
+    )
+    return _operation(row) if row else None
+
+
 async def unfinished(tx: Transaction, subject: UUID) -> bool:
     """Tell whether the opening of a payment, or the making of a refund, is still being tried."""
     return bool(
@@ -179,8 +198,8 @@ async def call_off_expiry(tx: Transaction, payments: Sequence[UUID]) -> None:
 async def unresolved(tx: Transaction) -> list[UUID]:
     """List the subjects of calls without a known answer: still being tried, or given up."""
     rows = await tx.fetch(
-        "SELECT DISTINCT coalesce(refund_id, payment_id) AS subject FROM operation "
-        "WHERE kind IN ('create', 'refund') AND state IN ('asked', 'given_up')"
+        "SELECT DISTINCT coalesce(response_id, refund_id, payment_id) AS subject FROM operation "
+        "WHERE kind IN ('create', 'refund', 'evidence', 'accept') AND state IN ('asked', 'given_up')"
     )
     return [row["subject"] for row in rows]
 
@@ -234,6 +253,7 @@ def _operation(row: Record) -> Operation:
         kind=Kind(row["kind"]),
         payment=row["payment_id"],
         refund=row["refund_id"],
+        response=row["response_id"],
         gateway=row["gateway"],
         key=row["key"],
         token=row["lease_token"],

@@ -14,11 +14,15 @@ operation = Table(
     Column(
         "kind",
         Text,
-        CheckConstraint("kind IN ('create', 'capture', 'cancel', 'expire', 'refund', 'confirm', 'fee')", name="kind"),
+        CheckConstraint(
+            "kind IN ('create', 'capture', 'cancel', 'expire', 'refund', 'confirm', 'fee', 'evidence', 'accept')",
+            name="kind",
+        ),
         nullable=False,
     ),
     Column("payment_id", UUID, nullable=False, index=True),
     Column("refund_id", UUID),
+    Column("response_id", UUID),
     Column("gateway", Text, nullable=False),
     Column("key", Text, nullable=False, unique=True),
     Column(
@@ -53,4 +57,12 @@ operation = Table(
         unique=True,
         postgresql_where="kind IN ('confirm', 'fee') AND state = 'asked'",
     ),
+    Index(
+        "operation_answering_index",
+        "gateway",
+        "reference",
+        unique=True,
+        postgresql_where="kind IN ('evidence', 'accept') AND state = 'asked'",
+    ),
+    Index("operation_response_index", "response_id", postgresql_where="response_id IS NOT NULL"),
 )

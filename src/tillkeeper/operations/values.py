@@ -17,6 +17,8 @@ class Kind(StrEnum):
     REFUND = "refund"
     CONFIRM = "confirm"
     FEE = "fee"
+    EVIDENCE = "evidence"
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class Operation:
     """Hold one call that a gateway must hear; `token` is the lease under which it may be finished.
 
     `doubts` counts the tries of which nobody knows whether they arrived. `amount` is what a capture takes.
-    `reference` is the gateway's id of what is meant, where it is not what the payment goes by. `data` is what a
+    `reference` is the gateway's id of what is meant, where it is not what the payment goes by. `response` is our answer
+    to a dispute. `data` is what a
     customer's browser brought; it is never stored.
     """
 
@@ -34,6 +37,7 @@ class Operation:
     gateway: str
     key: str
     refund: UUID | None = None
+    response: UUID | None = None
     token: UUID | None = None
     tries: int = 1
     doubts: int = 0

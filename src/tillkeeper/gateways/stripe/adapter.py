@@ -16,6 +16,7 @@ from tillkeeper.gateway import (
     Accepted,
     CustomerOrder,
     Envelope,
+    Evidence,
     Feature,
     Order,
     Outcome,
@@ -24,6 +25,7 @@ from tillkeeper.gateway import (
     Told,
 )
 from tillkeeper.gateways.stripe import calls, reports, settlement, webhook
+from tillkeeper.gateways.stripe.disputes import Disputes
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.money import TENS, CurrencyNotSupportedError, exponent
 from tillkeeper.kernel.secrets import Secrets
@@ -65,6 +67,7 @@ class Stripe:
             http_client=self._wire,
             max_network_retries=0,
         )
+        self._disputes = Disputes(self._client)
 
     async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check a webhook's signature with the secret, and with the previous one while it is accepted."""
@@ -179,6 +182,18 @@ class Stripe:
             return await calls.tell(lambda: sessions.retrieve_async(reference, cast(Any, params)), _session)
         intents = self._client.v1.payment_intents
         return await calls.tell(lambda: intents.retrieve_async(reference), _intent)
+
+    async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
+        """Hand in what speaks for us in a dispute."""
+        return await self._disputes.submit(reference, evidence, key)
+
+    async def accept_dispute(self, reference: str, key: str) -> Outcome:
+        """Give a dispute up."""
+        return await self._disputes.accept(reference, key)
+
+    async def retrieve_dispute(self, reference: str) -> Outcome:
+        """Ask what has become of a dispute."""
+        return await self._disputes.retrieve(reference)
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what Stripe kept of a captured intent; it is known once the charge has a balance transaction."""

@@ -189,10 +189,21 @@ class Customer(BaseModel):
     created_at: str
 
 
+class DisputeResponse(BaseModel):
+    """What was answered to a dispute, and whether the gateway has taken it; `unknown` when nobody can tell any more."""
+
+    kind: Literal["evidence", "accept"]
+    status: Literal["pending", "done", "declined", "unknown"]
+    error: str | None
+    by: str
+    at: str
+
+
 class Dispute(BaseModel):
     """Money that the customer's bank takes back.
 
-    `amount_withdrawn` is what the gateway holds back for it by now, and `amount_lost` what of that is gone for good.
+    `amount_withdrawn` is what the gateway holds back for it by now, and `amount_lost` what of that is gone for good. A
+    `warning` only asks. `overdue` and `due_soon` (within 72 hours) say that it waits for an answer of ours.
     """
 
     id: str = Field(examples=["dispute_01h455vb4pex5vsknk084sn02q"])
@@ -203,6 +214,9 @@ class Dispute(BaseModel):
     status: DisputeStatus
     reason: str | None = Field(examples=["fraudulent"])
     due_at: str | None
+    overdue: bool
+    due_soon: bool
+    response: DisputeResponse | None
     amount_withdrawn: int | None
     amount_lost: int
     fee: int | None
@@ -210,6 +224,24 @@ class Dispute(BaseModel):
     gateway_reference: str
     opened_at: str
     closed_at: str | None
+
+
+class Evidence(BaseModel):
+    """What would be handed in for us in a dispute, written from our own records."""
+
+    object: Literal["dispute_evidence"]
+    dispute: str
+    statement: str | None
+    product: str | None
+    delivery: str | None
+    usage: str | None
+    receipt: str | None
+    refunds: str | None
+    refund_policy: str | None
+    customer_name: str | None
+    customer_email: str | None
+    customer_ip: str | None
+    delivered_on: str | None
 
 
 class Package(BaseModel):

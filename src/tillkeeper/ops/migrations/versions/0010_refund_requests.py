@@ -71,10 +71,37 @@ REFUNDS = (
     """,
 )
 
+KINDS = "'create', 'capture', 'cancel', 'expire', 'refund', 'confirm', 'fee', 'evidence', 'accept'"
+DISPUTES = (
+    """
+    CREATE TABLE dispute_response (
+        id UUID NOT NULL,
+        dispute_id UUID NOT NULL,
+        payment_id UUID NOT NULL,
+        kind TEXT NOT NULL CONSTRAINT dispute_response_kind_check CHECK (kind IN ('evidence', 'accept')),
+        body BYTEA,
+        by_id TEXT NOT NULL,
+        by_name TEXT NOT NULL,
+        at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT dispute_response_pkey PRIMARY KEY (id),
+        CONSTRAINT dispute_response_body_check CHECK ((kind = 'evidence') = (body IS NOT NULL))
+    )
+    """,
+    "CREATE INDEX dispute_response_dispute_id_index ON dispute_response (dispute_id)",
+    "ALTER TABLE operation ADD COLUMN response_id UUID",
+    "ALTER TABLE operation DROP CONSTRAINT operation_kind_check",
+    f"ALTER TABLE operation ADD CONSTRAINT operation_kind_check CHECK (kind IN ({KINDS}))",
+    """
+    CREATE UNIQUE INDEX operation_answering_index ON operation (gateway, reference)
+    WHERE kind IN ('evidence', 'accept') AND state = 'asked'
+    """,
+    "CREATE INDEX operation_response_index ON operation (response_id) WHERE response_id IS NOT NULL",
+)
+
 
 def upgrade() -> None:
     """Create the tables."""
-    for statement in REFUNDS:
+    for statement in (*REFUNDS, *DISPUTES):
         op.execute(statement)
 
 

@@ -1,0 +1,31 @@
+"""Answers to disputes: what speaks for us, written from our own records, or that we give the dispute up."""
+
+from uuid import UUID
+
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.responses import store
+from tillkeeper.responses.rules import assemble
+from tillkeeper.responses.values import CardHeld, Delivery, Response, ResponseKind, Returned, Spent, Words
+
+__all__ = [
+    "CardHeld",
+    "Delivery",
+    "Response",
+    "ResponseKind",
+    "Returned",
+    "Spent",
+    "Words",
+    "assemble",
+    "get",
+    "remember",
+]
+
+
+async def remember(tx: Transaction, response: Response) -> None:
+    """Keep an answer before the gateway hears it."""
+    await store.insert(tx, response)
+
+
+async def get(tx: Transaction, response: UUID) -> Response | None:
+    """Read an answer."""
+    return await store.get(tx, response)

@@ -1,0 +1,41 @@
+"""All SQL of answers to disputes."""
+
+from uuid import UUID
+
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.responses.values import Response, ResponseKind
+
+
+async def insert(tx: Transaction, response: Response) -> None:
+    """Append an answer."""
+    await tx.execute(
+        """
+        INSERT INTO dispute_response (id, dispute_id, payment_id, kind, body, by_id, by_name, at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        response.id,
+        response.dispute,
+        response.payment,
+        response.kind,
+        response.body,
+        response.by_id,
+        response.by_name,
+        response.at,
+    )
+
+
+async def get(tx: Transaction, response: UUID) -> Response | None:
+    """Read an answer."""
+    row = await tx.fetchrow("SELECT * FROM dispute_response WHERE id = $1", response)
+    if row is None:
+        return None
+    return Response(
+        id=row["id"],
+        dispute=row["dispute_id"],
+        payment=row["payment_id"],
+        kind=ResponseKind(row["kind"]),
+        body=row["body"],
+        by_id=row["by_id"],
+        by_name=row["by_name"],
+        at=row["at"],
+    )
