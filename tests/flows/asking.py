@@ -22,15 +22,8 @@ def request_id(request: Any) -> Any:
 
 async def ask(shop: Any, payment: Any, amount: int | None = None, *, key: str | None = None, **more: Any) -> Any:
     """Ask for a refund, and return the request as it is shown."""
-    asked = Asked(
-        **{
-            "payment": ids.parse("payment", payment["id"]),
-            "by": EVE,
-            "reason_code": ReasonCode.REQUESTED_BY_CUSTOMER,
-            "amount": amount,
-        }
-        | more
-    )
+    wanted: dict[str, Any] = {"by": EVE, "reason_code": ReasonCode.REQUESTED_BY_CUSTOMER, "amount": amount} | more
+    asked = Asked(payment=ids.parse("payment", payment["id"]), **wanted)
     return (await request_refund(shop.till, shop.wish(key, asked), asked)).body
 
 

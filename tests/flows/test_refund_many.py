@@ -18,7 +18,7 @@ REFUNDS = "POST /v1/refunds"
 
 def bulk(*payments: Any, **more: Any) -> Bulk:
     named = tuple(ids.parse("payment", payment["id"]) for payment in payments)
-    return Bulk(**{"by": EVE, "reason_code": ReasonCode.NOT_DELIVERED, "payments": named} | more)
+    return Bulk(by=EVE, reason_code=ReasonCode.NOT_DELIVERED, payments=named, **more)
 
 
 async def run(shop: Any, wanted: Bulk, key: str | None = None) -> Any:
@@ -93,9 +93,7 @@ async def test_a_filter_finds_what_can_go_back_and_nothing_that_waits_for_a_pers
     assert (await run(shop, bulk(selection=late)))["data"] == []
 
 
-async def test_more_than_one_bulk_may_hold_is_gone_through_in_steps(
-    shop: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_more_than_one_bulk_may_hold_is_gone_through_in_steps(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "bulk_payments_max", 2)
     payments = [await shop.paid() for _ in range(3)]
     first = await run(shop, bulk(selection=Selection(user="ana")))

@@ -40,7 +40,7 @@ def find(
     as_json: context.AsJson = False,
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
-    """List disputes by the day on which they must be answered, the earliest first."""
+    """List disputes, newest first, or with --due by the day on which they must be answered."""
     for name, given, known in (("status", status, set(DisputeStatus)), ("due", due, set(report.DUE))):
         if given and given not in known:
             message = f"There is no {name} “{given}”; choose one of {', '.join(sorted(known))}."
@@ -48,7 +48,9 @@ def find(
     id_ = ids.parse("payment", payment) if payment else None
 
     def ask(tx: Any) -> Any:
-        return report.find(tx, payment=id_, status=status, due=due, by_due_date=True, limit=limit, cursor=None)
+        return report.find(
+            tx, payment=id_, status=status, due=due, by_due_date=due is not None, limit=limit, cursor=None
+        )
 
     found: Any = context.with_till(data_dir, lambda till: read(till, ask))
     if as_json:

@@ -101,7 +101,9 @@ def approve(
     id_ = ids.parse("refund_request", request)
     asked: Any = context.with_till(data_dir, lambda till: read(till, lambda tx: report.show(tx, id_)))
     context.confirm(f"Agree to give {money.show(asked['amount'], asked['currency'])} back?", yes=yes)
-    replay = context.with_till(data_dir, lambda till: approve_refund(till, context.once(), id_, by=_person(), note=note))
+    replay = context.with_till(
+        data_dir, lambda till: approve_refund(till, context.once(), id_, by=_person(), note=note)
+    )
     _say(replay.body, as_json=as_json)
 
 
@@ -115,7 +117,9 @@ def reject(
 ) -> None:
     """Turn a request down, saying why."""
     id_ = ids.parse("refund_request", request)
-    replay = context.with_till(data_dir, lambda till: reject_refund(till, context.once(), id_, by=_person(), reason=reason))
+    replay = context.with_till(
+        data_dir, lambda till: reject_refund(till, context.once(), id_, by=_person(), reason=reason)
+    )
     _say(replay.body, as_json=as_json)
 
 

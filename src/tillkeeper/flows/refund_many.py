@@ -11,7 +11,16 @@ from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import failpoints, ids
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError, problem
-from tillkeeper.refund_requests import Approved, NeedsApproval, Person, ReasonCode, RefundRequest, Refused, Ruling, State
+from tillkeeper.refund_requests import (
+    Approved,
+    NeedsApproval,
+    Person,
+    ReasonCode,
+    RefundRequest,
+    Refused,
+    Ruling,
+    State,
+)
 from tillkeeper.reports import refundable
 from tillkeeper.reports.refundable import Selection
 from tillkeeper.till import Till

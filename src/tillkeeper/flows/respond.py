@@ -97,9 +97,7 @@ def _check(till: Till, dispute: Dispute, kind: ResponseKind) -> None:
         raise InvalidStateError(message)
 
 
-async def _written(
-    tx: Transaction, till: Till, dispute: Dispute, answering: Answering
-) -> tuple[Response, Operation]:
+async def _written(tx: Transaction, till: Till, dispute: Dispute, answering: Answering) -> tuple[Response, Operation]:
     """Write down an answer and the call that tells it."""
     made, now = ids.new(), till.now()
     words = answering.words

@@ -19,7 +19,9 @@ def decide(policy: Policy, facts: Facts, amount: int, *, override: bool, now: da
     total, unit = facts.given_back + amount, facts.currency
     alone = policy.one_person_max(unit)
     if alone is not None and total > alone:
-        reason = f"{_shown(total, unit)} goes back of this payment in all; above {_shown(alone, unit)} two people agree."
+        reason = (
+            f"{_shown(total, unit)} goes back of this payment in all; above {_shown(alone, unit)} two people agree."
+        )
         return NeedsApproval(people=2, reason=reason)
     if override:
         return NeedsApproval(people=1, reason="The policy is overridden; a person agrees to that.")

@@ -41,9 +41,7 @@ refund_request = Table(
     Column("note", Text),
     Column("evidence", JSONB, nullable=False),
     Column("override_reason", Text),
-    Column(
-        "state", Text, CheckConstraint("state IN ('open', 'approved', 'rejected')", name="state"), nullable=False
-    ),
+    Column("state", Text, CheckConstraint("state IN ('open', 'approved', 'rejected')", name="state"), nullable=False),
     Column(
         "approvals_needed",
         SmallInteger,

@@ -1,7 +1,7 @@
 """Disputes over HTTP."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
 from pydantic import Field
@@ -25,7 +25,7 @@ Writer = Annotated[Principal, Depends(caller.with_scope("write"))]
 Once = Annotated[Wish, Depends(caller.wish_of)]
 Text = Annotated[str, Field(min_length=1, max_length=5000)]
 Short = Annotated[str, Field(min_length=1, max_length=254)]
-ANSWERED = {
+ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {"model": shapes.Dispute},
     202: {"model": shapes.Dispute, "description": "The gateway did not answer; we keep asking it."},
     **shapes.ERRORS,
@@ -69,9 +69,7 @@ async def submit_evidence(
 
 
 @router.post("/disputes/{dispute}/accept", response_model=None, responses=ANSWERED)
-async def accept(
-    request: Request, dispute: str, body: AcceptDispute, principal: Writer, wish: Once
-) -> JSONResponse:
+async def accept(request: Request, dispute: str, body: AcceptDispute, principal: Writer, wish: Once) -> JSONResponse:
     """Give a dispute up: the customer keeps the money."""
     del body
     return await _respond(request, dispute, principal, wish, None)

@@ -86,9 +86,9 @@ class CreateBulk(api.Body):
     """Ask for all that is left of many payments: those that are named, or those that a filter finds."""
 
     reason_code: Code
-    payments: Annotated[
-        tuple[PaymentId, ...], Field(min_length=1, max_length=bulk_payments_max, strict=False)
-    ] | None = None
+    payments: (
+        Annotated[tuple[PaymentId, ...], Field(min_length=1, max_length=bulk_payments_max, strict=False)] | None
+    ) = None
     filter: Filter | None = None
     note: Note | None = None
     dry_run: bool = False
@@ -161,15 +161,15 @@ async def create_many(request: Request, body: CreateBulk, principal: Writer, wis
         selection=refundable.Selection(**chosen.model_dump()) if chosen else None,
         note=body.note,
     )
-    return JSONResponse(await preview_many(till, bulk)) if body.dry_run else api.replayed(
-        await refund_many(till, wish, bulk)
+    return (
+        JSONResponse(await preview_many(till, bulk))
+        if body.dry_run
+        else api.replayed(await refund_many(till, wish, bulk))
     )
 
 
 @router.post("/refund_requests/{refund_request}/approve", response_model=None, responses=ANSWER)
-async def approve(
-    request: Request, refund_request: str, body: Approve, principal: Admin, wish: Once
-) -> JSONResponse:
+async def approve(request: Request, refund_request: str, body: Approve, principal: Admin, wish: Once) -> JSONResponse:
     """Agree to a request; with the last agreement that is needed the money goes back."""
     id_ = ids.parse("refund_request", refund_request)
     till = caller.till_of(request)
@@ -214,9 +214,7 @@ async def policies(request: Request, _: Admin) -> JSONResponse:
     return JSONResponse(await read(caller.till_of(request), refund_policy.find))
 
 
-@router.put(
-    "/refund_policies", response_model=None, responses={200: {"model": shapes.RefundPolicy}, **shapes.ERRORS}
-)
+@router.put("/refund_policies", response_model=None, responses={200: {"model": shapes.RefundPolicy}, **shapes.ERRORS})
 async def set_policy(request: Request, body: Terms, principal: Admin) -> JSONResponse:
     """Put other rules in force for what is asked from now on."""
     given = body.model_dump(exclude={"note"})
