@@ -118,6 +118,21 @@ class Evidence:
         known = [text for text in (self.customer_name, self.customer_email, self.customer_ip) if text]
         return ", ".join(known) or None
 
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """List all that there is to say under headings, the most telling first."""
+        told = (
+            ("What we say", self.statement),
+            ("Delivered", self.delivery),
+            ("Used", self.usage),
+            ("Receipt", self.receipt),
+            ("Sold", self.product),
+            ("Bought by", self.customer),
+            ("Refund policy", self.refund_policy),
+            ("Refunds", self.refunds),
+        )
+        return tuple((heading, text) for heading, text in told if text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:

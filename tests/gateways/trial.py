@@ -14,7 +14,18 @@ from tests.gateways.wire import Wire
 
 from tillkeeper import gateways
 from tillkeeper.facts import LineKind, Notice, NoticeKind, SettlementLine
-from tillkeeper.gateway import Absent, Accepted, Connector, CustomerOrder, Feature, Gateway, Order, Outcome, RefundOrder
+from tillkeeper.gateway import (
+    Absent,
+    Accepted,
+    Connector,
+    CustomerOrder,
+    Evidence,
+    Feature,
+    Gateway,
+    Order,
+    Outcome,
+    RefundOrder,
+)
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.sandbox_kit.books import Books
@@ -300,6 +311,15 @@ def _refund_order(trial: Trial) -> RefundOrder:
     return trial.refund_order(Paid(trial.order(), Accepted(), trial.subject.absent), trial.subject.amount)
 
 
+EVIDENCE = Evidence(
+    statement="She played for an hour.",
+    delivery="120 credits were delivered (at once) to “ana”.",
+    usage="credits spent\n" * 300,
+    customer_name="Ana",
+    customer_email="ana@shop.example",
+    delivered_on="2026-11-21",
+)
+"""More than fits into one text of the gateway that takes the shortest ones."""
 VERBS: Mapping[str, Verb] = {
     "create": _create,
     "capture": _capture,
@@ -310,6 +330,9 @@ VERBS: Mapping[str, Verb] = {
     "confirm": lambda trial: trial.gateway.confirm(trial.order(), trial.subject.absent, {}),
     "create_customer": lambda trial: trial.gateway.create_customer(trial.customer_order()),
     "fetch_fee": lambda trial: trial.gateway.fetch_fee(trial.subject.absent),
+    "submit_evidence": lambda trial: trial.gateway.submit_evidence(trial.subject.absent, EVIDENCE, "an-answer"),
+    "accept_dispute": lambda trial: trial.gateway.accept_dispute(trial.subject.absent, "an-answer"),
+    "retrieve_dispute": lambda trial: trial.gateway.retrieve_dispute(trial.subject.absent),
     "retrieve": lambda trial: trial.gateway.retrieve(trial.subject.absent),
     "events": _events,
     "settlement": _settlement,

@@ -203,8 +203,15 @@ def test_a_lost_dispute_takes_the_money_and_a_won_one_does_not(sandbox: Any) -> 
     won = sandbox.act("disputes", payment=second["id"])
     draft = sandbox.sdk.dispute.contest(won["id"], {"summary": "goods delivered", "action": "draft"})
     assert (draft["status"], draft["evidence"]["summary"]) == ("open", "goods delivered")
-    sent = sandbox.sdk.dispute.contest(won["id"], {"shipping_proof": ["doc_1"], "action": "submit"})
-    assert (sent["status"], sent["evidence"]["shipping_proof"]) == ("under_review", ["doc_1"])
+    with pytest.raises(razorpay.errors.BadRequestError, match="document"):
+        sandbox.sdk.dispute.contest(won["id"], {"summary": "goods delivered", "action": "submit"})
+    with pytest.raises(razorpay.errors.BadRequestError, match="does not exist"):
+        sandbox.sdk.dispute.contest(won["id"], {"shipping_proof": ["doc_AAAAAAAAAAAAAA"], "action": "submit"})
+    letter = ("letter.pdf", b"%PDF-1.4", "application/pdf")
+    proof = sandbox.sdk.document.create({"purpose": "dispute_evidence", "file": letter})
+    assert (proof["entity"], proof["size"]) == ("document", 8)
+    sent = sandbox.sdk.dispute.contest(won["id"], {"shipping_proof": [proof["id"]], "action": "submit"})
+    assert (sent["status"], sent["evidence"]["shipping_proof"]) == ("under_review", [proof["id"]])
     assert sent["evidence"]["submitted_at"]
     sandbox.act(f"disputes/{won['id']}/win")
     assert sandbox.sdk.dispute.fetch(won["id"])["amount_deducted"] == 0
@@ -218,6 +225,17 @@ def test_a_dispute_that_nobody_answers_is_lost_and_a_mere_question_is_closed(san
     sandbox.control("PUT", "faults", {"clock_ahead_seconds": 7 * 86_400 + 60})
     until(lambda: sandbox.sdk.dispute.fetch(claim["id"])["status"] == "lost")
     until(lambda: sandbox.sdk.dispute.fetch(question["id"])["status"] == "closed")
+
+
+def test_a_dispute_is_neither_contested_nor_accepted_when_it_is_too_late(sandbox: Any) -> None:
+    dispute = sandbox.act("disputes", payment=sandbox.paid()["id"])
+    sandbox.act(f"disputes/{dispute['id']}/review")
+    with pytest.raises(razorpay.errors.BadRequestError, match="under_review"):
+        sandbox.sdk.dispute.accept(dispute["id"])
+    late = sandbox.act("disputes", payment=sandbox.paid()["id"])
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": 7 * 86_400 + 60})
+    with pytest.raises(razorpay.errors.BadRequestError, match=r"last day|lost"):
+        sandbox.sdk.dispute.contest(late["id"], {"summary": "goods delivered", "action": "draft"})
 
 
 def test_a_settlement_run_pays_out_what_its_report_lists(sandbox: Any) -> None:

@@ -14,6 +14,7 @@ from tillkeeper.gateway import (
     CustomerOrder,
     Declined,
     Envelope,
+    Evidence,
     Feature,
     GatewayUnavailableError,
     Order,
@@ -27,6 +28,7 @@ from tillkeeper.gateway import (
 from tillkeeper.gateways.paypal import amounts, calls, reports, settlement, webhook
 from tillkeeper.gateways.paypal.calls import Object
 from tillkeeper.gateways.paypal.certificates import Certificates, Trust
+from tillkeeper.gateways.paypal.disputes import Disputes
 from tillkeeper.gateways.paypal.judge import Judge
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -67,6 +69,8 @@ class PayPal:
             Feature.PARTIAL_CAPTURE,
             Feature.FEES,
             Feature.SETTLEMENT_FILES,
+            Feature.DISPUTE_EVIDENCE,
+            Feature.DISPUTE_ACCEPT,
         }
     )
 
@@ -76,6 +80,7 @@ class PayPal:
         self._live = live
         self._around = webhook.Around(live=live)
         self._wire = calls.Wire(base, secrets)
+        self._disputes = Disputes(self._wire, self._around)
         self._judge = Judge(secrets, self._wire, Certificates(trust, self._wire.http))
 
     async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
@@ -218,6 +223,20 @@ class PayPal:
             if not calls.is_missing(outcome):
                 break
         return outcome
+
+    async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
+        """Hand in what speaks for us in a dispute."""
+        del key
+        return await self._disputes.submit(reference, evidence)
+
+    async def accept_dispute(self, reference: str, key: str) -> Outcome:
+        """Give a dispute up."""
+        del key
+        return await self._disputes.accept(reference)
+
+    async def retrieve_dispute(self, reference: str) -> Outcome:
+        """Ask what has become of a dispute."""
+        return await self._disputes.retrieve(reference)
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what PayPal kept of a capture."""

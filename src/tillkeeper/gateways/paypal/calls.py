@@ -53,6 +53,8 @@ EVENTS = "/v1/notifications/webhooks-events"
 VERIFY = "/v1/notifications/verify-webhook-signature"
 
 Object = dict[str, Any]
+Form = Mapping[str, tuple[str, bytes, str]]
+"""Parts by their names: a file's name, what it holds, and its media type."""
 OBJECT = msgspec.json.Decoder(Object)
 
 
@@ -96,6 +98,7 @@ class Wire:
         read: Callable[[Object], Outcome],
         *,
         body: Object | None = None,
+        form: Form | None = None,
         key: str | None = None,
         silence: Accepted | None = None,
     ) -> Outcome:
@@ -104,7 +107,7 @@ class Wire:
         `silence` is what it means when PayPal answers that it did it and says no more.
         """
         try:
-            answer = await self.send(method, path, body=body, key=key)
+            answer = await self.send(method, path, body=body, form=form, key=key)
         except NotSentError as error:
             return Refused(reason=f"PayPal could not be asked: {error}")
         except NoAnswerError as error:
@@ -119,19 +122,25 @@ class Wire:
             return Unknown(reason=f"PayPal's answer cannot be read: {type(error).__name__}.")
 
     async def send(
-        self, method: str, path: str, *, body: Object | bytes | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Object | bytes | None = None,
+        form: Form | None = None,
+        key: str | None = None,
     ) -> httpx2.Response:
         """Make a call; a token that PayPal no longer takes is replaced once. Raises NotSentError or NoAnswerError."""
         assert_no_transaction()
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json", "Prefer": "return=representation"}
+        headers = {"Prefer": "return=representation"} | ({} if form else {"Content-Type": "application/json"})
         if key is not None:
             headers["PayPal-Request-Id"] = key
         token = await self._current()
-        answer = await self._request(method, path, content, headers | _bearer(token))
+        answer = await self._request(method, path, content, headers | _bearer(token), files=form)
         if answer.status_code == HTTP_UNAUTHORIZED:  # turned away before execution, so it is safe to tell again
             token = await self._current(worn=token)
-            answer = await self._request(method, path, content, headers | _bearer(token))
+            answer = await self._request(method, path, content, headers | _bearer(token), files=form)
         return answer
 
     async def close(self) -> None:
@@ -174,13 +183,12 @@ class Wire:
         path: str,
         content: bytes | None,
         headers: Mapping[str, str],
-        *,
-        auth: tuple[str, str] | None = None,
+        **more: Any,
     ) -> httpx2.Response:
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 return await self.http.request(
-                    method, f"{self._base}{path}", content=content, headers=dict(headers), auth=auth
+                    method, f"{self._base}{path}", content=content, headers=dict(headers), **more
                 )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSentError(type(error).__name__) from error

@@ -13,6 +13,7 @@ from tillkeeper.gateway import (
     CustomerOrder,
     Declined,
     Envelope,
+    Evidence,
     Feature,
     Order,
     Outcome,
@@ -23,6 +24,7 @@ from tillkeeper.gateway import (
 )
 from tillkeeper.gateways.razorpay import calls, entities, history, reports, settlement, signatures, webhook
 from tillkeeper.gateways.razorpay.currencies import to_razorpay
+from tillkeeper.gateways.razorpay.disputes import Disputes
 from tillkeeper.gateways.razorpay.entities import Object
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -55,7 +57,14 @@ class Razorpay:
     key_window_seconds = key_window_seconds
     signature_header = webhook.SIGNATURE_HEADER
     features: AbstractSet[Feature] = frozenset(
-        {Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.FEES, Feature.SETTLEMENT_FILES}
+        {
+            Feature.EMBEDDED,
+            Feature.MANUAL_CAPTURE,
+            Feature.FEES,
+            Feature.SETTLEMENT_FILES,
+            Feature.DISPUTE_EVIDENCE,
+            Feature.DISPUTE_ACCEPT,
+        }
     )
 
     def __init__(self, secrets: Secrets, *, base: str, live: bool) -> None:
@@ -63,6 +72,7 @@ class Razorpay:
         self._secrets = secrets
         self._live = live
         self._wire = calls.Wire(secrets, base=base)
+        self._disputes = Disputes(self._wire, self._marked)
 
     async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
         """Check a webhook's signature with the secret, and with the previous one while it is accepted.
@@ -209,6 +219,20 @@ class Razorpay:
             path = f"orders/{_safe(reference)}/payments"
             return await self._wire.tell("GET", path, read=lambda found: self._attempts(reference, found))
         return await self._wire.tell("GET", f"payments/{_safe(reference)}", read=self._payment)
+
+    async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
+        """Hand in what speaks for us in a dispute."""
+        del key
+        return await self._disputes.submit(reference, evidence)
+
+    async def accept_dispute(self, reference: str, key: str) -> Outcome:
+        """Give a dispute up."""
+        del key
+        return await self._disputes.accept(reference)
+
+    async def retrieve_dispute(self, reference: str) -> Outcome:
+        """Ask what has become of a dispute."""
+        return await self._disputes.retrieve(reference)
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what Razorpay kept of a captured payment, tax included."""

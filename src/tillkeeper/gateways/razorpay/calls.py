@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import httpx2
 import msgspec
@@ -66,10 +67,14 @@ class Wire:
         *,
         read: Callable[[Object], Accepted],
         headers: Mapping[str, str] | None = None,
+        letter: bytes | None = None,
     ) -> Outcome:
-        """Make a call and sort its end: what is not certainly refused before execution is unknown."""
+        """Make a call and sort its end: what is not certainly refused before execution is unknown.
+
+        A letter is a PDF that goes along as a file; then the body is texts beside it.
+        """
         try:
-            return read(await self.ask(method, path, body, headers=headers))
+            return read(await self.ask(method, path, body, headers=headers, letter=letter))
         except NotExecutedError as error:
             return Refused(reason=str(error))
         except SaidNoError as error:
@@ -87,19 +92,19 @@ class Wire:
         *,
         query: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
+        letter: bytes | None = None,
     ) -> Object:
         """Make a call and read the answer; raises NotExecutedError, SaidNoError or UnclearError."""
         assert_no_transaction()
+        sent: dict[str, Any] = {"headers": {"Content-Type": "application/json", **(headers or {})}}
+        if letter is not None:
+            sent = {"data": body, "files": {"file": ("letter.pdf", letter, "application/pdf")}}
+        elif body is not None:
+            sent["content"] = msgspec.json.encode(body)
+        auth = (self._secrets.get("RAZORPAY_KEY_ID"), self._secrets.get("RAZORPAY_KEY_SECRET"))
         try:
             async with asyncio.timeout(total_timeout_seconds):
-                answer = await self._http.request(
-                    method,
-                    f"{self._base}/v1/{path}",
-                    params=query,
-                    content=None if body is None else msgspec.json.encode(body),
-                    headers={"Content-Type": "application/json", **(headers or {})},
-                    auth=(self._secrets.get("RAZORPAY_KEY_ID"), self._secrets.get("RAZORPAY_KEY_SECRET")),
-                )
+                answer = await self._http.request(method, f"{self._base}/v1/{path}", params=query, auth=auth, **sent)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             message = f"Razorpay could not be reached: {type(error).__name__}"
             raise NotExecutedError(message) from error

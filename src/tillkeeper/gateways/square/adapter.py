@@ -14,6 +14,7 @@ from tillkeeper.gateway import (
     CustomerOrder,
     Declined,
     Envelope,
+    Evidence,
     Feature,
     Order,
     Outcome,
@@ -26,6 +27,7 @@ from tillkeeper.gateway import (
 from tillkeeper.gateways.square import lookup, settlement, webhook
 from tillkeeper.gateways.square.calls import API_VERSION, UNREADABLE, Wire, read_safely, segment, unavailable
 from tillkeeper.gateways.square.cards import Cards
+from tillkeeper.gateways.square.disputes import Disputes
 from tillkeeper.gateways.square.links import JOINT, Links
 from tillkeeper.gateways.square.webhook import Object
 from tillkeeper.kernel import ids
@@ -43,7 +45,7 @@ CURRENCIES = frozenset({"AUD", "CAD", "EUR", "GBP", "JPY", "USD"})
 fee_basis_points = 290
 fee_fixed = 30
 events_page_size = 100
-EVERYWHERE = frozenset({Feature.CUSTOMERS, Feature.FEES})
+EVERYWHERE = frozenset({Feature.CUSTOMERS, Feature.FEES, Feature.DISPUTE_EVIDENCE, Feature.DISPUTE_ACCEPT})
 WITHIN_PAGES = frozenset({Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE})
 """What needs Square's card form, and with it the id of the application; a payment link takes money at once."""
 
@@ -68,6 +70,7 @@ class Square:
         self._location = secrets.get("SQUARE_LOCATION_ID")
         self._links = Links(self._wire, self._location, live)
         self._cards = Cards(self._wire, self._location, live)
+        self._disputes = Disputes(self._wire, live=live)
         self._events_enabled = False
         self.features: AbstractSet[Feature] = EVERYWHERE
         if secrets.get("SQUARE_APPLICATION_ID"):
@@ -203,6 +206,19 @@ class Square:
             return outcome
         order = await self._links.ask_order(reference)
         return outcome if isinstance(order, Declined) else order
+
+    async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
+        """Hand in what speaks for us in a dispute."""
+        return await self._disputes.submit(reference, evidence, key)
+
+    async def accept_dispute(self, reference: str, key: str) -> Outcome:
+        """Give a dispute up."""
+        del key
+        return await self._disputes.accept(reference)
+
+    async def retrieve_dispute(self, reference: str) -> Outcome:
+        """Ask what has become of a dispute."""
+        return await self._disputes.retrieve(reference)
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what Square kept of a completed payment; it is known a while after the money."""

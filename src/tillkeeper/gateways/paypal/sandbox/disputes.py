@@ -25,6 +25,7 @@ REASONS = (
     "OTHER",
 )
 STAGES = ("CHARGEBACK", "INQUIRY")
+WAITING = "WAITING_FOR_SELLER_RESPONSE"
 
 
 def open_one(act: Act, capture: Json, *, amount: int | None, reason: str, stage: str) -> Json:
@@ -49,7 +50,8 @@ def open_one(act: Act, capture: Json, *, amount: int | None, reason: str, stage:
         "custom_id": capture["custom_id"],
         "reason": reason,
         "stage": stage,
-        "status": "WAITING_FOR_SELLER_RESPONSE",
+        "status": WAITING,
+        "evidences": [],
         "outcome": None,
         "movements": [],
         "due_by": due_by,
@@ -115,10 +117,32 @@ def listing(act: Act, fields: Fields) -> Answered:
     return Answered.listing("items", found[:size], {"links": links})
 
 
+def provide_evidence(act: Act, fields: Fields, dispute_id: str) -> Answered:
+    """Take what speaks for the merchant, once and in time; then PayPal, or the payer, looks at it."""
+    given = fields.tree.get("evidences")
+    dispute = act.load("dispute", dispute_id)
+    if dispute["status"] != WAITING or act.now > dispute["due_by"]:
+        raise _unsuitable(dispute)
+    if not isinstance(given, list) or not given:
+        raise malformed(Issue.MISSING_REQUIRED_PARAMETER, "/evidences")
+    told = []
+    for number, each in enumerate(given):
+        part = Fields(each if isinstance(each, dict) else {}, f"/evidences/{number}")
+        told.append({"evidence_type": part.needed("evidence_type", most=255), "notes": part.needed("notes")})
+    reviewed = act.put({**dispute, "status": "UNDER_REVIEW", "evidences": [*dispute["evidences"], *told]})
+    events.emit(act, "CUSTOMER.DISPUTE.UPDATED", reviewed, "A dispute was updated with evidence")
+    return _look_at(act, reviewed)
+
+
 def accept(act: Act, fields: Fields, dispute_id: str) -> Answered:
     """Accept a claim as the merchant, who loses it."""
     fields.text("note")
-    dispute = lose(act, act.load("dispute", dispute_id))
+    fields.choice("accept_claim_type", ("REFUND",))
+    return _look_at(act, lose(act, act.load("dispute", dispute_id)))
+
+
+def _look_at(act: Act, dispute: Json) -> Answered:
+    """Answer with no more than where the dispute can be looked at."""
     href = f"{act.api}/v1/customer/disputes/{dispute['id']}"
     return Answered(HTTPStatus.OK, body={"links": [{"href": href, "rel": "self", "method": "GET"}]})
 

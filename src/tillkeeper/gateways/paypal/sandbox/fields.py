@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tillkeeper.gateways.paypal.sandbox import money
 from tillkeeper.gateways.paypal.sandbox.refusals import DESCRIPTIONS, Issue, PayPalError, impossible, malformed
+from tillkeeper.sandbox_kit import multipart
 from tillkeeper.sandbox_kit.books import Json
 
 text_length_max = 2000
@@ -133,7 +134,9 @@ class Fields:
 
 
 def of_body(raw: bytes) -> Fields:
-    """Read a JSON body; an empty one is an empty object."""
+    """Read a JSON body, or that part of a form; an empty one is an empty object."""
+    if multipart.is_form(raw):
+        raw = multipart.read(raw).get("input") or b""
     try:
         tree = json.loads(raw) if raw.strip() else {}
     except (ValueError, RecursionError) as problem:

@@ -37,6 +37,7 @@ ENDPOINTS: tuple[tuple[str, str, Perform], ...] = (
     ("GET", "/v1/customer/disputes", disputes.listing),
     ("GET", "/v1/customer/disputes/{id}", disputes.retrieve),
     ("POST", "/v1/customer/disputes/{id}/accept-claim", disputes.accept),
+    ("POST", "/v1/customer/disputes/{id}/provide-evidence", disputes.provide_evidence),
     ("GET", "/v1/notifications/webhooks-events", events.listing),
     ("GET", "/v1/notifications/webhooks-events/{id}", events.retrieve),
     ("POST", "/v1/notifications/webhooks-events/{id}/resend", events.resend),

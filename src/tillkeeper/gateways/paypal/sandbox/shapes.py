@@ -143,6 +143,7 @@ def dispute(act: Act, thing: Json) -> Json:
     currency = thing["currency"]
     place = f"v1/customer/disputes/{thing['id']}"
     open_still = thing["status"] != "RESOLVED"
+    waits = thing["status"] == "WAITING_FOR_SELLER_RESPONSE"
     return _present(
         {
             "dispute_id": thing["id"],
@@ -176,6 +177,7 @@ def dispute(act: Act, thing: Json) -> Json:
                 for moved in thing["movements"]
             ]
             or None,
+            "evidences": [{**each, "source": "SUBMITTED_BY_SELLER"} for each in thing["evidences"]] or None,
             "dispute_life_cycle_stage": thing["stage"],
             "dispute_channel": "INTERNAL",
             "seller_response_due_date": moment(thing["due_by"]) if open_still else None,
@@ -185,6 +187,7 @@ def dispute(act: Act, thing: Json) -> Json:
             "links": [
                 _link(act, place, "self"),
                 *([_link(act, f"{place}/accept-claim", "accept_claim", "POST")] if open_still else []),
+                *([_link(act, f"{place}/provide-evidence", "provide_evidence", "POST")] if waits else []),
             ],
         }
     )

@@ -48,6 +48,7 @@ PREFIXES = {
     "payment": "pay",
     "refund": "rfnd",
     "dispute": "disp",
+    "document": "doc",
     "settlement": "setl",
 }
 

@@ -8,6 +8,7 @@ from tillkeeper.sandbox_kit.books import Json
 
 answer_within_seconds = 7 * 86_400
 summary_length_max = 1000
+PDF = b"%PDF-"
 PHASES = ("chargeback", "fraud", "retrieval", "pre_arbitration", "arbitration")
 # In these phases the bank only asks; nothing is claimed yet.
 ASKING = ("fraud", "retrieval")
@@ -87,13 +88,16 @@ def listing(act: Act, fields: Fields) -> Json:
 def accept(act: Act, fields: Fields, dispute_id: str) -> Json:
     """Accept a dispute as the merchant, which loses it."""
     fields.done()
-    shown: Json = lose(act, act.load("dispute", dispute_id))["shown"]
+    shown: Json = lose(act, _in(act.load("dispute", dispute_id), ("open",)))["shown"]
     return shown
 
 
 def contest(act: Act, fields: Fields, dispute_id: str) -> Json:
     """Add evidence and, unless it is a draft, hand it to the bank."""
     dispute = _in(act.load("dispute", dispute_id), ("open",))
+    if act.now > dispute["shown"]["respond_by"]:
+        message = "The last day to contest this dispute is over."
+        raise invalid(message)
     given: Json = {"amount": fields.integer("amount"), "summary": fields.text("summary", length_max=summary_length_max)}
     given |= {name: fields.values.get(name) for name in (*PROOFS, "others")}
     fields.left -= {*PROOFS, "others"}
@@ -101,12 +105,40 @@ def contest(act: Act, fields: Fields, dispute_id: str) -> Json:
     fields.done()
     evidence = {**dispute["shown"]["evidence"], **{name: value for name, value in given.items() if value is not None}}
     dispute = changed(dispute, evidence=evidence)
+    named = [each for name in PROOFS for each in evidence[name] or ()]
+    for document in named:
+        act.load("document", document)
+    if submit and not named:
+        message = "At least one document is needed to contest a dispute."
+        raise invalid(message)
     if submit:
         evidence["submitted_at"] = act.now
         dispute = review(act, dispute)
     else:
         act.put(dispute, due=dispute["shown"]["respond_by"])
     shown: Json = dispute["shown"]
+    return shown
+
+
+def upload(act: Act, fields: Fields) -> Json:
+    """Keep a document that is to prove something."""
+    purpose = fields.choice("purpose", ("dispute_evidence",))
+    held = fields.values.get("file")
+    fields.left.discard("file")
+    fields.done()
+    if purpose is None or not isinstance(held, bytes) or not held.startswith(PDF):
+        message = "A document is a PDF, and its purpose is dispute_evidence."
+        raise invalid(message, field="file")
+    told = {
+        "id": new_id("doc"),
+        "entity": "document",
+        "purpose": purpose,
+        "name": "letter.pdf",
+        "mime_type": "application/pdf",
+        "size": len(held),
+        "created_at": act.now,
+    }
+    shown: Json = act.put(record("document", told))["shown"]
     return shown
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tillkeeper.gateways.razorpay.sandbox.refusals import absent, invalid, unwanted
+from tillkeeper.sandbox_kit import multipart
 from tillkeeper.sandbox_kit.books import Json
 
 notes_max = 15
@@ -16,9 +17,12 @@ integer_digits_max = 18
 
 
 def parse(raw: bytes) -> Json:
-    """Read a JSON body; an empty one means that nothing was asked for."""
+    """Read a JSON body, or a form with a file; an empty one means that nothing was asked for."""
     if not raw.strip():
         return {}
+    if multipart.is_form(raw):
+        parts = multipart.read(raw)
+        return {name: held if name == "file" else held.decode(errors="replace") for name, held in parts.items()}
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:

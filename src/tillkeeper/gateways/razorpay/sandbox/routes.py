@@ -31,6 +31,7 @@ ENDPOINTS: tuple[tuple[str, str, Perform], ...] = (
     ("GET", "/v1/payments/{id}/refunds/{refund}", refunds.retrieve_of),
     ("GET", "/v1/refunds", refunds.listing),
     ("GET", "/v1/refunds/{id}", refunds.retrieve),
+    ("POST", "/v1/documents", disputes.upload),
     ("GET", "/v1/disputes", disputes.listing),
     ("GET", "/v1/disputes/{id}", disputes.retrieve),
     ("POST", "/v1/disputes/{id}/accept", disputes.accept),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tillkeeper.gateways.square.sandbox import account, balance, events, lists
-from tillkeeper.gateways.square.sandbox.act import Act, new_id, stamp
+from tillkeeper.gateways.square.sandbox.act import Act, moment_of, new_id, stamp
 from tillkeeper.gateways.square.sandbox.body import Params
 from tillkeeper.gateways.square.sandbox.refusals import SquareError
 from tillkeeper.sandbox_kit.books import Json
@@ -89,10 +89,11 @@ def add_evidence(act: Act, params: Params, dispute_id: str) -> Json:
     params.done()
     dispute = act.load("dispute", dispute_id)
     _checked_state(dispute, tuple(SENT), doing="given evidence")
+    _checked_day(act, dispute)
     shown = {"id": new_id(), "dispute_id": dispute_id, "evidence_text": text, "evidence_type": kind}
     evidence = act.add("evidence", shown)
     known = dispute["shown"]["evidence_ids"]
-    act.amend(dispute, {"evidence_ids": [*known, evidence["id"]]}, due=act.now + answer_within_seconds)
+    act.amend(dispute, {"evidence_ids": [*known, evidence["id"]]}, due=moment_of(dispute["shown"]["due_at"]))
     return evidence
 
 
@@ -101,6 +102,7 @@ def submit(act: Act, params: Params, dispute_id: str) -> Json:
     params.done()
     dispute = act.load("dispute", dispute_id)
     _checked_state(dispute, tuple(SENT), doing="submitted")
+    _checked_day(act, dispute)
     return _move(act, dispute, SENT[dispute["shown"]["state"]])
 
 
@@ -165,6 +167,12 @@ def _move(act: Act, dispute: Json, state: str) -> Json:
 def _move_money(act: Act, dispute: Json, kind: str, amount: int) -> None:
     currency = dispute["shown"]["amount_money"]["currency"]
     balance.enter(act, kind, amount, currency, payment_id=dispute["payment"], dispute_id=dispute["id"])
+
+
+def _checked_day(act: Act, dispute: Json) -> None:
+    if act.now > moment_of(dispute["shown"]["due_at"]):
+        detail = "The last day to challenge this dispute is over."
+        raise SquareError(detail)
 
 
 def _checked_state(dispute: Json, allowed: tuple[str, ...], *, doing: str) -> None:

@@ -132,6 +132,7 @@ def update(act: Act, params: Params, dispute_id: str) -> Json:
     params.done()
     if given or submit:
         checked_status(before, ("needs_response",), doing="updated with evidence")
+        _checked_day(act, before)
     evidence = {**before["evidence"], **given}
     has_evidence = any(evidence[name] for name in EVIDENCE_TEXTS)
     details = {**before["evidence_details"], "has_evidence": has_evidence}
@@ -191,6 +192,12 @@ def checked_status(dispute: Json, allowed: tuple[str, ...], *, doing: str) -> No
     """Refuse unless the dispute's status allows what is asked."""
     if dispute["status"] not in allowed:
         message = f"This dispute could not be {doing} because it has a status of {dispute['status']}."
+        raise StripeError(message, param="dispute")
+
+
+def _checked_day(act: Act, dispute: Json) -> None:
+    if act.now > dispute["evidence_details"]["due_by"]:
+        message = "This dispute could not be updated with evidence because its last day is over."
         raise StripeError(message, param="dispute")
 
 
