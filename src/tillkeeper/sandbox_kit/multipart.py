@@ -16,8 +16,6 @@ def read(raw: bytes) -> Json:
     """Read the parts of a form by their names; what they hold is bytes."""
     boundary = raw.partition(b"\r\n")[0].removeprefix(DASHES)
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
-    parts = message_from_bytes(head + raw).get_payload()
-    if not isinstance(parts, list):
-        return {}
+    parts = [part for part in message_from_bytes(head + raw).walk() if not part.is_multipart()]
     named = ((part.get_param("name", header="content-disposition"), part.get_payload(decode=True)) for part in parts)
     return {str(name): held for name, held in named if name}

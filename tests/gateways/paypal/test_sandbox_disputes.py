@@ -1,5 +1,6 @@
 """Disputes of the imitated PayPal: what they move, what they cost, and how they end."""
 
+import json
 from typing import Any
 
 import pytest
@@ -64,6 +65,35 @@ def test_the_merchant_may_accept_a_claim(sandbox: Any) -> None:
     shown = sandbox.get(f"/v1/customer/disputes/{dispute}").json()
     assert (shown["status"], shown["dispute_outcome"]["outcome_code"]) == ("RESOLVED", "RESOLVED_BUYER_FAVOUR")
     assert sandbox.post(f"/v1/customer/disputes/{dispute}/accept-claim", {}).status_code == 400
+
+
+def provide(sandbox: Any, dispute: str, *notes: str) -> Any:
+    """Hand in notes as PayPal takes them: JSON as one part of a form."""
+    evidences = [{"evidence_type": "OTHER", "notes": note} for note in notes]
+    part = ("input.json", json.dumps({"evidences": evidences}).encode(), "application/json")
+    url = f"{sandbox.api}/v1/customer/disputes/{dispute}/provide-evidence"
+    return sandbox.http.post(url, files={"input": part}, headers={"Authorization": f"Bearer {sandbox.grant()}"})
+
+
+@pytest.mark.parametrize("stage", ["CHARGEBACK", "INQUIRY"])
+def test_notes_are_handed_in_once_and_then_paypal_looks_at_them(sandbox: Any, stage: str) -> None:
+    dispute = opened(sandbox, stage=stage)["dispute_id"]
+    assert provide(sandbox, dispute).status_code == 400
+    assert provide(sandbox, dispute, "x" * 2_001).status_code == 400
+    assert provide(sandbox, dispute, "It was delivered.", "And used.").status_code == 200
+    shown = sandbox.get(f"/v1/customer/disputes/{dispute}").json()
+    assert (shown["status"], [each["notes"] for each in shown["evidences"]]) == (
+        "UNDER_REVIEW",
+        ["It was delivered.", "And used."],
+    )
+    assert [link["rel"] for link in shown["links"]] == ["self", "accept_claim"]
+    assert provide(sandbox, dispute, "more").status_code == 400
+
+
+def test_notes_after_the_last_day_are_refused(sandbox: Any) -> None:
+    dispute = opened(sandbox)["dispute_id"]
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": 10 * 86_400 + 5})
+    assert provide(sandbox, dispute, "late").status_code == 400
 
 
 @pytest.mark.parametrize("verb", ["win", "lose", "withdraw", "escalate"])

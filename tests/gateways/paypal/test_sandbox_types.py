@@ -60,6 +60,8 @@ def play(sandbox: Any) -> list[str]:
     for end in ("win", "lose", "withdraw"):
         disputed = sandbox.act("disputes", {"capture": sandbox.captured(custom_id="ours")["id"], "stage": "INQUIRY"})
         sandbox.act(f"disputes/{disputed['dispute_id']}/escalate")
+        notes = {"evidences": [{"evidence_type": "OTHER", "notes": "It was delivered."}]}
+        sandbox.post(f"/v1/customer/disputes/{disputed['dispute_id']}/provide-evidence", notes)
         sandbox.act(f"disputes/{disputed['dispute_id']}/{end}")
         paths.append(f"/v1/customer/disputes/{disputed['dispute_id']}")
     for kind, amount in (("fee", -100), ("reserve", -200), ("release", 200), ("adjustment", 40)):

@@ -207,6 +207,18 @@ def test_a_dispute_takes_the_money_and_gives_it_back_when_it_is_won(house: Any) 
     assert give_back(house, payment, 100).status == "PENDING"
 
 
+def test_evidence_after_the_last_day_is_refused_and_evidence_before_does_not_move_that_day(house: Any) -> None:
+    dispute = house.act("disputes", {"payment": house.paid()})
+    house.control("PUT", "faults", {"clock_ahead_seconds": 13 * 86_400})
+    house.client.disputes.create_evidence_text(
+        dispute_id=dispute["id"], idempotency_key="early", evidence_text="It was delivered."
+    )
+    assert house.client.disputes.get(dispute_id=dispute["id"]).dispute.due_at == dispute["due_at"]
+    house.control("PUT", "faults", {"clock_ahead_seconds": 14 * 86_400 + 5})
+    with pytest.raises(ApiError):
+        house.client.disputes.submit_evidence(dispute_id=dispute["id"])
+
+
 @pytest.mark.parametrize("way", ["lose", "accept", "lapse"])
 def test_a_lost_dispute_keeps_the_money(house: Any, until: Any, way: str) -> None:
     payment = house.paid()

@@ -99,6 +99,13 @@ def test_a_dispute_that_nobody_answers_is_lost_when_its_time_is_over(sandbox: An
     assert sandbox.stripe.v1.disputes.retrieve(dispute.id).evidence_details.past_due is True
 
 
+def test_evidence_after_the_last_day_is_refused(sandbox: Any) -> None:
+    dispute = opened(sandbox)
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": 9 * 86_400 + 5})
+    with pytest.raises(stripe.InvalidRequestError, match=r"last day|status of lost"):
+        sandbox.stripe.v1.disputes.update(dispute.id, params={"evidence": {"uncategorized_text": "late"}})
+
+
 def test_evidence_in_time_is_not_overtaken_by_the_deadline(sandbox: Any, until: Any) -> None:
     dispute, unanswered = opened(sandbox), opened(sandbox)
     sandbox.stripe.v1.disputes.update(dispute.id, params={"evidence": {"uncategorized_text": "delivered"}})

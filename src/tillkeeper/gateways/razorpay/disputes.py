@@ -28,7 +28,7 @@ class Disputes:
             "POST",
             "documents",
             {"purpose": "dispute_evidence"},
-            read=lambda document: Accepted(references=(str(document["id"]),)),
+            read=_document,
             letter=letters.write(evidence.sections),
         )
         if not isinstance(uploaded, Accepted):
@@ -48,6 +48,14 @@ class Disputes:
     def _dispute(self, dispute: Object) -> Accepted:
         found = entities.of_dispute(dispute, None, opened=False, at=None)
         return Accepted(references=(str(dispute["id"]),), notices=self._mark(found))
+
+
+def _document(document: Object) -> Accepted:
+    """Read what a document is called from now on."""
+    name = document["id"]
+    if not isinstance(name, str):
+        raise TypeError
+    return Accepted(references=(name,))
 
 
 def _path(reference: str, *verb: str) -> str:
