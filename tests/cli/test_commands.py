@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from tests.cli.demo import Demo, running
+from tests.cli.demo import Demo, await_true, running
 
 from tillkeeper.ops.scenarios import SCENARIOS
 
@@ -165,6 +165,34 @@ def test_refund_requests_are_listed_shown_approved_and_rejected(demo: Demo) -> N
     rejected = demo.till("refund-requests", "reject", second, "--reason", "too late")
     assert (rejected.returncode, "rejected. too late" in rejected.stdout) == (0, True)
     assert demo.till("refund-requests", "ls", "--status", "lost").returncode == 1
+
+
+def test_disputes_are_listed_answered_and_given_up(demo: Demo) -> None:
+    assert "No such disputes" in demo.till("disputes", "ls", "--status", "won").stdout
+    first, second = (disputed(demo) for _ in range(2))
+    listed = said(demo, "disputes", "ls", "--due", "waiting")["data"]
+    assert [each["id"] for each in listed] == [first, second]
+    assert "needs_response" in demo.till("disputes", "ls").stdout
+    assert json.loads(demo.till("disputes", "show", first).stdout)["status"] == "needs_response"
+    assert "120 credits" in said(demo, "disputes", "evidence", first, "--dry-run")["delivery"]
+    assert demo.till_alone("disputes", "accept", second).returncode == 1
+    handed_in = said(demo, "disputes", "evidence", first, "--statement", "It was played.", "--yes")
+    assert (handed_in["status"], handed_in["response"]["status"]) == ("under_review", "done")
+    assert "is lost, accept done" in demo.till("disputes", "accept", second, "--yes").stdout
+    again = demo.till("disputes", "evidence", first, "--yes")
+    assert (again.returncode, "under_review" in again.stderr) == (1, True)
+    assert demo.till("disputes", "ls", "--due", "never").returncode == 1
+
+
+def disputed(demo: Demo) -> str:
+    """Buy something, and let the customer's bank take it back."""
+    payment = said(demo, "trigger", "pay.success")["outcome"].split()[0]
+    bought = demo.get(f"/api/v1/payments/{payment}").json()
+    url = f"{demo.told['sandbox']}/_control/stripe/disputes"
+    httpx2.post(url, json={"payment_intent": bought["gateway_reference"]}, trust_env=False).raise_for_status()
+    where = f"/api/v1/disputes?payment={payment}"
+    await_true(lambda: bool(demo.get(where).json()["data"]), 15, "the dispute")
+    return str(demo.get(where).json()["data"][0]["id"])
 
 
 def waiting_request(demo: Demo) -> str:
