@@ -10,6 +10,7 @@ import pytest
 from tillkeeper.flows.read import read
 from tillkeeper.flows.respond import Answering, _begin, draft, respond
 from tillkeeper.flows.sweep import purge
+from tillkeeper.gateway import Feature, GatewayUnavailableError
 from tillkeeper.idempotency import InProgressError, KeyReusedError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
@@ -193,10 +194,19 @@ async def test_a_dispute_that_is_not_ours_is_not_found(shop: Any) -> None:
 
 async def test_a_gateway_that_cannot_be_told_from_here_is_named(shop: Any) -> None:
     dispute = await disputed(shop)
+    shop.till.gateways["stripe"].features = frozenset({Feature.FEES})
+    for words in (SAID, None):
+        with pytest.raises(InvalidStateError, match="dashboard"):
+            await answer(shop, dispute, words)
+
+
+async def test_a_gateway_that_is_not_configured_any_more_cannot_be_told(shop: Any) -> None:
+    dispute = await disputed(shop)
     bare = replace(shop.till, gateways={})
     answering = Answering(dispute=ids.parse("dispute", dispute["id"]), by_id="key_ana", by_name="Ana")
-    with pytest.raises(InvalidStateError, match="dashboard"):
+    with pytest.raises(GatewayUnavailableError):
         await respond(bare, shop.wish(), answering)
+    assert await shop.count("dispute_response") == 0
 
 
 async def test_disputes_show_how_long_there_is_to_answer(shop: Any) -> None:

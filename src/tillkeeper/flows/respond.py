@@ -90,10 +90,9 @@ def _check(till: Till, dispute: Dispute, kind: ResponseKind) -> None:
     if dispute.status not in WAITING:
         message = f"The dispute is {dispute.status}; it can be answered while {' or '.join(WAITING)}."
         raise InvalidStateError(message)
-    gateway = till.gateways.get(dispute.gateway)
-    if gateway is None or FEATURES[kind] not in gateway.features:
-        title = gateway.title if gateway else dispute.gateway
-        message = f"{title} cannot be told this from here; answer the dispute in its dashboard."
+    gateway = till.gateway(dispute.gateway)
+    if FEATURES[kind] not in gateway.features:
+        message = f"{gateway.title} cannot be told this from here; answer the dispute in its dashboard."
         raise InvalidStateError(message)
 
 

@@ -141,9 +141,7 @@ def refund(act: Act, thing: Json) -> Json:
 def dispute(act: Act, thing: Json) -> Json:
     """Write a dispute."""
     currency = thing["currency"]
-    place = f"v1/customer/disputes/{thing['id']}"
     open_still = thing["status"] != "RESOLVED"
-    waits = thing["status"] == "WAITING_FOR_SELLER_RESPONSE"
     return _present(
         {
             "dispute_id": thing["id"],
@@ -184,13 +182,20 @@ def dispute(act: Act, thing: Json) -> Json:
             "messages": [
                 {"posted_by": "BUYER", "time_posted": moment(thing["created"]), "content": "Opened in the sandbox."}
             ],
-            "links": [
-                _link(act, place, "self"),
-                *([_link(act, f"{place}/accept-claim", "accept_claim", "POST")] if open_still else []),
-                *([_link(act, f"{place}/provide-evidence", "provide_evidence", "POST")] if waits else []),
-            ],
+            "links": _dispute_links(act, thing),
         }
     )
+
+
+def _dispute_links(act: Act, thing: Json) -> list[Json]:
+    """Say what can be done with a dispute now."""
+    place = f"v1/customer/disputes/{thing['id']}"
+    links = [_link(act, place, "self")]
+    if thing["status"] != "RESOLVED":
+        links.append(_link(act, f"{place}/accept-claim", "accept_claim", "POST"))
+    if thing["status"] == "WAITING_FOR_SELLER_RESPONSE":
+        links.append(_link(act, f"{place}/provide-evidence", "provide_evidence", "POST"))
+    return links
 
 
 def event(act: Act, thing: Json) -> Json:
