@@ -100,5 +100,6 @@ async def test_a_bundle_of_roots_is_read_or_refuses_to_start(tmp_path: Path) -> 
 async def test_paypal_holds_money_in_either_checkout_and_keeps_no_customers() -> None:
     opened = connect("live")
     held = {Feature.EMBEDDED, Feature.MANUAL_CAPTURE, Feature.HOSTED_MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE}
-    assert opened.features == held | {Feature.FEES, Feature.SETTLEMENT_FILES}
+    assert held <= opened.features
+    assert Feature.CUSTOMERS not in opened.features
     await opened.close()
