@@ -78,7 +78,7 @@ async def _begin(till: Till, wish: Wish, answering: Answering) -> Replay | tuple
         _check(till, found, answering.kind)
         response, operation = await _written(tx, till, found, answering)
         await responses.remember(tx, response)
-        if not await operations.ask(tx, [operation]):
+        if await operations.ask(tx, [operation]):
             message = "An answer to this dispute is on its way already."
             raise InvalidStateError(message)
         await idempotency.attach(tx, wish, response.id)
