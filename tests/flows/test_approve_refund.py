@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.flows.asking import ANA, BEN, CAREFUL, EVE, agree, ask, request_id, rule, turn_down
+from tests.flows.asking import ANA, BEN, CAREFUL, EVE, agree, ask, rule, turn_down
 
-from tillkeeper.flows.approve_refund import _agree, approve_refund
+from tillkeeper.flows.approve_refund import approve_refund
 from tillkeeper.flows.refund import SecondPersonNeededError
 from tillkeeper.idempotency import InProgressError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+from tillkeeper.kernel.failpoints import FailpointError
 from tillkeeper.payments import RefundExceedsCapturedError
 from tillkeeper.refund_requests import Policy
 
@@ -122,11 +123,16 @@ async def test_a_request_that_does_not_exist_is_not_found(shop: Any) -> None:
         await approve_refund(shop.till, shop.wish(), ids.new(), by=ANA)
 
 
-async def test_an_approver_that_died_before_telling_the_gateway_loses_and_doubles_nothing(shop: Any) -> None:
+async def test_an_approver_that_died_before_telling_the_gateway_loses_and_doubles_nothing(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await rule(shop, CAREFUL)
     payment = await shop.paid()
     request = await ask(shop, payment)
-    await _agree(shop.till, shop.wish("died", (request["id"], ANA)), request_id(request), ANA, None)
+    monkeypatch.setenv("TILL_FAILPOINTS", "approve_refund:committed=raise")
+    with pytest.raises(FailpointError):
+        await agree(shop, request, key="died")
+    monkeypatch.delenv("TILL_FAILPOINTS")
     with pytest.raises(InProgressError):
         await agree(shop, request, key="died")
 

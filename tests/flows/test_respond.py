@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tillkeeper.facts import DisputeFacts, DisputeStatus, Notice, NoticeKind
 from tillkeeper.flows.read import read
 from tillkeeper.flows.respond import Answering, _begin, draft, respond
 from tillkeeper.flows.sweep import purge
@@ -235,3 +236,38 @@ async def test_disputes_show_how_long_there_is_to_answer(shop: Any) -> None:
     await answer(shop, near)
     assert (await shown(shop, near))["due_soon"] is False
     assert await listed(due="soon") == []
+
+
+async def test_a_mere_question_is_shown_as_one_and_waits_until_it_was_answered(shop: Any) -> None:
+    dispute = await disputed(shop)
+
+    async def asks() -> None:
+        await shop.owner.execute("UPDATE dispute SET status = 'warning', due_at = now() + interval '1 day'")
+        await shop.owner.execute("UPDATE payment SET amount_disputed = 0")
+
+    await asks()
+    before = await shown(shop, dispute)
+    assert (before["status"], before["due_soon"]) == ("warning", True)
+    assert (await answer(shop, dispute))[0] == 200
+    await asks()  # at some gateways a question stays a question until it is closed
+    after = await shown(shop, dispute)
+    assert (after["status"], after["due_soon"], after["response"]["status"]) == ("warning", False, "done")
+
+
+async def test_a_dispute_that_was_prevented_is_closed_and_waits_for_nobody(shop: Any) -> None:
+    dispute = await disputed(shop)
+    facts = DisputeFacts(id=dispute["gateway_reference"], status=DisputeStatus.PREVENTED)
+    said = Notice(
+        kind=NoticeKind.DISPUTE_UPDATED,
+        gateway="stripe",
+        references=(),
+        payment=ids.parse("payment", dispute["payment"]),
+        amount=dispute["amount"],
+        currency=dispute["currency"],
+        dispute=facts,
+    )
+    await shop.apply(said)
+    after = await shown(shop, dispute)
+    assert (after["status"], bool(after["closed_at"]), after["overdue"]) == ("prevented", True, False)
+    with pytest.raises(InvalidStateError, match="prevented"):
+        await answer(shop, dispute)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tillkeeper.facts import LineKind, NoticeKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import Accepted, read_line
+from tillkeeper.gateway import Accepted
+from tillkeeper.gateway.lines import read_line
 from tillkeeper.gateways.razorpay import reports, settlement
 from tillkeeper.gateways.razorpay.adapter import Razorpay
 

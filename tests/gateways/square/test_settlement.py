@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import read_line
+from tillkeeper.gateway.lines import read_line
 from tillkeeper.gateways.square import settlement
 
 USD = "USD"

@@ -21,10 +21,10 @@ from tillkeeper.gateway import (
     Outcome,
     RefundOrder,
     Refused,
-    SettlementPage,
     Told,
     Unknown,
 )
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.paypal import amounts, calls, reports, settlement, webhook
 from tillkeeper.gateways.paypal.calls import Object
 from tillkeeper.gateways.paypal.certificates import Certificates, Trust

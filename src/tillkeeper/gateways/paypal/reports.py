@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from tillkeeper.facts import SettlementLine, UnreadLine
-from tillkeeper.gateway import SettlementPage, read_row, settlement_page
+from tillkeeper.gateway.lines import SettlementPage, read_row, settlement_page
 from tillkeeper.gateways.paypal import settlement
 from tillkeeper.gateways.paypal.amounts import from_units
 from tillkeeper.gateways.paypal.settlement import GATEWAY, Entry

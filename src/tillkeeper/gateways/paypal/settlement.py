@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import GatewayUnavailableError, SettlementPage, read_line, settlement_page
+from tillkeeper.gateway import GatewayUnavailableError
+from tillkeeper.gateway.lines import SettlementPage, read_line, settlement_page
 from tillkeeper.gateways.paypal import calls, webhook
 from tillkeeper.gateways.paypal.amounts import from_paypal
 from tillkeeper.gateways.paypal.calls import Object, Wire

@@ -18,10 +18,10 @@ from tillkeeper.gateway import (
     Order,
     Outcome,
     RefundOrder,
-    SettlementPage,
     Told,
     Unknown,
 )
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.razorpay import calls, entities, history, reports, settlement, signatures, webhook
 from tillkeeper.gateways.razorpay.currencies import to_razorpay
 from tillkeeper.gateways.razorpay.disputes import Disputes

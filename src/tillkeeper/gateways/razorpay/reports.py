@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from tillkeeper.facts import LineKind, SettlementLine
-from tillkeeper.gateway import SettlementPage, read_row, settlement_page
+from tillkeeper.gateway.lines import SettlementPage, read_row, settlement_page
 from tillkeeper.gateways.razorpay import settlement
 from tillkeeper.gateways.razorpay.currencies import from_razorpay
 from tillkeeper.gateways.razorpay.entities import GATEWAY

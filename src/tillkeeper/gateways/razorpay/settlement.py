@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import msgspec
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import GatewayUnavailableError, SettlementPage, read_line, settlement_page
+from tillkeeper.gateway import GatewayUnavailableError
+from tillkeeper.gateway.lines import SettlementPage, read_line, settlement_page
 from tillkeeper.gateways.razorpay import entities
 from tillkeeper.gateways.razorpay.calls import UNREADABLE, NotExecutedError, SaidNoError, UnclearError, Wire
 from tillkeeper.gateways.razorpay.currencies import from_razorpay

@@ -20,10 +20,10 @@ from tillkeeper.gateway import (
     Outcome,
     RefundOrder,
     Refused,
-    SettlementPage,
     Told,
     Unknown,
 )
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.square import lookup, settlement, webhook
 from tillkeeper.gateways.square.calls import API_VERSION, UNREADABLE, Wire, read_safely, segment, unavailable
 from tillkeeper.gateways.square.cards import Cards

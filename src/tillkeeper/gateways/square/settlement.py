@@ -12,7 +12,8 @@ from typing import Self
 import msgspec
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import SettlementPage, Unknown, read_line, settlement_page
+from tillkeeper.gateway import Unknown
+from tillkeeper.gateway.lines import SettlementPage, read_line, settlement_page
 from tillkeeper.gateways.square import lookup, webhook
 from tillkeeper.gateways.square.calls import Wire, segment, unavailable
 from tillkeeper.gateways.square.webhook import Object

@@ -21,9 +21,9 @@ from tillkeeper.gateway import (
     Order,
     Outcome,
     RefundOrder,
-    SettlementPage,
     Told,
 )
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.stripe import calls, reports, settlement, webhook
 from tillkeeper.gateways.stripe.disputes import Disputes
 from tillkeeper.kernel import ids

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tillkeeper.facts import LineKind, SettlementLine
-from tillkeeper.gateway import SettlementPage, read_row, settlement_page
+from tillkeeper.gateway.lines import SettlementPage, read_row, settlement_page
 from tillkeeper.gateways.stripe import settlement
 from tillkeeper.gateways.stripe.settlement import GATEWAY, KINDS, TAX
 from tillkeeper.kernel import sheets

@@ -10,7 +10,8 @@ import msgspec
 import stripe
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import PayloadUnreadableError, SettlementPage, read_line, settlement_page
+from tillkeeper.gateway import PayloadUnreadableError
+from tillkeeper.gateway.lines import SettlementPage, read_line, settlement_page
 from tillkeeper.gateways.stripe import calls, webhook
 from tillkeeper.kernel import ids
 

@@ -202,8 +202,8 @@ class DisputeResponse(BaseModel):
 class Dispute(BaseModel):
     """Money that the customer's bank takes back.
 
-    `amount_withdrawn` is what the gateway holds back for it by now, and `amount_lost` what of that is gone for good. A
-    `warning` only asks. `overdue` and `due_soon` (within 72 hours) say that it waits for an answer of ours.
+    `amount_withdrawn` is what the gateway holds back for it by now, and `amount_lost` what of that is gone for good.
+    A `warning` only asks. `overdue` and `due_soon` (within 72 hours) say that it waits for an answer of ours.
     """
 
     id: str = Field(examples=["dispute_01h455vb4pex5vsknk084sn02q"])
