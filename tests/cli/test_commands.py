@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 from tests.cli.demo import Demo, await_true, running
 
+from tillkeeper.kernel import clock
 from tillkeeper.ops.scenarios import SCENARIOS
 
 PROMISED = {
@@ -325,3 +327,37 @@ def test_nothing_secret_stands_in_the_demo_s_logs(demo: Demo) -> None:
     assert demo.told["key"] not in written
     for log in demo.data_dir.glob("s*.log"):
         assert all(json.loads(line) for line in log.read_text().splitlines())
+
+
+def test_a_day_is_compared_and_what_disagrees_is_closed_by_name(demo: Demo, tmp_path: Path) -> None:
+    today = clock.now().date().isoformat()
+    assert demo.till("trigger", "pay.success").returncode == 0
+    compared = demo.till("reconcile", "run", "--gateway", "stripe", "--day", today, "--json")
+    assert compared.returncode in {0, 4}, compared.stderr
+    [run] = json.loads(compared.stdout)["data"]
+    assert (run["status"], run["lines"] > 0, "missing_internal" in run["open"]) == ("done", True, False)
+    file = tmp_path / "report.csv"
+    file.write_text(
+        "balance_transaction_id,created_utc,reporting_category,currency,gross,fee,net\n"
+        "txn_by_hand,2026-10-01 12:00:00,other_adjustment,eur,-7.00,0.00,-7.00\n"
+    )
+    taken = said(demo, "reconcile", "import", str(file), "--gateway", "stripe")
+    assert (taken["new"], taken["days"]) == (1, ["2026-10-01"])
+    again = demo.till("reconcile", "run", "--gateway", "stripe", "--day", "2026-10-01", "--no-fetch")
+    assert (again.returncode, "orphan_adjustment 1" in again.stdout) == (4, True)
+    [found] = said(demo, "reconcile", "ls", "--kind", "orphan_adjustment")["data"]
+    shown = said(demo, "reconcile", "show", found["id"])
+    assert [(each["debit"], each["amount"]) for each in shown["accepting_posts"]] == [("chargeback_loss:EUR", 700)]
+    words = ("reconcile", "resolve", found["id"], "--reason", "a test", "--by", "ana", "--action", "accept")
+    assert "€7.00" in demo.till(*words, "--dry-run").stdout
+    assert said(demo, "reconcile", "ls", "--kind", "orphan_adjustment")["data"] != []
+    assert demo.till(*words, "--yes").returncode == 0
+    assert demo.till(*words, "--yes").returncode == 1
+    [closed] = said(demo, "reconcile", "ls", "--status", "closed", "--kind", "orphan_adjustment")["data"]
+    assert (closed["closed_by"], closed["reason"]) == ("ana", "a test")
+    assert today in {run["day"] for run in said(demo, "reconcile", "runs")["data"]}
+
+
+def test_a_day_that_is_no_day_is_explained(demo: Demo) -> None:
+    answer = demo.till("reconcile", "run", "--day", "yesterday")
+    assert (answer.returncode, "2026-11-20" in answer.stderr) == (1, True)

@@ -17,6 +17,7 @@ from tillkeeper.cli import (
     ledger,
     migrate,
     payments,
+    reconcile,
     refunds,
     serving,
     testing,
@@ -46,6 +47,7 @@ app.add_typer(disputes.app, name="disputes")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(keys.app, name="keys")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 

@@ -5,17 +5,16 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing, settlement
+from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing
 from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, pass_on, refund_call
+from tillkeeper.flows.pay_out import pay_out
 from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
-from tillkeeper.outbox import Event
 from tillkeeper.payments import Decision, Terms
-from tillkeeper.settlement import PayoutDecision
 from tillkeeper.till import Till
 
 settle_batch_max = 100
@@ -58,7 +57,8 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
     if captured:
         await inbox.release(tx, _now_known(decisions, captured))
-    return decisions + await _pay_out(tx, [notice for notice in notices if notice.kind in PAYOUT_KINDS])
+    told = [notice for notice in notices if notice.kind in PAYOUT_KINDS]
+    return decisions + (await pay_out(tx, told, till.now()) if told else [])
 
 
 async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
@@ -88,22 +88,6 @@ async def give_back(tx: Transaction, till: Till, decisions: Sequence[Decision], 
         await payments.record(tx, wishes, causes=["not delivered"] * len(wishes))
         await follow(tx, given_back)
         await operations.ask(tx, [refund_call(change, till.now()) for change in given_back])
-
-
-async def _pay_out(tx: Transaction, notices: Sequence[Notice]) -> list[Decision]:
-    """Take in what gateways say of payouts."""
-    decisions = await settlement.record(tx, notices)
-    await outbox.announce(tx, [_paid_out(item) for item in decisions if item.event])
-    return [Decision(notice=item.notice, verdict=item.verdict, reason=item.reason) for item in decisions]
-
-
-def _paid_out(decision: PayoutDecision) -> Event:
-    payout, event = decision.payout, decision.event
-    assert payout, "an event tells of a payout"
-    assert event, "chosen before"
-    data = {"payout": ids.text("payout", payout.id), "gateway": payout.gateway, "reference": payout.reference}
-    more = {"amount": payout.amount, "currency": payout.currency, "error": payout.error_code}
-    return Event(type=event, subject=payout.id, payment=None, data=data | more)
 
 
 async def _terms(tx: Transaction, till: Till, notices: Sequence[Notice]) -> Terms:

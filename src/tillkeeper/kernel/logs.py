@@ -34,6 +34,7 @@ NETWORKS = re.compile(
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")
 goods = structlog.get_logger("payment.goods")
+reconciliation = structlog.get_logger("payment.reconciliation")
 worker = structlog.get_logger("payment.worker")
 
 

@@ -114,3 +114,38 @@ def held(unit: str, user: UUID) -> Account:
 def issuer(unit: str) -> Account:
     """Find who gives out a unit."""
     return credits_issuer() if unit == CREDITS else Account(f"issuer:{unit}", unit, AccountClass.UNIT, deferred=True)
+
+
+def reserve(gateway: str, currency: str) -> Account:
+    """Hold money that a gateway keeps back for what may still come."""
+    return Account(f"gateway:{gateway}:reserve:{currency}", currency, AccountClass.ASSET, deferred=True)
+
+
+def payout_in_transit(gateway: str, currency: str) -> Account:
+    """Hold money that has left a gateway and has not reached the bank."""
+    return Account(f"gateway:{gateway}:payout_in_transit:{currency}", currency, AccountClass.ASSET, deferred=True)
+
+
+def bank(currency: str) -> Account:
+    """Hold money that gateways have paid out to the bank."""
+    return Account(f"bank:{currency}", currency, AccountClass.ASSET, deferred=True)
+
+
+def fees_tax(gateway: str, currency: str) -> Account:
+    """Count the tax on what a gateway keeps."""
+    return Account(f"fees:{gateway}:tax:{currency}", currency, AccountClass.EXPENSE, deferred=True)
+
+
+def fees_payout(gateway: str, currency: str) -> Account:
+    """Count what a gateway keeps for paying out."""
+    return Account(f"fees:{gateway}:payout:{currency}", currency, AccountClass.EXPENSE, deferred=True)
+
+
+def fx_trade(currency: str) -> Account:
+    """Hold what was given for another currency, or received for it."""
+    return Account(f"fx:trade:{currency}", currency, AccountClass.INCOME, deferred=True)
+
+
+def fx_gain_loss(currency: str) -> Account:
+    """Count what exchanging brought or cost beyond its rate."""
+    return Account(f"fx_gain_loss:{currency}", currency, AccountClass.INCOME, deferred=True)

@@ -1,6 +1,6 @@
 """Payments: their states, attempts, refunds and history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -67,6 +67,7 @@ __all__ = [
     "record",
     "reroute",
     "reserve_refund",
+    "settle_fees",
     "take_expired",
     "tried",
 ]
@@ -164,6 +165,12 @@ def changes(decisions: Sequence[Decision]) -> list[Change]:
 async def finish_attempt(tx: Transaction, key: str, opening: Opening, *, latency_ms: int) -> None:
     """Write down what the gateway answered to an attempt."""
     await store.finish_attempt(tx, key, opening, latency_ms)
+
+
+async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> None:
+    """Take what gateways kept of payments for the last word, where the books know the difference already."""
+    if fees:
+        await store.settle_fees(tx, dict(sorted(fees.items())))
 
 
 async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:

@@ -1,6 +1,6 @@
 """All SQL of payments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
@@ -239,6 +239,18 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         [refund.surplus for refund in refunds],
         [refund.capture for refund in refunds],
         [refund.reversal for refund in refunds],
+    )
+
+
+async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> None:
+    """Write what gateways kept of payments."""
+    await tx.execute(
+        """
+        UPDATE payment SET fee = told.fee, fee_final = true
+        FROM unnest($1::uuid[], $2::bigint[]) AS told (id, fee) WHERE payment.id = told.id
+        """,
+        list(fees),
+        list(fees.values()),
     )
 
 

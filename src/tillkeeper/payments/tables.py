@@ -62,6 +62,7 @@ payment = Table(
     CheckConstraint("(sale IS NULL) OR (user_id IS NOT NULL)", name="buyer"),
     Index("payment_created_index", "created_at", "id"),
     Index("payment_user_index", "user_id", "created_at"),
+    Index("payment_captured_index", "gateway", "captured_at", "id", postgresql_where="captured_at IS NOT NULL"),
     Index(
         "payment_unpaid_index",
         "expires_at",
@@ -131,6 +132,7 @@ refund = Table(
     CheckConstraint("NOT surplus OR capture_reference IS NOT NULL", name="surplus"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("refund_created_index", "created_at", "id"),
+    Index("refund_settled_index", "gateway", "settled_at", "id", postgresql_where="settled_at IS NOT NULL"),
 )
 
 dispute = Table(

@@ -5,16 +5,31 @@ from collections.abc import Sequence
 from tillkeeper.facts import Notice
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement import rules, store
-from tillkeeper.settlement.values import Payout, PayoutDecision
+from tillkeeper.settlement.bank import read as read_bank
+from tillkeeper.settlement.store import arriving, days_of, take_in_bank
+from tillkeeper.settlement.values import BankLine, Payout, PayoutDecision, PayoutStatus
 
-__all__ = ["Payout", "PayoutDecision", "record"]
+__all__ = [
+    "BankLine",
+    "Payout",
+    "PayoutDecision",
+    "PayoutStatus",
+    "arriving",
+    "days_of",
+    "read_bank",
+    "record",
+    "take_in_bank",
+]
 
 
 async def record(tx: Transaction, notices: Sequence[Notice]) -> list[PayoutDecision]:
     """Take in what gateways say of payouts, each stage once."""
     if not notices:
         return []
-    known = await store.lock(tx, sorted({rules.name(notice) for notice in notices}))
+    told = rules.first_told(notices)
+    new = await store.insert(tx, told) if told else set()
+    locked = await store.lock(tx, sorted({rules.name(notice) for notice in notices}))
+    known = {id_: payout for id_, payout in locked.items() if id_ not in new}
     decisions = rules.decide(known, notices)
     after = {decision.payout.id: decision.payout for decision in decisions if decision.payout}
     if after:

@@ -25,6 +25,15 @@ def name(notice: Notice) -> UUID:
     return ids.derive(NAMESPACE, "payout", notice.gateway, notice.payout.id)
 
 
+def first_told(notices: Sequence[Notice]) -> list[Payout]:
+    """List the payouts that notices tell of, each once, in the order of their ids and as far as the first one says."""
+    found: dict[UUID, Payout] = {}
+    for notice in notices:
+        if notice.amount is not None and notice.currency is not None:
+            found.setdefault(name(notice), _told(notice, notice.amount, notice.currency))
+    return [found[id_] for id_ in sorted(found)]
+
+
 def decide(known: Mapping[UUID, Payout], notices: Sequence[Notice]) -> list[PayoutDecision]:
     """Apply notices in order; each sees what the ones before it did."""
     payouts, decisions = dict(known), []
@@ -42,25 +51,36 @@ def _decide_one(known: Payout | None, notice: Notice) -> PayoutDecision:
         return PayoutDecision(notice=notice, verdict=Verdict.QUARANTINED, reason=reason)
     told = _told(notice, notice.amount, notice.currency)
     if known is None:
-        return _applied(notice, told)
+        return _applied(notice, told, None)
     if (told.amount, told.currency) != (known.amount, known.currency):
         reason = f"It says {told.amount} {told.currency} is paid out; before it was {known.amount} {known.currency}."
         return PayoutDecision(notice=notice, verdict=Verdict.QUARANTINED, reason=reason)
     if RANKS[told.status] > RANKS[known.status]:
-        return _applied(notice, replace(told, bank_reference=told.bank_reference or known.bank_reference))
-    if told.bank_reference and not known.bank_reference:
-        better = replace(known, bank_reference=told.bank_reference)
-        reason = "the bank's reference became known"
-        return PayoutDecision(notice=notice, verdict=Verdict.APPLIED, reason=reason, payout=better)
+        return _applied(notice, _with_more(told, known), known.status)
+    better = _with_more(known, told)
+    if better != known:
+        reason = "more became known of the payout"
+        return PayoutDecision(notice=notice, verdict=Verdict.APPLIED, reason=reason, payout=better, before=known.status)
     return PayoutDecision(notice=notice, verdict=Verdict.KNOWN, reason=f"The payout is {known.status} already.")
 
 
-def _applied(notice: Notice, payout: Payout) -> PayoutDecision:
+def _with_more(payout: Payout, other: Payout) -> Payout:
+    """Add what only another telling says."""
+    return replace(
+        payout,
+        bank_reference=payout.bank_reference or other.bank_reference,
+        arrives_at=payout.arrives_at or other.arrives_at,
+        automatic=payout.automatic and other.automatic,
+    )
+
+
+def _applied(notice: Notice, payout: Payout, before: PayoutStatus | None) -> PayoutDecision:
     return PayoutDecision(
         notice=notice,
         verdict=Verdict.APPLIED,
         reason=f"payout {payout.status}",
         payout=payout,
+        before=before,
         event=EVENTS.get(payout.status),
     )
 

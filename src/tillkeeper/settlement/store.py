@@ -1,10 +1,11 @@
 """All SQL of payouts."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.settlement.values import Payout, PayoutStatus
+from tillkeeper.settlement.values import BankLine, Payout, PayoutStatus
 
 
 async def lock(tx: Transaction, payouts: Sequence[UUID]) -> dict[UUID, Payout]:
@@ -15,18 +16,15 @@ async def lock(tx: Transaction, payouts: Sequence[UUID]) -> dict[UUID, Payout]:
     return {row["id"]: _payout(row) for row in rows}
 
 
-async def save(tx: Transaction, payouts: Sequence[Payout]) -> None:
-    """Write payouts, new ones and known ones; of two that are first heard of at once the further one stands."""
-    await tx.execute(
+async def insert(tx: Transaction, payouts: Sequence[Payout]) -> set[UUID]:
+    """Write payouts that nobody had heard of, and return which those were; whoever hears of one at once waits here."""
+    rows = await tx.fetch(
         """
         INSERT INTO payout (id, gateway, gateway_reference, status, amount, currency, arrives_at, bank_reference,
                             automatic, error_code)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
                              $7::timestamptz[], $8::text[], $9::boolean[], $10::text[])
-        ON CONFLICT (id) DO UPDATE
-        SET status = excluded.status, arrives_at = excluded.arrives_at, bank_reference = excluded.bank_reference,
-            error_code = excluded.error_code, changed_at = clock_timestamp()
-        WHERE payout.status = 'created' OR excluded.status <> 'created'
+        ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         [payout.id for payout in payouts],
         [payout.gateway for payout in payouts],
@@ -38,6 +36,66 @@ async def save(tx: Transaction, payouts: Sequence[Payout]) -> None:
         [payout.bank_reference for payout in payouts],
         [payout.automatic for payout in payouts],
         [payout.error_code for payout in payouts],
+    )
+    return {row["id"] for row in rows}
+
+
+async def save(tx: Transaction, payouts: Sequence[Payout]) -> None:
+    """Write how far payouts are."""
+    await tx.execute(
+        """
+        UPDATE payout
+        SET status = told.status, arrives_at = told.arrives_at, bank_reference = told.bank_reference,
+            automatic = told.automatic, error_code = told.error_code, changed_at = clock_timestamp()
+        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::boolean[], $6::text[])
+            AS told (id, status, arrives_at, bank_reference, automatic, error_code)
+        WHERE payout.id = told.id
+        """,
+        [payout.id for payout in payouts],
+        [payout.status for payout in payouts],
+        [payout.arrives_at for payout in payouts],
+        [payout.bank_reference for payout in payouts],
+        [payout.automatic for payout in payouts],
+        [payout.error_code for payout in payouts],
+    )
+
+
+async def days_of(tx: Transaction, gateway: str, references: Sequence[str]) -> list[datetime]:
+    """Tell when these payouts were first heard of."""
+    rows = await tx.fetch(
+        "SELECT created_at FROM payout WHERE gateway = $1 AND gateway_reference = ANY($2::text[])",
+        gateway,
+        list(references),
+    )
+    return [row["created_at"] for row in rows]
+
+
+async def arriving(tx: Transaction, first: date, last: date) -> list[tuple[str, datetime]]:
+    """List payouts that should have arrived between two days: their gateways, and when they were heard of."""
+    rows = await tx.fetch(
+        """
+        SELECT gateway, created_at FROM payout
+        WHERE status = 'paid' AND coalesce(arrives_at, created_at)::date BETWEEN $1 AND $2
+        """,
+        first,
+        last,
+    )
+    return [(row["gateway"], row["created_at"]) for row in rows]
+
+
+async def take_in_bank(tx: Transaction, told: Sequence[BankLine]) -> int:
+    """Write lines of the bank's account, each once; return how many were new."""
+    return await tx.execute(
+        """
+        INSERT INTO bank_line (day, amount, currency, reference, ordinal)
+        SELECT * FROM unnest($1::date[], $2::bigint[], $3::text[], $4::text[], $5::integer[])
+        ON CONFLICT DO NOTHING
+        """,
+        [line.day for line in told],
+        [line.amount for line in told],
+        [line.currency for line in told],
+        [line.reference for line in told],
+        [line.ordinal for line in told],
     )
 
 

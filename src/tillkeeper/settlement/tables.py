@@ -5,8 +5,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Identity,
     Index,
+    Integer,
     Table,
     Text,
     UniqueConstraint,
@@ -36,3 +39,18 @@ payout = Table(
     UniqueConstraint("gateway", "gateway_reference"),
     Index("payout_created_index", "created_at", "id"),
 )
+
+bank_line = Table(
+    "bank_line",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("told_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    UniqueConstraint("day", "currency", "amount", "reference", "ordinal"),
+    Index("bank_line_amount_index", "currency", "amount"),
+)
+"""The bank's own account; `ordinal` tells apart lines of one file that say the same."""

@@ -1,7 +1,7 @@
 """Payouts as plain values."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -34,10 +34,25 @@ class Payout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutDecision:
-    """Hold what became of one notice: the payout as it stands now when something changed, and the event it owes."""
+    """Hold what became of one notice: the payout as it stands now when something changed, and the event it owes.
+
+    `before` is how far the payout was, None when nobody had heard of it.
+    """
 
     notice: Notice
     verdict: Verdict
     reason: str
     payout: Payout | None = None
+    before: PayoutStatus | None = None
     event: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankLine:
+    """Hold a line of the bank's account, in minor units of `currency`; `ordinal` tells apart two that say the same."""
+
+    day: date
+    amount: int
+    currency: str
+    reference: str
+    ordinal: int

@@ -16,7 +16,17 @@ from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotF
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
 from tillkeeper.web import caller, documents, errors, shop
-from tillkeeper.web.api import books, customers, disputes, gateways, goods, payments, refund_requests, refunds
+from tillkeeper.web.api import (
+    books,
+    customers,
+    disputes,
+    gateways,
+    goods,
+    payments,
+    reconciliation,
+    refund_requests,
+    refunds,
+)
 from tillkeeper.web.intake import Webhooks
 from tillkeeper.web.shell import Shell
 
@@ -39,7 +49,7 @@ def build(till: Till) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
-    for part in (payments, refunds, refund_requests, customers, disputes, goods, books, gateways):
+    for part in (payments, refunds, refund_requests, customers, disputes, goods, books, gateways, reconciliation):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)
     app.add_api_route("/ready", _ready, include_in_schema=False)

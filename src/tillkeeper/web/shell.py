@@ -6,11 +6,13 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, sheets
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors, strict
 
 body_bytes_max = 65_536
+FILES_TO = "/api/v1/settlements/import"
+"""Where whole files are sent."""
 length_digits_max = 12
 log = structlog.get_logger("http")
 CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -54,7 +56,7 @@ class Shell:
             read_ms = clock.timer_ms()
             try:
                 _check_head(scope, headers)
-                await self._app(scope, _limited(receive), send_with_id)
+                await self._app(scope, _limited(receive, _bytes_max(scope)), send_with_id)
             except TillError as error:
                 await seen.answer(error, request_id, scope, receive, send_with_id)
             except Exception:
@@ -76,16 +78,20 @@ class _Seen:
 
 def _check_head(scope: Scope, headers: Headers) -> None:
     """Refuse what can be refused before the body is read."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > length_digits_max or int(length) > body_bytes_max):
-        message = f"The limit is {body_bytes_max} bytes."
+    length, bytes_max = headers.get("content-length", ""), _bytes_max(scope)
+    if length.isdecimal() and (len(length) > length_digits_max or int(length) > bytes_max):
+        message = f"The limit is {bytes_max} bytes."
         raise errors.TooLargeError(message)
     if headers.get("content-encoding", "identity") != "identity":
         raise errors.UnsupportedMediaTypeError
     strict.check_text(unquote_plus(scope["path"] + "?" + scope["query_string"].decode("latin-1")))
 
 
-def _limited(receive: Receive) -> Receive:
+def _bytes_max(scope: Scope) -> int:
+    return sheets.file_bytes_max if scope["path"] == FILES_TO else body_bytes_max
+
+
+def _limited(receive: Receive, bytes_max: int) -> Receive:
     """Count what really arrives: the Content-Length may be absent."""
     received = 0
 
@@ -93,8 +99,8 @@ def _limited(receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > body_bytes_max:
-            message_ = f"The limit is {body_bytes_max} bytes."
+        if received > bytes_max:
+            message_ = f"The limit is {bytes_max} bytes."
             raise errors.TooLargeError(message_)
         return message
 

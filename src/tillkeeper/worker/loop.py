@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
+from tillkeeper.flows.correct_fees import correct_fees
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fulfil import fulfil
+from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.operate import operate
+from tillkeeper.flows.reconcile import plan, reconcile
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sweep import purge, sweep
@@ -41,6 +44,18 @@ async def _catch_up(till: Till) -> int:
     return 0
 
 
+async def _import(till: Till) -> int:
+    """Read the gateways' accounts once; what is new in them waits for its comparison."""
+    await import_settlement(till)
+    return 0
+
+
+async def _plan(till: Till) -> int:
+    """Plan once: a plan that found something to do is not made again at once."""
+    await plan(till)
+    return 0
+
+
 JOBS = (
     *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
     Job(name="rescue", run=rescue, every_seconds=5),
@@ -50,6 +65,10 @@ JOBS = (
     Job(name="expire", run=expire, every_seconds=5),
     Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),
+    Job(name="import_settlement", run=_import, every_seconds=3600),
+    Job(name="plan_reconciliation", run=_plan, every_seconds=600),
+    Job(name="reconcile", run=reconcile, every_seconds=30),
+    Job(name="correct_fees", run=correct_fees, every_seconds=3600),
 )
 
 

@@ -3,6 +3,7 @@
 from tillkeeper.ledger.recipes.disputes import ClaimSplit, dispute_lost, dispute_moved, goods_claimed
 from tillkeeper.ledger.recipes.goods import debt_repaid, grant, spend
 from tillkeeper.ledger.recipes.payments import capture, fee, fee_correction, surplus_captured
+from tillkeeper.ledger.recipes.payouts import payout_created, payout_failed, payout_paid
 from tillkeeper.ledger.recipes.refunds import (
     RefundSplit,
     refund_met_goods,
@@ -11,23 +12,48 @@ from tillkeeper.ledger.recipes.refunds import (
     refund_reversed,
     refund_succeeded,
 )
+from tillkeeper.ledger.recipes.settlement import (
+    Exchange,
+    accepted,
+    charged,
+    converted,
+    explained,
+    overtaken,
+    reserved,
+    settled_elsewhere,
+    suspended,
+    tolerated,
+)
 
 __all__ = [
     "ClaimSplit",
+    "Exchange",
     "RefundSplit",
+    "accepted",
     "capture",
+    "charged",
+    "converted",
     "debt_repaid",
     "dispute_lost",
     "dispute_moved",
+    "explained",
     "fee",
     "fee_correction",
     "goods_claimed",
     "grant",
+    "overtaken",
+    "payout_created",
+    "payout_failed",
+    "payout_paid",
     "refund_met_goods",
     "refund_requested",
     "refund_returned",
     "refund_reversed",
     "refund_succeeded",
+    "reserved",
+    "settled_elsewhere",
     "spend",
     "surplus_captured",
+    "suspended",
+    "tolerated",
 ]

@@ -1,0 +1,139 @@
+"""Say what settlement lines and disagreements about them mean for the books."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.facts import LineKind
+from tillkeeper.kernel import ids
+from tillkeeper.ledger import Account, Journal, chart, recipes
+from tillkeeper.settlement import runs
+from tillkeeper.settlement.lines import Side
+from tillkeeper.settlement.runs import Discrepancy, Finding, Kind, Pair
+
+NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000002")
+"""What the books call lines by: the same line of a gateway has the same name, however often it is compared."""
+CONVERTIBLE = frozenset({Side.CAPTURE, Side.SURPLUS, Side.REFUND, Side.REFUND_FAILED})
+CHARGEABLE = frozenset({Side.REFUND, Side.REFUND_FAILED, Side.PAYOUT, Side.PAYOUT_FAILED})
+SETTLED = frozenset({None, Kind.AMOUNT_OVER, Kind.AMOUNT_UNDER, Kind.FEE_MISMATCH, Kind.FX_RESIDUAL})
+"""What may be wrong with a line that stands for something of ours all the same."""
+TOLD_ONLY = frozenset({Kind.PAYOUT_SUM_MISMATCH, Kind.PAYOUT_MISSING_IN_BANK, Kind.IN_TRANSIT})
+"""Disagreements that no correction of ours can end: somebody else must move."""
+
+
+def book_lines(gateway: str, judged: Iterable[tuple[Pair, Finding | None]], at: datetime) -> list[Journal]:
+    """Book what is known from lines alone: charges, reserves, exchanges."""
+    return [
+        journal
+        for pair, finding in judged
+        for journal in _told(gateway, ids.derive(NAMESPACE, gateway, pair.line.line_id), pair, finding, at)
+    ]
+
+
+def _told(gateway: str, name: UUID, pair: Pair, finding: Finding | None, at: datetime) -> Iterator[Journal]:
+    line, ours = pair.line, pair.ours
+    currency = line.settle_currency
+    if line.kind is LineKind.FEE:
+        yield from recipes.charged(name, gateway=gateway, currency=currency, fee=line.fee, tax=line.tax, at=at)
+    elif line.kind is LineKind.RESERVE:
+        yield recipes.reserved(name, gateway=gateway, currency=currency, amount=line.net, at=at)
+    elif line.kind is LineKind.CONVERSION:
+        yield recipes.converted(name, gateway=gateway, currency=currency, amount=line.net, at=at)
+    elif ours and ours.settled and (finding.kind if finding else None) in SETTLED:
+        yield from _beside(gateway, name, pair, ours, at)
+
+
+def _beside(gateway: str, name: UUID, pair: Pair, ours: runs.Ours, at: datetime) -> Iterator[Journal]:
+    """Book what a line says beyond what we knew: that it came in another currency, or what was charged for it."""
+    line = pair.line
+    if line.currency != line.settle_currency and ours.side in CONVERTIBLE:
+        rest = runs.residual(line)
+        exchange = recipes.Exchange(
+            currency=line.currency,
+            gross=line.gross,
+            expected_fee=ours.fee or 0,
+            settle_currency=line.settle_currency,
+            net=line.net,
+            fee=line.fee,
+            tax=line.tax,
+            residual=rest if abs(rest) <= runs.tolerated_minor else 0,
+        )
+        yield recipes.settled_elsewhere(name, gateway=gateway, exchange=exchange, at=at)
+    elif ours.side in CHARGEABLE:
+        yield from recipes.charged(
+            name,
+            gateway=gateway,
+            currency=line.settle_currency,
+            fee=line.fee,
+            tax=line.tax,
+            for_payout=ours.side in {Side.PAYOUT, Side.PAYOUT_FAILED},
+            at=at,
+        )
+
+
+def book_opened(opened: Sequence[Discrepancy], at: datetime) -> list[Journal]:
+    """Put aside what has moved at a gateway and is not explained yet."""
+    return [
+        recipes.suspended(
+            each.id, gateway=each.gateway, currency=each.difference_currency, difference=each.difference, at=at
+        )
+        for each in opened
+        if each.suspended
+    ]
+
+
+def book_tolerated(tolerated: Sequence[Discrepancy], at: datetime) -> list[Journal]:
+    """Book what is within tolerance; what rounding left of an exchange is booked with it."""
+    return [
+        recipes.tolerated(
+            each.id, gateway=each.gateway, currency=each.difference_currency, difference=each.difference, at=at
+        )
+        for each in tolerated
+        if each.difference
+    ]
+
+
+def book_explained(explained: Sequence[Discrepancy], at: datetime) -> list[Journal]:
+    """Take back what was put aside, or what somebody had accepted: what it really was is booked by now."""
+    journals = []
+    for each in explained:
+        if each.accepted:
+            journals += book_accepted(each, at, undo=True)
+        if each.suspended:
+            journals.append(
+                recipes.explained(
+                    each.id, gateway=each.gateway, currency=each.difference_currency, difference=each.difference, at=at
+                )
+            )
+    return journals
+
+
+def book_accepted(discrepancy: Discrepancy, at: datetime, *, undo: bool = False) -> list[Journal]:
+    """Book a difference that somebody accepts, or undo that; empty where no money of ours is to be corrected."""
+    each = discrepancy
+    gateway, currency = each.gateway, each.difference_currency
+    difference = (each.theirs or 0) if each.kind is Kind.FX_RESIDUAL else each.difference
+    if not difference or each.kind in TOLD_ONLY:
+        return []
+    if each.kind is Kind.FX_RESIDUAL:
+        held = chart.fx_trade(currency)
+    else:
+        held = chart.suspense(gateway, currency) if each.suspended else chart.clearing(gateway, currency)
+    recipe = recipes.overtaken if undo else recipes.accepted
+    return [recipe(each.id, held=held, to=_belongs_to(each), difference=difference, at=at)]
+
+
+def _belongs_to(discrepancy: Discrepancy) -> Account:
+    """Find the account to which a difference belongs once somebody accepts it."""
+    gateway, currency = discrepancy.gateway, discrepancy.difference_currency
+    match discrepancy.kind:
+        case Kind.FEE_MISMATCH:
+            return chart.fees_processing(gateway, currency)
+        case Kind.FX_RESIDUAL:
+            return chart.fx_gain_loss(currency)
+        case Kind.REFUND_UNLINKED:
+            return chart.refunds_of_earned(currency)
+        case _ if discrepancy.difference > 0:
+            return chart.revenue_other(currency)
+        case _:
+            return chart.chargeback_loss(currency)

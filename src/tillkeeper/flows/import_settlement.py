@@ -1,0 +1,113 @@
+"""Fetch or take in what gateways account for, line by line, and ask for the days that it speaks of to be compared."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from tillkeeper import ledger, settlement
+from tillkeeper.facts import LineKind, Notice, NoticeKind, PayoutFacts, SettlementLine, UnreadLine
+from tillkeeper.flows.book_lines import book_explained
+from tillkeeper.flows.reconcile import check_gateway, link
+from tillkeeper.flows.settle import apply
+from tillkeeper.gateway import Gateway
+from tillkeeper.kernel import failpoints, logs
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import matching
+from tillkeeper.settlement import lines, runs
+from tillkeeper.settlement.lines import Taken, Window
+from tillkeeper.till import Till
+
+first_look_days = 7
+window_days = 1
+overlap_hours = 24
+"""Lines come into an account late and out of order, so each look begins before the end of the last."""
+lines_max = 1_000
+"""How many lines of a file are taken in one transaction."""
+PAYOUTS = {LineKind.PAYOUT: NoticeKind.PAYOUT_CREATED, LineKind.PAYOUT_FAILED: NoticeKind.PAYOUT_FAILED}
+
+
+async def import_settlement(till: Till) -> int:
+    """Read what is new in every gateway's account; return how many lines were new or told anew.
+
+    A gateway that cannot be asked keeps nobody from the others; it is raised when they are done.
+    """
+    found = await asyncio.gather(
+        *(import_account(till, gateway) for gateway in till.gateways.values()), return_exceptions=True
+    )
+    failed = next((each for each in found if isinstance(each, BaseException)), None)
+    if failed:
+        raise failed
+    return sum(each.new + each.changed for each in found if isinstance(each, Taken))
+
+
+async def import_account(till: Till, gateway: Gateway) -> Taken:
+    """Read one gateway's account up to now, part by part; each is remembered, so a crash costs one of them."""
+    end = till.now()
+    async with till.db.transaction() as tx:
+        window = await lines.window(tx, gateway.name)
+    window = window or Window(gateway=gateway.name, seen_until=end - timedelta(days=first_look_days))
+    taken = Taken()
+    while window.until or window.seen_until < end:
+        until = window.until or min(window.seen_until + timedelta(days=window_days), end)
+        page = await gateway.settlement(window.seen_until - timedelta(hours=overlap_hours), until, window.after)
+        rest = replace(window, until=until, after=page.after)
+        window = rest if page.after else Window(gateway=gateway.name, seen_until=until)
+        async with till.db.transaction() as tx:
+            taken += await _take_in(tx, till, gateway, page.lines, page.unread)
+            await lines.save_window(tx, window)
+        failpoints.reach("import:page")
+    return taken
+
+
+async def import_file(till: Till, gateway: str, file: bytes) -> Taken:
+    """Take in the report that a gateway's dashboard offers; raises NotFoundError or FileUnreadableError.
+
+    It is taken in parts; sent again after a crash, it takes up nothing twice.
+    """
+    reader = check_gateway(till, gateway)
+    # A large file takes seconds to read, and whoever waits for this process should not.
+    page = await asyncio.to_thread(reader.read_settlement, file)
+    taken = Taken()
+    for start in range(0, max(len(page.lines), len(page.unread)), lines_max):
+        part = slice(start, start + lines_max)
+        async with till.db.transaction() as tx:
+            taken += await _take_in(tx, till, reader, page.lines[part], page.unread[part])
+    logs.reconciliation.info("file_imported", gateway=gateway, new=taken.new, unread=taken.unread)
+    return taken
+
+
+async def _take_in(
+    tx: Transaction, till: Till, gateway: Gateway, told: Sequence[SettlementLine], unread: Sequence[UnreadLine]
+) -> Taken:
+    """Keep lines, say what they stand for, let payouts be heard of, and ask for their days to be compared."""
+    zone = ZoneInfo(gateway.settlement_zone)
+    today = lines.day_of(till.now(), zone)
+    taken = await lines.take_in(tx, told, unread, zone=zone, today=today, seal=till.box.seal)
+    if not taken.new and not taken.changed and not taken.days:
+        return taken
+    heard = [_notice(till, line) for line in told if line.kind in PAYOUTS and line.object_id and line.gross]
+    if heard:
+        await apply(tx, till, heard, ["settlement"] * len(heard))
+    named = await matching.named_by(tx, gateway.name, [line.line_id for line in told])
+    explained = await link(tx, named, till.now())
+    await ledger.post(tx, book_explained(explained, till.now()))
+    payouts = sorted({line.payout_id for line in told if line.payout_id})
+    moments = await settlement.days_of(tx, gateway.name, payouts) if payouts else []
+    await runs.ask(tx, gateway.name, [*taken.days, *(lines.day_of(at, zone) for at in moments)], today)
+    return taken
+
+
+def _notice(till: Till, line: SettlementLine) -> Notice:
+    """Hear of a payout by its line: not every gateway tells of it in another way."""
+    assert line.object_id, "chosen before"
+    return Notice(
+        kind=PAYOUTS[line.kind],
+        gateway=line.gateway,
+        references=(),
+        amount=abs(line.gross),
+        currency=line.currency,
+        payout=PayoutFacts(id=line.object_id, arrives_at=line.available_at),
+        live=till.settings.live,
+    )

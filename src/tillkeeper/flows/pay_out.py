@@ -1,0 +1,56 @@
+"""Take in what gateways say of payouts: state, books and events together."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from tillkeeper import ledger, outbox, settlement
+from tillkeeper.facts import Notice
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.ledger import Journal, recipes
+from tillkeeper.outbox import Event
+from tillkeeper.payments import Decision
+from tillkeeper.settlement import Payout, PayoutDecision, PayoutStatus
+
+
+async def pay_out(tx: Transaction, notices: Sequence[Notice], now: datetime) -> list[Decision]:
+    """Move payouts along, each stage once and in whatever order the stages are told."""
+    decisions = await settlement.record(tx, notices)
+    await ledger.post(tx, [journal for decision in decisions for journal in _journals(decision, now)])
+    await outbox.announce(tx, [_event(item) for item in decisions if item.event])
+    return [Decision(notice=item.notice, verdict=item.verdict, reason=item.reason) for item in decisions]
+
+
+def _journals(decision: PayoutDecision, now: datetime) -> Iterator[Journal]:
+    """Book how far a payout came; what it must have gone through is booked with it, for nobody may ever tell of it."""
+    payout, before = decision.payout, decision.before
+    if payout is None or payout.status is before or not payout.amount:
+        return
+    gateway, currency, amount = payout.gateway, payout.currency, payout.amount
+    if before is None:
+        yield recipes.payout_created(payout.id, gateway=gateway, currency=currency, amount=amount, at=now)
+    if payout.status is PayoutStatus.PAID:
+        yield recipes.payout_paid(payout.id, gateway=gateway, currency=currency, amount=amount, at=now)
+    if payout.status is PayoutStatus.FAILED:
+        arrived = before is PayoutStatus.PAID
+        yield recipes.payout_failed(
+            payout.id, gateway=gateway, currency=currency, amount=amount, had_arrived=arrived, at=now
+        )
+
+
+def _event(decision: PayoutDecision) -> Event:
+    payout, event = decision.payout, decision.event
+    assert payout, "an event tells of a payout"
+    assert event, "chosen before"
+    return Event(type=event, subject=payout.id, payment=None, data=_told(payout))
+
+
+def _told(payout: Payout) -> dict[str, object]:
+    return {
+        "payout": ids.text("payout", payout.id),
+        "gateway": payout.gateway,
+        "reference": payout.reference,
+        "amount": payout.amount,
+        "currency": payout.currency,
+        "error": payout.error_code,
+    }

@@ -1,0 +1,245 @@
+"""Compare what gateways account for with what we say, day by day, until both agree or a person knows why not.
+
+A run is a row, and each of its parts one transaction: whoever dies costs a part and changes nothing of the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from tillkeeper import ledger, outbox, payments
+from tillkeeper.flows.book_lines import book_explained, book_lines, book_opened, book_tolerated
+from tillkeeper.gateway import Gateway
+from tillkeeper.kernel import failpoints, ids, logs
+from tillkeeper.kernel.db import Transaction, retry_conflicts
+from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
+from tillkeeper.ledger import Journal
+from tillkeeper.outbox import Event
+from tillkeeper.reports import matching, unmatched
+from tillkeeper.reports.unmatched import Bounds
+from tillkeeper.settlement import lines, runs
+from tillkeeper.settlement.runs import Discrepancy, Finding, Kind, Place, Run, Step, Terms
+from tillkeeper.till import Till
+
+part_max = 2_000
+settle_hours_max = 6
+"""How long after its end a day is compared at the latest; what comes even later is compared when it comes."""
+accepted_days = 35
+"""How long it is looked whether what somebody accepted has found its explanation after all."""
+rest_after_failure_seconds = 600
+reason_length_max = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Hold what one part of a run works with."""
+
+    tx: Transaction
+    till: Till
+    run: Run
+    terms: Terms
+    bounds: Bounds
+
+
+async def plan(till: Till) -> int:
+    """Plan the day that is over at each gateway, once, and once a day all that left something open."""
+    planned = 0
+    for gateway in till.gateways.values():
+        zone = ZoneInfo(gateway.settlement_zone)
+        wait = min(runs.wait(gateway.name), timedelta(hours=settle_hours_max))
+        today = lines.day_of(till.now(), zone)
+        over = lines.day_of(till.now() - wait, zone) - timedelta(days=1)
+        async with till.db.transaction() as tx:
+            await runs.plan(tx, gateway.name, over, today)
+            since = till.now() - timedelta(days=accepted_days)
+            planned += await runs.ask_unfinished(tx, gateway.name, today, accepted_since=since)
+    return planned
+
+
+async def reconcile(till: Till) -> int:
+    """Work on the next part of the oldest run that is due; return 0 when there is none."""
+    async with till.db.transaction() as tx:
+        run = await runs.take(tx, list(till.gateways))
+    if run is None:
+        return 0
+    try:
+        await _go_on(till, run.gateway, run.day)
+    except DatabaseUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a run that fails must not keep the others waiting)
+        logs.reconciliation.exception("run_failed", gateway=run.gateway, day=run.day.isoformat())
+        reason = logs.mask(f"{type(error).__name__}: {error}")[:reason_length_max]
+        async with till.db.transaction() as tx:
+            await runs.put_off(tx, run.id, error=reason, seconds=rest_after_failure_seconds)
+    return 1
+
+
+async def ask(till: Till, gateway: str, day: date) -> None:
+    """Ask for a day to be compared, also when that was done before; raises NotFoundError."""
+    today = lines.day_of(till.now(), ZoneInfo(check_gateway(till, gateway).settlement_zone))
+    async with till.db.transaction() as tx:
+        await runs.ask(tx, gateway, [day], today)
+
+
+async def reconcile_day(till: Till, gateway: str, day: date) -> None:
+    """Compare one day of one gateway now, beside whoever else is at it; raises NotFoundError."""
+    await ask(till, gateway, day)
+    while await _go_on(till, gateway, day):
+        pass
+
+
+def check_gateway(till: Till, gateway: str) -> Gateway:
+    """Find a gateway; raises NotFoundError for one that is not configured."""
+    if gateway not in till.gateways:
+        message = f"No gateway “{gateway[:32]}” is configured here; there is {', '.join(till.gateways) or 'none'}."
+        raise NotFoundError(message)
+    return till.gateways[gateway]
+
+
+@retry_conflicts
+async def _go_on(till: Till, gateway: str, day: date) -> bool:
+    """Work on the next part of a run; false when nothing of it is left to do."""
+    async with till.db.transaction() as tx:
+        run = await runs.lock(tx, gateway, day)
+        if run is None or run.status == "done":
+            return False
+        run = runs.begin(run)
+        await matching.go_by_index(tx)
+        failpoints.reach(f"reconcile:{run.step}")
+        look = Look(
+            tx=tx,
+            till=till,
+            run=run,
+            terms=Terms(gateway=gateway, now=till.now(), covered_until=await lines.covered_until(tx, gateway)),
+            bounds=_bounds(day, ZoneInfo(till.gateways[gateway].settlement_zone)),
+        )
+        run, end = await (_compare_lines(look) if run.step is Step.LINES else _compare_ours(look))
+        run = await runs.go_on(tx, run, place=end)
+        failpoints.reach(f"reconcile:{look.run.step}:written")
+    if run.status == "done" and run.found:
+        logs.reconciliation.warning("discrepancies", gateway=gateway, day=day.isoformat(), found=run.found)
+    return run.status != "done"
+
+
+async def _compare_lines(look: Look) -> tuple[Run, Place | None]:
+    """Look up what the next lines stand for, and compare the two."""
+    tx, run, now = look.tx, look.run, look.terms.now
+    part = await matching.part(tx, run, part_max)
+    if part.end is None:
+        return run, None
+    named = await matching.named(tx, run, part.end)
+    explained = await link(tx, named, now)
+    pairs = await matching.differing(tx, run, part.end, named)
+    judged = [(pair, runs.judge(pair, look.terms)) for pair in pairs]
+    told = book_lines(run.gateway, judged, now)
+    run = await _keep(look, run, [finding for _, finding in judged if finding], explained, told)
+    return replace(run, lines=run.lines + part.count), part.end
+
+
+async def link(tx: Transaction, named: Sequence[matching.Named], now: datetime) -> list[Discrepancy]:
+    """Link lines to what they name, and end what was missing until now."""
+    linked = await lines.link(tx, matching.links(named))
+    return await runs.explain_linked(tx, [each.object for each in linked], now)
+
+
+async def _compare_ours(look: Look) -> tuple[Run, Place | None]:
+    """Look at what of ours should have a line, or the goods that it was paid for."""
+    run = look.run
+    match run.step:
+        case Step.UNREAD:
+            return await _keep(look, run, await _unread(look), [], []), None
+        case Step.END:
+            return await _end(look)
+        case _:
+            part = await unmatched.part(look.tx, run, look.bounds, part_max)
+            if part.end is None:
+                return run, None
+            run = await _keep(look, run, await _unmatched(look, part.end), [], [])
+            return replace(run, ours=run.ours + (0 if run.step is Step.GRANTS else part.count)), part.end
+
+
+async def _unmatched(look: Look, end: Place) -> list[Finding]:
+    tx, run, bounds, terms = look.tx, look.run, look.bounds, look.terms
+    match run.step:
+        case Step.CAPTURES:
+            found = [runs.judge_lonely(each, terms) for each in await unmatched.captures(tx, run, bounds, end)]
+            bare = await unmatched.ungranted(tx, run, bounds, end)
+            found += [runs.judge_grant(each, granted=False, terms=terms) for each in bare]
+            found += [runs.judge_rest(each) for each in await unmatched.rests(tx, run, bounds, end)]
+        case Step.REFUNDS:
+            found = [runs.judge_lonely(each, terms) for each in await unmatched.refunds(tx, run, bounds, end)]
+        case Step.DISPUTES:
+            found = [runs.judge_lonely(each, terms) for each in await unmatched.disputes(tx, run, bounds, end)]
+        case Step.PAYOUTS:
+            settled = await unmatched.payouts(tx, run, bounds, end)
+            found = [finding for each in settled for finding in runs.judge_payout(each, terms)]
+        case _:
+            given = await unmatched.unpaid(tx, run, bounds, end)
+            found = [runs.judge_grant(each, granted=True, terms=terms) for each in given]
+    return [finding for finding in found if finding]
+
+
+async def _unread(look: Look) -> list[Finding]:
+    return [
+        Finding(
+            kind=Kind.UNPARSED_LINE,
+            subject=f"unread:{line_id}:{reason}",
+            detail=f"Line {line_id} could not be taken: {reason}",
+            theirs=None,
+            ours=None,
+            currency="XXX",
+        )
+        for line_id, reason in await unmatched.unread(look.tx, look.run)
+    ]
+
+
+async def _end(look: Look) -> tuple[Run, Place | None]:
+    """End what this turn has not seen any more, part by part."""
+    explained = await runs.explain_rest(look.tx, look.run, look.terms.now)
+    run = await _keep(look, look.run, [], explained, [])
+    return run, look.run.place if explained else None
+
+
+async def _keep(
+    look: Look,
+    run: Run,
+    findings: Sequence[Finding],
+    explained: Sequence[Discrepancy],
+    told: Sequence[Journal],
+) -> Run:
+    """Keep what a part has found, with its postings and the events that it owes."""
+    tx, now = look.tx, look.terms.now
+    run, outcome = await runs.record(tx, run, findings, now)
+    fees = {each.object: each.theirs for each in outcome.tolerated if each.kind is Kind.FEE_MISMATCH}
+    await payments.settle_fees(tx, {id_: fee for id_, fee in fees.items() if id_ and fee is not None})
+    journals = book_opened(outcome.opened, now) + book_tolerated(outcome.tolerated, now)
+    await ledger.post(tx, [*told, *journals, *book_explained(explained, now)])
+    await outbox.announce(tx, [event(each) for each in outcome.opened if each.kind is not Kind.IN_TRANSIT])
+    return run
+
+
+def event(discrepancy: Discrepancy) -> Event:
+    """Tell of a discrepancy."""
+    payment = discrepancy.payment
+    return Event(
+        type="reconciliation.discrepancy",
+        subject=discrepancy.id,
+        payment=payment,
+        data={
+            "discrepancy": ids.text("discrepancy", discrepancy.id),
+            "kind": discrepancy.kind,
+            "gateway": discrepancy.gateway,
+            "day": discrepancy.day.isoformat(),
+            "detail": discrepancy.detail,
+            "theirs": discrepancy.theirs,
+            "ours": discrepancy.ours,
+            "currency": discrepancy.currency,
+            "payment": ids.text("payment", payment) if payment else None,
+        },
+    )
+
+
+def _bounds(day: date, zone: ZoneInfo) -> Bounds:
+    """Tell when a day begins and ends; some have 23 hours, some 25."""
+    return datetime.combine(day, time.min, zone), datetime.combine(day + timedelta(days=1), time.min, zone)

@@ -1,0 +1,87 @@
+"""What a line means when it is told for the first time, and when it is told again."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.settlement.lines.values import Line, Unread
+
+OURS = re.compile(r"(?<![a-z])(?:payment|refund)_[0-9a-z]{26}")
+IDENTITY = ("kind", "object_id", "gross", "currency")
+"""What a line is: it never changes."""
+MONEY = ("fee", "tax", "net", "settle_currency")
+"""What a gateway may still work out for a capture in its own currency, until it is paid out."""
+TOLD_LATER = ("rate", "parent_id", "our_reference", "our_payment", "our_refund", "available_at", "payout_id")
+"""What a gateway may tell later, or in one of its accounts and not in another; told once, it stays."""
+raw_length_max = 100_000
+
+
+def read(line: SettlementLine, zone: ZoneInfo, seal: Callable[[bytes], bytes]) -> Line:
+    """Make a line ready to be kept."""
+    return Line(
+        gateway=line.gateway,
+        line_id=line.line_id,
+        kind=line.kind,
+        object_id=line.object_id,
+        parent_id=line.parent_id,
+        our_reference=line.our_reference,
+        our_payment=our_id("payment", line.our_reference),
+        our_refund=our_id("refund", line.our_reference),
+        gross=line.gross,
+        fee=line.fee,
+        tax=line.tax,
+        net=line.net,
+        currency=line.currency,
+        settle_currency=line.settle_currency,
+        rate=line.rate,
+        occurred_at=line.occurred_at,
+        available_at=line.available_at,
+        payout_id=line.payout_id,
+        raw=seal(line.raw[:raw_length_max].encode()),
+        day=day_of(line.occurred_at, zone),
+    )
+
+
+def read_unread(line: UnreadLine, day: date, seal: Callable[[bytes], bytes]) -> Unread:
+    """Make a line that nobody could read ready to be kept."""
+    raw = seal(line.raw[:raw_length_max].encode())
+    return Unread(gateway=line.gateway, line_id=line.line_id, reason=line.reason, raw=raw, day=day)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """Tell on which day of a gateway something happened."""
+    return moment.astimezone(zone).date()
+
+
+def our_id(prefix: str, reference: str | None) -> UUID | None:
+    """Find our own id in what a gateway carried for us; whatever else stands there is somebody else's business."""
+    for found in OURS.findall(reference or ""):
+        try:
+            return ids.parse(prefix, found)
+        except NotFoundError:
+            continue
+    return None
+
+
+def hear(known: Line, told: Line) -> Line | str:
+    """Take a line that is told again: as it stands then, or in what it contradicts what was told before."""
+    other = [name for name in IDENTITY if getattr(known, name) != getattr(told, name)]
+    other += [name for name in MONEY if getattr(known, name) != getattr(told, name)] if _is_fixed(known) else []
+    other += ["payout_id"] if known.payout_id and told.payout_id and known.payout_id != told.payout_id else []
+    if other:
+        name = other[0]
+        return f"Told before with {name} {getattr(known, name)}, and now with {getattr(told, name)}."
+    money = {} if _is_fixed(known) else {name: getattr(told, name) for name in MONEY}
+    later = {name: getattr(told, name) for name in TOLD_LATER if getattr(known, name) is None}
+    return replace(known, **money, **later)
+
+
+def _is_fixed(line: Line) -> bool:
+    """Tell whether the money of a line is settled: what was paid out or converted, and all but captures, is."""
+    return line.kind is not LineKind.CAPTURE or line.payout_id is not None or line.settle_currency != line.currency

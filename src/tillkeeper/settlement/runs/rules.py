@@ -1,0 +1,333 @@
+"""What it means when a gateway's account and ours differ: values in, a finding out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from tillkeeper.facts import LineKind
+from tillkeeper.kernel import money
+from tillkeeper.settlement.lines.values import Side
+from tillkeeper.settlement.runs.values import Finding, Kind, Line, Lonely, Ours, Pair, Rest, Settled
+
+WAITS = {"stripe": timedelta(hours=1), "paypal": timedelta(hours=6)}
+"""How long after the fact a gateway may leave a line out; of the others it is known at their next payout."""
+wait_default_days = 4
+internal_wait_minutes = 30
+"""How long a webhook may be on its way after its line."""
+bank_wait_days = 3
+"""How long after the promised day a payout may take to reach the bank."""
+tolerated_minor = 1
+"""What a predicted fee or a conversion may differ by, in minor units; amounts and stated fees by nothing."""
+
+DISPUTES = frozenset({LineKind.DISPUTE, LineKind.DISPUTE_REVERSED})
+BOOKED_AS_TOLD = frozenset({LineKind.FEE, LineKind.RESERVE, LineKind.CONVERSION})
+"""What nobody but the gateway knows of: it is booked from its line, and there is nothing to compare."""
+CAPTURES = frozenset({Side.CAPTURE, Side.SURPLUS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Hold by what is judged: the present moment, and up to when the gateway's account is here."""
+
+    gateway: str
+    now: datetime
+    covered_until: datetime | None
+
+    @property
+    def wait(self) -> timedelta:
+        """Tell how long the gateway may leave a line out."""
+        return wait(self.gateway)
+
+
+def wait(gateway: str) -> timedelta:
+    """Tell how long a gateway may leave a line out."""
+    return WAITS.get(gateway, timedelta(days=wait_default_days))
+
+
+def judge(pair: Pair, terms: Terms) -> Finding | None:
+    """Compare a line with what of ours it stands for; None when both say the same."""
+    kind = pair.line.kind
+    if kind in BOOKED_AS_TOLD:
+        return None
+    if kind is LineKind.ADJUSTMENT:
+        detail = f"The gateway moved {_net(pair.line)} by hand, and nothing of ours asked for it."
+        return _of_line(pair, Kind.ORPHAN_ADJUSTMENT, detail)
+    if pair.ours is None:
+        return _judge_unlinked(pair, terms)
+    if not pair.ours.settled:
+        return _judge_unsettled(pair, pair.ours, terms)
+    return _judge_dispute(pair, pair.ours) if kind in DISPUTES else _judge_settled(pair, pair.ours)
+
+
+def judge_lonely(lonely: Lonely, terms: Terms) -> Finding | None:
+    """Judge something of ours that has no line."""
+    ours = lonely.ours
+    said = money.show(abs(ours.amount), ours.currency)
+    if lonely.double:
+        detail = f"{said} is booked here a second time: the gateway's line belongs to another payment."
+        return _of_ours(ours, Kind.DUPLICATE_INTERNAL, detail)
+    covered = terms.covered_until is not None and terms.covered_until > ours.at
+    if not covered or ours.at + terms.wait > terms.now:
+        detail = f"{said} ({ours.side}) is not in the gateway's account yet; there is still time."
+        return _of_ours(ours, Kind.IN_TRANSIT, detail)
+    detail = f"{said} ({ours.side}) is in our books and not in the gateway's account."
+    return _of_ours(ours, Kind.MISSING_AT_GATEWAY, detail)
+
+
+def judge_payout(settled: Settled, terms: Terms) -> list[Finding]:
+    """Compare a payout with its lines and with the bank."""
+    found = [] if settled.has_line else [judge_lonely(Lonely(ours=settled.ours), terms)]
+    found += [_judge_sum(settled, terms), _judge_bank(settled, terms)]
+    return [each for each in found if each]
+
+
+def judge_rest(rest: Rest) -> Finding:
+    """Say what a payment that was paid out has left in the gateway's clearing account."""
+    ours = rest.ours
+    shown = money.show(rest.booked, ours.currency), money.show(rest.told, ours.currency)
+    return Finding(
+        kind=Kind.CLEARING_NOT_ZERO,
+        subject=f"{ours.side}:{ours.id}",
+        detail=f"It was paid out: {shown[0]} stood in our books, and its lines came to {shown[1]}.",
+        theirs=rest.told,
+        ours=rest.booked,
+        currency=ours.currency,
+        difference=rest.told - rest.booked,
+        object=ours.id,
+        payment=ours.payment,
+    )
+
+
+def judge_grant(payment: Ours, *, granted: bool, terms: Terms) -> Finding | None:
+    """Judge a payment by its goods: paid and nothing handed over, or the other way round."""
+    if payment.settled and not granted and payment.at + timedelta(minutes=internal_wait_minutes) < terms.now:
+        detail = "The money is here, and no goods were handed over or are on their way."
+        return _of_ours(payment, Kind.GRANT_MISSING, detail)
+    if granted and not payment.settled:
+        detail = f"Goods were handed over, and the payment is {payment.status}: no money came."
+        return _of_ours(payment, Kind.GRANT_WITHOUT_PAYMENT, detail)
+    return None
+
+
+def residual(line: Line) -> int:
+    """Tell by how many minor units a converted line differs from its own rate."""
+    if line.rate is None or line.currency == line.settle_currency:
+        return 0
+    shift = money.exponent(line.settle_currency) - money.exponent(line.currency)
+    exact = Fraction(Decimal(line.rate)) * line.gross * Fraction(10) ** shift
+    return line.net + line.fee + line.tax - round(exact)
+
+
+def _judge_unlinked(pair: Pair, terms: Terms) -> Finding:
+    line, said = pair.line, _net(pair.line)
+    if pair.rival:
+        return _of_line(pair, Kind.DUPLICATE_AT_GATEWAY, f"The gateway counts this {line.kind} twice; {said} more.")
+    if line.occurred_at + timedelta(minutes=internal_wait_minutes) > terms.now:
+        return _of_line(pair, Kind.IN_TRANSIT, f"The gateway moved {said}; its webhook may be on its way.")
+    match line.kind:
+        case LineKind.CAPTURE if pair.payment:
+            detail = f"The gateway took {said} for a payment that another capture has paid."
+            return _of_line(pair, Kind.DUPLICATE_AT_GATEWAY, detail)
+        case LineKind.REFUND | LineKind.REFUND_FAILED:
+            return _of_line(
+                pair, Kind.REFUND_UNLINKED, f"The gateway moved {said} for a refund that is not known here."
+            )
+        case LineKind.DISPUTE | LineKind.DISPUTE_REVERSED:
+            return _of_line(
+                pair, Kind.DISPUTE_UNLINKED, f"The gateway moved {said} for a dispute that is not known here."
+            )
+        case _:
+            return _of_line(pair, Kind.MISSING_INTERNAL, f"The gateway moved {said}, and nothing of ours explains it.")
+
+
+def _judge_unsettled(pair: Pair, ours: Ours, terms: Terms) -> Finding:
+    line = pair.line
+    if line.occurred_at + timedelta(minutes=internal_wait_minutes) > terms.now:
+        return _of_line(pair, Kind.IN_TRANSIT, f"The gateway moved {_net(line)}; its webhook may be on its way.")
+    detail = f"The gateway moved {_net(line)}, and here the {ours.side} is {ours.status}."
+    return _of_line(pair, Kind.STATUS_MISMATCH, detail)
+
+
+def _judge_settled(pair: Pair, ours: Ours) -> Finding | None:
+    line = pair.line
+    if line.gross and (line.gross > 0) != (ours.amount > 0):
+        detail = f"The gateway moved {money.show(line.gross, line.currency)}; here it is a {ours.side} the other way."
+        return _of_line(pair, Kind.DIRECTION_MISMATCH, detail)
+    if line.currency != ours.currency:
+        detail = f"The gateway says {line.currency}, and we say {ours.currency}."
+        return _of_line(pair, Kind.CURRENCY_MISMATCH, detail)
+    if line.gross != ours.amount:
+        return _of_line(pair, _by_size(line.gross, ours.amount), _sizes(line.gross, ours.amount, line.currency))
+    return _judge_fee(pair, ours)
+
+
+def _judge_fee(pair: Pair, ours: Ours) -> Finding | None:
+    line, kept = pair.line, pair.line.fee + pair.line.tax
+    if line.currency != line.settle_currency:
+        return _judge_rate(pair)
+    if line.net != line.gross - kept:
+        detail = f"The line's own figures do not add up: {line.gross} less {line.fee} and {line.tax} is not {line.net}."
+        return _of_line(pair, Kind.FEE_MISMATCH, detail)
+    if ours.side is not Side.CAPTURE or ours.fee is None or kept == ours.fee:
+        return None
+    told = "told" if ours.fee_final else "expected"
+    shown = money.show(kept, line.currency), money.show(ours.fee, line.currency)
+    detail = f"The gateway kept {shown[0]}; {told} were {shown[1]}."
+    tolerated = not ours.fee_final and abs(kept - ours.fee) <= tolerated_minor
+    return _of_line(pair, Kind.FEE_MISMATCH, detail, fee=ours.fee, tolerated=tolerated)
+
+
+def _judge_rate(pair: Pair) -> Finding | None:
+    rest = residual(pair.line)
+    if not rest:
+        return None
+    detail = f"At the rate {pair.line.rate} it differs by {money.show(rest, pair.line.settle_currency)}."
+    return Finding(
+        kind=Kind.FX_RESIDUAL,
+        subject=_subject(pair.line),
+        detail=detail,
+        theirs=rest,
+        ours=0,
+        currency=pair.line.settle_currency,
+        line=pair.line.id,
+        payment=pair.payment,
+        tolerated=abs(rest) <= tolerated_minor,
+    )
+
+
+def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
+    """Compare all lines of a dispute with what we know to be held back for it."""
+    total, fee = pair.total or 0, ours.fee or 0
+    subject, currency = f"dispute:{ours.id}", pair.line.currency
+    if currency != ours.currency:
+        return _of_line(pair, Kind.CURRENCY_MISMATCH, f"The gateway says {currency}, and we say {ours.currency}.")
+    if total != ours.amount:
+        return Finding(
+            kind=_by_size(total, ours.amount),
+            subject=subject,
+            detail=_sizes(total, ours.amount, currency),
+            theirs=total,
+            ours=ours.amount,
+            currency=currency,
+            difference=total - ours.amount,
+            line=pair.line.id,
+            object=ours.id,
+            payment=ours.payment,
+            suspend=True,
+        )
+    if pair.kept != fee:
+        return Finding(
+            kind=Kind.FEE_MISMATCH,
+            subject=subject,
+            detail=f"The gateway kept {money.show(pair.kept, currency)} for it; told were {money.show(fee, currency)}.",
+            theirs=pair.kept,
+            ours=fee,
+            currency=currency,
+            difference=fee - pair.kept,
+            line=pair.line.id,
+            object=ours.id,
+            payment=ours.payment,
+            suspend=True,
+        )
+    return None
+
+
+def _judge_sum(settled: Settled, terms: Terms) -> Finding | None:
+    ours = settled.ours
+    waiting = not settled.lines and ours.at + terms.wait > terms.now
+    if not settled.automatic or waiting or settled.total == settled.sent:
+        return None
+    shown = money.show(settled.total, ours.currency), money.show(settled.sent, ours.currency)
+    return Finding(
+        kind=Kind.PAYOUT_SUM_MISMATCH,
+        subject=f"payout:{ours.id}",
+        detail=f"The {settled.lines} lines of this payout come to {shown[0]}, and {shown[1]} was paid out.",
+        theirs=settled.total,
+        ours=settled.sent,
+        currency=ours.currency,
+        difference=settled.total - settled.sent,
+        object=ours.id,
+    )
+
+
+def _judge_bank(settled: Settled, terms: Terms) -> Finding | None:
+    ours = settled.ours
+    due = (settled.arrives_at or ours.at) + timedelta(days=bank_wait_days)
+    if settled.in_bank or not settled.paid or not settled.bank_known or due > terms.now:
+        return None
+    shown = money.show(-ours.amount, ours.currency)
+    return Finding(
+        kind=Kind.PAYOUT_MISSING_IN_BANK,
+        subject=f"payout:{ours.id}",
+        detail=f"The gateway says that {shown} was paid out ({settled.reference}), and the bank's account lacks it.",
+        theirs=-ours.amount,
+        ours=None,
+        currency=ours.currency,
+        difference=ours.amount,
+        object=ours.id,
+    )
+
+
+def _of_line(pair: Pair, kind: Kind, detail: str, *, fee: int | None = None, tolerated: bool = False) -> Finding:
+    """Say what is wrong with a line, and by how much our books lag behind the gateway's account for it."""
+    line, ours = pair.line, pair.ours
+    difference, currency = _difference(line, ours)
+    about_fee = fee is not None
+    return Finding(
+        kind=kind,
+        subject=_subject(line),
+        detail=detail,
+        theirs=line.fee + line.tax if about_fee else line.gross,
+        ours=fee if about_fee else ours.amount if ours else None,
+        currency=line.currency,
+        difference=difference,
+        difference_currency=currency,
+        line=line.id,
+        object=ours.id if ours else None,
+        payment=pair.payment or (ours.payment if ours else None),
+        suspend=kind is not Kind.IN_TRANSIT and not tolerated,
+        tolerated=tolerated,
+    )
+
+
+def _difference(line: Line, ours: Ours | None) -> tuple[int, str]:
+    """Tell what of a line our books do not hold; fees of anything but a capture are booked from the line itself."""
+    if ours is None or not ours.settled or ours.currency != line.currency:
+        return line.net, line.settle_currency
+    if ours.side is Side.CAPTURE and ours.fee is not None and line.settle_currency == line.currency:
+        return line.net - (ours.amount - ours.fee), line.currency
+    return line.gross - ours.amount, line.currency
+
+
+def _of_ours(ours: Ours, kind: Kind, detail: str) -> Finding:
+    return Finding(
+        kind=kind,
+        subject=f"{ours.side}:{ours.id}",
+        detail=detail,
+        theirs=None,
+        ours=ours.amount,
+        currency=ours.currency,
+        difference=-(ours.amount - (ours.fee or 0)) if kind in OURS_ALONE else 0,
+        object=ours.id,
+        payment=ours.payment,
+    )
+
+
+OURS_ALONE = frozenset({Kind.MISSING_AT_GATEWAY, Kind.IN_TRANSIT, Kind.DUPLICATE_INTERNAL})
+
+
+def _subject(line: Line) -> str:
+    return f"line:{line.line_id}"
+
+
+def _by_size(theirs: int, ours: int) -> Kind:
+    return Kind.AMOUNT_OVER if abs(theirs) > abs(ours) else Kind.AMOUNT_UNDER
+
+
+def _sizes(theirs: int, ours: int, currency: str) -> str:
+    return f"The gateway moved {money.show(theirs, currency)}, and we say {money.show(ours, currency)}."
+
+
+def _net(line: Line) -> str:
+    return money.show(line.net, line.settle_currency)
