@@ -182,6 +182,7 @@ def test_the_floors_are_those_of_the_design() -> None:
         "P3": ("3/10", "3/5"),
         "P5": ("4", "10"),
         "P5_hot": ("10", "30"),
+        "P11": ("2000", "20000"),
     }
 
 

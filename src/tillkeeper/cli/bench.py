@@ -22,6 +22,7 @@ class What(StrEnum):
     SETTLE = "settle"
     LEDGER = "ledger"
     END_TO_END = "end-to-end"
+    RECONCILE = "reconcile"
     ALL = "all"
 
 

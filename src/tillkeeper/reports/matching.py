@@ -142,13 +142,13 @@ SELECT line.id, line.line_id, line.kind, line.gross, line.fee, line.tax, line.ne
        coalesce(payment.currency, refund.currency, dispute.currency, payout.currency) AS our_currency,
        coalesce(payment.status, refund.status, dispute.status, payout.status) AS our_status,
        coalesce(payment.created_at, refund.created_at, dispute.opened_at, payout.created_at) AS our_at,
-       coalesce(payment.fee, dispute.fee) AS our_fee, coalesce(payment.fee_final, true) AS fee_final,
+       coalesce(payment.fee, dispute.booked_fee) AS our_fee, coalesce(payment.fee_final, true) AS fee_final,
        CASE link.side
            WHEN 'capture' THEN payment.amount_captured
            WHEN 'surplus' THEN refund.amount
            WHEN 'refund' THEN -refund.amount
            WHEN 'refund_failed' THEN refund.amount
-           WHEN 'dispute' THEN -coalesce(dispute.withdrawn, 0)
+           WHEN 'dispute' THEN -dispute.booked_withdrawn
            WHEN 'payout' THEN -payout.amount
            WHEN 'payout_failed' THEN payout.amount
        END AS our_amount,
@@ -157,7 +157,7 @@ SELECT line.id, line.line_id, line.kind, line.gross, line.fee, line.tax, line.ne
            WHEN 'refund' THEN refund.status = 'succeeded' OR (refund.status = 'failed' AND EXISTS (
                SELECT FROM settlement_link AS back WHERE back.object = refund.id AND back.side = 'refund_failed'))
            WHEN 'refund_failed' THEN refund.status = 'failed'
-           WHEN 'dispute' THEN dispute.withdrawn IS NOT NULL
+           WHEN 'dispute' THEN dispute.withdrawn IS NOT NULL OR dispute.steps > 0
            WHEN 'payout_failed' THEN payout.status = 'failed'
            ELSE true
        END AS settled,

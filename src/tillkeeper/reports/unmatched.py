@@ -163,9 +163,9 @@ ORDER BY settled_at, id
 """
 DISPUTES = f"""
 SELECT id AS object, payment_id, 'dispute' AS side, status AS our_status, currency AS our_currency,
-       -withdrawn AS our_amount, true AS settled, opened_at AS our_at, fee AS our_fee, true AS fee_final
+       -booked_withdrawn AS our_amount, true AS settled, opened_at AS our_at, booked_fee AS our_fee, true AS fee_final
 FROM dispute
-WHERE {WITHIN("opened_at", "id")} AND withdrawn > 0
+WHERE {WITHIN("opened_at", "id")} AND booked_withdrawn > 0
   AND NOT EXISTS (SELECT FROM settlement_link WHERE object = dispute.id AND side = 'dispute')
 ORDER BY opened_at, id
 """

@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.ledger import chart
-from tillkeeper.ledger.recipes.writing import journal, moves
-from tillkeeper.ledger.values import Account, Journal, Posting
+from tillkeeper.ledger.recipes.writing import journal, shift
+from tillkeeper.ledger.values import Account, Journal
 
 
 def charged(
@@ -15,20 +15,20 @@ def charged(
     """Book what the gateway charged by a line of its own, or beside a refund or payout; what it gives back is less."""
     clearing = chart.clearing(gateway, currency)
     expense = chart.fees_payout if for_payout else chart.fees_processing
-    postings = flow(expense(gateway, currency), clearing, fee)
-    postings += flow(chart.fees_tax(gateway, currency), clearing, tax)
+    postings = shift(expense(gateway, currency), clearing, fee)
+    postings += shift(chart.fees_tax(gateway, currency), clearing, tax)
     return [journal("settlement", line, "charged", at, postings)] if postings else []
 
 
 def reserved(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
     """Book what the gateway holds back (negative, as its balance sees it) or lets go again."""
-    postings = flow(chart.clearing(gateway, currency), chart.reserve(gateway, currency), amount)
+    postings = shift(chart.clearing(gateway, currency), chart.reserve(gateway, currency), amount)
     return journal("settlement", line, "reserved", at, postings)
 
 
 def converted(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
     """Book one side of an exchange: what left the balance in one currency, or came in another."""
-    postings = flow(chart.clearing(gateway, currency), chart.fx_trade(currency), amount)
+    postings = shift(chart.clearing(gateway, currency), chart.fx_trade(currency), amount)
     return journal("settlement", line, "converted", at, postings)
 
 
@@ -55,43 +55,38 @@ def settled_elsewhere(line: UUID, *, gateway: str, exchange: Exchange, at: datet
     currency, settle = exchange.currency, exchange.settle_currency
     here, there = chart.clearing(gateway, currency), chart.clearing(gateway, settle)
     came = exchange.net + exchange.fee + exchange.tax
-    postings = flow(chart.fx_trade(currency), here, exchange.gross)
-    postings += flow(here, chart.fees_processing(gateway, currency), exchange.expected_fee)
-    postings += flow(there, chart.fx_trade(settle), came - exchange.residual)
-    postings += flow(there, chart.rounding(settle), exchange.residual)
-    postings += flow(chart.fees_processing(gateway, settle), there, exchange.fee)
-    postings += flow(chart.fees_tax(gateway, settle), there, exchange.tax)
+    postings = shift(chart.fx_trade(currency), here, exchange.gross)
+    postings += shift(here, chart.fees_processing(gateway, currency), exchange.expected_fee)
+    postings += shift(there, chart.fx_trade(settle), came - exchange.residual)
+    postings += shift(there, chart.rounding(settle), exchange.residual)
+    postings += shift(chart.fees_processing(gateway, settle), there, exchange.fee)
+    postings += shift(chart.fees_tax(gateway, settle), there, exchange.tax)
     return journal("settlement", line, "settled_elsewhere", at, postings)
 
 
 def suspended(discrepancy: UUID, *, gateway: str, currency: str, difference: int, at: datetime) -> Journal:
     """Book by how much the gateway's balance moved more (or less) than our books can explain."""
-    postings = flow(chart.clearing(gateway, currency), chart.suspense(gateway, currency), difference)
+    postings = shift(chart.clearing(gateway, currency), chart.suspense(gateway, currency), difference)
     return journal("discrepancy", discrepancy, "suspended", at, postings)
 
 
 def explained(discrepancy: UUID, *, gateway: str, currency: str, difference: int, at: datetime) -> Journal:
     """Take what was unexplained out of the way again: what it was is booked under its own name."""
-    postings = flow(chart.suspense(gateway, currency), chart.clearing(gateway, currency), difference)
+    postings = shift(chart.suspense(gateway, currency), chart.clearing(gateway, currency), difference)
     return journal("discrepancy", discrepancy, "explained", at, postings)
 
 
 def tolerated(discrepancy: UUID, *, gateway: str, currency: str, difference: int, at: datetime) -> Journal:
     """Book a difference that is within tolerance."""
-    postings = flow(chart.clearing(gateway, currency), chart.rounding(currency), difference)
+    postings = shift(chart.clearing(gateway, currency), chart.rounding(currency), difference)
     return journal("discrepancy", discrepancy, "tolerated", at, postings)
 
 
 def accepted(discrepancy: UUID, *, held: Account, to: Account, difference: int, at: datetime) -> Journal:
     """Book a difference that somebody accepts where it belongs, out of where it was held till then."""
-    return journal("discrepancy", discrepancy, "accepted", at, flow(held, to, difference))
+    return journal("discrepancy", discrepancy, "accepted", at, shift(held, to, difference))
 
 
 def overtaken(discrepancy: UUID, *, held: Account, to: Account, difference: int, at: datetime) -> Journal:
     """Undo what somebody had accepted, because later evidence has booked it under its own name."""
-    return journal("discrepancy", discrepancy, "overtaken", at, flow(to, held, difference))
-
-
-def flow(debit: Account, credit: Account, amount: int) -> tuple[Posting, ...]:
-    """Move an amount, or the other way round when it is negative."""
-    return moves(debit, credit, amount) if amount >= 0 else moves(credit, debit, -amount)
+    return journal("discrepancy", discrepancy, "overtaken", at, shift(to, held, difference))

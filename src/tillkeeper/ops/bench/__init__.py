@@ -12,6 +12,7 @@ from tillkeeper.ops.bench import (
     pipeline,
     posting,
     processor,
+    reconciling,
     references,
     settling,
 )
@@ -26,6 +27,7 @@ SUBJECTS: dict[str, Opened] = {
     "settle": settling.opened,
     "ledger": posting.opened,
     "end-to-end": pipeline.opened,
+    "reconcile": reconciling.opened,
 }
 PARTS = {
     "ingest": parts.ingest_parts,

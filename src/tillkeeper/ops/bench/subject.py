@@ -43,11 +43,11 @@ class Rounds:
         """Sum every rate up."""
         return {name: _spread([Fraction(each[name]) for each in self.taken]) for name in self.taken[0]}
 
-    def ratios(self, of: str, to: str) -> Spread | None:
+    def ratios(self, of: str, to: str | None) -> Spread | None:
         """Divide within each round, and only then look for the middle: what slows both down cancels out."""
         if not self.taken or of not in self.taken[0]:
             return None
-        return _spread([Fraction(each[of], each[to]) for each in self.taken if each[to]])
+        return _spread([Fraction(each[of], each[to] if to else 1) for each in self.taken if to is None or each[to]])
 
 
 def _spread(values: list[Fraction]) -> Spread:
