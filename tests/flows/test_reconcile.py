@@ -252,3 +252,66 @@ async def tell(shop: Any, *lines: SettlementLine, compared: bool = True) -> None
     await import_settlement(till)
     while compared and await reconcile(till):
         pass
+
+
+async def the_balance(shop: Any, currency: str = "EUR") -> int:
+    """Read what the gateway itself says that it owes us: the sum of its account."""
+    now = clock.now()
+    page = await shop.till.gateways["stripe"].settlement(now - timedelta(hours=1), now + timedelta(hours=1), None)
+    return sum(line.net for line in page.lines if line.settle_currency == currency)
+
+
+async def test_a_dispute_that_both_sides_know_agrees_while_it_is_open_and_when_it_is_won(shop: Any) -> None:
+    payment = await shop.paid()
+    line = await only_line(shop)
+    opened = await shop.act("disputes", {"payment_intent": line.object_id})
+    await shop.catch_up()
+    assert await compare(shop) == []
+    await shop.act(f"disputes/{opened['id']}/win")
+    await shop.catch_up()
+    assert await compare(shop) == []
+    assert await shop.ledger(CLEARING, SUSPENSE) == [await the_balance(shop), 0]
+    assert payment["status"] == "succeeded"
+
+
+async def test_a_dispute_of_which_we_heard_nothing_is_put_aside(shop: Any) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    await shop.act("disputes", {"payment_intent": line.object_id})
+    assert await compare(shop) == [("dispute_unlinked", "open")]
+    assert await shop.ledger(CLEARING) == [await the_balance(shop)]
+    await shop.catch_up()
+    assert await compare(shop) == [("dispute_unlinked", "explained")]
+    assert await shop.ledger(CLEARING, SUSPENSE) == [await the_balance(shop), 0]
+
+
+async def test_a_refund_that_failed_later_agrees_by_both_of_its_lines(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.refund(payment, 99)
+    await shop.operate()
+    reference = await shop.owner.fetchval("SELECT gateway_reference FROM refund")
+    await shop.act(f"refunds/{reference}/fail")
+    await shop.catch_up()
+    assert await compare(shop) == []
+    assert await shop.count("settlement_link", "side IN ('refund', 'refund_failed')") == 2
+    assert await shop.ledger(CLEARING, SUSPENSE) == [await the_balance(shop), 0]
+
+
+@pytest.mark.parametrize("kind", ["stripe_fee", "tax_fee", "reserve"])
+async def test_what_the_gateway_moves_by_itself_is_booked_from_its_line_once(shop: Any, kind: str) -> None:
+    await shop.paid()
+    await shop.act("movements", {"kind": kind, "currency": "eur", "amount": -250})
+    assert await compare(shop) == []
+    assert await compare(shop) == []
+    assert await shop.ledger(CLEARING, SUSPENSE) == [await the_balance(shop), 0]
+
+
+async def test_money_that_is_settled_in_another_currency_leaves_nothing_in_its_own(shop: Any) -> None:
+    await shop.act("conversions", {"from": "eur", "to": "usd", "rate": "1.0873"})
+    payment = await shop.paid()
+    await shop.refund(payment, 99)
+    await shop.operate()
+    await shop.catch_up()
+    assert {status for _, status in await compare(shop)} <= {"closed"}
+    dollars = "gateway:stripe:clearing:USD"
+    assert await shop.ledger(CLEARING, dollars) == [0, await the_balance(shop, "USD")]

@@ -157,7 +157,7 @@ SELECT line.id, line.line_id, line.kind, line.gross, line.fee, line.tax, line.ne
            WHEN 'refund' THEN refund.status = 'succeeded' OR (refund.status = 'failed' AND EXISTS (
                SELECT FROM settlement_link AS back WHERE back.object = refund.id AND back.side = 'refund_failed'))
            WHEN 'refund_failed' THEN refund.status = 'failed'
-           WHEN 'dispute' THEN dispute.withdrawn IS NOT NULL OR dispute.steps > 0
+           WHEN 'dispute' THEN dispute.withdrawn IS NOT NULL OR dispute.booked_withdrawn <> 0
            WHEN 'payout_failed' THEN payout.status = 'failed'
            ELSE true
        END AS settled,
