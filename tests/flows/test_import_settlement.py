@@ -10,7 +10,8 @@ from tests.flows.test_reconcile import found, only_line, tell
 
 from tillkeeper.flows.import_settlement import import_account, import_file, import_settlement
 from tillkeeper.flows.reconcile import reconcile
-from tillkeeper.gateway import GatewayUnavailableError, SettlementPage
+from tillkeeper.gateway import GatewayUnavailableError
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.kernel.sheets import FileUnreadableError

@@ -10,7 +10,7 @@ import pytest
 from tillkeeper.facts import LineKind, SettlementLine
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.reconcile import ask, check_gateway, plan, reconcile, reconcile_day
-from tillkeeper.gateway import SettlementPage
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.till import Till
