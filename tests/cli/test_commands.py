@@ -299,6 +299,79 @@ def test_books_that_were_tampered_with_are_found_out(demo: Demo, spoil: str, men
     assert demo.till("ledger", "check").returncode == 0
 
 
+def test_a_seal_that_was_kept_still_stands_and_another_one_does_not(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    demo.till("ledger", "seal")
+    checked = said(demo, "ledger", "check")
+    seals = checked["seals"]
+    assert (seals["number"] > 0, seals["journals"] > 0) == (True, True)
+    kept = f"{seals['number']}:{seals['hash']}"
+    assert f"Keep this elsewhere: {seals['number']}" in demo.till("ledger", "check").stdout
+    assert demo.till("ledger", "check", "--anchor", kept).returncode == 0
+    forged = demo.till("ledger", "check", "--anchor", f"{seals['number']}:{'0' * 64}")
+    assert (forged.returncode, "not the one that you kept" in forged.stdout) == (4, True)
+    assert demo.till("ledger", "check", "--anchor", "yesterday").returncode == 1
+
+
+def test_an_amount_that_was_changed_behind_our_back_is_named_by_its_seal(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    demo.till("ledger", "seal")
+    change = "UPDATE posting SET amount = amount {} 1 WHERE id = (SELECT min(id) FROM posting)"
+    off, on = (f"ALTER TABLE posting {switch} TRIGGER USER;" for switch in ("DISABLE", "ENABLE"))
+    as_owner(demo, off + change.format("+"))
+    answer = demo.till("ledger", "check", "--json")
+    as_owner(demo, change.format("-") + ";" + on)
+    assert answer.returncode == 4
+    assert any(sentence.startswith("Seal 1, entry ") for sentence in json.loads(answer.stdout)["wrong"])
+    assert demo.till("ledger", "check").returncode == 0
+
+
+def test_a_users_statement_is_printed_as_a_table_as_json_and_as_csv(demo: Demo) -> None:
+    said(demo, "trigger", "refund.partial")
+    payment = demo.get("/api/v1/refunds?limit=1").json()["data"][0]["payment"]
+    user = demo.get(f"/api/v1/payments/{payment}").json()["user"]
+    page = said(demo, "ledger", "statement", f"wallet:{user}")
+    assert [line["kind"] for line in page["data"]][-1] == "grant"
+    assert page["data"][-1]["balance"] == page["data"][-1]["credit"]
+    shown = demo.till("ledger", "statement", f"wallet:{user}").stdout
+    assert "credits:issuer" in shown
+    table = demo.till("ledger", "statement", f"wallet:{user}", "--csv").stdout.splitlines()
+    assert table[0].startswith("effective_at,recorded_at,journal,")
+    assert len(table) == len(page["data"]) + 1
+    part = said(demo, "ledger", "statement", f"wallet:{user}", "--limit", "1")
+    rest = said(demo, "ledger", "statement", f"wallet:{user}", "--cursor", part["next_cursor"])
+    assert part["data"] + rest["data"] == page["data"]
+
+
+def test_balances_as_of_a_moment_and_a_cut_are_the_same_again(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    cut = said(demo, "report", "daily")["recorded_before"]
+    first = said(demo, "ledger", "balances", "--recorded-before", cut)
+    said(demo, "trigger", "pay.success")
+    assert said(demo, "ledger", "balances", "--recorded-before", cut) == first
+    assert said(demo, "ledger", "balances", "--as-of", "2020-01-01")["accounts"] == []
+    assert demo.till("ledger", "balances", "--as-of", "soon").returncode == 1
+
+
+def test_a_report_shows_what_came_in_by_day_and_by_month(demo: Demo) -> None:
+    said(demo, "trigger", "pay.success")
+    daily, monthly = said(demo, "report", "daily"), said(demo, "report", "monthly")
+    assert sum(row["captured"] for row in daily["data"]) > 0
+    assert sum(row["captured"] for row in monthly["data"]) >= sum(row["captured"] for row in daily["data"])
+    assert "credits_" in demo.till("report", "daily").stdout
+    assert demo.till("report", "monthly", "--csv").stdout.startswith("period,gateway,currency,package,")
+    assert "Nothing moved" in demo.till("report", "daily", "--from", "2020-01-01", "--to", "2020-01-02").stdout
+    assert demo.till("report", "weekly").returncode == 2
+    assert demo.till("report", "daily", "--from", "soon").returncode == 1
+
+
+def test_a_day_is_added_up_again_on_request(demo: Demo) -> None:
+    day = said(demo, "report", "daily")["from"]
+    assert day in demo.till("ledger", "recount", day).stdout
+    assert demo.till("ledger", "recount", "soon").returncode == 1
+    assert demo.till("ledger", "check").returncode == 0
+
+
 def test_the_doctor_finds_nothing_wrong_with_a_running_demo(demo: Demo) -> None:
     answer = demo.till("doctor", "--json")
     assert (answer.returncode, json.loads(answer.stdout)["problems"]) == (0, 0), answer.stdout

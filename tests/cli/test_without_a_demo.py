@@ -22,6 +22,7 @@ COMMANDS = (
     "events",
     "payments",
     "ledger",
+    "report",
     "keys",
     "test",
 )

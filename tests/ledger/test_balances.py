@@ -5,7 +5,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from tillkeeper import ledger
 from tillkeeper.facts import Earned
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database
-from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.ledger import chart, recipes
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -135,42 +133,6 @@ async def test_a_trial_balance_shows_books_that_do_not_balance(db: Database, own
 
     assert not found.balanced
     assert found.totals["EUR"].difference == 1
-
-
-async def test_a_statement_runs_from_the_newest_line_down_to_zero(db: Database) -> None:
-    user, payment = ids.new(), ids.new()
-    wallet = chart.wallet(user).code
-    await post(db, recipes.grant(payment, user=user, units=100, at=AT))
-    for units in (10, 20, 30):
-        await post(db, recipes.spend(ids.new(), user=user, units=units, earned=[], at=AT))
-
-    async with db.transaction() as tx:
-        first = await ledger.statement(tx, wallet, limit=3)
-        second = await ledger.statement(tx, wallet, after=first[-1].id, limit=3)
-
-    lines = [(each.debit, each.credit, each.balance) for each in first + second]
-    assert lines == [(30, 0, 40), (20, 0, 70), (10, 0, 90), (0, 100, 100)]
-    oldest = second[0]
-    assert (oldest.source, oldest.source_id, oldest.kind) == ("payment", str(payment), "grant")
-    assert oldest.other == "credits:issuer"
-
-
-async def test_a_statement_of_a_deferred_account_counts_what_is_not_rolled_yet(db: Database) -> None:
-    await post(db, captured(100))
-    async with db.transaction() as tx:
-        await ledger.roll(tx)
-    await post(db, captured(50))
-
-    async with db.transaction() as tx:
-        lines = await ledger.statement(tx, CLEARING.code)
-
-    assert [(each.debit, each.balance) for each in lines] == [(50, 150), (100, 100)]
-
-
-async def test_a_statement_of_an_unknown_account_is_not_found(db: Database) -> None:
-    with pytest.raises(NotFoundError, match="No account has the code nothing:here"):
-        async with db.transaction() as tx:
-            await ledger.statement(tx, "nothing:here")
 
 
 async def test_accounts_are_listed_by_code_in_pages(db: Database) -> None:

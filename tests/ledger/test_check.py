@@ -9,7 +9,7 @@ from tillkeeper import ledger
 from tillkeeper.kernel import db as database
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database
-from tillkeeper.ledger import chart, recipes, store
+from tillkeeper.ledger import chart, recipes, seals, store
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GUARDS_OFF = """
@@ -20,10 +20,11 @@ GUARDS_OFF = """
     ALTER TABLE posting DROP CONSTRAINT posting_amount_check, DROP CONSTRAINT posting_sides_check;
     ALTER TABLE balance_delta DROP CONSTRAINT balance_delta_account_id_fkey;
     ALTER TABLE balance DROP CONSTRAINT balance_guarded_check;
+    ALTER TABLE balance_daily DROP CONSTRAINT balance_daily_debits_check;
 """
 EUR = "(SELECT id FROM account WHERE code = 'gateway:stripe:clearing:EUR')"
 WALLET = "(SELECT id FROM account WHERE code LIKE 'wallet:%')"
-COLUMNS = "journal_id, debit_id, credit_id, currency, amount"
+COLUMNS = "journal_id, debit_id, credit_id, currency, amount, effective_at"
 SIDES = "account_id, debits, credits"
 A_CAPTURE = f"(SELECT min(id) FROM posting WHERE debit_id = {EUR})"
 
@@ -43,6 +44,7 @@ async def sound(db: Database) -> None:
         )
     async with db.transaction() as tx:
         await ledger.roll(tx, 2)
+        await seals.seal(tx, 10)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,10 @@ async def sound(db: Database) -> None:
         (f"INSERT INTO balance_delta ({SIDES}) SELECT {SIDES} FROM balance_delta", "its postings make"),
         (f"INSERT INTO balance_delta ({SIDES}) VALUES ({WALLET}, 0, 0)", "has turnover waiting although"),
         (f"INSERT INTO balance_delta ({SIDES}) VALUES (999, 7, 0)", "Account number 999 shows"),
+        ("UPDATE posting SET effective_at = effective_at + interval '1 day'", "is dated 2026-11-21"),
+        ("UPDATE balance_daily SET debits = 1 WHERE heading = 'wallet:*'", "The day 2026-11-20 shows 1 debits, 100 cr"),
+        ("DELETE FROM balance_daily WHERE heading = 'wallet:*'", "shows 0 debits, 0 credits of wallet:*"),
+        ("UPDATE balance_daily SET day = '2026-11-01'", "`till ledger recount 2026-11-01`"),
     ],
 )
 async def test_planted_damage_is_found_and_named(

@@ -8,15 +8,17 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+import sqlalchemy
 
 from tillkeeper import ledger
 from tillkeeper.facts import Earned
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database, Transaction
-from tillkeeper.ledger import chart, recipes
+from tillkeeper.ledger import chart, recipes, seals, tables
+from tillkeeper.ops.migrations import LEDGER_FUNCTIONS, LEDGER_TABLES
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-COLUMNS = "journal_id, debit_id, credit_id, currency, amount"
+COLUMNS = "journal_id, debit_id, credit_id, currency, amount, effective_at"
 rounds_of_opposition = 100
 
 
@@ -210,6 +212,42 @@ async def test_rows_of_the_books_cannot_be_changed_or_removed(
             await tx.execute(statement.format(table))
 
 
+@pytest.mark.parametrize("table", LEDGER_TABLES.split(", "))
+@pytest.mark.parametrize("right", ["INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"])
+async def test_the_application_may_do_nothing_to_a_table_of_the_books_but_read_it(
+    db: Database, table: str, right: str
+) -> None:
+    async with db.transaction() as tx:
+        asked = "has_table_privilege(current_user, $1, $2)"
+        assert await tx.fetchval(f"SELECT {asked}", table, "SELECT")
+        assert not await tx.fetchval(f"SELECT {asked}", table, right)
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES.split(", "))
+@pytest.mark.parametrize("statement", ["UPDATE {0} SET {1} = DEFAULT", "DELETE FROM {0}", "TRUNCATE {0} CASCADE"])
+async def test_no_table_of_the_books_is_changed_or_emptied_by_the_application(
+    db: Database, owner: asyncpg.Connection, table: str, statement: str
+) -> None:
+    await post(db, captured(ids.new()))
+    async with db.transaction() as tx:
+        await seals.seal(tx, 10)
+    await post(db, captured(ids.new()))
+    rows = await owner.fetch(f"SELECT * FROM {table}")
+    assert rows
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with db.transaction() as tx:
+            await tx.execute(statement.format(table, next(iter(rows[0].keys()))))
+
+    assert await owner.fetch(f"SELECT * FROM {table}") == rows
+
+
+async def test_every_table_that_the_ledger_describes_is_guarded_or_holds_only_findings() -> None:
+    described = {table.name for table in vars(tables).values() if isinstance(table, sqlalchemy.Table)}
+
+    assert described - set(LEDGER_TABLES.split(", ")) == {"invariant_check", "invariant_run"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -220,6 +258,9 @@ async def test_rows_of_the_books_cannot_be_changed_or_removed(
         "INSERT INTO balance_delta (account_id, debits, credits) SELECT id, 1, 0 FROM account",
         "UPDATE balance SET credits = credits + 1000",
         "DELETE FROM balance_delta",
+        "INSERT INTO unsealed (journals) VALUES ('{}')",
+        "INSERT INTO seal SELECT number + 1, hash, journals, digests, sealed_at, hash FROM seal",
+        "INSERT INTO balance_daily VALUES ('2026-11-20', 'mine', 'EUR', 'asset', 1, 0)",
     ],
 )
 async def test_the_application_cannot_write_the_books_directly(db: Database, statement: str) -> None:
@@ -230,7 +271,7 @@ async def test_the_application_cannot_write_the_books_directly(db: Database, sta
             await tx.execute(statement)
 
 
-@pytest.mark.parametrize("function", ["ledger_post", "ledger_roll"])
+@pytest.mark.parametrize("function", LEDGER_FUNCTIONS)
 async def test_only_named_roles_may_call_the_writing_functions(owner: asyncpg.Connection, function: str) -> None:
     granted_to_all = await owner.fetchval(
         "SELECT bool_or(each.grantee = 0) FROM pg_proc, aclexplode(proacl) AS each WHERE proname = $1", function
@@ -258,6 +299,7 @@ def test_a_posting_of_nothing_less_or_no_integer_cannot_be_made(amount: int) -> 
         ("currency = 'USD'", asyncpg.ForeignKeyViolationError),
         ("credit_id = 999999", asyncpg.ForeignKeyViolationError),
         ("journal_id = gen_random_uuid()", asyncpg.ForeignKeyViolationError),
+        ("effective_at = now()", asyncpg.ForeignKeyViolationError),
     ],
 )
 async def test_even_the_owner_cannot_write_an_imbalance(
@@ -273,10 +315,11 @@ async def test_even_the_owner_cannot_write_an_imbalance(
 @pytest.mark.parametrize(
     "row",
     [
-        "gen_random_uuid(), debit_id, credit_id, currency, amount",
-        "journal_id, 999999, credit_id, currency, amount",
-        "journal_id, debit_id, 999999, currency, amount",
-        "journal_id, debit_id, credit_id, 'USD', amount",
+        "gen_random_uuid(), debit_id, credit_id, currency, amount, effective_at",
+        "journal_id, 999999, credit_id, currency, amount, effective_at",
+        "journal_id, debit_id, 999999, currency, amount, effective_at",
+        "journal_id, debit_id, credit_id, 'USD', amount, effective_at",
+        "journal_id, debit_id, credit_id, currency, amount, now()",
     ],
 )
 async def test_one_wrong_reference_among_good_ones_is_refused_with_all_of_them(

@@ -299,6 +299,43 @@ def lists() -> Iterator[tuple[str, Bad]]:
     for moment in ("now", "2026-11-21T10:00:00", "10000-01-01T00:00:00Z", "1e999"):
         path = f"/api/v1/ledger/trial_balance?as_of={moment}"
         yield f"books as of {moment}", Bad(422, "invalid_field", method="GET", path=path)
+    yield from books()
+
+
+def books() -> Iterator[tuple[str, Bad]]:
+    """List questions about the books that cannot be answered."""
+    beyond = "0001-01-01T00:00:00%2B14:00"
+    statement, report = "/api/v1/ledger/statements/deferred:EUR", "/api/v1/reports/daily"
+    for param in ("since", "as_of", "recorded_before"):
+        for moment in ("now", "2026-11-21T10:00:00", beyond, "1e999"):
+            bad = Bad(422, "invalid_field", method="GET", path=f"{statement}?{param}={moment}")
+            yield f"statement {param} {moment}", bad
+    bad_cursors = (
+        *("x", "2026-11-21T00:00:00+00:00|2026-11-21T00:00:00+00:00|1", "2026-11-21|2026-11-21|1|1"),
+        *(f"2026-11-21T00:00:00+00:00|0001-01-01T00:00:00+14:00|{id_}|1" for id_ in ("1", "-1", str(2**63), "9" * 90)),
+    )
+    for number, cursor in enumerate(bad_cursors):
+        path = f"{statement}?cursor={b64encode(cursor.encode()).decode()}"
+        yield f"statement cursor {number}", Bad(422, "invalid_field", method="GET", path=path)
+    for query in ("format=xml", "limit=0", "recorded_before=2999-01-01T00:00:00Z"):
+        yield f"statement {query}", Bad(422, "invalid_field", method="GET", path=f"{statement}?{query}")
+    for day in (
+        "from=soon",
+        "to=2026-13",
+        "from=",
+        "from=0001-01-01",
+        "to=9999-12-31",
+        "from=2020-01-01",
+        "to=2020-01-01",
+    ):
+        yield f"report {day}", Bad(422, "invalid_field", method="GET", path=f"{report}?{day}")
+    yield "report by the week", Bad(422, "invalid_field", method="GET", path="/api/v1/reports/weekly")
+    yield "statement of nothing", Bad(404, "not_found", method="GET", path="/api/v1/ledger/statements/nothing")
+    yield "journals of nothing", Bad(404, "not_found", method="GET", path="/api/v1/ledger/journals?payment=x")
+    yield "journals after nothing", Bad(404, "not_found", method="GET", path="/api/v1/ledger/journals?cursor=x")
+    yield "seals before nothing", Bad(422, "invalid_field", method="GET", path="/api/v1/ledger/seals?cursor=x")
+    for path in (statement, report, "/api/v1/ledger/checks", "/api/v1/ledger/seals", "/api/v1/ledger/accounts"):
+        yield f"{path[8:]} by nobody", Bad(401, "unauthenticated", method="GET", path=path, headers={"key": ""})
 
 
 ALL = dict([*access(), *bodies(), *amounts(), *values(), *cards(), *webhooks(), *places(), *customers(), *lists()])

@@ -28,6 +28,12 @@ PROMISED = {
     "/api/v1/users/{user}/cards/{card}/use": {"post"},
     "/api/v1/inbox": {"get"},
     "/api/v1/ledger/trial_balance": {"get"},
+    "/api/v1/ledger/accounts": {"get"},
+    "/api/v1/ledger/journals": {"get"},
+    "/api/v1/ledger/statements/{account}": {"get"},
+    "/api/v1/ledger/seals": {"get"},
+    "/api/v1/ledger/checks": {"get"},
+    "/api/v1/reports/{step}": {"get"},
 }
 CONTRACT = {
     "idempotency_key_missing",

@@ -5,6 +5,7 @@ import getpass
 import json
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,7 +15,7 @@ from tillkeeper import settings
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.crypto import sha256
-from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.errors import InvalidFieldError, TillError
 from tillkeeper.ops.scenarios import Target
 from tillkeeper.till import Till
 
@@ -96,3 +97,15 @@ def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answ
 
     adopt(data_dir)
     return asyncio.run(run())
+
+
+def moment(text: str) -> datetime | None:
+    """Read a moment, if one was given; without an offset it is meant in UTC."""
+    if not text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        message = f"“{text}” is not a moment such as 2026-11-21T10:00:00Z."
+        raise InvalidFieldError(message) from error

@@ -19,6 +19,7 @@ from tillkeeper.cli import (
     payments,
     reconcile,
     refunds,
+    report,
     serving,
     testing,
     trigger,
@@ -40,6 +41,7 @@ app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
 app.command("bench")(bench.bench)
+app.command("report")(report.report)
 app.add_typer(payments.app, name="payments")
 app.command("refund")(refunds.give_back)
 app.add_typer(refunds.app, name="refund-requests")

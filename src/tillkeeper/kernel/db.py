@@ -80,10 +80,10 @@ class Transaction:
         rows: list[Record] = await self._connection.fetch(sql, *values)
         return rows
 
-    async def fetch_long(self, sql: str, *, seconds_max: int) -> list[Record]:
+    async def fetch_long(self, sql: str, *values: object, seconds_max: int) -> list[Record]:
         """Run a statement that may take longer than any other, and wait for it that long."""
         await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds_max}s'")
-        rows: list[Record] = await self._connection.fetch(sql, timeout=seconds_max + connect_timeout_seconds)
+        rows: list[Record] = await self._connection.fetch(sql, *values, timeout=seconds_max + connect_timeout_seconds)
         return rows
 
     async def fetchrow(self, sql: str, *values: object) -> Record | None:

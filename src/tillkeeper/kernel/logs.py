@@ -36,6 +36,7 @@ webhook = structlog.get_logger("payment.webhook")
 goods = structlog.get_logger("payment.goods")
 reconciliation = structlog.get_logger("payment.reconciliation")
 worker = structlog.get_logger("payment.worker")
+books = structlog.get_logger("payment.ledger")
 
 
 class Line(structlog.PrintLogger):

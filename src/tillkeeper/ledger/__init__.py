@@ -1,15 +1,20 @@
 """The books: append-only, double-entry, exact; they balance because an imbalance cannot be written."""
 
-from tillkeeper.ledger.errors import BalanceShortError, JournalConflictError
-from tillkeeper.ledger.store import accounts, balances, check, post, roll, statement, trial_balance
+from tillkeeper.ledger.errors import BalanceShortError, BooksBusyError, JournalConflictError
+from tillkeeper.ledger.statements import latest_cut, statement, trial_balance, writers
+from tillkeeper.ledger.store import accounts, balances, check, post, roll
 from tillkeeper.ledger.values import (
     Account,
     AccountClass,
     Balance,
     Entry,
+    Finding,
     Journal,
     Key,
+    Place,
     Posting,
+    Seal,
+    Statement,
     Total,
     TrialBalance,
 )
@@ -19,18 +24,25 @@ __all__ = [
     "AccountClass",
     "Balance",
     "BalanceShortError",
+    "BooksBusyError",
     "Entry",
+    "Finding",
     "Journal",
     "JournalConflictError",
     "Key",
+    "Place",
     "Posting",
+    "Seal",
+    "Statement",
     "Total",
     "TrialBalance",
     "accounts",
     "balances",
     "check",
+    "latest_cut",
     "post",
     "roll",
     "statement",
     "trial_balance",
+    "writers",
 ]

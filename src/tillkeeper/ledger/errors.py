@@ -24,3 +24,14 @@ class BalanceShortError(TillError):
     title = "The balance is too small for this"
     category = "invalid_request"
     next_step = "Look at the balance and try a smaller amount."
+
+
+class BooksBusyError(TillError):
+    """Report that somebody has been writing the books for so long that what is in them cannot be said for sure."""
+
+    code = "books_busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Somebody is still writing into the books"
+    retryable = True
+    retry_after_seconds = 15
+    next_step = "Ask again; if it stays, look for a transaction in PostgreSQL that has been open for very long."

@@ -1,36 +1,25 @@
 """All SQL of the books; writing goes through two database functions, because the application may not write itself."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.ledger.errors import BalanceShortError, JournalConflictError
-from tillkeeper.ledger.values import (
-    DEBIT_NORMAL,
-    Account,
-    AccountClass,
-    Balance,
-    Entry,
-    Journal,
-    Key,
-    Total,
-    TrialBalance,
-)
+from tillkeeper.ledger.values import Account, AccountClass, Balance, Journal, Key
 
 journals_max = 10_000
 deltas_max = 10_000
 rows_max = 1_000
 findings_max = 20
+recent_max = 2_000
+"""How many of the newest journals a recent proof looks at."""
 check_timeout_seconds = 3_600
 
 CONFLICT_SQLSTATE = "TL001"
 GUARD = "balance_guarded_check"
-AFTER_THE_LAST = 2**63 - 1
 
 POST = """
 SELECT ledger_post($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[],
@@ -50,13 +39,6 @@ POSTED = """
     UNION ALL
     SELECT credit_id, 0, amount, 0, journal_id FROM posting
 """
-
-POSTED_AS_OF = f"""
-    SELECT account_id, debits, credits, held
-    FROM ({POSTED}) AS posted JOIN journal ON journal.id = journal_id WHERE effective_at <= $1
-"""
-
-USER_ID = "[0-9a-f]{8}(-[0-9a-f]{4,12}){4}"
 
 SUMS = "sum(debits)::bigint AS debits, sum(credits)::bigint AS credits, sum(held)::bigint AS held"
 
@@ -153,92 +135,28 @@ async def accounts(tx: Transaction, *, prefix: str = "", after: str = "", limit:
     return [found[row["code"]] for row in rows]
 
 
-async def trial_balance(tx: Transaction, *, as_of: datetime | None = None) -> TrialBalance:
-    """Add up all accounts, now or as far as facts had happened by `as_of` (inclusive)."""
-    source, bound = (TURNOVER, ()) if as_of is None else (POSTED_AS_OF, (as_of,))
-    rows = await tx.fetch(
-        f"""
-        WITH summed AS (SELECT account_id, {SUMS} FROM ({source}) AS turnover GROUP BY account_id)
-        SELECT CASE class WHEN 'unit' THEN regexp_replace(code, '{USER_ID}', '*') ELSE code END COLLATE "C" AS code,
-               currency, class, {SUMS}
-        FROM summed JOIN account ON account.id = account_id
-        GROUP BY 1, currency, class ORDER BY 1, currency
-        """,
-        *bound,
-    )
-    found = tuple(_balance(row) for row in rows)
-    totals = {}
-    for currency in sorted({each.currency for each in found}):
-        mine = [each for each in found if each.currency == currency]
-        totals[currency] = Total(currency, sum(each.debits for each in mine), sum(each.credits for each in mine))
-    return TrialBalance(as_of=as_of, accounts=found, totals=totals)
+async def check(tx: Transaction, *, recent: bool = False) -> list[str]:
+    """Prove the books from the postings up; return one sentence per fault, none when they are sound.
 
-
-async def statement(tx: Transaction, code: str, *, after: int | None = None, limit: int = rows_max) -> list[Entry]:
-    """Read an account's lines, newest first, from the one that follows `after`; raises NotFoundError."""
-    account = await tx.fetchrow("SELECT id, class FROM account WHERE code = $1", code)
-    if account is None:
-        message = f"No account has the code {code}."
-        raise NotFoundError(message)
-    rows = await tx.fetch(STATEMENT, account["id"], AFTER_THE_LAST if after is None else after, limit)
-    sign = 1 if account["class"] in DEBIT_NORMAL else -1
-    entries = []
-    newer = 0
-    for row in rows:
-        entries.append(
-            Entry(
-                id=row["id"],
-                source=row["source"],
-                source_id=row["source_id"],
-                kind=row["kind"],
-                effective_at=row["effective_at"],
-                other=row["other"],
-                debit=row["debit"],
-                credit=row["credit"],
-                balance=sign * (row["net"] - newer),
-            )
-        )
-        newer += row["debit"] - row["credit"]
-    return entries
-
-
-# `net` is the balance just before `after`: what the account stands at now without the lines shown on earlier pages.
-STATEMENT = f"""
-WITH standing AS (
-    SELECT (
-        (SELECT sum(debits - credits) FROM ({TURNOVER}) AS turnover WHERE account_id = $1)
-        - (SELECT coalesce(sum(amount), 0) FROM posting WHERE debit_id = $1 AND id >= $2)
-        + (SELECT coalesce(sum(amount), 0) FROM posting WHERE credit_id = $1 AND id >= $2)
-    )::bigint AS net
-), line AS (
-    (SELECT id, journal_id, credit_id AS other_id, amount AS debit, 0::bigint AS credit
-     FROM posting WHERE debit_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
-    UNION ALL
-    (SELECT id, journal_id, debit_id, 0, amount
-     FROM posting WHERE credit_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
-)
-SELECT line.id, line.debit, line.credit, other.code AS other, standing.net,
-       journal.source, journal.source_id, journal.kind, journal.effective_at
-FROM standing, line
-JOIN journal ON journal.id = line.journal_id
-JOIN account AS other ON other.id = line.other_id
-ORDER BY line.id DESC LIMIT $3
-"""
-
-
-async def check(tx: Transaction) -> list[str]:
-    """Prove the books from the postings up; return one sentence per fault, none when they are sound."""
+    A recent proof looks at the newest journals alone, however many there are.
+    """
     found = []
-    for sentence, sql in PROOFS:
+    for sentence, sql in JOURNAL_PROOFS if recent else PROOFS:
         counted = f"SELECT *, count(*) OVER () AS faults FROM ({sql}) AS fault LIMIT {findings_max}"
-        rows = await tx.fetch_long(counted, seconds_max=check_timeout_seconds)
+        rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted}", seconds_max=check_timeout_seconds)
         found += [sentence.format(**row) for row in rows]
         if rows and rows[0]["faults"] > findings_max:
             found.append(f"… and {rows[0]['faults'] - findings_max} more of this kind.")
     return found
 
 
-PROOFS = (
+# Tables of these names that hold the newest rows alone; the proofs need not know.
+RECENT = f"""
+WITH journal AS (SELECT * FROM journal ORDER BY id DESC LIMIT {recent_max}),
+     posting AS (SELECT posting.* FROM posting JOIN journal ON journal.id = posting.journal_id)
+"""
+
+JOURNAL_PROOFS = (
     (
         "Journal {id} ({source} {source_id} {kind}) has no postings.",
         "SELECT * FROM journal WHERE NOT EXISTS (SELECT FROM posting WHERE journal_id = journal.id) ORDER BY id",
@@ -282,6 +200,17 @@ PROOFS = (
         "SELECT * FROM posting WHERE amount <= 0 OR debit_id = credit_id ORDER BY id",
     ),
     (
+        "Posting {id} is dated {dated:%Y-%m-%d %H:%M:%S.%f}, and its journal {effective_at:%Y-%m-%d %H:%M:%S.%f}.",
+        """
+        SELECT posting.id, posting.effective_at AS dated, journal.effective_at
+        FROM posting JOIN journal ON journal.id = journal_id
+        WHERE posting.effective_at <> journal.effective_at ORDER BY posting.id
+        """,
+    ),
+)
+
+ACCOUNT_PROOFS = (
+    (
         "Account {code} has no balance row.",
         "SELECT code FROM account WHERE NOT EXISTS (SELECT FROM balance WHERE account_id = account.id) ORDER BY id",
     ),
@@ -323,7 +252,36 @@ PROOFS = (
         WHERE account.guarded AND credits - debits - held < 0 ORDER BY account_id
         """,
     ),
+    (
+        (
+            "The day {day} shows {debits} debits, {credits} credits of {heading}; its postings make {posted_debits}, "
+            "{posted_credits}. `till ledger recount {day}` adds them up again."
+        ),
+        """
+        SELECT day, heading, coalesce(stored.debits, 0) AS debits, coalesce(stored.credits, 0) AS credits,
+               coalesce(posted.debits, 0) AS posted_debits, coalesce(posted.credits, 0) AS posted_credits
+        FROM balance_daily AS stored
+        FULL JOIN (
+            SELECT day, ledger_heading(class = 'unit', code) AS heading, currency,
+                   sum(debits)::bigint AS debits, sum(credits)::bigint AS credits
+            FROM (
+                SELECT (effective_at AT TIME ZONE 'UTC')::date AS day, account_id,
+                       sum(debits) AS debits, sum(credits) AS credits
+                FROM posting CROSS JOIN LATERAL (VALUES (debit_id, amount, 0), (credit_id, 0, amount))
+                    AS side (account_id, debits, credits)
+                WHERE NOT EXISTS (SELECT FROM unsealed CROSS JOIN unnest(journals) AS waiting (id)
+                                  WHERE waiting.id = journal_id)
+                GROUP BY 1, 2
+            ) AS turned JOIN account ON account.id = account_id GROUP BY 1, 2, 3
+        ) AS posted USING (day, heading, currency)
+        WHERE (coalesce(stored.debits, 0), coalesce(stored.credits, 0))
+            <> (coalesce(posted.debits, 0), coalesce(posted.credits, 0))
+        ORDER BY day, heading
+        """,
+    ),
 )
+
+PROOFS = JOURNAL_PROOFS + ACCOUNT_PROOFS
 
 
 def _balance(row: Record) -> Balance:

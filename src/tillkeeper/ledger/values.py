@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 Key = tuple[str, str, str]
 """What makes a journal the only one of its fact, for ever: source, source_id, kind."""
@@ -121,11 +122,15 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """Hold every account's turnover up to a moment (None: now); users' accounts are summed as `wallet:*`."""
+    """Hold every account's turnover; users' accounts are summed as `wallet:*`.
+
+    It holds what had happened by `as_of` and was in the books before `recorded_before` (None: everything).
+    """
 
     as_of: datetime | None
     accounts: tuple[Balance, ...]
     totals: Mapping[str, Total]
+    recorded_before: datetime | None = None
 
     @property
     def balanced(self) -> bool:
@@ -138,11 +143,55 @@ class Entry:
     """Hold one line of an account's statement; `balance` is what the account stood at after it."""
 
     id: int
+    journal: UUID
     source: str
     source_id: str
     kind: str
     effective_at: datetime
+    recorded_at: datetime
     other: str
     debit: int
     credit: int
     balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Name a place between two lines of a statement: what comes below it is older, `balance` is what it stood at."""
+
+    effective_at: datetime
+    id: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Hold a part of an account's lines, the latest fact first, and the place below the last of them."""
+
+    code: str
+    currency: str
+    kind: AccountClass
+    entries: tuple[Entry, ...]
+    below: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Name a block of the chain; whoever keeps number and hash elsewhere can prove that nothing before it changed."""
+
+    number: int
+    hash: bytes
+    journals: int
+    sealed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold what was found about one thing that must always be true; `sample` says in sentences what breaks it."""
+
+    name: str
+    violations: int
+    sample: tuple[str, ...]
+    scope: str = "full"
+    checked_at: datetime | None = None
+    broken_since: datetime | None = None

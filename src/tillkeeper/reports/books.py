@@ -2,26 +2,29 @@
 
 from tillkeeper import ledger
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.ledger import TrialBalance
+from tillkeeper.ledger import TrialBalance, seals
 from tillkeeper.reports import time
 
 check_timeout_seconds = 3_600
+findings_max = 20
+recent_max = 2_000
+"""How many of the newest changes and movements a recent look is about."""
 
 PROMISES = {
     "a captured payment was not delivered exactly once": """
         SELECT payment.id::text FROM payment LEFT JOIN entitlement ON entitlement.payment_id = payment.id
         WHERE payment.sale IS NOT NULL AND NOT EXISTS (SELECT FROM undelivered WHERE payment_id = payment.id)
           AND NOT EXISTS (SELECT FROM late_delivery WHERE payment_id = payment.id AND status <> 'delivered')
-        GROUP BY payment.id
+        GROUP BY payment.id, payment.amount_captured
         HAVING count(entitlement.id) <> CASE WHEN payment.amount_captured > 0 THEN 1 ELSE 0 END""",
     "refunds of a payment do not add up": """
         SELECT payment.id::text FROM payment LEFT JOIN refund ON refund.payment_id = payment.id AND NOT refund.surplus
-        GROUP BY payment.id
+        GROUP BY payment.id, payment.amount_refunded, payment.amount_refunding
         HAVING payment.amount_refunded <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'succeeded'), 0)
             OR payment.amount_refunding <> coalesce(sum(refund.amount) FILTER (WHERE refund.status = 'pending'), 0)""",
     "disputes of a payment do not add up": """
         SELECT payment.id::text FROM payment LEFT JOIN dispute ON dispute.payment_id = payment.id
-        GROUP BY payment.id
+        GROUP BY payment.id, payment.amount_disputed, payment.amount_lost
         HAVING payment.amount_disputed <> coalesce(sum(dispute.claimed), 0)
             OR payment.amount_lost
                 <> coalesce(sum(dispute.claimed) FILTER (WHERE dispute.status IN ('won', 'lost', 'prevented')), 0)""",
@@ -30,7 +33,7 @@ PROMISES = {
         LEFT JOIN journal ON journal.source = 'dispute' AND journal.source_id = dispute.id::text
         LEFT JOIN posting ON posting.journal_id = journal.id
         LEFT JOIN account ON account.code = 'gateway:' || dispute.gateway || ':dispute_receivable:' || dispute.currency
-        GROUP BY dispute.id
+        GROUP BY dispute.id, dispute.booked_withdrawn, dispute.booked_lost
         HAVING dispute.booked_withdrawn - dispute.booked_lost
             <> coalesce(sum(posting.amount) FILTER (WHERE posting.debit_id = account.id), 0)
                 - coalesce(sum(posting.amount) FILTER (WHERE posting.credit_id = account.id), 0)""",
@@ -39,10 +42,10 @@ PROMISES = {
         WHERE status IN ('lost', 'prevented') AND booked_withdrawn <> booked_lost""",
     "a wallet is not the sum of its movements": """
         SELECT wallet.user_id::text FROM wallet LEFT JOIN wallet_entry USING (user_id)
-        GROUP BY wallet.user_id HAVING wallet.balance <> coalesce(sum(wallet_entry.amount), 0)""",
+        GROUP BY wallet.user_id, wallet.balance HAVING wallet.balance <> coalesce(sum(wallet_entry.amount), 0)""",
     "a wallet is not the sum of its lots": """
         SELECT wallet.user_id::text FROM wallet LEFT JOIN credit_lot USING (user_id)
-        GROUP BY wallet.user_id
+        GROUP BY wallet.user_id, wallet.balance, wallet.frozen
         HAVING wallet.balance <> coalesce(sum(credit_lot.remaining), 0)
             OR wallet.frozen <> coalesce(sum(credit_lot.frozen), 0)""",
     "a wallet differs from its accounts in the books": """
@@ -73,7 +76,7 @@ PROMISES = {
     "a payment's cards are not those it was granted": """
         SELECT entitlement.payment_id::text FROM entitlement LEFT JOIN card USING (payment_id)
         WHERE entitlement.kind = 'pack'
-        GROUP BY entitlement.id
+        GROUP BY entitlement.id, entitlement.payment_id, entitlement.granted, entitlement.revoked, entitlement.frozen
         HAVING count(card.id) <> entitlement.granted
             OR count(card.id) FILTER (WHERE card.status LIKE 'revoked%') <> entitlement.revoked
             OR count(card.id) FILTER (WHERE card.status = 'suspended') <> entitlement.frozen""",
@@ -85,18 +88,65 @@ PROMISES = {
         SELECT payment.id::text FROM payment
         LEFT JOIN journal ON (source, source_id, kind) = ('payment', payment.id::text, 'capture')
         LEFT JOIN posting ON posting.journal_id = journal.id
-        GROUP BY payment.id HAVING payment.amount_captured <> coalesce(sum(posting.amount), 0)""",
+        GROUP BY payment.id, payment.amount_captured
+        HAVING payment.amount_captured <> coalesce(sum(posting.amount), 0)""",
+    "more went back than was captured": """
+        SELECT payment.id::text FROM payment WHERE amount_refunded + amount_refunding > amount_captured""",
+    "a payment was captured more than once and not all of the surplus goes back": """
+        SELECT payment.id::text FROM payment
+        WHERE (SELECT count(*) FROM payment_change WHERE payment_id = payment.id AND step = 'captured') > 1
+           OR (SELECT count(*) FROM payment_change WHERE payment_id = payment.id AND step = 'surplus_captured')
+              <> (SELECT count(*) FROM refund WHERE payment_id = payment.id AND surplus)""",
+    "a wallet or a debt is below zero": """
+        SELECT wallet.user_id::text FROM wallet WHERE balance < 0 OR frozen < 0 OR debt < 0""",
 }
-"""Each query lists what breaks a promise; all of them are empty, always."""
+"""Each query lists what breaks a promise; all of them are empty, always.
+
+RECENT goes before them, so none begins with WITH, and each groups by all it names: only a table has a primary key.
+"""
+
+# Tables of these names that hold only what changed last; the promises need not know.
+RECENT = f"""
+WITH payment AS (
+    SELECT * FROM payment WHERE id IN
+        (SELECT payment_id FROM (SELECT payment_id FROM payment_change ORDER BY id DESC LIMIT {recent_max}) AS latest)
+), wallet AS (
+    SELECT * FROM wallet WHERE user_id IN
+        (SELECT user_id FROM (SELECT user_id FROM wallet_entry ORDER BY id DESC LIMIT {recent_max}) AS latest)
+), refund AS (
+    SELECT refund.* FROM refund JOIN payment ON payment.id = refund.payment_id
+), dispute AS (
+    SELECT dispute.* FROM dispute JOIN payment ON payment.id = dispute.payment_id
+), late_delivery AS (
+    SELECT late_delivery.* FROM late_delivery JOIN payment ON payment.id = late_delivery.payment_id
+), entitlement AS (
+    SELECT entitlement.* FROM entitlement JOIN payment ON payment.id = entitlement.payment_id
+), inbox_message AS (
+    SELECT * FROM inbox_message WHERE status IN ('received', 'parked')
+    UNION ALL (SELECT * FROM inbox_message ORDER BY received_at DESC, id DESC LIMIT {recent_max})
+)
+"""
 
 
 async def check(tx: Transaction) -> list[str]:
     """Say in sentences what is wrong with the books, or nothing."""
-    wrong = await ledger.check(tx)
+    wrong = await ledger.check(tx) + await seals.verify(tx)
     for sentence, query in PROMISES.items():
-        rows = await tx.fetch_long(query, seconds_max=check_timeout_seconds)
-        wrong.extend(f"{sentence}: {row[0]}" for row in rows)
+        wrong += await breaches(tx, sentence, query)
     return wrong
+
+
+async def breaches(tx: Transaction, sentence: str, query: str, *, recent: bool = False) -> list[str]:
+    """List what breaks one promise, as a sentence each; of very many the first ones and their number."""
+    counted = f"SELECT *, count(*) OVER () AS breaches FROM ({query}) AS broken LIMIT {findings_max}"
+    rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted}", seconds_max=check_timeout_seconds)
+    found = [f"{sentence}: {row[0]}" for row in rows]
+    more = rows[0]["breaches"] - len(rows) if rows else 0
+    return [*found, f"{sentence}: … and {more} more"] if more else found
+
+
+COLUMNS = ("code", "currency", "class", "debits", "credits", "balance")
+"""The columns of a trial balance as a table."""
 
 
 def show(balance: TrialBalance) -> dict[str, object]:
@@ -104,6 +154,7 @@ def show(balance: TrialBalance) -> dict[str, object]:
     return {
         "object": "trial_balance",
         "as_of": time(balance.as_of),
+        "recorded_before": time(balance.recorded_before),
         "balanced": balance.balanced,
         "totals": [
             {

@@ -22,6 +22,7 @@ from tillkeeper.web.api import (
     disputes,
     gateways,
     goods,
+    ledger,
     payments,
     reconciliation,
     refund_requests,
@@ -49,7 +50,18 @@ def build(till: Till) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
-    for part in (payments, refunds, refund_requests, customers, disputes, goods, books, gateways, reconciliation):
+    for part in (
+        payments,
+        refunds,
+        refund_requests,
+        customers,
+        disputes,
+        goods,
+        books,
+        ledger,
+        gateways,
+        reconciliation,
+    ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)
     app.add_api_route("/ready", _ready, include_in_schema=False)

@@ -7,11 +7,13 @@ from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.correct_fees import correct_fees
+from tillkeeper.flows.examine import examine
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.reconcile import plan, reconcile
+from tillkeeper.flows.seal import seal, seal_journals_max
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sweep import purge, sweep
@@ -56,6 +58,17 @@ async def _plan(till: Till) -> int:
     return 0
 
 
+async def _seal(till: Till) -> int:
+    """Seal once; only after a full block the next one is made at once, or there would be a block for each payment."""
+    return int(await seal(till) >= seal_journals_max)
+
+
+async def _examine(till: Till) -> int:
+    """Examine once; what is broken stays broken, so it is not looked at again at once."""
+    await examine(till)
+    return 0
+
+
 JOBS = (
     *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
     Job(name="rescue", run=rescue, every_seconds=5),
@@ -69,6 +82,8 @@ JOBS = (
     Job(name="plan_reconciliation", run=_plan, every_seconds=600),
     Job(name="reconcile", run=reconcile, every_seconds=30),
     Job(name="correct_fees", run=correct_fees, every_seconds=3600),
+    Job(name="seal", run=_seal, every_seconds=5),
+    Job(name="examine", run=_examine, every_seconds=20),
 )
 
 

@@ -21,8 +21,8 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parents[1]
-LEDGER_TABLES = "account, balance, balance_delta, journal, posting"
-LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll")
+LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
+LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
 
 
 def upgrade(owner_url: str, *, app_role: str | None = None) -> list[str]:

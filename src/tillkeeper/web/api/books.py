@@ -1,20 +1,17 @@
-"""The webhooks that came and the books, over HTTP."""
+"""The webhooks that came, over HTTP."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper import ledger
 from tillkeeper.access import Principal
 from tillkeeper.flows.read import read
 from tillkeeper.flows.replay import ignore, replay, replay_all
 from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.errors import InvalidFieldError
-from tillkeeper.reports import books, inbox, paging
+from tillkeeper.reports import inbox, paging
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
@@ -95,22 +92,3 @@ async def ignore_message(
     """Set one webhook aside for good, saying why."""
     await ignore(caller.till_of(request), ids.parse("message", message), reason=body.reason)
     return JSONResponse({"id": message, "status": "ignored"})
-
-
-@router.get(
-    "/ledger/trial_balance",
-    response_model=None,
-    responses={200: {"description": "Every account, and debits equal to credits."}, **shapes.ERRORS},
-)
-async def trial_balance(
-    request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
-    *,
-    as_of: datetime | None = None,
-) -> JSONResponse:
-    """Show every account's balance now or as of a moment, and the proof that they balance."""
-    if as_of is not None and as_of.tzinfo is None:
-        message = "A moment has an offset, such as 2026-11-21T10:00:00Z."
-        raise InvalidFieldError(message, param="as_of")
-    balance = await read(caller.till_of(request), lambda tx: ledger.trial_balance(tx, as_of=as_of))
-    return JSONResponse(books.show(balance))

@@ -4,12 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from tillkeeper.facts import DisputeStatus, LineKind
+from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import Status
 from tillkeeper.refund_requests import ReasonCode
 from tillkeeper.routing import Breaker, Switch
-from tillkeeper.settlement.runs import Action, Kind
-from tillkeeper.settlement.runs import Status as DiscrepancyStatus
 
 
 class Problem(BaseModel):
@@ -318,79 +316,6 @@ class Gateways(BaseModel):
 
     object: Literal["list"]
     data: list[Gateway]
-
-
-class ReconciliationRun(BaseModel):
-    """The comparison of one day of a gateway; `open` counts by kind what it has left open."""
-
-    object: Literal["reconciliation_run"]
-    gateway: str = Field(examples=["stripe"])
-    day: str = Field(examples=["2026-11-20"])
-    status: Literal["due", "running", "done"]
-    step: str | None
-    lines: int
-    ours: int
-    tolerated: int
-    open: dict[str, int]
-    error: str | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-
-
-class DiscrepancyLine(BaseModel):
-    """The gateway's line behind a discrepancy."""
-
-    id: str
-    kind: LineKind
-    object: str | None
-    parent: str | None
-    occurred_at: str
-
-
-class Discrepancy(BaseModel):
-    """A disagreement between a gateway's account and ours; amounts are minor units of `currency`, signed.
-
-    `difference` is by how much the gateway's balance exceeds what our books say of it, and `suspended` whether it was
-    put aside in the books until somebody knows what it is. `suggestions` have the same amount on the other side.
-    """
-
-    id: str = Field(examples=["discrepancy_01h455vb4pex5vsknk084sn02q"])
-    object: Literal["discrepancy"]
-    kind: Kind
-    status: DiscrepancyStatus
-    gateway: str
-    day: str
-    detail: str
-    theirs: int | None
-    ours: int | None
-    currency: str
-    difference: int
-    difference_currency: str
-    suspended: bool
-    payment: str | None
-    line: DiscrepancyLine | None
-    first_seen_at: str
-    age_days: Literal["0-1", "2-7", "8-30", "over 30"]
-    next_step: str | None
-    closed_at: str | None
-    closed_by: str | None
-    action: Action | None
-    reason: str | None
-    suggestions: list[dict[str, Any]] = []
-
-
-class Imported(BaseModel):
-    """What became of the lines of a file; `days` are compared anew."""
-
-    object: Literal["import"]
-    gateway: str
-    new: int
-    changed: int = 0
-    known: int = 0
-    contradicting: int = 0
-    unread: int = 0
-    days: list[str] = []
 
 
 class Page(BaseModel):

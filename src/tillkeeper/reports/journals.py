@@ -1,0 +1,91 @@
+"""Accounts, journals and seals as the API shows them."""
+
+from uuid import UUID
+
+from tillkeeper import ledger
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.ledger import seals
+from tillkeeper.reports import time
+
+FIND = """
+SELECT journal.*, (
+    SELECT jsonb_agg(jsonb_build_object('debit', debit.code, 'credit', credit.code, 'amount', posting.amount,
+                                        'currency', posting.currency) ORDER BY posting.id)
+    FROM posting JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id
+    WHERE journal_id = journal.id
+) AS postings
+FROM journal
+WHERE ($1::uuid IS NULL OR (source, source_id) IN (
+          SELECT 'payment', ($1::uuid)::text UNION ALL SELECT 'refund', id::text FROM refund WHERE payment_id = $1
+          UNION ALL SELECT 'dispute', id::text FROM dispute WHERE payment_id = $1))
+  AND ($2::uuid IS NULL OR id < $2)
+ORDER BY id DESC LIMIT $3
+"""
+
+
+async def find(tx: Transaction, *, payment: UUID | None, before: UUID | None, limit: int) -> dict[str, object]:
+    """List journals and their postings, the newest first; only those of one payment when it is named."""
+    rows = await tx.fetch(FIND, payment, before, limit + 1)
+    shown = rows[:limit]
+    has_more = len(rows) > limit
+    return {
+        "data": [_show(row) for row in shown],
+        "has_more": has_more,
+        "next_cursor": ids.text("journal", shown[-1]["id"]) if has_more else None,
+    }
+
+
+async def accounts(tx: Transaction, *, prefix: str, after: str, limit: int) -> dict[str, object]:
+    """List accounts and what they stand at, by code."""
+    found = await ledger.accounts(tx, prefix=prefix, after=after, limit=limit + 1)
+    shown = found[:limit]
+    return {
+        "data": [
+            {
+                "object": "account",
+                "code": each.code,
+                "currency": each.currency,
+                "class": each.kind,
+                "debits": each.debits,
+                "credits": each.credits,
+                "balance": each.amount,
+            }
+            for each in shown
+        ],
+        "has_more": len(found) > limit,
+        "next_cursor": shown[-1].code if len(found) > limit else None,
+    }
+
+
+async def chain(tx: Transaction, *, before: int | None, limit: int) -> dict[str, object]:
+    """List the seals of the chain, the newest first: whoever keeps one elsewhere can compare it later."""
+    found = await seals.newest(tx, before=before, limit=limit + 1)
+    shown = found[:limit]
+    return {
+        "data": [
+            {
+                "object": "seal",
+                "number": each.number,
+                "hash": each.hash.hex(),
+                "journals": each.journals,
+                "sealed_at": time(each.sealed_at),
+            }
+            for each in shown
+        ],
+        "has_more": len(found) > limit,
+        "next_cursor": str(shown[-1].number) if len(found) > limit else None,
+    }
+
+
+def _show(row: Record) -> dict[str, object]:
+    return {
+        "id": ids.text("journal", row["id"]),
+        "object": "journal",
+        "source": row["source"],
+        "source_id": row["source_id"],
+        "kind": row["kind"],
+        "effective_at": time(row["effective_at"]),
+        "recorded_at": time(row["recorded_at"]),
+        "postings": row["postings"],
+    }
