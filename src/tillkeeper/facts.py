@@ -192,6 +192,7 @@ class Step(StrEnum):
     REFUND_FAILED = "refund_failed"
     DELIVERED = "delivered"
     REVOKED = "revoked"
+    RESTORED = "restored"
     APPROVED = "approved"
     AUTHORIZED = "authorized"
     AUTHORIZED_IN_VAIN = "authorized_in_vain"
@@ -240,7 +241,8 @@ class Change:
 
     The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
     what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by
-    how much this step changed the totals.
+    how much this step changed the totals. `lost_booked` is what the books were told of `lost_of_owed` when goods could
+    not be moved yet and are moved now.
     """
 
     payment: UUID
@@ -261,6 +263,7 @@ class Change:
     lost_total: int = 0
     lost_more: int = 0
     claimed_total: int = 0
+    lost_booked: int = 0
     fee: int = 0
     refund: UUID | None = None
     dispute: UUID | None = None
@@ -270,6 +273,18 @@ class Change:
     was_settled: bool = False
     event: str | None = None
     occasion: str = ""
+
+    @property
+    def lost_of_owed(self) -> int:
+        """Tell by how much more of what is owed in goods is lost to banks, as if all of the money were still owed.
+
+        A refund has the first right to it; where no goods were sold, nothing was ever owed.
+        """
+        if self.sale is None:
+            return 0
+        owed = self.captured_total - self.refunded_total
+        before = min(self.lost_total - self.lost_more, owed + self.refunded_more)
+        return max(0, min(self.lost_total, owed)) - max(0, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from tillkeeper.facts import Change, Goods, Step
 from tillkeeper.flows import claim
 from tillkeeper.ledger import Journal, recipes
 
+RESTORING = (Step.REFUND_FAILED, Step.RESTORED)
+
 
 def bookkeep(changes: Sequence[Change], goods: Sequence[Goods]) -> list[Journal]:
     """Turn what happened into journals, in order."""
@@ -36,7 +38,7 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
             )
         case Step.REFUND_FAILED:
             yield from _refund_failed(change, goods)
-        case Step.DELIVERED | Step.REVOKED:
+        case Step.DELIVERED | Step.REVOKED | Step.RESTORED:
             yield from _handed_over(change, goods)
         case Step.SURPLUS_CAPTURED | Step.SURPLUS_RETURNED:
             yield from _surplus(change)
@@ -66,8 +68,13 @@ def _handed_over(change: Change, goods: Goods | None) -> Iterator[Journal]:
         yield from claim.met_goods(change, goods)
     elif change.refund is None:
         yield from _granted(change, goods)
+    elif goods and change.step is Step.RESTORED:
+        yield from recipes.refund_restored(change.refund, split=_split(change, goods), at=change.at)
+        yield from claim.beside_refund(change, goods, "restored")
+        yield from _debt_repaid(change, goods)
     elif goods:
         yield from recipes.refund_met_goods(change.refund, split=_split(change, goods), at=change.at)
+        yield from claim.beside_refund(change, goods, "met_goods")
 
 
 def _surplus(change: Change) -> Iterator[Journal]:
@@ -126,12 +133,12 @@ def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         yield _returned(change)
     yield recipes.refund_reversed(change.refund, split=_split(change, goods), at=change.at)
     yield from claim.beside_refund(change, goods, "reversed")
-    if goods and (goods.debt_repaid or goods.recognised):
+    if goods:
         yield from _debt_repaid(change, goods)
 
 
 def _debt_repaid(change: Change, goods: Goods) -> Iterator[Journal]:
-    if change.user:
+    if change.user and (goods.debt_repaid or goods.recognised):
         yield recipes.debt_repaid(
             "refund" if change.refund else "payment",
             change.refund or change.payment,
@@ -156,5 +163,5 @@ def _split(change: Change, goods: Goods | None) -> recipes.RefundSplit:
         from_wallet=goods.taken + goods.restored,
         from_frozen=goods.taken_frozen,
         to_debt=goods.to_debt,
-        recognised=goods.recognised if change.step is not Step.REFUND_FAILED else (),
+        recognised=goods.recognised if change.step not in RESTORING else (),
     )

@@ -7,6 +7,10 @@ from tillkeeper.facts import Change, Goods
 from tillkeeper.ledger import Journal, recipes
 from tillkeeper.ledger.recipes import ClaimSplit
 
+Kind = Literal["requested", "reversed", "met_goods", "restored"]
+TAKING = ("requested", "met_goods")
+"""What repays a debt beside them has no journal of its own."""
+
 
 def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
     """Book one step of a dispute: money that moved at the gateway, money that is lost for good, and goods."""
@@ -38,15 +42,15 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
 
 
 def met_goods(change: Change, goods: Goods) -> Iterator[Journal]:
-    """Book what an earlier lost dispute takes of goods that are handed over only now."""
+    """Book what an earlier step of a dispute does to goods only now."""
     assert change.dispute, "a dispute has an id"
     # Its money was booked as if all of it were still owed in goods; some of that may have been earned by now.
-    split = _split(change, goods, lost=goods.lost - _lost(change, None))
+    split, kind = _split(change, goods, lost=goods.lost - change.lost_booked), f"met_goods{change.occasion}"
     if split:
-        yield from recipes.goods_claimed("dispute", change.dispute, "met_goods", split=split, at=change.at)
+        yield from recipes.goods_claimed("dispute", change.dispute, kind, split=split, at=change.at)
 
 
-def beside_refund(change: Change, goods: Goods | None, kind: Literal["requested", "reversed"]) -> Iterator[Journal]:
+def beside_refund(change: Change, goods: Goods | None, kind: Kind) -> Iterator[Journal]:
     """Book what a refund changes in goods and money that disputes claim as well."""
     assert change.refund, "a refund has an id"
     if change.user is None:
@@ -56,7 +60,7 @@ def beside_refund(change: Change, goods: Goods | None, kind: Literal["requested"
         currency=change.paid_in or change.currency,
         frozen=goods.frozen if goods else 0,
         thawed=goods.thawed if goods else 0,
-        repaid=goods.debt_repaid if goods and kind == "requested" else 0,
+        repaid=goods.debt_repaid if goods and kind in TAKING else 0,
         lost=_lost(change, goods),
     )
     yield from recipes.goods_claimed("refund", change.refund, f"{kind}_beside_claims", split=split, at=change.at)
@@ -82,14 +86,5 @@ def _split(change: Change, goods: Goods | None, *, lost: int = 0) -> ClaimSplit 
 
 
 def _lost(change: Change, goods: Goods | None) -> int:
-    """Tell by how much more of the money that was owed in goods is lost to banks.
-
-    Goods that are there say so. As long as there are none all of the money is owed, except where none were sold.
-    """
-    if goods and not goods.failed:
-        return goods.lost
-    if change.sale is None:
-        return 0
-    refunded, lost = change.refunded_total, change.lost_total
-    before = min(lost - change.lost_more, change.captured_total - refunded + change.refunded_more)
-    return max(0, min(lost, change.captured_total - refunded)) - max(0, before)
+    """Tell by how much more of the money that was owed in goods is lost to banks; goods that are there say so."""
+    return goods.lost - change.lost_booked if goods and not goods.failed else change.lost_of_owed

@@ -115,5 +115,6 @@ def _owed(payment: Payment, refunds: Iterable[Refund], disputes: Iterable[Disput
         if dispute.claimed:
             lost += dispute.claimed
             taken = replace(captured, step=Step.REVOKED, dispute=dispute.id, refunded_total=back)
-            changes.append(replace(taken, lost_total=lost, lost_more=dispute.claimed))
+            taken = replace(taken, lost_total=lost, lost_more=dispute.claimed)
+            changes.append(replace(taken, lost_booked=taken.lost_of_owed))
     return changes

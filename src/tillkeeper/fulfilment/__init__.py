@@ -36,7 +36,10 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
         await store.save(tx, changed)
     if failed:
         await store.insert_undelivered(tx, [failed[id_] for id_ in sorted(failed)])
-    without = {change.payment for change in moving} - given - failed.keys()
+    owed = put_off.keys() & known.keys()
+    if owed:
+        await late.owe(tx, [change for change in moving if change.payment in owed], put_off)
+    without = {change.payment for change in moving} - given - failed.keys() - owed
     if without:
         await late.remember(tx, moving, put_off, without=without)
     return done

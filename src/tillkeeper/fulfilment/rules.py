@@ -10,7 +10,8 @@ from tillkeeper.kernel import ids
 
 GRANTING = frozenset({Step.CAPTURED, Step.DELIVERED})
 CLAIMING = frozenset({Step.DISPUTE_OPENED, Step.DISPUTE_UPDATED, Step.DISPUTE_WON, Step.DISPUTE_LOST})
-MOVING = GRANTING | CLAIMING | {Step.REFUND_REQUESTED, Step.REVOKED, Step.REFUND_FAILED}
+MOVING = GRANTING | CLAIMING | {Step.REFUND_REQUESTED, Step.REFUND_FAILED, Step.REVOKED, Step.RESTORED}
+RESTORING = frozenset({Step.REFUND_FAILED, Step.RESTORED})
 
 
 def orders(known: dict[UUID, Entitlement], changes: Sequence[Change]) -> tuple[list[Order], dict[UUID, Entitlement]]:
@@ -61,7 +62,7 @@ def _adjust(change: Change, held: Entitlement | None) -> Order | None:
 def _action(change: Change) -> Action:
     if change.dispute:
         return Action.CLAIM
-    return Action.RESTORE if change.step is Step.REFUND_FAILED else Action.REVOKE
+    return Action.RESTORE if change.step in RESTORING else Action.REVOKE
 
 
 def _after(order: Order, held: Entitlement | None) -> Entitlement:

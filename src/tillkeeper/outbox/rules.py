@@ -26,7 +26,7 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
         yield Event(type=change.event, subject=subject, payment=change.payment, data=data, occasion=change.occasion)
     if goods and goods.status:
         # Goods that a refund takes are told of alike, whether they had come before it or come only now.
-        step = Step.REFUND_REQUESTED if change.step is Step.REVOKED else change.step
+        step = LATER.get(change.step, change.step)
         revoked = goods.taken + goods.taken_frozen + goods.to_debt
         moved = {"granted": goods.granted, "revoked": revoked, "restored": goods.restored}
         yield Event(
@@ -36,6 +36,9 @@ def events(change: Change, goods: Goods | None) -> Iterator[Event]:
             data={"payment": payment, **moved},
             occasion=_occasion(change, step),
         )
+
+
+LATER = {Step.REVOKED: Step.REFUND_REQUESTED, Step.RESTORED: Step.REFUND_FAILED}
 
 
 def _occasion(change: Change, step: Step) -> str:

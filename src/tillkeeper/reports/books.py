@@ -58,6 +58,16 @@ PROMISES = {
     "more of a payment's credits are frozen than a bank claims": """
         SELECT payment_id::text FROM credit_lot JOIN entitlement USING (payment_id)
         WHERE credit_lot.frozen > entitlement.frozen""",
+    "another share of a payment's goods was taken than of its money": """
+        SELECT payment.id::text FROM payment JOIN entitlement ON entitlement.payment_id = payment.id
+        CROSS JOIN LATERAL (SELECT amount_refunded + amount_refunding + amount_lost AS back) AS gone
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN back >= amount_captured THEN granted ELSE granted * back / amount_captured END AS revoked,
+                CASE WHEN back + amount_disputed - amount_lost >= amount_captured THEN granted
+                     ELSE granted * (back + amount_disputed - amount_lost) / amount_captured END AS gone
+        ) AS due
+        WHERE (entitlement.revoked <> due.revoked OR entitlement.revoked + entitlement.frozen <> due.gone)
+          AND NOT EXISTS (SELECT FROM late_revocation WHERE payment_id = payment.id AND finished_at IS NULL)""",
     "what could not be delivered was not refunded": """
         SELECT payment.id::text FROM payment JOIN undelivered ON undelivered.payment_id = payment.id
         WHERE payment.amount_refunded + payment.amount_refunding + payment.amount_disputed < payment.amount_captured""",

@@ -53,6 +53,7 @@ async def pending(tx: Transaction) -> int:
         "SELECT (SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked'))"
         " + (SELECT count(*) FROM operation WHERE state IN ('asked', 'given_up'))"
         " + (SELECT count(*) FROM late_delivery WHERE status IN ('pending', 'failed'))"
+        " + (SELECT count(*) FROM late_revocation WHERE finished_at IS NULL)"
     )
     return count
 

@@ -13,6 +13,7 @@ from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.reconcile import plan, reconcile
+from tillkeeper.flows.revoke import revoke
 from tillkeeper.flows.seal import seal, seal_journals_max
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
@@ -75,6 +76,7 @@ JOBS = (
     Job(name="sequence", run=sequence, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="fulfil", run=fulfil, every_seconds=5),
+    Job(name="revoke", run=revoke, every_seconds=5),
     Job(name="expire", run=expire, every_seconds=5),
     Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),

@@ -1,22 +1,41 @@
-"""Goods handed over later: whatever goes wrong with goods, captured money stands, and so do its neighbours."""
+"""Goods moved later: whatever goes wrong with goods, money that moved stands, and so do its neighbours."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from tillkeeper.facts import Change, Goods
+from tillkeeper.facts import Change, Goods, Step
 from tillkeeper.fulfilment.kinds import Kind
-from tillkeeper.fulfilment.late import store
-from tillkeeper.fulfilment.late.values import PutOff, Wait, Waiting
-from tillkeeper.fulfilment.values import Action, Order
+from tillkeeper.fulfilment.late import owing, store
+from tillkeeper.fulfilment.late.values import Owing, PutOff, Wait, Waiting
+from tillkeeper.fulfilment.values import Order
 from tillkeeper.kernel import failpoints, logs
 from tillkeeper.kernel.db import Transaction, is_outage
 
-__all__ = ["Waiting", "attempt", "claim", "explain", "finish", "lock", "note", "remember", "tries_max", "wait_seconds"]
+__all__ = [
+    "Owing",
+    "Waiting",
+    "attempt",
+    "claim",
+    "claim_owing",
+    "explain",
+    "finish",
+    "finish_owing",
+    "lock",
+    "lock_owing",
+    "note",
+    "note_owing",
+    "owe",
+    "remember",
+    "tries_max",
+    "wait_seconds",
+]
 
 wait_seconds = (10, 60, 300, 900, 3600, 7200, 21600)
 """How long goods are left alone before each try; the first is soon, because most trouble passes."""
 tries_max = len(wait_seconds)
 reason_length_max = 300
+MADE_UP = (Step.REVOKED, Step.RESTORED)
+"""The steps in which goods are moved that could not be moved before."""
 
 
 async def attempt(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> tuple[list[Goods], dict[UUID, str]]:
@@ -24,8 +43,6 @@ async def attempt(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> tuple
 
     All at once first. Only when that fails, payment by payment, so that each fails for itself.
     """
-    if not any(order.action is Action.GRANT for order in orders):
-        return await kind.carry_out(tx, orders), {}
     try:
         async with tx.savepoint():
             return await kind.carry_out(tx, orders), {}
@@ -72,6 +89,50 @@ async def finish(tx: Transaction, payment: UUID, status: str, *, reason: str | N
     return await store.finish(tx, payment, status, reason)
 
 
+async def owe(tx: Transaction, changes: Sequence[Change], put_off: Mapping[UUID, str]) -> None:
+    """Remember that goods of these changes were not moved; of what is being tried again, the newest reason."""
+    again = {change.payment for change in changes if change.step in MADE_UP}
+    for payment in sorted(again):
+        await owing.note(tx, payment, put_off[payment])
+    new = [
+        Owing(
+            payment=change.payment,
+            step=change.step,
+            refund=change.refund,
+            dispute=change.dispute,
+            amount=change.amount,
+            lost=change.lost_of_owed,
+            occasion=f":{change.moves.number}" if change.moves else "",
+            reason=put_off[change.payment],
+        )
+        for change in changes
+        if change.payment not in again
+    ]
+    if new:
+        await owing.save(tx, new, wait_seconds[0])
+        failpoints.reach("fulfilment:owed")
+
+
+async def claim_owing(tx: Transaction, limit: int) -> list[UUID]:
+    """Take payments whose goods are to be moved now, each with a try more."""
+    return await owing.claim(tx, limit, wait_seconds)
+
+
+async def lock_owing(tx: Transaction, payment: UUID) -> list[Owing]:
+    """Lock the steps of a payment whose goods were not moved yet."""
+    return await owing.lock(tx, payment)
+
+
+async def finish_owing(tx: Transaction, done: Sequence[Owing]) -> None:
+    """Mark steps as made up for."""
+    await owing.finish(tx, done)
+
+
+async def note_owing(tx: Transaction, payment: UUID, reason: str) -> None:
+    """Write down why a try failed."""
+    await owing.note(tx, payment, reason)
+
+
 def explain(error: Exception) -> str:
     """Say what went wrong in words that may be stored and shown."""
     return logs.mask(f"{type(error).__name__}: {error}")[:reason_length_max]
@@ -88,7 +149,7 @@ async def _one_by_one(tx: Transaction, kind: Kind, orders: Sequence[Order]) -> t
             async with tx.savepoint():
                 done.extend(await kind.carry_out(tx, asked))
         except Exception as error:
-            if is_outage(error) or asked[0].action is not Action.GRANT:
+            if is_outage(error):
                 raise
             logs.goods.exception("put_off", payment=str(payment), kind=kind.name)
             put_off[payment] = explain(error)

@@ -42,6 +42,13 @@ def refund_met_goods(refund: UUID, *, split: RefundSplit, at: datetime) -> list[
     return [journal("refund", refund, "met_goods", at, postings)] if postings else []
 
 
+def refund_restored(refund: UUID, *, split: RefundSplit, at: datetime) -> list[Journal]:
+    """Book what a failed refund gives back of goods only now; all its money was booked as if it were owed again."""
+    money = moves(chart.refunds_of_earned(split.currency), chart.deferred_revenue(split.currency), split.earned)
+    mirrored = _mirror(money + _goods(split))
+    return [journal("refund", refund, "restored", at, mirrored)] if mirrored else []
+
+
 def refund_succeeded(refund: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
     """Book that the gateway has sent the money back."""
     postings = moves(chart.refund_payable(currency), chart.clearing(gateway, currency), amount)
@@ -56,8 +63,11 @@ def refund_returned(refund: UUID, *, gateway: str, currency: str, amount: int, a
 
 def refund_reversed(refund: UUID, *, split: RefundSplit, at: datetime) -> Journal:
     """Book that a refund failed: the mirror of its request, so the goods come back and nothing is owed."""
-    mirrored = tuple(Posting(debit=each.credit, credit=each.debit, amount=each.amount) for each in _refund(split))
-    return journal("refund", refund, "reversed", at, mirrored)
+    return journal("refund", refund, "reversed", at, _mirror(_refund(split)))
+
+
+def _mirror(postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
+    return tuple(Posting(debit=each.credit, credit=each.debit, amount=each.amount) for each in postings)
 
 
 def _refund(split: RefundSplit) -> tuple[Posting, ...]:
