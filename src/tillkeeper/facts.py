@@ -9,7 +9,10 @@ from tillkeeper.kernel import ids
 
 
 class NoticeKind(StrEnum):
-    """Name the facts about money that any gateway can tell."""
+    """Name the facts about money that any gateway can tell.
+
+    A payment is let go when one of several cards that were charged for it holds no money any more, and another may.
+    """
 
     PAYMENT_APPROVED = "payment.approved"
     PAYMENT_AUTHORIZED = "payment.authorized"
@@ -17,6 +20,7 @@ class NoticeKind(StrEnum):
     PAYMENT_FAILED = "payment.failed"
     PAYMENT_PENDING = "payment.pending"
     PAYMENT_CANCELED = "payment.canceled"
+    PAYMENT_LET_GO = "payment.let_go"
     PAYMENT_FEE = "payment.fee"
     REFUND_CREATED = "refund.created"
     REFUND_SUCCEEDED = "refund.succeeded"
@@ -194,6 +198,7 @@ class Step(StrEnum):
     REVOKED = "revoked"
     RESTORED = "restored"
     APPROVED = "approved"
+    LET_GO = "let_go"
     AUTHORIZED = "authorized"
     AUTHORIZED_IN_VAIN = "authorized_in_vain"
     FEE_CHANGED = "fee_changed"

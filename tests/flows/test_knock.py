@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tillkeeper.flows.expire import expire
 from tillkeeper.flows.knock import knock
 from tillkeeper.flows.operate import operate
 
@@ -21,6 +22,21 @@ async def test_a_breaker_closes_by_itself_though_no_call_waits(shop: Any) -> Non
     await shop.owner.execute("UPDATE gateway_state SET retry_at = now()")
     await operate(shop.till, "stripe")
     assert await shop.count("gateway_state", "breaker = 'closed'") == 1
+
+
+async def test_a_call_that_needs_nobody_neither_closes_a_breaker_nor_keeps_us_from_asking(shop: Any) -> None:
+    """What was never opened expires without asking anybody, which says nothing about the gateway."""
+    shop.line.fault = "cut"
+    payment = (await shop.create()).body
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    await shop.owner.execute("UPDATE operation SET due_at = now() + interval '1 hour' WHERE kind <> 'expire'")
+    await shop.owner.execute("UPDATE gateway_state SET breaker = 'open', failures = 5, retry_at = now()")
+    asked = len(shop.line.calls)
+    await operate(shop.till, "stripe")
+    assert (await shop.show(payment))["status"] == "expired"
+    assert await shop.count("gateway_state", "breaker = 'open' AND retry_at > now()") == 1
+    assert len(shop.line.calls) > asked
 
 
 async def test_asking_changes_nothing_at_the_gateway(shop: Any) -> None:

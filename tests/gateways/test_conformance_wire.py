@@ -1,6 +1,7 @@
 """What a bad line makes of a call, the same for every gateway: only what was certainly not done counts as refused."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from tillkeeper.gateway import (
     Refused,
     Unknown,
 )
+from tillkeeper.kernel import outside
 from tillkeeper.kernel.db import Database
 
 CAPTURED, CANCELED = NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED
@@ -79,6 +81,15 @@ async def test_a_gateway_that_refuses_connections_has_certainly_done_nothing(tri
         return
     outcome = await VERBS[verb](trial)
     assert isinstance(outcome, Unknown | Refused if verb in ASKING else Refused), outcome
+
+
+@pytest.mark.parametrize(("subject", "verb"), MADE, indirect=["subject"])
+async def test_every_call_is_counted_also_one_that_nobody_takes(trial: Trial, verb: str) -> None:
+    """A gateway's health is known from calls that were made, and from nothing else."""
+    await trial.wire.close()
+    with outside.counting() as tally, suppress(GatewayUnavailableError):
+        await VERBS[verb](trial)
+    assert tally.calls > 0
 
 
 @pytest.mark.parametrize(("subject", "verb"), MADE, indirect=["subject"])

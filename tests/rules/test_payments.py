@@ -71,6 +71,7 @@ def a_payment(status: Status = Status.REQUIRES_ACTION, *, captured: int = 0, man
         gateway="stripe",
         manual_capture=manual,
         reference="cs_1",
+        expires_at=AT + timedelta(hours=1),
     )
 
 

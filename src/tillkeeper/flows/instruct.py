@@ -63,7 +63,7 @@ def refund_call(change: Change, now: datetime) -> Operation:
 
 def _calls(change: Change, now: datetime) -> Iterator[Operation]:
     match change.step:
-        case Step.APPROVED:
+        case Step.APPROVED | Step.LET_GO:
             yield _call(Kind.CONFIRM, change, now)
         case Step.AUTHORIZED:
             yield _call(Kind.CAPTURE, change, now)

@@ -17,7 +17,7 @@ from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
-from tillkeeper.kernel import clock, ids, logs
+from tillkeeper.kernel import clock, ids, logs, outside
 from tillkeeper.kernel.db import Record, Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.operations import Kind, Operation
@@ -44,10 +44,11 @@ PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Hold what a gateway answered, and after how many milliseconds."""
+    """Hold what a gateway answered, and after how many milliseconds; or what was known without calling it."""
 
     outcome: Outcome
     latency_ms: int
+    called: bool = True
 
 
 async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -> int:
@@ -64,23 +65,24 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
         if not well and not await routing.admit(tx, gateway):
             return 0
         due = await operations.claim(tx, gateway, limit if well else probes_max)
-    if not due and not well:
-        await knock(till, till.gateways[gateway])
     made = await asyncio.gather(*(_carry_out(till, operation) for operation in due), return_exceptions=True)
     for each in made:
         if isinstance(each, BaseException):
             raise each  # after all of them were carried out, so that one cannot keep the others from it
+    if not well and not any(made):
+        await knock(till, till.gateways[gateway])
     return len(due)
 
 
 async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms = clock.timer_ms()
-    outcome = await _call_safely(till, operation)
+    with outside.counting() as tally:
+        outcome = await _call_safely(till, operation)
     if isinstance(outcome, Refused) and operation.doubts:
         # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
         outcome = Unknown(reason=outcome.reason, counts=False)
-    answer = Answer(outcome=outcome, latency_ms=read_ms())
+    answer = Answer(outcome=outcome, latency_ms=read_ms(), called=tally.calls > 0)
     logs.intent.info(
         "gateway_answered",
         operation=str(operation.id),
@@ -94,7 +96,7 @@ async def call(till: Till, operation: Operation) -> Answer:
 
 async def give_up(tx: Transaction, operation: Operation, answer: Answer) -> bool:
     """Note that an attempt was certainly not made, because the payment goes on elsewhere; false without its lease."""
-    await _note_health(tx, operation, answer.outcome)
+    await _note_health(tx, operation, answer)
     if not await _end_try(tx, operation, answer.outcome):
         return False
     await payments.finish_attempt(tx, operation.key, _opening(answer.outcome), latency_ms=answer.latency_ms)
@@ -103,7 +105,7 @@ async def give_up(tx: Transaction, operation: Operation, answer: Answer) -> bool
 
 async def record(tx: Transaction, till: Till, operation: Operation, answer: Answer) -> bool:
     """Make the answer to a call true; false when the lease was lost meanwhile, and then nothing is written."""
-    await _note_health(tx, operation, answer.outcome)
+    await _note_health(tx, operation, answer)
     if not await _end_try(tx, operation, answer.outcome):
         return False
     if operation.kind is Kind.CREATE:
@@ -117,10 +119,11 @@ async def record(tx: Transaction, till: Till, operation: Operation, answer: Answ
     return True
 
 
-async def _note_health(tx: Transaction, operation: Operation, outcome: Outcome) -> None:
+async def _note_health(tx: Transaction, operation: Operation, answer: Answer) -> None:
     """Count what a call says about its gateway: no answer is trouble, any answer is a sign of life."""
-    if outcome == SWITCHED_OFF:
-        return
+    if not answer.called:
+        return  # what was known here says nothing about anybody else
+    outcome = answer.outcome
     known = isinstance(outcome, Accepted | Declined) or (isinstance(outcome, Unknown) and outcome.final)
     answered = known or outcome == NOT_FOUND_YET
     breaker = await routing.note(tx, operation.gateway, answered=answered)
@@ -146,9 +149,10 @@ async def _end_try(tx: Transaction, operation: Operation, outcome: Outcome) -> b
             return await operations.postpone(tx, operation, error=reason, doubtful=counts)
 
 
-async def _carry_out(till: Till, operation: Operation) -> None:
+async def _carry_out(till: Till, operation: Operation) -> bool:
     answer = await call(till, operation)
     await _write_down(till, operation, answer)
+    return answer.called
 
 
 @retry_conflicts

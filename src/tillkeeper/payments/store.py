@@ -315,6 +315,7 @@ def _payment(row: Record) -> Payment:
         lost=row["amount_lost"],
         fee=row["fee"],
         fee_final=row["fee_final"],
+        expires_at=row["expires_at"],
         authorized_at=row["authorized_at"],
         error_code=row["error_code"],
         error_message=row["error_message"],

@@ -58,6 +58,7 @@ class Payment:
     error_code: str | None = None
     error_message: str | None = None
     next_action: dict[str, str] | None = None
+    expires_at: datetime | None = None
     authorized_at: datetime | None = None
     captured_at: datetime | None = None
 

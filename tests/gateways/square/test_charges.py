@@ -16,8 +16,10 @@ from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.confirm import OutcomeUnknownError
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.operate import operate
+from tillkeeper.flows.receive import receive
 from tillkeeper.flows.sync import sync
-from tillkeeper.kernel.errors import InvalidStateError
+from tillkeeper.gateways.square import cards
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.operations import Kind
 
 OVER = "UPDATE payment SET expires_at = now() - interval '1 second'"
@@ -166,3 +168,108 @@ async def test_nothing_is_charged_anew_for_a_payment_that_has_ended(shop: Square
     assert (await shop.show(payment))["status"] == "canceled"
     assert shop.executed("POST /v2/payments/cancel") == before
     assert await shop.count("operation", "state = 'asked'") == 0
+
+
+def another_card(shop: SquareShop) -> dict[str, str]:
+    """Make what Square's form makes of a card, which can be charged once."""
+    return {"source_id": shop.house.act("cards", {"outcome": "ok"})["source_id"]}
+
+
+async def let_go(shop: SquareShop, **hidden: int) -> Any:
+    """Hold money on a card of which nobody hears, so that it is let go and the customer told to bring another."""
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    lag = {"lost_reply_percent": 100, "only_methods": ["POST"], **(hidden or {"not_found_ms": 60_000})}
+    shop.house.control("PUT", "faults", lag)
+    await shop.confirm(payment, OK)
+    shop.answer_again()
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["last_error"]["code"]) == ("requires_action", "NOT_CHARGED")
+    assert shown["next_action"] == payment["next_action"]
+    return payment
+
+
+async def test_the_webhooks_of_a_card_that_was_let_go_leave_the_payment_to_the_next_card(shop: SquareShop) -> None:
+    payment = await let_go(shop)
+    await shop.catch_up()
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["next_action"]) == ("requires_action", payment["next_action"])
+    assert (await shop.confirm(payment, another_card(shop)))["status"] == "requires_capture"
+    await shop.catch_up()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "requires_capture"
+    assert [line["status"] for line in shop.lines()] == ["CANCELED", "APPROVED"]
+
+
+@pytest.mark.parametrize("heard", [("payment.created", "payment.updated", "order.updated"), ("payment.created",)])
+async def test_a_second_card_holds_what_is_paid_whatever_is_told_of_the_first_meanwhile(
+    shop: SquareShop, heard: tuple[str, ...]
+) -> None:
+    payment = await let_go(shop)
+    charge = await confirming._begin(shop.till, uuid_of(payment), another_card(shop))
+    assert charge
+    answer = await operating.call(shop.till, charge)  # the second card is held, and the answer on its way
+    await shop.post_is_empty()
+    letters = [letter for letter in shop.house.receiver.letters if letter.event["type"] in heard]
+    for letter in letters:
+        await receive(shop.intake, "square", letter.headers, letter.body)
+    await shop.settle()
+    await confirming._remember_answer(shop.till, charge, answer)
+    await shop.catch_up()
+    await shop.operate()
+    await shop.catch_up()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["gateway_reference"]) == ("requires_capture", shop.lines()[1]["payment"])
+    assert [line["status"] for line in shop.lines()] == ["CANCELED", "APPROVED"]
+    assert (await shop.capture(payment)).status == 200
+
+
+async def test_the_same_card_is_charged_anew_after_it_was_let_go(
+    shop: SquareShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Square answers the same words under the same key as before: that the card holds money, which it does no more."""
+    payment = await let_go(shop, not_found_first=2)
+    monkeypatch.setattr(cards, "fresh_seconds", 0)
+    assert (await shop.confirm(payment, OK))["status"] == "requires_capture"
+    assert [line["status"] for line in shop.lines()] == ["CANCELED", "APPROVED"]
+    assert (await shop.show(payment))["gateway_reference"] == shop.lines()[1]["payment"]
+
+
+async def test_a_card_that_is_let_go_when_its_checkout_is_over_ends_the_payment(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    await shop.confirm(payment, OK)
+    await shop.owner.execute(OVER)
+    shop.house.act(f"payments/{shop.lines()[0]['payment']}/lapse")
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "canceled"
+    assert await shop.count("operation", "state = 'asked'") == 0
+
+
+async def test_the_webhook_of_a_cancellation_ends_the_payment_before_its_answer_does(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded", capture_method="manual")
+    await shop.confirm(payment, OK)
+    shop.lose_replies("POST")
+    assert (await cancel(shop.till, shop.wish(), uuid_of(payment))).status == 202
+    shop.answer_again()
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "canceled"
+
+
+OPEN = "INSERT INTO gateway_state (gateway, breaker, failures, retry_at) VALUES ('square', 'open', 5, now())"
+
+
+async def test_a_form_for_which_square_was_not_called_says_nothing_about_square(shop: SquareShop) -> None:
+    await shop.owner.execute(OPEN)
+    await shop.opened(checkout="embedded")
+    assert await shop.count("gateway_state", "breaker <> 'closed' AND failures = 5") == 1
+
+
+async def test_what_a_browser_made_up_says_nothing_about_square(shop: SquareShop) -> None:
+    payment = await shop.opened(checkout="embedded")
+    await shop.owner.execute(OPEN)
+    with pytest.raises(InvalidFieldError):
+        await shop.confirm(payment, {"source_id": "junk"})
+    assert await shop.count("gateway_state", "breaker <> 'closed' AND failures = 5") == 1
+    assert (await shop.confirm(payment, DECLINED))["last_error"]["code"] == "GENERIC_DECLINE"
+    assert await shop.count("gateway_state", "breaker = 'closed'") == 1

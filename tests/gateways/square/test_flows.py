@@ -226,6 +226,7 @@ async def test_a_lost_answer_to_a_capture_is_found_out(shop: SquareShop) -> None
 async def test_money_that_was_set_aside_lapses_at_square(shop: SquareShop) -> None:
     payment = await shop.opened(checkout="embedded", capture_method="manual")
     await shop.confirm(payment, OK)
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
     shop.house.act(f"payments/{shop.lines()[0]['payment']}/lapse")
     await shop.catch_up()
     assert (await shop.show(payment))["status"] == "canceled"

@@ -209,13 +209,18 @@ def test_an_amount_that_is_no_whole_number_of_money_is_unreadable(amount: object
     [
         ("PENDING", NoticeKind.PAYMENT_PENDING, None),
         ("COMPLETED", NoticeKind.PAYMENT_CAPTURED, 1200),
-        ("CANCELED", NoticeKind.PAYMENT_CANCELED, None),
+        ("CANCELED", NoticeKind.PAYMENT_LET_GO, None),
         ("FAILED", NoticeKind.PAYMENT_FAILED, None),
     ],
 )
 def test_a_payment_is_read_by_its_status(status: str, kind: NoticeKind, amount: int | None) -> None:
     [notice] = read(payment(status, reference_id=OURS))
     assert (notice.kind, notice.amount, notice.payment) == (kind, amount, PAYMENT)
+
+
+def test_what_was_canceled_of_a_link_is_the_end_of_its_payment() -> None:
+    [notice] = read(payment("CANCELED", note=OURS))
+    assert (notice.kind, notice.payment) == (NoticeKind.PAYMENT_CANCELED, PAYMENT)
 
 
 def test_an_approved_payment_is_authorised_only_where_the_shop_is_to_capture_it() -> None:

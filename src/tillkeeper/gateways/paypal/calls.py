@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 
 from tillkeeper.gateway import Accepted, Declined, Outcome, PayloadUnreadableError, Refused, Unknown
-from tillkeeper.kernel.db import assert_no_transaction
+from tillkeeper.kernel import outside
 from tillkeeper.kernel.secrets import Secrets
 
 connect_timeout_seconds = 10
@@ -131,7 +131,7 @@ class Wire:
         key: str | None = None,
     ) -> httpx2.Response:
         """Make a call; a token that PayPal no longer takes is replaced once. Raises NotSentError or NoAnswerError."""
-        assert_no_transaction()
+        outside.leave()
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Prefer": "return=representation"} | ({} if form else {"Content-Type": "application/json"})
         if key is not None:

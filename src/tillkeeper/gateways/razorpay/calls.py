@@ -10,7 +10,7 @@ import msgspec
 
 from tillkeeper.gateway import Accepted, Declined, Outcome, PayloadUnreadableError, Refused, Unknown
 from tillkeeper.gateways.razorpay.entities import Object
-from tillkeeper.kernel.db import assert_no_transaction
+from tillkeeper.kernel import outside
 from tillkeeper.kernel.secrets import Secrets
 
 connect_timeout_seconds = 10
@@ -95,7 +95,7 @@ class Wire:
         letter: bytes | None = None,
     ) -> Object:
         """Make a call and read the answer; raises NotExecutedError, SaidNoError or UnclearError."""
-        assert_no_transaction()
+        outside.leave()
         sent: dict[str, Any] = {"headers": {"Content-Type": "application/json", **(headers or {})}}
         if letter is not None:
             sent = {"data": body, "files": {"file": ("letter.pdf", letter, "application/pdf")}}

@@ -18,7 +18,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.square.webhook import Object
-from tillkeeper.kernel.db import assert_no_transaction
+from tillkeeper.kernel import outside
 
 API_VERSION = "2026-09-16"
 connect_timeout_seconds = 10
@@ -64,7 +64,7 @@ class Wire:
         self, method: str, path: str, body: Object | None = None, *, query: Mapping[str, str] | None = None
     ) -> Object | Failure:
         """Make one call, once; an answer that Square gave gladly comes back as it is."""
-        assert_no_transaction()
+        outside.leave()
         headers = {
             "Authorization": f"Bearer {self._token()}",
             "Content-Type": "application/json",

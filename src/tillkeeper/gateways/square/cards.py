@@ -8,15 +8,17 @@ from datetime import timedelta
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome, Unknown
 from tillkeeper.gateways.square import lookup, webhook
-from tillkeeper.gateways.square.calls import Wire, is_key_reused, read_safely
+from tillkeeper.gateways.square.calls import Wire, is_key_reused, read_safely, segment
 from tillkeeper.gateways.square.webhook import MANUAL, Object
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError
 
 NONCE = re.compile(r"[bcw]non:[A-Za-z0-9_-]{1,200}")
 """What Square's script gives a browser; cash, an external payment or a card on file is not a browser's to name."""
 TOKEN = re.compile(r"[!-~]{1,500}")
 clock_skew_seconds = 60
+fresh_seconds = 2
+"""A payment that is older than its charge by more than this was answered from Square's memory; asking does no harm."""
 cards_max = 10
 """How many cards a customer may try for one payment: each costs its followers a call."""
 note_length_max = 400
@@ -37,11 +39,14 @@ class Cards:
         """Charge a nonce; never while another card may have paid already.
 
         Each key works for one nonce. When a customer comes back with another card, Square says that the key was
-        used; then the first try is looked for, and canceled by its key if it came to nothing, before the next.
+        used; then the first try is looked for, and canceled by its key if it came to nothing, before the next. One who
+        comes back with a card that was let go since is charged under the next key.
         """
         body = self._body(order, data)
         for number, key in enumerate(keys(order)):
-            outcome = await self.wire.tell(self._read, "POST", "payments", body | {"idempotency_key": key})
+            outcome = await self._charge(body | {"idempotency_key": key})
+            if _says_canceled(outcome):
+                continue
             if not is_key_reused(outcome):
                 return _or_declined(outcome)
             earlier = Absent() if number else await self.find(order)
@@ -78,6 +83,19 @@ class Cards:
             return lookup.in_doubt(found)
         taken = sorted((each for each in found if each.get("status") in TAKEN), key=_surety)
         return read_safely(self._read, {"payment": taken[0]}) if taken else Absent()
+
+    async def _charge(self, body: Object) -> Outcome:
+        """Charge a nonce; Square answers a key that it knows as it did before, so an older payment is asked after."""
+        began = clock.now()
+        answer = await self.wire.call("POST", "payments", body)
+        if not isinstance(answer, dict):
+            return answer
+        outcome = read_safely(self._read, answer)
+        made_at = webhook.moment(answer["payment"].get("created_at")) if isinstance(outcome, Accepted) else None
+        if made_at is None or made_at > began - timedelta(seconds=fresh_seconds):
+            return outcome
+        found = await self.wire.call("GET", f"payments/{segment(answer['payment']['id'])}")
+        return read_safely(self._read, found) if isinstance(found, dict) else lookup.in_doubt(found)
 
     async def _cancel(self, key: str) -> Unknown | None:
         """Let go of whatever came of a charge under a key; None when it takes no money any more."""
@@ -118,6 +136,10 @@ def _or_declined(outcome: Outcome) -> Outcome:
     if not lost:
         return outcome
     return Declined(code=lost[0].code or str(lost[0].kind), message=lost[0].message or "It was not paid.", card=True)
+
+
+def _says_canceled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Accepted) and any(each.kind is NoticeKind.PAYMENT_CANCELED for each in outcome.notices)
 
 
 def _surety(payment: Object) -> int:

@@ -4,6 +4,7 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -73,8 +74,14 @@ def translate(body: bytes, *, live: bool) -> list[Notice]:
 
 
 def of_payment_and_fee(payment: Object, *, live: bool) -> list[Notice]:
-    """Read a payment as webhooks tell of it: its status, and its fee once that is known."""
-    return [*of_payment(payment, live=live), *of_fee(payment, live=live)]
+    """Read a payment as webhooks tell of it: its status, and its fee once that is known.
+
+    A card in the merchant's page that was canceled may be the first of several: its payment goes on.
+    """
+    notices = [*of_payment(payment, live=live), *of_fee(payment, live=live)]
+    if payment["status"] != "CANCELED" or our_id("payment", payment.get("reference_id") or "") is None:
+        return notices
+    return [replace(notice, kind=NoticeKind.PAYMENT_LET_GO) for notice in notices]
 
 
 def of_payment(payment: Object, *, live: bool) -> list[Notice]:

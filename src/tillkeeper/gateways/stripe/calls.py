@@ -18,6 +18,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.stripe import webhook
+from tillkeeper.kernel import outside
 from tillkeeper.kernel.db import assert_no_transaction
 
 connect_timeout_seconds = 10
@@ -68,6 +69,7 @@ class Wire(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request."""
+        outside.leave()
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 answer = await self._http.request(method.upper(), url, headers=dict(headers), content=post_data or None)

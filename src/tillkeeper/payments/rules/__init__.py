@@ -21,6 +21,7 @@ from tillkeeper.payments.rules.steps import (
     decide_captured,
     decide_failed,
     decide_fee,
+    decide_let_go,
     decide_step,
     is_own_capture,
 )
@@ -152,10 +153,7 @@ def _decide_one(payment: Payment | None, book: Book, notice: Notice, terms: Term
 
 def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: datetime) -> Decision:
     if notice.kind in REFUND_KINDS:
-        behind = behind_reversal(payment, book.disputes.values(), notice)
-        if behind:
-            return take_reversal(payment, behind, notice, now)
-        return decide_refund(payment, list(book.refunds.values()), notice, now)
+        return _decide_refund(payment, book, notice, now)
     if notice.kind is NoticeKind.PAYMENT_AUTHORIZED:
         return decide_authorized(payment, notice, now)
     if payment.gateway != notice.gateway:
@@ -164,4 +162,13 @@ def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: d
         return decide_failed(payment, notice, now)
     # Gateways say that a checkout expired also when they were told to end it.
     by_hand = payment.id in book.canceling
+    if notice.kind is NoticeKind.PAYMENT_LET_GO:
+        return decide_let_go(payment, notice, now, by_hand=by_hand)
     return decide_step(payment, replace(notice, code=None) if by_hand else notice, now)
+
+
+def _decide_refund(payment: Payment, book: Book, notice: Notice, now: datetime) -> Decision:
+    behind = behind_reversal(payment, book.disputes.values(), notice)
+    if behind:
+        return take_reversal(payment, behind, notice, now)
+    return decide_refund(payment, list(book.refunds.values()), notice, now)

@@ -27,6 +27,7 @@ MOVES: dict[Move, dict[Status, Status]] = {
     # A declined card ends an attempt, not the payment: the customer may try another.
     NoticeKind.PAYMENT_FAILED: dict.fromkeys(UNPAID, Status.REQUIRES_ACTION),
     NoticeKind.PAYMENT_CANCELED: dict.fromkeys((*UNPAID, Status.REQUIRES_CAPTURE, Status.IN_REVIEW), Status.CANCELED),
+    NoticeKind.PAYMENT_LET_GO: dict.fromkeys((*UNPAID, Status.REQUIRES_CAPTURE), Status.REQUIRES_ACTION),
     # Captured money is a fact in every state, also after expiry or cancellation: it is never ignored.
     NoticeKind.PAYMENT_CAPTURED: {status: Status.SUCCEEDED for status in Status if status is not Status.SUCCEEDED},
 }

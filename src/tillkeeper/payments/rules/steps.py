@@ -113,7 +113,7 @@ def decide_authorized(payment: Payment, notice: Notice, now: datetime) -> Decisi
         return applied(
             notice, held, change(payment, held, reason="authorised before", step=Step.NONE, at=now, event=event)
         )
-    moved = replace(named(held, notice), status=after, gateway=notice.gateway, next_action=None)
+    moved = replace(named(held, notice), status=after, gateway=notice.gateway)
     step = Step.NONE if payment.manual_capture else Step.AUTHORIZED
     return applied(notice, moved, change(payment, moved, reason="authorised", step=step, at=now, event=event))
 
@@ -129,6 +129,21 @@ def decide_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
     return applied(notice, moved, replace(failed, occasion=str(notice.id)))
 
 
+def decide_let_go(payment: Payment, notice: Notice, now: datetime, *, by_hand: bool) -> Decision:
+    """Take in that one card holds no money any more: while its checkout lasts, the customer may bring another.
+
+    Whether another one holds money already is asked, because it may have been told before.
+    """
+    after = MOVES[notice.kind].get(payment.status)
+    if after is None or payment.reference is None or payment.reference not in notice.references:
+        return linked(payment, notice, f"Another card was let go; the payment is {payment.status} all the same.")
+    if by_hand or payment.expires_at is None or payment.expires_at <= now:
+        return decide_step(payment, replace(notice, kind=NoticeKind.PAYMENT_CANCELED), now)
+    moved = replace(payment, status=after, reference=None, authorized_at=None)
+    reason = f"{payment.reference} was let go; another card may pay"
+    return applied(notice, moved, change(payment, moved, reason=reason, step=Step.LET_GO, at=now))
+
+
 def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     """Move along the table."""
     after = MOVES[notice.kind].get(payment.status)
@@ -136,6 +151,10 @@ def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
         return linked(payment, notice, f"The payment is {payment.status}; this changes nothing.")
     if payment.status is Status.REQUIRES_CAPTURE and notice.references and payment.reference not in notice.references:
         return linked(payment, notice, f"Another card's money was let go; the payment holds {payment.reference}.")
+    if after is Status.CANCELED and notice.references and payment.next_action and payment.reference is None:
+        return linked(
+            payment, notice, "What came to nothing is one card; the payment goes by no name yet, and goes on."
+        )
     event = EVENTS.get(notice.kind)
     if after is Status.CANCELED and notice.code == EXPIRED:
         after, event = Status.EXPIRED, "payment.expired"
