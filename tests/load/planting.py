@@ -315,8 +315,8 @@ FROM (SELECT 'payment' AS source, id, 'capture' AS kind, currency, amount_captur
       FROM refund) AS facts;
 INSERT INTO journal (id, source, source_id, kind, payload_sha, effective_at)
 SELECT journal, source, id::text, kind, '', at FROM fact;
-INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount)
-SELECT journal, debit.id, credit.id, fact.currency, amount
+INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount, effective_at)
+SELECT journal, debit.id, credit.id, fact.currency, amount, at
 FROM fact JOIN account AS debit ON debit.code = fact.debit JOIN account AS credit ON credit.code = fact.credit;
 """
 FORGET = """

@@ -47,9 +47,9 @@ INSERT INTO journal (id, source, source_id, kind, payload_sha, effective_at)
 SELECT journal, 'payment', id::text, 'capture',
        sha256(convert_to('gateway:{gateway}:clearing:EUR revenue:other:EUR EUR 1000', 'UTF8')), at
 FROM trade;
-INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount)
+INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount, effective_at)
 SELECT journal, (SELECT id FROM account WHERE code = 'gateway:{gateway}:clearing:EUR'),
-       (SELECT id FROM account WHERE code = 'revenue:other:EUR'), 'EUR', 1000
+       (SELECT id FROM account WHERE code = 'revenue:other:EUR'), 'EUR', 1000, at
 FROM trade;
 UPDATE balance SET debits = debits + {size} * 1000
 WHERE account_id = (SELECT id FROM account WHERE code = 'gateway:{gateway}:clearing:EUR');
