@@ -103,7 +103,8 @@ def test_a_manual_capture_takes_part_and_releases_the_rest(sandbox: Any) -> None
         intent_id, params={"amount_to_capture": 400, "expand": ["latest_charge"]}
     )
     assert (taken.status, taken.amount_received, taken.amount_capturable) == ("succeeded", 400, 0)
-    assert (taken.latest_charge.amount_captured, taken.latest_charge.amount_refunded) == (400, 600)
+    assert (taken.latest_charge.amount_captured, taken.latest_charge.amount_refunded) == (400, 0)
+    assert sandbox.stripe.v1.refunds.list(params={"payment_intent": intent_id}).data == []
     assert sandbox.event_types()[1:] == [
         "charge.succeeded",
         "payment_intent.amount_capturable_updated",
@@ -120,6 +121,8 @@ def test_a_manual_capture_takes_part_and_releases_the_rest(sandbox: Any) -> None
 def test_an_authorised_payment_can_be_canceled_and_a_paid_one_cannot(sandbox: Any) -> None:
     held = sandbox.paid(payment_intent_data={"capture_method": "manual"})
     assert sandbox.stripe.v1.payment_intents.cancel(held).status == "canceled"
+    assert sandbox.stripe.v1.refunds.list().data == []
+    assert sandbox.event_types()[-1] == "payment_intent.canceled"
 
     paid = sandbox.paid()
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -152,6 +155,7 @@ def test_an_authorisation_that_nobody_captures_lapses(sandbox: Any, until: Any) 
     sandbox.control("PUT", "faults", {"clock_ahead_seconds": 8 * 86_400})
     until(lambda: sandbox.stripe.v1.payment_intents.retrieve(intent).status == "canceled")
     assert sandbox.event_types()[-2:] == ["charge.expired", "payment_intent.canceled"]
+    assert sandbox.stripe.v1.payment_intents.retrieve(intent).cancellation_reason == "expired"
 
 
 def test_a_session_may_not_expire_too_soon_or_too_late(sandbox: Any) -> None:

@@ -197,6 +197,19 @@ CASES = [
 ]
 
 
+def test_a_session_that_may_be_captured_in_part_leaves_the_amount_to_its_intent(oracle: Read) -> None:
+    paid = PRICED | {"status": "complete", "payment_status": "paid", "metadata": {"capture": "manual"}}
+    session = oracle("fixtures/stripe/resources/checkout.session.json") | paid
+    assert webhook.translate(event("checkout.session.completed", session)) == []
+
+
+def test_an_authorisation_that_lapsed_is_no_checkout_that_nobody_paid(oracle: Read) -> None:
+    lapsed = {"status": "canceled", "cancellation_reason": "expired"}
+    intent = oracle("fixtures/stripe/resources/payment_intent.json") | lapsed
+    [notice] = webhook.translate(event("payment_intent.canceled", intent))
+    assert (notice.kind, notice.code) == (NoticeKind.PAYMENT_CANCELED, None)
+
+
 @pytest.mark.parametrize(("kind", "resource", "change", "said"), CASES)
 def test_a_fixture_of_stripe_in_an_event_says_the_right_thing(
     oracle: Read, kind: str, resource: str, change: dict[str, Any], said: str | None

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 import msgspec
 import stripe
 
-from tillkeeper.facts import Notice
+from tillkeeper.facts import Notice, NoticeKind
 from tillkeeper.gateway import (
     Absent,
     Accepted,
@@ -89,13 +89,13 @@ class Stripe:
     async def create(self, order: Order) -> Outcome:
         """Open a checkout session that knows our payment, and whose intent does too."""
         ours = {"payment": ids.text("payment", order.payment)}
-        capture = "manual" if order.manual_capture else "automatic"
+        capture = webhook.MANUAL if order.manual_capture else "automatic"
         params = {
             "mode": "payment",
             "client_reference_id": ours["payment"],
             **_landing(order),
             "expires_at": int(order.expires_at.timestamp()),
-            "metadata": ours,
+            "metadata": ours | ({"capture": capture} if order.manual_capture else {}),
             "payment_intent_data": {"metadata": ours, "capture_method": capture},
             **({"customer": order.customer} if order.customer else {}),
             "line_items": [
@@ -268,10 +268,10 @@ def _landing(order: Order) -> dict[str, str]:
 
 
 def _session(session: webhook.Object) -> Accepted:
-    """Read a session; one that is neither paid nor over may have an intent that was authorised meanwhile."""
+    """Read a session; unless it is over, its intent says more: what is held, and how much of it was really taken."""
     notices, intent = webhook.of_session(session, {}), session["payment_intent"]
-    if not notices and isinstance(intent, dict):
-        notices = webhook.of_intent(intent, {})
+    if isinstance(intent, dict) and not any(notice.kind is NoticeKind.PAYMENT_CANCELED for notice in notices):
+        notices = webhook.of_intent(intent, {}) or notices
     return Accepted(references=(_text(session, "id"),), notices=tuple(notices))
 
 

@@ -19,6 +19,8 @@ from tillkeeper.kernel.money import TENS, exponent
 SIGNATURE_HEADER = "stripe-signature"
 tolerance_seconds = 300
 header_length_max = 4096
+MANUAL = "manual"
+"""How the metadata of a session say that its money is captured by us, and perhaps in part."""
 DIGITS = re.compile(r"[0-9]{1,12}")
 ZERO_DECIMAL = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
@@ -64,12 +66,15 @@ def translate(body: bytes) -> list[Notice]:
 
 
 def of_session(session: Object, event: Object) -> list[Notice]:
-    """Read a checkout session: paid is captured money, open or unpaid is nothing yet."""
+    """Read a checkout session: paid is captured money, open or unpaid is nothing yet.
+
+    Its total is what was to be paid. Where a part of that may be captured, only the intent says how much it was.
+    """
     if event.get("type") == "checkout.session.async_payment_failed":
         return [_notice(NoticeKind.PAYMENT_FAILED, session, _session_ids(session), code="async_payment_failed")]
     if session["status"] == "expired":
         return [_notice(NoticeKind.PAYMENT_CANCELED, session, _session_ids(session), code=EXPIRED)]
-    if session["payment_status"] == "paid":
+    if session["payment_status"] == "paid" and (session.get("metadata") or {}).get("capture") != MANUAL:
         amount = session["amount_total"]
         return [_notice(NoticeKind.PAYMENT_CAPTURED, session, _session_ids(session), amount=amount)]
     return []
@@ -91,12 +96,16 @@ def of_intent(intent: Object, event: Object) -> list[Notice]:
     kind, amount = INTENT_STATES.get(intent["status"], (None, None))
     if kind is None:
         return []
-    code = intent.get("cancellation_reason") if kind is NoticeKind.PAYMENT_CANCELED else None
-    return [_notice(kind, intent, (intent["id"],), amount=intent[amount] if amount else None, code=code)]
+    # Stripe's reason "expired" says that an authorisation lapsed, which is another thing than a checkout nobody paid.
+    return [_notice(kind, intent, (intent["id"],), amount=intent[amount] if amount else None)]
 
 
 def of_refund(refund: Object, event: Object) -> list[Notice]:
-    """Read a refund by its status."""
+    """Read a refund by its status.
+
+    Since its version of 2025-03-31 Stripe makes no refund of what was authorised and never taken:
+    docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow.
+    """
     kind = REFUND_STATES.get(refund["status"] or "", NoticeKind.REFUND_CREATED)
     code = refund.get("failure_reason") if kind is NoticeKind.REFUND_FAILED else None
     metadata = refund.get("metadata") or {}

@@ -91,7 +91,7 @@ def by_card(charge: Json) -> bool:
 
 def remaining(charge: Json) -> int:
     """Tell how much of a charge can still be refunded."""
-    left: int = charge["amount"] - charge["amount_refunded"]
+    left: int = charge["amount_captured"] - charge["amount_refunded"]
     return left
 
 

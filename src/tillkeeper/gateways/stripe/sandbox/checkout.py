@@ -90,7 +90,7 @@ def lapse(act: Act, thing: Json) -> None:
     if thing["object"] == "checkout.session" and thing["status"] == "open":
         _expire(act, thing)
     elif thing["object"] == "payment_intent" and thing["status"] == "requires_capture":
-        payments.cancel(act, thing, "automatic")
+        payments.cancel(act, thing, payments.LAPSED)
     elif thing["object"] == "dispute" and thing["status"] == "needs_response":
         disputes.lapse(act, thing)
     elif thing["object"] == charges.FEE_REMINDER:

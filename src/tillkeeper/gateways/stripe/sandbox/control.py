@@ -162,7 +162,7 @@ def _authenticate_intent(act: Act, intent_id: str, wish: Json) -> Json:
 def _lapse(act: Act, intent_id: str, _wish: Json) -> Json:
     intent = act.load("payment_intent", intent_id)
     payments.checked_status(intent, ("requires_capture",), doing="lapsed")
-    return payments.cancel(act, intent, "automatic")
+    return payments.cancel(act, intent, payments.LAPSED)
 
 
 def _succeed_intent_late(act: Act, intent_id: str, _wish: Json) -> Json:

@@ -1,6 +1,6 @@
 """How money moves: attempts, authentication, capture and cancellation, with Stripe's events in Stripe's order."""
 
-from tillkeeper.gateways.stripe.sandbox import charges, events, late, refunds, sessions
+from tillkeeper.gateways.stripe.sandbox import charges, events, late, sessions
 from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.charges import Swipe
 from tillkeeper.gateways.stripe.sandbox.currencies import written
@@ -8,6 +8,8 @@ from tillkeeper.gateways.stripe.sandbox.refusals import StripeError, invalid, un
 from tillkeeper.sandbox_kit.books import Json
 
 PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
+LAPSED = "expired"
+"""Why an intent ended that nobody ended."""
 CANCELABLE = (*PAYABLE, "requires_capture", "processing")
 
 
@@ -43,7 +45,7 @@ def authenticate(act: Act, intent: Json, swipe: Swipe, *, passed: bool) -> Json:
 
 
 def capture(act: Act, intent: Json, amount: int | None) -> Json:
-    """Take an authorised amount, or part of it; the rest goes back to the customer at once."""
+    """Take an authorised amount, or part of it; what is not taken is let go, which since 2025-03-31 is no refund."""
     checked_status(intent, ("requires_capture",), doing="captured")
     taken = intent["amount_capturable"] if amount is None else amount
     if taken < 1:
@@ -54,12 +56,7 @@ def capture(act: Act, intent: Json, amount: int | None) -> Json:
         message = f"The requested capture amount is greater than the amount you can capture for this charge ({most})."
         raise StripeError(message, code="amount_too_large", param="amount_to_capture")
     charge = act.load("charge", intent["latest_charge"])
-    left = charge["amount"] - taken
-    charge = {**charge, "captured": True, "amount_captured": taken, "amount_refunded": left}
-    if left:
-        # Stripe shows what was authorised but not taken as a refund that never touched the balance.
-        refunds.record(act, charge, left, reason=None, metadata={})
-    charge = charges.settle(act, charge)
+    charge = charges.settle(act, {**charge, "captured": True, "amount_captured": taken})
     events.emit(act, "charge.captured", charge)
     intent = act.put({**intent, "status": "succeeded", "amount_capturable": 0, "amount_received": taken})
     events.emit(act, "payment_intent.succeeded", intent)
@@ -72,12 +69,8 @@ def capture(act: Act, intent: Json, amount: int | None) -> Json:
 def cancel(act: Act, intent: Json, reason: str | None) -> Json:
     """Cancel an intent and let go of what it had reserved on the card."""
     checked_status(intent, CANCELABLE, doing="canceled")
-    if intent["status"] == "requires_capture":
-        charge = act.load("charge", intent["latest_charge"])
-        refunds.record(act, charge, charge["amount"], reason=None, metadata={})
-        charge = act.put({**charge, "amount_refunded": charge["amount"], "refunded": True})
-        kind = "charge.expired" if reason == "automatic" else "charge.refunded"
-        events.emit(act, kind, charge, before={"amount_refunded": 0, "refunded": False})
+    if intent["status"] == "requires_capture" and reason == LAPSED:
+        events.emit(act, "charge.expired", act.load("charge", intent["latest_charge"]))
     intent = act.put(
         {
             **intent,

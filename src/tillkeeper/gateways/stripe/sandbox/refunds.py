@@ -35,7 +35,7 @@ def give_back(act: Act, charge: Json, *, amount: int | None, reason: str | None,
     refund = act.put({**refund, "balance_transaction": transaction["id"]})
     before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     refunded = charge["amount_refunded"] + wanted
-    charge = act.put({**charge, "amount_refunded": refunded, "refunded": refunded == charge["amount"]})
+    charge = act.put({**charge, "amount_refunded": refunded, "refunded": refunded == charge["amount_captured"]})
     events.emit(act, "refund.created", refund)
     events.emit(act, "charge.refunded", charge, before=before)
     _announce_reference(act, refund)

@@ -35,10 +35,7 @@ def report(change: Change) -> Json:
 def _line(intent: Json, parts: ByIntent, fees: dict[str, int]) -> Json:
     charges, disputes = parts["charge"], parts["dispute"]
     captured = [charge for charge in charges if charge["captured"] and charge["status"] == "succeeded"]
-    # A refund without a balance transaction only released what was never captured; no money came back.
-    given_back = [
-        refund for refund in parts["refund"] if refund["status"] == "succeeded" and refund["balance_transaction"]
-    ]
+    given_back = [refund for refund in parts["refund"] if refund["status"] == "succeeded"]
     taken_back = [dispute for dispute in disputes if dispute["status"] != "won"]
     return {
         "payment_intent": intent["id"],
