@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing
-from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
+from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, REFUND_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, pass_on, refund_call
 from tillkeeper.flows.pay_out import pay_out
@@ -14,11 +14,12 @@ from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
-from tillkeeper.payments import Decision, Terms
+from tillkeeper.payments import Book, Decision, Terms
 from tillkeeper.till import Till
 
 settle_batch_max = 100
 reason_length_max = 300
+REFUND_ENDS = frozenset({Step.REFUND_SUCCEEDED, Step.REFUND_FAILED, Step.SURPLUS_REFUNDED, Step.SURPLUS_RETURNED})
 
 
 async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
@@ -44,14 +45,15 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
 async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: Sequence[str]) -> list[Decision]:
     """Decide what notices mean, and let state, goods, books and events become true together."""
     about_payments = [notice for notice in notices if notice.kind not in PAYOUT_KINDS]
-    book = await payments.lock(tx, about_payments)
-    if any(notice.code == EXPIRED for notice in about_payments):
-        book = replace(book, canceling=await operations.canceling(tx, book.payments))
+    book = await _lock(tx, about_payments)
     decisions = payments.decide(book, about_payments, await _terms(tx, till, about_payments), till.now())
     cause_of = {notice.id: cause for notice, cause in zip(notices, causes, strict=True)}
     await payments.record(tx, decisions, causes=[cause_of[item.notice.id] if item.notice else "" for item in decisions])
     changes = payments.changes(decisions)
     goods = await follow(tx, changes)
+    known_now = {change.refund for change in changes if change.refund in book.given_up and change.step in REFUND_ENDS}
+    if known_now:
+        await operations.close(tx, known_now)
     await pass_on(tx, instruct(changes, till.now()))
     await give_back(tx, till, decisions, goods)
     captured = {change.payment for change in changes if change.step is Step.CAPTURED}
@@ -59,6 +61,16 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
         await inbox.release(tx, _now_known(decisions, captured))
     told = [notice for notice in notices if notice.kind in PAYOUT_KINDS]
     return decisions + (await pay_out(tx, told, till.now()) if told else [])
+
+
+async def _lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
+    """Lock what notices speak of, and see what we ourselves are about with it."""
+    book = await payments.lock(tx, notices)
+    if any(notice.code == EXPIRED or notice.kind is NoticeKind.PAYMENT_LET_GO for notice in notices):
+        book = replace(book, canceling=await operations.canceling(tx, book.payments))
+    if any(notice.kind in REFUND_KINDS for notice in notices):
+        book = replace(book, given_up=await operations.given_up(tx, book.payments))
+    return book
 
 
 async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:

@@ -14,9 +14,13 @@ __all__ = [
     "call_off_expiry",
     "canceling",
     "claim",
+    "close",
     "confirming",
     "finish",
+    "given_up",
+    "given_up_call",
     "postpone",
+    "refund_calls",
     "take_over",
     "take_over_answering",
     "take_over_ending",
@@ -105,8 +109,23 @@ async def unresolved(tx: Transaction) -> list[UUID]:
 
 
 async def refund_calls(tx: Transaction, payment: UUID) -> list[Operation]:
-    """List the calls that told a gateway to refund a payment and were answered."""
+    """List the calls that told a gateway to refund a payment, and were answered or given up."""
     return await store.refund_calls(tx, payment)
+
+
+async def given_up(tx: Transaction, payments: Iterable[UUID]) -> frozenset[UUID]:
+    """Tell which refunds of these payments were given up: nobody can tell from here whether they were made."""
+    return await store.given_up(tx, sorted(payments))
+
+
+async def given_up_call(tx: Transaction, refund: UUID) -> Operation | None:
+    """Read the call of a refund that was given up, if it was."""
+    return await store.given_up_call(tx, refund)
+
+
+async def close(tx: Transaction, refunds: Iterable[UUID]) -> None:
+    """Note that it became known after all what came of refunds that were given up."""
+    await store.close(tx, sorted(refunds))
 
 
 async def finish(tx: Transaction, operation: Operation, state: str, *, error: str | None = None) -> bool:

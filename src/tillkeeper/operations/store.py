@@ -205,11 +205,38 @@ async def unresolved(tx: Transaction) -> list[UUID]:
 
 
 async def refund_calls(tx: Transaction, payment: UUID) -> list[Operation]:
-    """List the answered refund calls of a payment."""
+    """List the refund calls of a payment that were answered or given up."""
     rows = await tx.fetch(
-        "SELECT * FROM operation WHERE payment_id = $1 AND kind = 'refund' AND state = 'done' ORDER BY id", payment
+        "SELECT * FROM operation "
+        "WHERE payment_id = $1 AND kind = 'refund' AND state IN ('done', 'given_up') ORDER BY id",
+        payment,
     )
     return [_operation(row) for row in rows]
+
+
+async def given_up(tx: Transaction, payments: Sequence[UUID]) -> frozenset[UUID]:
+    """Tell which refunds of these payments were given up."""
+    rows = await tx.fetch(
+        "SELECT refund_id FROM operation "
+        "WHERE payment_id = ANY ($1::uuid[]) AND kind = 'refund' AND state = 'given_up'",
+        list(payments),
+    )
+    return frozenset(row["refund_id"] for row in rows)
+
+
+async def given_up_call(tx: Transaction, refund: UUID) -> Operation | None:
+    """Read the call of a refund that was given up."""
+    row = await tx.fetchrow(
+        "SELECT * FROM operation WHERE refund_id = $1 AND kind = 'refund' AND state = 'given_up'", refund
+    )
+    return _operation(row) if row else None
+
+
+async def close(tx: Transaction, refunds: Sequence[UUID]) -> None:
+    """End the given-up calls of refunds whose end is known."""
+    await tx.execute(
+        "UPDATE operation SET state = 'done' WHERE refund_id = ANY ($1::uuid[]) AND state = 'given_up'", list(refunds)
+    )
 
 
 async def finish(tx: Transaction, operation: Operation, state: str, error: str | None) -> bool:

@@ -22,6 +22,7 @@ from tillkeeper.payments.rules import (
     reserve_refund,
 )
 from tillkeeper.payments.values import (
+    GIVEN_UP,
     Book,
     Decision,
     Dispute,
@@ -37,6 +38,7 @@ from tillkeeper.payments.values import (
 
 __all__ = [
     "CAPTURE_KNOWN",
+    "GIVEN_UP",
     "Book",
     "Decision",
     "Dispute",

@@ -24,6 +24,10 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
+GIVEN_UP = "given_up"
+"""The code of a refund that a person ended because nobody could find out any more whether it was made."""
+
+
 class RefundStatus(StrEnum):
     """Name every state a refund can be in."""
 
@@ -166,13 +170,17 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """Hold the locked payments that a set of notices speaks of, found by our id or by the gateway's."""
+    """Hold the locked payments that a set of notices speaks of, found by our id or by the gateway's.
+
+    `canceling` are payments that somebody is canceling, `given_up` refunds of which nobody could find out any more.
+    """
 
     payments: dict[UUID, Payment]
     refunds: dict[UUID, Refund]
     references: dict[tuple[str, str], UUID]
     disputes: dict[UUID, Dispute] = field(default_factory=dict)
     canceling: frozenset[UUID] = frozenset()
+    given_up: frozenset[UUID] = frozenset()
 
 
 class OwnMove(StrEnum):

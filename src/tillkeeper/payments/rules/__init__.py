@@ -49,6 +49,7 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
         references=book.references,
         disputes=dict(book.disputes),
         canceling=book.canceling,
+        given_up=book.given_up,
     )
     decisions: list[Decision] = []
 
@@ -171,4 +172,4 @@ def _decide_refund(payment: Payment, book: Book, notice: Notice, now: datetime) 
     behind = behind_reversal(payment, book.disputes.values(), notice)
     if behind:
         return take_reversal(payment, behind, notice, now)
-    return decide_refund(payment, list(book.refunds.values()), notice, now)
+    return decide_refund(payment, list(book.refunds.values()), notice, now, given_up=book.given_up)

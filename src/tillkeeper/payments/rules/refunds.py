@@ -9,7 +9,7 @@ from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Ve
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
 from tillkeeper.payments.rules.moves import change, parked, quarantined
-from tillkeeper.payments.values import Decision, Dispute, Payment, Refund, RefundStatus, Status
+from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
 
 OPEN_DISPUTES = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
 
@@ -98,11 +98,21 @@ def _check_disputes(disputes: Iterable[Dispute]) -> None:
             raise PaymentDisputedError(message)
 
 
-def decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
+def decide_refund(
+    payment: Payment,
+    refunds: Sequence[Refund],
+    notice: Notice,
+    now: datetime,
+    *,
+    given_up: frozenset[UUID] = frozenset(),
+) -> Decision:
     """Take in what a gateway says of a refund."""
     if not payment.captured:
         return parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
     known = next((refund for refund in refunds if _is_same(refund, notice, payment)), None)
+    ours = None if known else _given_up_alike(payment, refunds, notice, given_up)
+    if ours:
+        return _take_for(payment, ours, notice, now)
     if known is None:
         return _decide_foreign(payment, refunds, notice, now)
     if notice.amount is not None and notice.amount != known.amount:
@@ -118,6 +128,29 @@ def decide_refund(payment: Payment, refunds: Sequence[Refund], notice: Notice, n
 def undo_reversal(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
     """Let go of what was taken for a refund of the gateway's own, because a dispute is behind it."""
     return _settle(payment, refund, replace(notice, code="disputed"), now)
+
+
+def _given_up_alike(
+    payment: Payment, refunds: Sequence[Refund], notice: Notice, given_up: frozenset[UUID]
+) -> Refund | None:
+    """Find a refund of ours that was given up, and that somebody may just have made in the gateway's dashboard."""
+    if notice.kind is NoticeKind.REFUND_FAILED or notice.refund:
+        return None
+    alike = (
+        refund
+        for refund in refunds
+        if refund.id in given_up and _is_of(refund, payment, notice) and not refund.surplus and not refund.reference
+    )
+    return next((each for each in alike if (each.status, each.amount) == (RefundStatus.PENDING, notice.amount)), None)
+
+
+def _take_for(payment: Payment, ours: Refund, notice: Notice, now: datetime) -> Decision:
+    """Take a refund that a person made for the one of ours that nobody could find: the money goes back once."""
+    taken = replace(ours, reference=notice.refund_reference)
+    if notice.kind is NoticeKind.REFUND_SUCCEEDED:
+        return _settle(payment, taken, notice, now)
+    reason = "Somebody is giving back in the gateway's dashboard what we could not."
+    return Decision(notice=notice, verdict=Verdict.APPLIED, reason=reason, refund=taken)
 
 
 def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
@@ -226,9 +259,16 @@ def _decision(notice: Notice | None, payment: Payment, refund: Refund, made: Cha
 
 
 def _is_same(refund: Refund, notice: Notice, payment: Payment) -> bool:
+    """Tell whether a notice speaks of a refund: by the gateway's name for it, or by ours while it has none.
+
+    Two refunds of the gateway's that carry one name of ours are two, and one that a person has ended is over.
+    """
     if not _is_of(refund, payment, notice):
         return False
-    return refund.id == notice.refund or (refund.reference is not None and refund.reference == notice.refund_reference)
+    if refund.reference is not None and notice.refund_reference is not None:
+        return refund.reference == notice.refund_reference
+    ended = refund.error_code == GIVEN_UP and notice.kind is not NoticeKind.REFUND_FAILED
+    return refund.id == notice.refund and not ended
 
 
 def _is_of(refund: Refund, payment: Payment, notice: Notice) -> bool:

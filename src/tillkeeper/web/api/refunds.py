@@ -7,6 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal
+from tillkeeper.flows.abandon import abandon
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.idempotency import Wish
@@ -43,6 +44,28 @@ async def create(
     """Give money back, and take the goods back with it."""
     wanted = RefundWish(payment=ids.parse("payment", body.payment), amount=body.amount, reason=body.reason)
     return api.replayed(await refund(caller.till_of(request), wish, wanted))
+
+
+class FailRefund(api.Body):
+    """Say why a refund that was given up is ended."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@router.post("/refunds/{refund}/fail", response_model=None, responses={200: {"model": shapes.Refund}, **shapes.ERRORS})
+async def fail(
+    request: Request,
+    refund: str,
+    body: FailRefund,
+    _: Annotated[Principal, Depends(caller.with_scope("admin"))],
+) -> JSONResponse:
+    """End a refund of which nobody could find out whether it was made, after a look at the gateway's dashboard.
+
+    The gateway is asked once more. If it has the refund, the refund succeeds; if not, it fails, its goods come back,
+    and it can be asked for again.
+    """
+    till = caller.till_of(request)
+    return JSONResponse(await abandon(till, ids.parse("refund", refund), body.reason))
 
 
 @router.get("/refunds/{refund}", response_model=None, responses={200: {"model": shapes.Refund}, **shapes.ERRORS})
