@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx2
@@ -436,3 +437,26 @@ def test_a_day_is_compared_and_what_disagrees_is_closed_by_name(demo: Demo, tmp_
 def test_a_day_that_is_no_day_is_explained(demo: Demo) -> None:
     answer = demo.till("reconcile", "run", "--day", "yesterday")
     assert (answer.returncode, "2026-11-20" in answer.stderr) == (1, True)
+
+
+PAID_OUT_BY = {
+    "stripe": ("payouts", {"early": True}),
+    "razorpay": ("settlements", {"early": True}),
+    "paypal": ("payouts", {}),
+    "square": ("payouts", {}),
+}
+ZONES = {"razorpay": "Asia/Kolkata", "paypal": "America/Los_Angeles", "square": "America/Los_Angeles"}
+
+
+@pytest.mark.parametrize("gateway", PAID_OUT_BY)
+def test_what_was_sold_refunded_and_paid_out_by_a_gateway_agrees_with_its_account(demo: Demo, gateway: str) -> None:
+    for scenario in ("pay.success", "refund.partial"):
+        assert demo.till("trigger", scenario, "--gateway", gateway).returncode == 0
+    path, wish = PAID_OUT_BY[gateway]
+    paid_out = httpx2.post(f"{demo.told['sandbox']}/_control/{gateway}/{path}", json=wish, trust_env=False)
+    assert paid_out.is_success, paid_out.text
+    today = clock.now().astimezone(ZoneInfo(ZONES.get(gateway, "UTC"))).date().isoformat()
+    compared = demo.till("reconcile", "run", "--gateway", gateway, "--day", today, "--json")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    [run] = json.loads(compared.stdout)["data"]
+    assert (run["status"], run["lines"] >= len(("capture", "refund", "payout")), run["open"]) == ("done", True, {})

@@ -27,6 +27,7 @@ from tillkeeper.ops.bench import (
     machine,
     parts,
     payments,
+    reconciling,
     references,
     settling,
     volleys,
@@ -305,3 +306,22 @@ def test_the_command_prints_json_and_nothing_else_on_standard_output() -> None:
     assert told["rates"].keys() == {"insert_limit", "settle"}
     assert told["invariants"] == "ok"
     assert "settle: round 1 of 1" in ended.stderr
+
+
+def test_a_day_is_compared_whole_and_nothing_is_invented(bed: Ground) -> None:
+    size = reconciling.SIZES[0]
+
+    async def compare() -> int:
+        till = await bed.open_till()
+        try:
+            return await reconciling.compare(till, bed, size)
+        finally:
+            await till.close()
+
+    reconciling.lay_in(bed, size)
+    assert asyncio.run(compare()) > 0
+    assert reconciling.prove(bed, [size]) == []
+    assert asyncio.run(invariants.check(bed)) == []
+    bed.sql("UPDATE reconciliation_run SET lines = lines - 1")
+    (wrong,) = reconciling.prove(bed, [size])
+    assert "were compared" in wrong
