@@ -158,6 +158,13 @@ async def test_a_day_is_planned_once_when_it_is_over_and_again_while_something_i
     assert [await plan(at(days=1, hours=2)), await plan(at(days=1, hours=3))] == [1, 0]
 
 
+async def test_days_on_which_no_worker_was_there_are_planned_as_well(shop: Any) -> None:
+    await plan(shop.later(days=5, hours=2))
+    planned = await shop.owner.fetch("SELECT day FROM reconciliation_run ORDER BY day")
+    today = clock.now().date()
+    assert [row["day"] for row in planned if row["day"] >= today] == [today + timedelta(days=ago) for ago in range(5)]
+
+
 async def test_a_run_that_fails_rests_and_says_why_and_keeps_nobody_waiting(shop: Any) -> None:
     await shop.pay(await shop.opened())
     till = shop.later(hours=2)

@@ -93,6 +93,20 @@ async def test_what_might_be_the_same_is_suggested_to_a_person(front: Front, adm
     assert [each["discrepancy"] for each in shown["suggestions"]] == [found["txn_d"]]
 
 
+async def test_what_is_open_is_counted_by_age(front: Front, admin: str) -> None:
+    await front.call("POST", IMPORT, report(charge("txn_old", "4.00", DAY - timedelta(days=9))), key=admin, **CSV)
+    await compared(front)
+    for days, age in ((1, "0-1"), (2, "2-7"), (7, "2-7"), (8, "8-30"), (30, "8-30"), (31, "over 30")):
+        await front.owner.execute(
+            "UPDATE discrepancy SET kind = 'fx_residual', first_seen_at = now() - $1 * interval '1 day'"
+            " WHERE subject = 'line:txn_old'",
+            days,
+        )
+        counted = (await front.call("GET", f"{BASE}/ages", key="read")).json()["data"]
+        mine = [each for each in counted if each["kind"] == "fx_residual"]
+        assert mine == [{"gateway": "stripe", "kind": "fx_residual", "age_days": age, "open": 1}]
+
+
 async def test_a_day_is_compared_again_when_it_is_asked_for(front: Front, admin: str) -> None:
     asked = await front.call("POST", f"{BASE}/runs", {"gateway": "stripe", "day": "2026-10-05"}, key=admin)
     assert (asked.status_code, asked.json()["status"]) == (202, "due")

@@ -13,7 +13,7 @@ from tillkeeper.flows.reconcile import check_gateway, link
 from tillkeeper.flows.settle import apply
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel import failpoints, logs
-from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.reports import matching
 from tillkeeper.settlement import lines, runs
 from tillkeeper.settlement.lines import Taken, Window
@@ -54,9 +54,7 @@ async def import_account(till: Till, gateway: Gateway) -> Taken:
         page = await gateway.settlement(window.seen_until - timedelta(hours=overlap_hours), until, window.after)
         rest = replace(window, until=until, after=page.after)
         window = rest if page.after else Window(gateway=gateway.name, seen_until=until)
-        async with till.db.transaction() as tx:
-            taken += await _take_in(tx, till, gateway, page.lines, page.unread)
-            await lines.save_window(tx, window)
+        taken += await _keep(till, gateway, page.lines, page.unread, window)
         failpoints.reach("import:page")
     return taken
 
@@ -72,9 +70,24 @@ async def import_file(till: Till, gateway: str, file: bytes) -> Taken:
     taken = Taken()
     for start in range(0, max(len(page.lines), len(page.unread)), lines_max):
         part = slice(start, start + lines_max)
-        async with till.db.transaction() as tx:
-            taken += await _take_in(tx, till, reader, page.lines[part], page.unread[part])
+        taken += await _keep(till, reader, page.lines[part], page.unread[part], None)
     logs.reconciliation.info("file_imported", gateway=gateway, new=taken.new, unread=taken.unread)
+    return taken
+
+
+@retry_conflicts
+async def _keep(
+    till: Till,
+    gateway: Gateway,
+    told: Sequence[SettlementLine],
+    unread: Sequence[UnreadLine],
+    window: Window | None,
+) -> Taken:
+    """Keep a part of an account, and how far it was read, in one transaction."""
+    async with till.db.transaction() as tx:
+        taken = await _take_in(tx, till, gateway, told, unread)
+        if window:
+            await lines.save_window(tx, window)
     return taken
 
 

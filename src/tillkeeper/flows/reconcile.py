@@ -25,6 +25,8 @@ from tillkeeper.till import Till
 part_max = 2_000
 settle_hours_max = 6
 """How long after its end a day is compared at the latest; what comes even later is compared when it comes."""
+planned_days = 7
+"""How many days that are over are looked at for one that was never planned: so long may all workers be away."""
 accepted_days = 35
 """How long it is looked whether what somebody accepted has found its explanation after all."""
 rest_after_failure_seconds = 600
@@ -43,15 +45,15 @@ class Look:
 
 
 async def plan(till: Till) -> int:
-    """Plan the day that is over at each gateway, once, and once a day all that left something open."""
+    """Plan the days that are over at each gateway, each once, and once a day all that left something open."""
     planned = 0
     for gateway in till.gateways.values():
         zone = ZoneInfo(gateway.settlement_zone)
         wait = min(runs.wait(gateway.name), timedelta(hours=settle_hours_max))
         today = lines.day_of(till.now(), zone)
-        over = lines.day_of(till.now() - wait, zone) - timedelta(days=1)
+        over = lines.day_of(till.now() - wait, zone)
         async with till.db.transaction() as tx:
-            await runs.plan(tx, gateway.name, over, today)
+            await runs.plan(tx, gateway.name, [over - timedelta(days=ago) for ago in range(planned_days, 0, -1)], today)
             since = till.now() - timedelta(days=accepted_days)
             planned += await runs.ask_unfinished(tx, gateway.name, today, accepted_since=since)
     return planned

@@ -133,19 +133,26 @@ FROM reconciliation_run
 """
 
 
-async def open_by_age(tx: Transaction, now: datetime) -> list[dict[str, object]]:
+async def ages(tx: Transaction, now: datetime) -> dict[str, object]:
     """Count what is open by gateway, kind and age; what is only in transit is no reason for alarm."""
     rows = await tx.fetch(
-        "SELECT gateway, kind, first_seen_at FROM discrepancy WHERE status = 'open' ORDER BY gateway, kind"
+        """
+        SELECT gateway, kind, floor(extract(epoch FROM $1::timestamptz - first_seen_at) / 86400)::integer AS days, count(*) AS open
+        FROM discrepancy WHERE status = 'open' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """,
+        now,
     )
     counted: dict[tuple[str, str, str], int] = {}
     for row in rows:
-        key = (row["gateway"], row["kind"], _age(row["first_seen_at"], now))
-        counted[key] = counted.get(key, 0) + 1
-    return [
-        {"gateway": gateway, "kind": kind, "age_days": age, "open": found}
-        for (gateway, kind, age), found in counted.items()
-    ]
+        key = (row["gateway"], row["kind"], _age(row["days"]))
+        counted[key] = counted.get(key, 0) + row["open"]
+    return {
+        "object": "list",
+        "data": [
+            {"gateway": gateway, "kind": kind, "age_days": age, "open": found}
+            for (gateway, kind, age), found in counted.items()
+        ],
+    }
 
 
 async def _suggest(tx: Transaction, row: Record) -> list[dict[str, object]]:
@@ -212,7 +219,7 @@ def _show(row: Record, now: datetime) -> dict[str, object]:
         "payment": ids.text("payment", row["payment_id"]) if row["payment_id"] else None,
         "line": line if row["line"] else None,
         "first_seen_at": time(row["first_seen_at"]),
-        "age_days": _age(row["first_seen_at"], row["closed_at"] or now),
+        "age_days": _age(((row["closed_at"] or now) - row["first_seen_at"]).days),
         "next_step": NEXT_STEPS[Kind(row["kind"])] if row["status"] == "open" else None,
         "closed_at": time(row["closed_at"]),
         "closed_by": row["closed_by"],
@@ -221,8 +228,7 @@ def _show(row: Record, now: datetime) -> dict[str, object]:
     }
 
 
-def _age(seen: datetime, now: datetime) -> str:
-    days = max((now - seen).days, 0)
+def _age(days: int) -> str:
     return next((name for limit, name in AGES if days <= limit), oldest)
 
 

@@ -92,9 +92,9 @@ UNKNOWN = "No discrepancy has this id."
 AGREED = "A later look found both accounts to agree about it."
 
 
-async def plan(tx: Transaction, gateway: str, day: date, today: date) -> None:
-    """Plan the comparison of a day unless that was done, whenever and by whomever."""
-    await store.insert(tx, [(_name(gateway, day), gateway, day)], today)
+async def plan(tx: Transaction, gateway: str, days: Sequence[date], today: date) -> None:
+    """Plan the comparison of days unless that was done, whenever and by whomever."""
+    await store.insert(tx, [(_name(gateway, day), gateway, day) for day in days], today)
 
 
 async def ask(tx: Transaction, gateway: str, days: Sequence[date], today: date) -> None:

@@ -86,6 +86,22 @@ class Discrepancy(BaseModel):
     suggestions: list[dict[str, Any]] = []
 
 
+class Age(BaseModel):
+    """How many discrepancies of one kind and age are open."""
+
+    gateway: str
+    kind: Kind
+    age_days: Literal["0-1", "2-7", "8-30", "over 30"]
+    open: int
+
+
+class Ages(BaseModel):
+    """What is open by gateway, kind and age."""
+
+    object: Literal["list"]
+    data: list[Age]
+
+
 class Imported(BaseModel):
     """What became of the lines of a file; `days` are compared anew."""
 
@@ -186,6 +202,13 @@ async def find(
         cursor=cursor,
     )
     return JSONResponse(await read(till, lambda tx: report.find(tx, wanted, till.now())))
+
+
+@router.get("/reconciliation/ages", response_model=None, responses={200: {"model": Ages}, **shapes.ERRORS})
+async def ages(request: Request, _: Reader) -> JSONResponse:
+    """Count what is open by gateway, kind and age."""
+    till = caller.till_of(request)
+    return JSONResponse(await read(till, lambda tx: report.ages(tx, till.now())))
 
 
 @router.get(
