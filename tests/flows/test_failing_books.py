@@ -119,6 +119,12 @@ async def to_be_lost(shop: Any) -> Act:
     return hear
 
 
+async def to_be_paid_out(shop: Any) -> Act:
+    await shop.paid()
+    await shop.act("payouts", {"currency": "eur", "early": True, "outcome": "paid"})
+    return hear
+
+
 async def to_be_handed_over_late(shop: Any) -> Act:
     await spoil(shop)
     await shop.pay(await shop.opened())
@@ -129,7 +135,8 @@ async def to_be_handed_over_late(shop: Any) -> Act:
 
 EFFECTS = (
     *(to_be_captured, to_be_captured_in_part, to_be_spent, to_be_refunded, to_be_refunded_in_the_dashboard),
-    *(to_be_found_refunded, to_be_taken_back, to_be_captured_twice, to_be_disputed, to_be_lost, to_be_handed_over_late),
+    *(to_be_found_refunded, to_be_taken_back, to_be_captured_twice, to_be_handed_over_late),
+    *(to_be_disputed, to_be_lost, to_be_paid_out),
 )
 
 
