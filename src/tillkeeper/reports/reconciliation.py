@@ -137,7 +137,8 @@ async def ages(tx: Transaction, now: datetime) -> dict[str, object]:
     """Count what is open by gateway, kind and age; what is only in transit is no reason for alarm."""
     rows = await tx.fetch(
         """
-        SELECT gateway, kind, floor(extract(epoch FROM $1::timestamptz - first_seen_at) / 86400)::integer AS days, count(*) AS open
+        SELECT gateway, kind, floor(extract(epoch FROM $1::timestamptz - first_seen_at) / 86400)::integer AS days,
+               count(*) AS open
         FROM discrepancy WHERE status = 'open' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """,
         now,
