@@ -41,6 +41,7 @@ DISPUTE_KINDS = frozenset(
 PAYOUT_KINDS = frozenset({NoticeKind.PAYOUT_CREATED, NoticeKind.PAYOUT_PAID, NoticeKind.PAYOUT_FAILED})
 CREDITS = "CRD"
 """The unit in which the books count credits; every other unit is a kind of card pack."""
+WHOLE_BPS = 10_000
 EXPIRED = "expired"
 """The code of a cancellation that happened because time ran out."""
 
@@ -214,12 +215,21 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """Hold what was sold: a snapshot, so later price edits do not change it."""
+    """Hold what was sold: a snapshot, so later price edits do not change it.
+
+    `tax_bps` is the rate of the tax that the price includes, in hundredths of a percent: 1900 are 19 %.
+    """
 
     package: str
     kind: str
     units: int
     quantity: int
+    tax_bps: int = 0
+
+    def tax_in(self, amount: int) -> int:
+        """Tell how much of a price paid is tax, to the nearest minor unit."""
+        gross_bps = WHOLE_BPS + self.tax_bps
+        return (2 * amount * self.tax_bps + gross_bps) // (2 * gross_bps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,17 +247,29 @@ class DisputeMoves:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taxes:
+    """Hold how much of a payment's totals is tax, and by how much one step has changed that."""
+
+    captured: int = 0
+    refunded: int = 0
+    refunded_more: int = 0
+    lost: int = 0
+    lost_more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Hold one step of one payment: the state before and after, and what it means for goods and books.
 
     `gateway` is where it happened, `reference` the gateway's id of what must be told there. `withheld` says why goods
     are not handed over although money was captured. `fee` is what the gateway keeps of a capture, and by how much that
-    has changed in a correction. `occasion` tells apart events of one kind about one subject.
+    has changed in a correction; `fee_tax` is by how much the tax in it has. `tax` is how much of the amount is tax.
+    `occasion` tells apart events of one kind about one subject.
 
     The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
     what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by
-    how much this step changed the totals. `lost_booked` is what the books were told of `lost_of_owed` when goods could
-    not be moved yet and are moved now.
+    how much this step changed the totals, and `taxes` how much of all these is tax. `lost_booked` is what the books were
+    told of `lost_of_owed` when goods could not be moved yet and are moved now.
     """
 
     payment: UUID
@@ -270,6 +292,9 @@ class Change:
     claimed_total: int = 0
     lost_booked: int = 0
     fee: int = 0
+    fee_tax: int = 0
+    tax: int = 0
+    taxes: Taxes = Taxes()
     refund: UUID | None = None
     dispute: UUID | None = None
     moves: DisputeMoves | None = None
@@ -280,16 +305,24 @@ class Change:
     occasion: str = ""
 
     @property
+    def net(self) -> int:
+        """Tell how much of the amount is ours: what stands behind goods, without the tax."""
+        return self.amount - self.tax
+
+    @property
     def lost_of_owed(self) -> int:
         """Tell by how much more of what is owed in goods is lost to banks, as if all of the money were still owed.
 
-        A refund has the first right to it; where no goods were sold, nothing was ever owed.
+        All of it is without tax. A refund has the first right to it; where no goods were sold, nothing was ever owed.
         """
         if self.sale is None:
             return 0
-        owed = self.captured_total - self.refunded_total
-        before = min(self.lost_total - self.lost_more, owed + self.refunded_more)
-        return max(0, min(self.lost_total, owed)) - max(0, before)
+        taxes = self.taxes
+        lost = self.lost_total - taxes.lost
+        owed = self.captured_total - taxes.captured - (self.refunded_total - taxes.refunded)
+        lost_before = lost - (self.lost_more - taxes.lost_more)
+        owed_before = owed + self.refunded_more - taxes.refunded_more
+        return max(0, min(lost, owed)) - max(0, min(lost_before, owed_before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

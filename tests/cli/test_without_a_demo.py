@@ -23,6 +23,8 @@ COMMANDS = (
     "payments",
     "ledger",
     "report",
+    "credits",
+    "import",
     "keys",
     "test",
 )

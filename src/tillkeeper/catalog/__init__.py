@@ -82,7 +82,13 @@ def quote(package: Package, currency: str | None, quantity: int) -> Quote:
     return Quote(
         amount=package.prices[code] * quantity,
         currency=code,
-        sale=Sale(package=package.id, kind=package.kind, units=package.quantity, quantity=quantity),
+        sale=Sale(
+            package=package.id,
+            kind=package.kind,
+            units=package.quantity,
+            quantity=quantity,
+            tax_bps=package.tax_bps.get(code, 0),
+        ),
         title=package.title if quantity == 1 else f"{quantity} times {package.title}",
     )
 

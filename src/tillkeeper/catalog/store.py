@@ -11,7 +11,9 @@ async def select(tx: Transaction, package: str | None) -> list[Package]:
     rows = await tx.fetch(
         """
         SELECT package.id, package.kind, package.title, package.quantity,
-               jsonb_object_agg(price.currency, price.amount) AS prices
+               jsonb_object_agg(price.currency, price.amount) AS prices,
+               coalesce(jsonb_object_agg(price.currency, price.tax_bps) FILTER (WHERE price.tax_bps > 0), '{}')
+                   AS tax_bps
         FROM package JOIN package_price AS price ON price.package_id = package.id
         WHERE package.active AND ($1::text IS NULL OR package.id = $1)
         GROUP BY package.id
@@ -37,12 +39,16 @@ async def upsert(tx: Transaction, packages: Sequence[Package]) -> None:
         [package.quantity for package in packages],
     )
     await tx.execute("DELETE FROM package_price WHERE package_id = ANY($1::text[])", [item.id for item in packages])
-    prices = [(package.id, currency, price) for package in packages for currency, price in package.prices.items()]
+    prices = [(package, currency) for package in packages for currency in package.prices]
     await tx.execute(
-        "INSERT INTO package_price SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])",
-        [package for package, _, _ in prices],
-        [currency for _, currency, _ in prices],
-        [price for _, _, price in prices],
+        """
+        INSERT INTO package_price (package_id, currency, amount, tax_bps)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[])
+        """,
+        [package.id for package, _ in prices],
+        [currency for _, currency in prices],
+        [package.prices[currency] for package, currency in prices],
+        [package.tax_bps.get(currency, 0) for package, currency in prices],
     )
 
 

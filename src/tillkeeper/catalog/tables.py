@@ -21,4 +21,11 @@ package_price = Table(
     Column("package_id", Text, ForeignKey("package.id"), primary_key=True),
     Column("currency", Text, CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"), primary_key=True),
     Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount"), nullable=False),
+    Column(
+        "tax_bps",
+        Integer,
+        CheckConstraint("tax_bps BETWEEN 0 AND 10000", name="tax_bps"),
+        nullable=False,
+        server_default="0",
+    ),
 )

@@ -13,6 +13,7 @@ from tillkeeper.cli import (
     doctor,
     events,
     gateways,
+    importing,
     keys,
     ledger,
     migrate,
@@ -23,6 +24,7 @@ from tillkeeper.cli import (
     serving,
     testing,
     trigger,
+    wallet,
 )
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import TillError
@@ -41,6 +43,7 @@ app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
 app.command("bench")(bench.bench)
+app.command("import")(importing.take_over)
 app.command("report")(report.report)
 app.add_typer(payments.app, name="payments")
 app.command("refund")(refunds.give_back)
@@ -50,6 +53,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(wallet.app, name="credits")
 app.add_typer(keys.app, name="keys")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 

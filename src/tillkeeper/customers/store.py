@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.customers.values import Customer
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+
+
+async def ensure_users(tx: Transaction, names: Sequence[str]) -> dict[str, UUID]:
+    """Find users by their names, creating those that are new."""
+    await tx.execute(
+        "INSERT INTO end_user (id, name) SELECT * FROM unnest($1::uuid[], $2::text[]) ON CONFLICT DO NOTHING",
+        [ids.new() for _ in names],
+        names,
+    )
+    rows = await tx.fetch("SELECT name, id FROM end_user WHERE name = ANY($1::text[])", names)
+    return {row["name"]: row["id"] for row in rows}
 
 
 async def serialise(tx: Transaction, names: Sequence[str]) -> None:

@@ -54,6 +54,7 @@ def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
         amount=change.amount,
         credits_to="deferred" if change.sale else "other",
         at=change.at,
+        tax=change.tax,
     )
     if change.fee:
         yield recipes.fee(
@@ -109,7 +110,7 @@ def _granted(change: Change, goods: Goods | None) -> Iterator[Journal]:
 
 def _fee_changed(change: Change) -> Iterator[Journal]:
     """Correct the fee that was booked; a gateway that kept what was expected leaves nothing to do."""
-    if change.fee:
+    if change.fee or change.fee_tax:
         yield recipes.fee_correction(
             change.payment,
             gateway=change.gateway,
@@ -117,6 +118,7 @@ def _fee_changed(change: Change) -> Iterator[Journal]:
             difference=change.fee,
             reference=change.occasion,
             at=change.at,
+            tax=change.fee_tax,
         )
 
 
@@ -152,12 +154,13 @@ def _debt_repaid(change: Change, goods: Goods) -> Iterator[Journal]:
 def _split(change: Change, goods: Goods | None) -> recipes.RefundSplit:
     """Divide a refund; money that bought no goods was earned at capture, goods never delivered are still owed."""
     if goods is None or goods.failed:
-        owed = change.amount if change.sale else 0
-        return recipes.RefundSplit(currency=change.currency, unearned=owed, earned=change.amount - owed)
+        owed = change.net if change.sale else 0
+        return recipes.RefundSplit(currency=change.currency, unearned=owed, earned=change.net - owed, tax=change.tax)
     return recipes.RefundSplit(
         currency=change.currency,
         unearned=goods.unearned,
         earned=goods.earned,
+        tax=change.tax,
         user=change.user,
         unit=goods.unit,
         from_wallet=goods.taken + goods.restored,

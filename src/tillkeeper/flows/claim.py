@@ -36,6 +36,14 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         unearned=_lost(change, goods),
         at=change.at,
     )
+    yield from recipes.tax_lost(
+        "dispute",
+        change.dispute,
+        f"tax:{moves.number}",
+        currency=change.paid_in,
+        amount=change.taxes.lost_more,
+        at=change.at,
+    )
     split = _split(change, goods)
     if split:
         yield from recipes.goods_claimed("dispute", change.dispute, f"goods:{moves.number}", split=split, at=change.at)
@@ -64,6 +72,14 @@ def beside_refund(change: Change, goods: Goods | None, kind: Kind) -> Iterator[J
         lost=_lost(change, goods),
     )
     yield from recipes.goods_claimed("refund", change.refund, f"{kind}_beside_claims", split=split, at=change.at)
+    yield from recipes.tax_lost(
+        "refund",
+        change.refund,
+        f"{kind}_beside_lost_tax",
+        currency=split.currency,
+        amount=change.taxes.lost_more,
+        at=change.at,
+    )
 
 
 def _split(change: Change, goods: Goods | None, *, lost: int = 0) -> ClaimSplit | None:

@@ -103,18 +103,21 @@ def _owed(payment: Payment, refunds: Iterable[Refund], disputes: Iterable[Disput
         amount=payment.captured,
         paid_in=payment.currency,
         captured_total=payment.captured,
+        tax=payment.tax,
     )
     changes, back, lost = [captured], 0, 0
     for refund in sorted(refunds, key=lambda refund: (refund.created_at, refund.id)):
         if refund.status is not RefundStatus.FAILED and not refund.surplus:
             back += refund.amount
-            changes.append(
-                replace(captured, step=Step.REVOKED, amount=refund.amount, refunded_total=back, refund=refund.id)
-            )
+            revoked = replace(captured, step=Step.REVOKED, amount=refund.amount, tax=refund.tax)
+            changes.append(replace(revoked, refunded_total=back, refund=refund.id))
+    taxes = replace(payment.taxes, lost=0)
     for dispute in sorted(disputes, key=lambda dispute: dispute.id):
         if dispute.claimed:
             lost += dispute.claimed
-            taken = replace(captured, step=Step.REVOKED, dispute=dispute.id, refunded_total=back)
+            tax = payment.tax_in_lost(lost)
+            taxes = replace(taxes, lost=tax, lost_more=tax - taxes.lost)
+            taken = replace(captured, step=Step.REVOKED, dispute=dispute.id, refunded_total=back, taxes=taxes)
             taken = replace(taken, lost_total=lost, lost_more=dispute.claimed)
             changes.append(replace(taken, lost_booked=taken.lost_of_owed))
     return changes

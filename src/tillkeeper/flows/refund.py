@@ -1,6 +1,7 @@
 """Give money back: reserved under lock, taken out of the goods, then told to the gateway."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from tillkeeper import fulfilment, idempotency, operations, payments, refund_requests
@@ -10,7 +11,7 @@ from tillkeeper.flows.instruct import refund_call
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
-from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.operations import Operation
 from tillkeeper.payments import Decision, Payment, Refund, RefundNotAllowedError
 from tillkeeper.reports import refund as report
@@ -72,6 +73,9 @@ async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
     if payment is None:
         message = "No payment has this id."
         raise NotFoundError(message)
+    if payment.captured and payment.reference is None:  # it was taken over from an earlier system
+        message = f"Nobody said what {payment.gateway} calls this payment: give the money back in its dashboard."
+        raise InvalidStateError(message)
     unused = (
         await fulfilment.refundable(
             tx,
@@ -79,6 +83,7 @@ async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
             payment.id,
             captured=payment.captured,
             refunded=payment.refunded + payment.refunding + payment.lost,
+            gross=partial(payments.gross_of, payment),
         )
         if payment.sale and payment.captured
         else None

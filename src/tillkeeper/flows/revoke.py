@@ -76,6 +76,7 @@ def _changes(payment: Payment, owing: Sequence[Owing], now: datetime) -> list[Ch
             refunded_total=payment.refunded + payment.refunding,
             lost_total=payment.lost,
             claimed_total=payment.disputed - payment.lost,
+            taxes=payment.taxes,
             lost_booked=item.lost,
             refund=item.refund,
             dispute=item.dispute,

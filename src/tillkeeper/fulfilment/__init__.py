@@ -6,6 +6,7 @@ from uuid import UUID
 from tillkeeper.facts import Change, Goods
 from tillkeeper.fulfilment import late, rules, store
 from tillkeeper.fulfilment.kinds import KINDS
+from tillkeeper.fulfilment.values import Gross
 from tillkeeper.kernel.db import Transaction
 
 __all__ = ["KINDS", "carry_out", "refundable"]
@@ -54,6 +55,8 @@ async def _undeliverable(tx: Transaction, changes: Sequence[Change]) -> list[Goo
     return [Goods(change=freed[id_], failed=reason) for id_, reason in sorted(reasons.items())]
 
 
-async def refundable(tx: Transaction, change_kind: str, payment: UUID, *, captured: int, refunded: int) -> int | None:
+async def refundable(
+    tx: Transaction, change_kind: str, payment: UUID, *, captured: int, refunded: int, gross: Gross
+) -> int | None:
     """Tell how much of a payment can be refunded for goods that were not used; None means all of it."""
-    return await KINDS[change_kind].refundable(tx, payment, captured=captured, refunded=refunded)
+    return await KINDS[change_kind].refundable(tx, payment, captured=captured, refunded=refunded, gross=gross)

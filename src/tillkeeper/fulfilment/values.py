@@ -1,11 +1,15 @@
 """Orders to hand over or take back, and what a payment has had, as plain values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from tillkeeper.facts import Change
+
+Gross = Callable[[int], int]
+"""Tells how much can go back so that it is at most so much without its tax."""
 
 
 class Action(StrEnum):

@@ -44,6 +44,22 @@ def refunds_of_earned(currency: str) -> Account:
     return Account(f"refunds_of_earned:{currency}", currency, AccountClass.INCOME, deferred=True)
 
 
+def breakage(currency: str) -> Account:
+    """Count money earned because credits ended unspent: they expired, or somebody took them away."""
+    return Account(f"breakage:{currency}", currency, AccountClass.INCOME, deferred=True)
+
+
+@cache
+def tax_payable(currency: str) -> Account:
+    """Hold taxes that were part of a price until they are paid to the tax office."""
+    return Account(f"tax_payable:{currency}", currency, AccountClass.LIABILITY, deferred=True)
+
+
+def opening(currency: str) -> Account:
+    """Stand against what was taken over from an earlier system, as capital does in the books of a company."""
+    return Account(f"opening:{currency}", currency, AccountClass.LIABILITY, deferred=True)
+
+
 @cache
 def fees_processing(gateway: str, currency: str) -> Account:
     """Count what a gateway keeps for taking payments."""

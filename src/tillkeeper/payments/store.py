@@ -137,12 +137,13 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
             amount_refunded = new.refunded, gateway_reference = new.reference, next_action = new.next_action,
             error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at,
             gateway = new.gateway, amount_disputed = new.disputed, fee = new.fee, fee_final = new.fee_final,
-            authorized_at = new.authorized_at, amount_lost = new.lost
+            authorized_at = new.authorized_at, amount_lost = new.lost, tax_refunded = new.tax_refunded,
+            fee_tax = new.fee_tax
         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[],
-                    $14::boolean[], $15::timestamptz[], $16::bigint[])
+                    $14::boolean[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[])
              AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
-                     captured_at, gateway, disputed, fee, fee_final, authorized_at, lost)
+                     captured_at, gateway, disputed, fee, fee_final, authorized_at, lost, tax_refunded, fee_tax)
         WHERE payment.id = new.id
         """,
         [payment.id for payment in payments],
@@ -161,6 +162,8 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         [payment.fee_final for payment in payments],
         [payment.authorized_at for payment in payments],
         [payment.lost for payment in payments],
+        [payment.tax_refunded for payment in payments],
+        [payment.fee_tax for payment in payments],
     )
 
 
@@ -216,10 +219,10 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            error_code, created_at, settled_at, surplus, capture_reference, reversal)
+                            error_code, created_at, settled_at, surplus, capture_reference, reversal, tax)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                             $13::boolean[], $14::text[], $15::boolean[])
+                             $13::boolean[], $14::text[], $15::boolean[], $16::bigint[])
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
             error_code = excluded.error_code, settled_at = excluded.settled_at
@@ -239,6 +242,7 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         [refund.surplus for refund in refunds],
         [refund.capture for refund in refunds],
         [refund.reversal for refund in refunds],
+        [refund.tax for refund in refunds],
     )
 
 
@@ -316,6 +320,9 @@ def _payment(row: Record) -> Payment:
         fee=row["fee"],
         fee_final=row["fee_final"],
         expires_at=row["expires_at"],
+        fee_tax=row["fee_tax"],
+        tax_refunded=row["tax_refunded"],
+        imported=row["imported"],
         authorized_at=row["authorized_at"],
         error_code=row["error_code"],
         error_message=row["error_message"],
@@ -341,4 +348,5 @@ def _refund(row: Record) -> Refund:
         surplus=row["surplus"],
         capture=row["capture_reference"],
         reversal=row["reversal"],
+        tax=row["tax"],
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tillkeeper.facts import Change, DisputeStatus, Notice, Sale, Verdict
+from tillkeeper.facts import Change, DisputeStatus, Notice, Sale, Taxes, Verdict
 
 
 class Status(StrEnum):
@@ -59,6 +59,9 @@ class Payment:
     lost: int = 0
     fee: int = 0
     fee_final: bool = False
+    fee_tax: int = 0
+    tax_refunded: int = 0
+    imported: bool = False
     error_code: str | None = None
     error_message: str | None = None
     next_action: dict[str, str] | None = None
@@ -71,14 +74,32 @@ class Payment:
         """Tell what can still go back to the customer."""
         return max(0, self.captured - self.refunded - self.refunding - self.disputed)
 
+    @property
+    def tax(self) -> int:
+        """Tell how much of the captured money is tax."""
+        return self.sale.tax_in(self.captured) if self.sale else 0
+
+    @property
+    def taxes(self) -> Taxes:
+        """Tell how much of the totals is tax."""
+        return Taxes(captured=self.tax, refunded=self.tax_refunded, lost=self.tax_in_lost(self.lost))
+
+    def tax_in_lost(self, lost: int) -> int:
+        """Tell how much of money that banks took for good is tax, of what refunds leave of it."""
+        if not self.captured:
+            return 0
+        back = min(self.captured, self.refunded + self.refunding + lost)
+        return max(0, min(self.tax * back // self.captured - self.tax_refunded, lost))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard.
 
     A `surplus` gives back what was captured a second time: it takes no goods and is no part of the payment's refunds.
-    `capture` is the gateway's id of what is given back, where that is not the payment's own. A `reversal` was made by
-    the gateway against our will; when a dispute turns out to be behind it, it is undone in favour of that.
+    `capture` is the gateway's id of what is given back, where that is not the payment's own; `tax` is a part of the
+    amount. A `reversal` was made by the gateway against our will; when a dispute turns out to be behind it, it is
+    undone in favour of that.
     """
 
     id: UUID
@@ -96,6 +117,7 @@ class Refund:
     surplus: bool = False
     capture: str | None = None
     reversal: bool = False
+    tax: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

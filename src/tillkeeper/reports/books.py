@@ -98,6 +98,7 @@ PROMISES = {
         SELECT payment.id::text FROM payment
         LEFT JOIN journal ON (source, source_id, kind) = ('payment', payment.id::text, 'capture')
         LEFT JOIN posting ON posting.journal_id = journal.id
+        WHERE NOT payment.imported
         GROUP BY payment.id, payment.amount_captured
         HAVING payment.amount_captured <> coalesce(sum(posting.amount), 0)""",
     "more went back than was captured": """

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from tillkeeper.facts import Sale
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
@@ -73,6 +74,7 @@ def _show(row: Record) -> dict[str, object]:
         "status": row["status"],
         "amount": row["amount"],
         "currency": row["currency"],
+        "tax": Sale(**row["sale"]).tax_in(row["amount_captured"] or row["amount"]) if row["sale"] else 0,
         "amount_captured": row["amount_captured"],
         "amount_refunding": row["amount_refunding"],
         "amount_refunded": row["amount_refunded"],

@@ -46,6 +46,7 @@ def _show(row: Record) -> dict[str, object]:
         "payment": ids.text("payment", row["payment_id"]),
         "amount": row["amount"],
         "currency": row["currency"],
+        "tax": row["tax"],
         "status": row["status"],
         "reason": row["reason"],
         "origin": row["origin"],

@@ -101,7 +101,7 @@ SELECT {PAYMENT}, EXISTS (
     WHERE (other.gateway, other.reference) = (payment.gateway, payment.gateway_reference)
       AND other.payment_id <> payment.id) AS double
 FROM payment
-WHERE {WITHIN("captured_at", "id")}
+WHERE {WITHIN("captured_at", "id")} AND NOT imported
   AND NOT EXISTS (SELECT FROM settlement_link WHERE object = payment.id AND side = 'capture')
 ORDER BY captured_at, id
 """

@@ -1,5 +1,6 @@
 """Wallets as the API shows them."""
 
+from tillkeeper.fulfilment.wallet import Adjustment
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.reports import time
@@ -20,8 +21,13 @@ async def entries(tx: Transaction, user: str, *, limit: int, before: int | None)
     """List the movements of a wallet, newest first."""
     rows = await tx.fetch(
         """
-        SELECT wallet_entry.*, EXISTS (SELECT FROM refund WHERE refund.id = wallet_entry.source) AS for_refund,
-               EXISTS (SELECT FROM dispute WHERE dispute.id = wallet_entry.source) AS for_dispute
+        SELECT wallet_entry.*,
+               CASE WHEN wallet_entry.kind = 'spend' THEN 'spend'
+                    WHEN EXISTS (SELECT FROM payment WHERE payment.id = source) THEN 'payment'
+                    WHEN EXISTS (SELECT FROM refund WHERE refund.id = source) THEN 'refund'
+                    WHEN EXISTS (SELECT FROM dispute WHERE dispute.id = source) THEN 'dispute'
+                    WHEN EXISTS (SELECT FROM wallet_adjustment WHERE wallet_adjustment.id = source) THEN 'adjustment'
+                    ELSE 'lot' END AS source_kind
         FROM wallet_entry JOIN end_user ON end_user.id = wallet_entry.user_id
         WHERE end_user.name = $1 AND ($2::bigint IS NULL OR wallet_entry.id < $2)
         ORDER BY wallet_entry.id DESC LIMIT $3
@@ -39,20 +45,24 @@ async def entries(tx: Transaction, user: str, *, limit: int, before: int | None)
     }
 
 
+def adjusted(made: Adjustment) -> dict[str, object]:
+    """Show what somebody did to a wallet by hand, beside the wallet."""
+    return {
+        "adjustment": ids.text("adjustment", made.id),
+        "kind": made.kind,
+        "amount": made.amount,
+        "reason": made.reason,
+        "expires_at": time(made.expires_at),
+    }
+
+
 def _entry(row: Record) -> dict[str, object]:
     return {
         "kind": row["kind"],
         "amount": row["amount"],
         "balance_before": row["balance_before"],
         "balance_after": row["balance_after"],
-        "source": ids.text(_source(row), row["source"]),
+        "source": ids.text(row["source_kind"], row["source"]),
         "reason": row["reason"],
         "at": time(row["at"]),
     }
-
-
-def _source(row: Record) -> str:
-    """Tell what kind of thing moved the wallet."""
-    if row["for_refund"] or row["for_dispute"]:
-        return "refund" if row["for_refund"] else "dispute"
-    return "spend" if row["kind"] == "spend" else "payment"

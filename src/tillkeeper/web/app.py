@@ -17,6 +17,7 @@ from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
 from tillkeeper.web import caller, documents, errors, shop
 from tillkeeper.web.api import (
+    adjustments,
     books,
     customers,
     disputes,
@@ -57,6 +58,7 @@ def build(till: Till) -> ASGIApp:
         customers,
         disputes,
         goods,
+        adjustments,
         books,
         ledger,
         gateways,

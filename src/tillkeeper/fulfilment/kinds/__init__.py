@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from tillkeeper.facts import Goods
-from tillkeeper.fulfilment.values import Order
+from tillkeeper.fulfilment.values import Gross, Order
 from tillkeeper.kernel.db import Transaction
 
 
@@ -19,7 +19,9 @@ class Kind(Protocol):
     async def carry_out(self, tx: Transaction, orders: Sequence[Order]) -> list[Goods]:
         """Do what is asked, in order, and say what it came to."""
 
-    async def refundable(self, tx: Transaction, payment: UUID, *, captured: int, refunded: int) -> int | None:
+    async def refundable(
+        self, tx: Transaction, payment: UUID, *, captured: int, refunded: int, gross: Gross
+    ) -> int | None:
         """Tell how much money can go back for goods that were not used; None means all of it."""
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tillkeeper.facts import Goods
 from tillkeeper.fulfilment import wallet
-from tillkeeper.fulfilment.values import Action, Order
+from tillkeeper.fulfilment.values import Action, Gross, Order
 from tillkeeper.fulfilment.wallet import Claims, Lot, Purse, Revocation, Settled
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -40,9 +40,11 @@ class Credits:
             await wallet.remember(tx, [kept[refund] for refund in new if refund])
         return goods
 
-    async def refundable(self, tx: Transaction, payment: UUID, *, captured: int, refunded: int) -> int | None:
+    async def refundable(
+        self, tx: Transaction, payment: UUID, *, captured: int, refunded: int, gross: Gross
+    ) -> int | None:
         """Tell how much money can go back without taking back a spent credit."""
-        return await wallet.refundable(tx, payment, captured=captured, refunded=refunded)
+        return await wallet.refundable(tx, payment, captured=captured, refunded=refunded, gross=gross)
 
 
 Done = tuple[Purse, Goods, Revocation | None]
@@ -69,7 +71,7 @@ def _grant(purse: Purse, order: Order) -> Done:
         granted=order.units,
         remaining=order.units,
         currency=change.currency,
-        amount=change.amount,
+        amount=change.net,
         created_at=change.at,
     )
     purse, repaid, recognised = wallet.grant(purse, lot)
@@ -82,7 +84,7 @@ def _revoke(purse: Purse, order: Order) -> Done:
     assert change.refund, "credits are taken back for a refund"
     lot = _lot_of(purse, change.payment)
     purse, settled, revocation = wallet.take_back(
-        purse, lot, order.units, money=change.amount, refund=change.refund, at=change.at, claims=_claims(order)
+        purse, lot, order.units, money=change.net, refund=change.refund, at=change.at, claims=_claims(order)
     )
     done = replace(_done(order, settled), unearned=revocation.unearned, earned=revocation.earned, status="revoked")
     return purse, done, revocation
@@ -110,7 +112,8 @@ def _claim(purse: Purse, order: Order) -> Done:
 
 
 def _claims(order: Order) -> Claims:
-    return Claims(frozen=order.frozen, lost=order.change.lost_total)
+    change = order.change
+    return Claims(frozen=order.frozen, lost=change.lost_total - change.taxes.lost)
 
 
 def _done(order: Order, settled: Settled) -> Goods:

@@ -7,7 +7,7 @@ from uuid import UUID
 from tillkeeper.facts import Earned, Goods
 from tillkeeper.fulfilment import packs
 from tillkeeper.fulfilment.packs import Design, PackType, SoldOut
-from tillkeeper.fulfilment.values import Action, Order
+from tillkeeper.fulfilment.values import Action, Gross, Order
 from tillkeeper.kernel.db import Transaction
 
 Drawn = list[tuple[UUID, UUID, Sequence[Design], datetime]]
@@ -42,9 +42,11 @@ class Packs:
             await packs.keep(tx, payment, order.kept, suspended=order.frozen)
         return goods
 
-    async def refundable(self, tx: Transaction, payment: UUID, *, captured: int, refunded: int) -> int | None:
+    async def refundable(
+        self, tx: Transaction, payment: UUID, *, captured: int, refunded: int, gross: Gross
+    ) -> int | None:
         """Let all of the money go back: cards can be taken back whether they were used or not."""
-        del tx, payment, captured, refunded
+        del tx, payment, captured, refunded, gross
         return None
 
 
@@ -63,7 +65,7 @@ def _open(left: dict[str, PackType], order: Order, drawn: Drawn) -> Goods:
         change=change,
         unit=_unit(sku),
         granted=len(cards),
-        recognised=(Earned(currency=change.currency, amount=change.amount),),
+        recognised=(Earned(currency=change.currency, amount=change.net),),
         status="delivered",
     )
 
@@ -79,9 +81,9 @@ def _take_or_return(order: Order, *, nothing: bool) -> Goods:
             status = "revoked" if taken else "delivered" if restored else None
             return Goods(change=change, unit=unit, taken=taken, restored=restored, status=status)
         case Action.RESTORE:
-            return Goods(change=change, unit=unit, restored=order.units, earned=change.amount, status="delivered")
+            return Goods(change=change, unit=unit, restored=order.units, earned=change.net, status="delivered")
         case _:
-            return Goods(change=change, unit=unit, taken=order.units, earned=change.amount, status="revoked")
+            return Goods(change=change, unit=unit, taken=order.units, earned=change.net, status="revoked")
 
 
 def _sku(order: Order) -> str:

@@ -28,7 +28,7 @@ class Waiting:
 class Owing:
     """Hold a step whose money is booked and whose goods could not be moved; `tries` counts the one that comes.
 
-    `lost` is what the books were told of money that is not owed in goods any more, and `occasion` tells apart the steps
+    `amount` is without tax, `lost` is what the books were told of money that is not owed in goods any more, and `occasion` tells apart the steps
     of one dispute.
     """
 

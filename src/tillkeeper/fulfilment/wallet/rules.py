@@ -1,13 +1,13 @@
 """How credits come, go and are taken back, as pure functions over a purse."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from tillkeeper.facts import Earned
-from tillkeeper.fulfilment.wallet.values import Claims, Entry, Lot, Purse, Revocation, Settled
-from tillkeeper.kernel.errors import TillError
+from tillkeeper.fulfilment.wallet.values import Claims, Entry, Lapsed, Lot, Opening, Purse, Revocation, Settled
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 NO_CLAIMS = Claims()
@@ -23,20 +23,65 @@ class InsufficientCreditsError(TillError):
     next_step = "Buy credits, or spend less."
 
 
-def grant(purse: Purse, lot: Lot) -> tuple[Purse, int, tuple[Earned, ...]]:
+def grant(
+    purse: Purse, lot: Lot, *, kind: str = "grant", reason: str | None = None
+) -> tuple[Purse, int, tuple[Earned, ...]]:
     """Add a lot and repay debt from it first; return the purse, what was repaid and the money that earned."""
-    purse = _moved(_with_lot(purse, lot), "grant", lot.granted, lot.payment, None, lot.created_at)
-    return _repay(purse, lot, lot.payment, lot.created_at)
+    purse = _moved(_with_lot(purse, lot), kind, lot.granted, lot.source, reason, lot.created_at)
+    return _repay(purse, lot, lot.source, lot.created_at)
 
 
 def spend(purse: Purse, units: int, *, source: UUID, reason: str, at: datetime) -> tuple[Purse, tuple[Earned, ...]]:
     """Spend earliest expiry first, then first in first out; raises InsufficientCreditsError."""
-    if units > purse.balance:
-        message = f"{units} credits were to be spent; the wallet holds {purse.balance}."
-        raise InsufficientCreditsError(message, param="amount")
-    purse, short, earned = _consume(purse, units)
+    _suffice(purse, units, "spent")
+    purse, short, earned = _consume(purse, purse.lots, units)
     assert not short, "the lots hold less than the wallet"
     return _moved(purse, "spend", -units, source, reason, at), earned
+
+
+def take(purse: Purse, units: int, *, source: UUID, reason: str, at: datetime) -> tuple[Purse, tuple[Earned, ...]]:
+    """Take credits away by hand, those that nobody paid for first; raises InsufficientCreditsError."""
+    _suffice(purse, units, "taken")
+    purse, short, earned = _consume(purse, sorted(purse.lots, key=lambda lot: lot.amount > 0), units)
+    assert not short, "the lots hold less than the wallet"
+    return _moved(purse, "adjustment", -units, source, reason, at), earned
+
+
+def lapse(purse: Purse, *, at: datetime) -> tuple[Purse, list[Lapsed]]:
+    """End what is left of lots whose time is over; return what each of them lost."""
+    lost = []
+    for lot in purse.lots:
+        if lot.remaining and lot.expires_at and lot.expires_at <= at:
+            used, earned = _use(lot, lot.remaining)
+            purse = _moved(_with_lot(purse, used), "expire", -lot.remaining, lot.source, None, at)
+            lost.append(Lapsed(lot=lot.id, user=purse.user, units=lot.remaining, earned=earned))
+    return purse, lost
+
+
+def open_with(purse: Purse, opening: Opening) -> tuple[Purse, int, tuple[Earned, ...]]:
+    """Take over what a user brings along; return the purse, what it repaid of older debt, and the money that earned."""
+    repaid = 0
+    earned: list[Earned] = []
+    for lot in opening.lots:
+        purse, part, money = grant(purse, lot, kind="opening", reason="taken over")
+        repaid += part
+        earned.extend(money)
+    return replace(purse, debt=purse.debt + opening.debt), repaid, total(earned)
+
+
+def write_off(purse: Purse, units: int | None) -> tuple[Purse, int]:
+    """Forgive debt, all of it or a part; return the purse and how much that was.
+
+    Raises InvalidStateError where there is none, and InvalidFieldError for more than there is.
+    """
+    if not purse.debt:
+        message = "This user owes no credits."
+        raise InvalidStateError(message)
+    if units is not None and not 0 < units <= purse.debt:
+        message = f"Between 1 and {purse.debt} credits are owed and can be written off."
+        raise InvalidFieldError(message, param="amount")
+    forgiven = purse.debt if units is None else units
+    return replace(purse, debt=purse.debt - forgiven), forgiven
 
 
 def take_back(
@@ -85,7 +130,7 @@ def settle(
     after, rest = _close(after)
     purse = replace(_with_lot(purse, after), frozen=purse.frozen + frozen - lot.frozen)
     purse = _moved(_moved(purse, "restore", returned, source, None, at), "thaw", thawed, source, None, at)
-    purse, short, recognised = _consume(purse, taken - own)
+    purse, short, recognised = _consume(purse, purse.lots, taken - own)
     gone = taken - short - from_frozen
     purse = _moved(replace(purse, debt=purse.debt + short), "revoke", -gone, source, None, at)
     purse, repaid, earned = _repay(_moved(purse, "freeze", -more_frozen, source, None, at), after, source, at)
@@ -102,14 +147,15 @@ def settle(
     )
 
 
-def refundable(lot: Lot, *, captured: int, refunded: int) -> int:
+def refundable(lot: Lot, *, captured: int, refunded: int, gross: Callable[[int], int]) -> int:
     """Tell how much money can be refunded without taking back a credit that was spent.
 
-    The bound keeps `floor(granted x refunded / captured)` within what is left or was revoked already.
+    Behind a lot stands money without its tax; `gross` adds the tax that goes back with it. The other bound keeps
+    `floor(granted x refunded / captured)` within what is left or was revoked already.
     """
     revocable = lot.revoked + lot.remaining  # what is frozen is claimed by a bank, and goes back by that or not at all
     ceiling = captured if revocable == lot.granted else (captured * (revocable + 1) - 1) // lot.granted
-    return max(0, min(lot.unearned, ceiling - refunded))
+    return max(0, min(gross(lot.unearned), ceiling - refunded))
 
 
 def in_spending_order(lots: Iterable[Lot]) -> tuple[Lot, ...]:
@@ -134,10 +180,16 @@ def _repay(purse: Purse, lot: Lot, source: UUID, at: datetime) -> tuple[Purse, i
     return _moved(purse, "debt_repaid", -repaid, source, None, at), repaid, total([earned])
 
 
-def _consume(purse: Purse, units: int) -> tuple[Purse, int, tuple[Earned, ...]]:
-    """Use up credits in spending order; return the purse, what was short, and the money that was earned."""
+def _suffice(purse: Purse, units: int, what: str) -> None:
+    if units > purse.balance:
+        message = f"{units} credits were to be {what}; the wallet holds {purse.balance}."
+        raise InsufficientCreditsError(message, param="amount")
+
+
+def _consume(purse: Purse, lots: Iterable[Lot], units: int) -> tuple[Purse, int, tuple[Earned, ...]]:
+    """Use up credits of lots in this order; return the purse, what was short, and the money that was earned."""
     left, earned = units, []
-    for lot in purse.lots:
+    for lot in lots:
         part = min(lot.remaining, left)
         if part:
             used, money = _use(lot, part)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper.fulfilment.wallet.values import Entry, Lot, Purse, Revocation
+from tillkeeper.fulfilment.wallet.values import Adjustment, Entry, Lot, Purse, Revocation
 from tillkeeper.kernel.db import Record, Transaction
 
 
@@ -162,6 +162,37 @@ async def insert_spend(tx: Transaction, spend: UUID, user: UUID, units: int, rea
         reason,
         at,
     )
+
+
+async def insert_adjustment(tx: Transaction, made: Adjustment) -> None:
+    """Remember what somebody did to credits by hand."""
+    await tx.execute(
+        """
+        INSERT INTO wallet_adjustment (id, user_id, kind, amount, reason, made_by, expires_at, at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        made.id,
+        made.user,
+        made.kind,
+        made.amount,
+        made.reason,
+        made.made_by,
+        made.expires_at,
+        made.at,
+    )
+
+
+async def lapsing(tx: Transaction, lots_max: int) -> tuple[set[UUID], datetime | None]:
+    """List whose credits are over by the database's clock, and tell what time it shows; None when there are none."""
+    rows = await tx.fetch(
+        """
+        SELECT user_id, statement_timestamp() AS now FROM credit_lot
+        WHERE remaining > 0 AND expires_at <= statement_timestamp()
+        ORDER BY expires_at LIMIT $1
+        """,
+        lots_max,
+    )
+    return {row["user_id"] for row in rows}, rows[0]["now"] if rows else None
 
 
 def _lot(row: Record) -> Lot:

@@ -21,7 +21,7 @@ credit_lot = Table(
     metadata,
     Column("id", UUID, primary_key=True),
     Column("user_id", UUID, ForeignKey("wallet.user_id"), nullable=False),
-    Column("payment_id", UUID, nullable=False, unique=True),
+    Column("payment_id", UUID, unique=True),
     Column("granted", BigInteger, CheckConstraint("granted > 0", name="granted"), nullable=False),
     Column("remaining", BigInteger, nullable=False),
     Column("revoked", BigInteger, nullable=False, server_default="0"),
@@ -40,6 +40,7 @@ credit_lot = Table(
         "recognised >= 0 AND returned >= 0 AND lost >= 0 AND recognised + returned + lost <= amount", name="money"
     ),
     Index("credit_lot_open_index", "user_id", "created_at", postgresql_where="remaining > 0"),
+    Index("credit_lot_lapsing_index", "expires_at", postgresql_where="remaining > 0 AND expires_at IS NOT NULL"),
 )
 
 wallet_entry = Table(
@@ -67,6 +68,20 @@ wallet_spend = Table(
     Column("reason", Text, nullable=False),
     Column("at", AT, nullable=False),
 )
+
+wallet_adjustment = Table(
+    "wallet_adjustment",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("user_id", UUID, ForeignKey("wallet.user_id"), nullable=False, index=True),
+    Column("kind", Text, CheckConstraint("kind IN ('bonus', 'adjustment', 'write_off')", name="kind"), nullable=False),
+    Column("amount", BigInteger, CheckConstraint("amount <> 0", name="amount"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_at", AT),
+    Column("at", AT, nullable=False),
+)
+"""What people did to credits by hand, and why; a bonus leaves its id to the lot that it brought."""
 
 revocation = Table(
     "revocation",

@@ -2,9 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from tillkeeper.facts import Earned
+
+FREE = "XXX"
+"""The currency of lots that nobody paid for; ISO 4217 writes “no currency” so."""
+
+
+class AdjustmentKind(StrEnum):
+    """Name what people do to credits by hand."""
+
+    BONUS = "bonus"
+    ADJUSTMENT = "adjustment"
+    WRITE_OFF = "write_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +29,7 @@ class Lot:
 
     id: UUID
     user: UUID
-    payment: UUID
+    payment: UUID | None
     granted: int
     remaining: int
     currency: str
@@ -34,6 +46,11 @@ class Lot:
     def unearned(self) -> int:
         """Tell how much of the money is still owed in credits."""
         return self.amount - self.recognised - self.returned - self.lost
+
+    @property
+    def source(self) -> UUID:
+        """Name what brought these credits: a payment, or what shares its id with them."""
+        return self.payment or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +115,36 @@ class Settled:
     repaid: int = 0
     lost: int = 0
     recognised: tuple[Earned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """Hold what somebody did to a user's credits by hand, who it was and why; what was taken is negative."""
+
+    id: UUID
+    user: UUID
+    kind: AdjustmentKind
+    amount: int
+    reason: str
+    made_by: str
+    at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Hold what a user brings along from an earlier system: credits in lots, or what is owed."""
+
+    user: UUID
+    lots: tuple[Lot, ...] = ()
+    debt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapsed:
+    """Hold what one lot lost because its time was over, and the money that nobody can spend any more."""
+
+    lot: UUID
+    user: UUID
+    units: int
+    earned: Earned

@@ -1,6 +1,14 @@
 """How each event is booked: plain values in, a journal out; the key makes every fact unrepeatable."""
 
-from tillkeeper.ledger.recipes.disputes import ClaimSplit, dispute_lost, dispute_moved, goods_claimed
+from tillkeeper.ledger.recipes.credits import (
+    CreditsOpening,
+    credits_expired,
+    credits_given,
+    credits_opened,
+    credits_taken,
+    debt_written_off,
+)
+from tillkeeper.ledger.recipes.disputes import ClaimSplit, dispute_lost, dispute_moved, goods_claimed, tax_lost
 from tillkeeper.ledger.recipes.goods import debt_repaid, grant, spend
 from tillkeeper.ledger.recipes.payments import capture, fee, fee_correction, surplus_captured
 from tillkeeper.ledger.recipes.payouts import payout_created, payout_failed, payout_paid
@@ -28,13 +36,19 @@ from tillkeeper.ledger.recipes.settlement import (
 
 __all__ = [
     "ClaimSplit",
+    "CreditsOpening",
     "Exchange",
     "RefundSplit",
     "accepted",
     "capture",
     "charged",
     "converted",
+    "credits_expired",
+    "credits_given",
+    "credits_opened",
+    "credits_taken",
     "debt_repaid",
+    "debt_written_off",
     "dispute_lost",
     "dispute_moved",
     "explained",
@@ -58,4 +72,5 @@ __all__ = [
     "surplus_captured",
     "suspended",
     "tolerated",
+    "tax_lost",
 ]

@@ -79,6 +79,14 @@ def goods_claimed(
     return [journal(source, source_id, kind, at, postings)] if postings else []
 
 
+def tax_lost(
+    source: Literal["dispute", "refund"], source_id: UUID, kind: str, *, currency: str, amount: int, at: datetime
+) -> list[Journal]:
+    """Book the tax in money that was lost: it is not owed to the tax office any more and lowers the loss."""
+    postings = shift(chart.tax_payable(currency), chart.chargeback_loss(currency), amount)
+    return [journal(source, source_id, kind, at, postings)] if postings else []
+
+
 def _owed_no_more(currency: str, amount: int) -> tuple[Posting, ...]:
     """Let money that was owed in goods stand for a loss: with the goods it is not owed any more."""
     return shift(chart.deferred_revenue(currency), chart.chargeback_loss(currency), amount)

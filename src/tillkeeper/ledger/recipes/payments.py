@@ -5,8 +5,8 @@ from typing import Literal
 from uuid import UUID
 
 from tillkeeper.ledger import chart
-from tillkeeper.ledger.recipes.writing import journal, moves
-from tillkeeper.ledger.values import Journal
+from tillkeeper.ledger.recipes.writing import journal, moves, shift
+from tillkeeper.ledger.values import Journal, Posting
 
 
 def capture(
@@ -17,25 +17,31 @@ def capture(
     amount: int,
     credits_to: Literal["deferred", "other"],
     at: datetime,
+    tax: int = 0,
 ) -> Journal:
-    """Book money that a gateway has taken for us, owed in goods (`deferred`) or earned at once (`other`)."""
+    """Book money that a gateway has taken for us, owed in goods (`deferred`) or earned at once (`other`).
+
+    The part of it that is tax is owed to the tax office.
+    """
     owed = chart.deferred_revenue(currency) if credits_to == "deferred" else chart.revenue_other(currency)
-    return journal("payment", payment, "capture", at, moves(chart.clearing(gateway, currency), owed, amount))
+    clearing = chart.clearing(gateway, currency)
+    postings = moves(clearing, owed, amount - tax) + moves(clearing, chart.tax_payable(currency), tax)
+    return journal("payment", payment, "capture", at, postings)
 
 
-def fee(payment: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
-    """Book what the gateway keeps of a payment."""
-    expense, clearing = chart.fees_processing(gateway, currency), chart.clearing(gateway, currency)
-    return journal("payment", payment, "fee", at, moves(expense, clearing, amount))
+def fee(payment: UUID, *, gateway: str, currency: str, amount: int, at: datetime, tax: int = 0) -> Journal:
+    """Book what the gateway keeps of a payment, and how much of that is tax where it says so."""
+    return journal("payment", payment, "fee", at, _kept(gateway, currency, amount, tax))
 
 
 def fee_correction(
-    payment: UUID, *, gateway: str, currency: str, difference: int, reference: str, at: datetime
+    payment: UUID, *, gateway: str, currency: str, difference: int, reference: str, at: datetime, tax: int = 0
 ) -> Journal:
-    """Book that a fee was larger (positive) or smaller (negative) than first told; `reference` names the proof."""
-    expense, clearing = chart.fees_processing(gateway, currency), chart.clearing(gateway, currency)
-    postings = moves(expense, clearing, difference) if difference > 0 else moves(clearing, expense, -difference)
-    return journal("payment", payment, f"fee_correction:{reference}", at, postings)
+    """Book that a fee was larger (positive) or smaller (negative) than first told; `reference` names the proof.
+
+    `tax` is by how much more or less of it is tax than was booked so: all of it, where none was known at first.
+    """
+    return journal("payment", payment, f"fee_correction:{reference}", at, _kept(gateway, currency, difference, tax))
 
 
 def surplus_captured(refund: UUID, *, gateway: str, currency: str, amount: int, fee: int, at: datetime) -> Journal:
@@ -44,3 +50,10 @@ def surplus_captured(refund: UUID, *, gateway: str, currency: str, amount: int, 
     postings = moves(clearing, chart.refund_payable(currency), amount)
     postings += moves(chart.fees_processing(gateway, currency), clearing, fee)
     return journal("refund", refund, "surplus", at, postings)
+
+
+def _kept(gateway: str, currency: str, amount: int, tax: int) -> tuple[Posting, ...]:
+    """Move what a gateway keeps, or gives back of it, the tax apart."""
+    clearing = chart.clearing(gateway, currency)
+    parts = (chart.fees_processing(gateway, currency), amount - tax), (chart.fees_tax(gateway, currency), tax)
+    return tuple(posting for expense, part in parts for posting in shift(expense, clearing, part))

@@ -14,14 +14,15 @@ from tillkeeper.ledger.values import Journal, Posting
 class RefundSplit:
     """Hold what a refund takes back: money by whether it was earned, goods by where they came from.
 
-    `unearned` + `earned` is the refund. `from_wallet` units leave the user's hands, `from_frozen` ones were not in them
-    any more, and `to_debt` could not be found. `recognised` is the money of other lots whose credits went instead:
-    nobody can spend those any more.
+    `unearned` + `earned` + `tax` is the refund. `from_wallet` units leave the user's hands, `from_frozen` ones were not
+    in them any more, and `to_debt` could not be found. `recognised` is the money of other lots whose credits went
+    instead: nobody can spend those any more.
     """
 
     currency: str
     unearned: int = 0
     earned: int = 0
+    tax: int = 0
     user: UUID | None = None
     unit: str = CREDITS
     from_wallet: int = 0
@@ -74,6 +75,7 @@ def _refund(split: RefundSplit) -> tuple[Posting, ...]:
     payable = chart.refund_payable(split.currency)
     money = moves(chart.deferred_revenue(split.currency), payable, split.unearned)
     money += moves(chart.refunds_of_earned(split.currency), payable, split.earned)
+    money += moves(chart.tax_payable(split.currency), payable, split.tax)
     return money + _goods(split)
 
 

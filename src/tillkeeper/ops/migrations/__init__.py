@@ -22,6 +22,7 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parents[1]
 LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
+HISTORY_TABLES = "payment_change, wallet_entry, wallet_adjustment"
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
 
 
@@ -83,8 +84,8 @@ def _grant(connection: Connection, role: str) -> None:
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {name}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
-        f"REVOKE INSERT, UPDATE, DELETE ON {LEDGER_TABLES}, payment_change, wallet_entry FROM {name}",
-        f"GRANT INSERT ON payment_change, wallet_entry TO {name}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {LEDGER_TABLES}, {HISTORY_TABLES} FROM {name}",
+        f"GRANT INSERT ON {HISTORY_TABLES} TO {name}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}",
         *(f"GRANT EXECUTE ON FUNCTION {function} TO {name}" for function in LEDGER_FUNCTIONS),

@@ -25,6 +25,7 @@ from tillkeeper.payments.rules.steps import (
     decide_step,
     is_own_capture,
 )
+from tillkeeper.payments.rules.taxes import gross_of
 from tillkeeper.payments.values import Book, Decision, Opening, OwnMove, Payment, Terms
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "RefundExceedsCapturedError",
     "RefundNotAllowedError",
     "decide",
+    "gross_of",
     "mark_doubt",
     "may_be_surplus",
     "open_checkout",

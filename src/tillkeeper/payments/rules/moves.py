@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from tillkeeper.facts import Change, Notice, NoticeKind, Step, Verdict
+from tillkeeper.facts import Change, Notice, NoticeKind, Step, Taxes, Verdict
 from tillkeeper.payments.values import Decision, OwnMove, Payment, Status
 
 Move = NoticeKind | OwnMove
@@ -48,6 +48,7 @@ def change(
     before: Payment, after: Payment, *, reason: str, step: Step, at: datetime, event: str | None = None
 ) -> Change:
     """Say what one step of a payment changed; the amount is what was captured by it."""
+    amount = after.captured - before.captured
     return Change(
         payment=before.id,
         before=before.status,
@@ -59,7 +60,9 @@ def change(
         currency=after.currency,
         user=after.user,
         sale=after.sale,
-        amount=after.captured - before.captured,
+        amount=amount,
+        tax=after.sale.tax_in(amount) if after.sale else 0,
+        taxes=_taxes(before, after),
         paid_in=after.currency,
         captured_total=after.captured,
         refunded_total=after.refunded + after.refunding,
@@ -69,6 +72,11 @@ def change(
         claimed_total=after.disputed - after.lost,
         event=event,
     )
+
+
+def _taxes(before: Payment, after: Payment) -> Taxes:
+    was, now = before.taxes, after.taxes
+    return replace(now, refunded_more=now.refunded - was.refunded, lost_more=now.lost - was.lost)
 
 
 def named(payment: Payment, notice: Notice) -> Payment:

@@ -9,6 +9,7 @@ from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Ve
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
 from tillkeeper.payments.rules.moves import change, parked, quarantined
+from tillkeeper.payments.rules.taxes import tax_part
 from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
 
 OPEN_DISPUTES = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
@@ -211,7 +212,10 @@ def _foreign(payment: Payment, notice: Notice, amount: int, status: RefundStatus
 
 def _request(payment: Payment, refund: Refund, notice: Notice | None, now: datetime) -> Decision:
     """Set a refund aside; one that the gateway has made already is settled in the same step by a second change."""
-    moved = replace(payment, refunding=payment.refunding + refund.amount)
+    refund = replace(refund, tax=tax_part(payment, refund.amount))
+    moved = replace(
+        payment, refunding=payment.refunding + refund.amount, tax_refunded=payment.tax_refunded + refund.tax
+    )
     dashboard = "taken back by the gateway" if refund.reversal else "refunded in the gateway's dashboard"
     reason = "refund requested" if refund.origin == "us" else dashboard
     made = change(payment, moved, reason=reason, step=Step.REFUND_REQUESTED, at=now, event="refund.created")
@@ -227,7 +231,7 @@ def _settle(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> 
         error_code=notice.code,
         settled_at=now,
     )
-    moved = payment if refund.surplus else _moved(payment, refund.amount, succeeded=succeeded, was_settled=was_settled)
+    moved = payment if refund.surplus else _moved(payment, refund, succeeded=succeeded, was_settled=was_settled)
     step = (SURPLUS_STEPS if refund.surplus else STEPS)[succeeded]
     reason = "refunded" if succeeded else f"refund failed: {notice.code or 'no reason given'}"
     event = "refund.succeeded" if succeeded else "refund.failed"
@@ -239,17 +243,26 @@ STEPS = {True: Step.REFUND_SUCCEEDED, False: Step.REFUND_FAILED}
 SURPLUS_STEPS = {True: Step.SURPLUS_REFUNDED, False: Step.SURPLUS_RETURNED}
 
 
-def _moved(payment: Payment, amount: int, *, succeeded: bool, was_settled: bool) -> Payment:
+def _moved(payment: Payment, refund: Refund, *, succeeded: bool, was_settled: bool) -> Payment:
+    amount = refund.amount
     return replace(
         payment,
         refunding=payment.refunding - (0 if was_settled else amount),
         refunded=payment.refunded + (amount if succeeded else -amount if was_settled else 0),
+        tax_refunded=payment.tax_refunded - (0 if succeeded else refund.tax),
     )
 
 
 def _about(made: Change, refund: Refund) -> Change:
     """Say of which refund a change is, and what it moves where."""
-    return replace(made, refund=refund.id, amount=refund.amount, gateway=refund.gateway, currency=refund.currency)
+    return replace(
+        made,
+        refund=refund.id,
+        amount=refund.amount,
+        tax=refund.tax,
+        gateway=refund.gateway,
+        currency=refund.currency,
+    )
 
 
 def _decision(notice: Notice | None, payment: Payment, refund: Refund, made: Change) -> Decision:

@@ -169,17 +169,23 @@ def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     """Correct the fee that was predicted by what the gateway really kept."""
     if not payment.captured:
         return parked(notice, "A fee arrived before its capture; it waits for it.", str(payment.id))
-    if payment.fee_final and notice.amount in {None, payment.fee}:
+    if payment.imported:
+        return linked(payment, notice, "The fee was booked in the system from which the payment came.")
+    tax = payment.fee_tax if notice.tax is None else notice.tax
+    if payment.fee_final and notice.amount in {None, payment.fee} and tax == payment.fee_tax:
         return linked(payment, notice, "The fee is known already.")
     if notice.amount is None:
         untold = change(payment, payment, reason="the fee is known at the gateway", step=Step.FEE_UNTOLD, at=now)
         return Decision(notice=notice, verdict=Verdict.APPLIED, reason=untold.reason, change=untold)
     if notice.currency != payment.currency or not is_own_capture(payment, notice):
         return linked(payment, notice, "It is in another currency or of another capture; the settlement shows it.")
-    moved = replace(payment, fee=notice.amount, fee_final=True)
+    moved = replace(payment, fee=notice.amount, fee_tax=tax, fee_final=True)
     kept = f"the gateway kept {money.show(notice.amount, payment.currency)}"
     expected = money.show(payment.fee, payment.currency)
     reason = f"{kept}, as expected" if notice.amount == payment.fee else f"{kept}; expected were {expected}"
     corrected = change(payment, moved, reason=reason, step=Step.FEE_CHANGED, at=now)
-    told = replace(corrected, fee=notice.amount - payment.fee, occasion=f"{payment.fee}:{notice.amount}")
+    occasion = f"{payment.fee}:{notice.amount}"
+    if tax != payment.fee_tax:
+        occasion += f":{payment.fee_tax}:{tax}"
+    told = replace(corrected, fee=notice.amount - payment.fee, fee_tax=tax - payment.fee_tax, occasion=occasion)
     return applied(notice, moved, told)

@@ -44,6 +44,7 @@ async def packages(request: Request, _: Annotated[Principal, Depends(caller.with
             "title": package.title,
             "quantity": package.quantity,
             "prices": package.prices,
+            "tax_bps": package.tax_bps,
         }
         for package in found
     ]

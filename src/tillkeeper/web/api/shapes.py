@@ -47,7 +47,7 @@ class Fulfilment(BaseModel):
 
 
 class Payment(BaseModel):
-    """A payment; amounts are minor units of `currency`."""
+    """A payment; amounts are minor units of `currency`, and `tax` is the part of the money that is tax."""
 
     id: str = Field(examples=["payment_01h455vb4pex5vsknk084sn02q"])
     object: Literal["payment"]
@@ -55,6 +55,7 @@ class Payment(BaseModel):
     status: Status
     amount: int
     currency: str = Field(examples=["EUR"])
+    tax: int
     amount_captured: int
     amount_refunding: int
     amount_refunded: int
@@ -78,7 +79,7 @@ class Payment(BaseModel):
 
 
 class Refund(BaseModel):
-    """A refund; `revoked` is how many units of goods it took back.
+    """A refund; `revoked` is how many units of goods it took back, `tax` how much of the amount is tax.
 
     A `surplus` gives back what was captured a second time, and is no part of the payment's refunds.
     """
@@ -88,6 +89,7 @@ class Refund(BaseModel):
     payment: str
     amount: int
     currency: str
+    tax: int
     status: Literal["pending", "succeeded", "failed"]
     reason: str | None
     origin: Literal["us", "gateway"]
@@ -245,7 +247,10 @@ class Evidence(BaseModel):
 
 
 class Package(BaseModel):
-    """Something for sale; prices are minor units by currency."""
+    """Something for sale; prices are minor units by currency.
+
+    `tax_bps` says by currency which tax a price includes, in hundredths of a percent.
+    """
 
     id: str = Field(examples=["credits_120"])
     object: Literal["package"]
@@ -253,6 +258,7 @@ class Package(BaseModel):
     title: str
     quantity: int
     prices: dict[str, int]
+    tax_bps: dict[str, int] = Field(examples=[{"EUR": 1900}])
 
 
 class Wallet(BaseModel):
@@ -280,6 +286,17 @@ class Card(BaseModel):
     used_at: str | None
     payment: str
     created_at: str
+
+
+class Adjustment(Wallet):
+    """A wallet after somebody changed it by hand, and what was done; what was taken is negative."""
+
+    adjustment: str = Field(examples=["adjustment_01h455vb4pex5vsknk084sn02q"])
+    kind: Literal["bonus", "adjustment", "write_off"]
+    amount: int
+    reason: str
+    expires_at: str | None
+    debt_repaid: int | None = None
 
 
 class GatewayAttempts(BaseModel):

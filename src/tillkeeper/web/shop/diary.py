@@ -225,9 +225,8 @@ def _ledger(title: str, data: Json) -> str:
 
 
 def _delivery(title: str, data: Json) -> str:
-    verb = {"grant": "Delivered", "revoke": "Took back", "restore": "Gave back", "debt_repaid": "Kept against debt"}
     moved, left = written(abs(data["amount"]), CREDITS), written(data["balance_after"], CREDITS)
-    return f"{verb.get(title, title)} {moved}; the wallet holds {left}"
+    return f"{VERBS.get(title, title)} {moved}; the wallet holds {left}"
 
 
 def _event(title: str, data: Json) -> str:
@@ -235,6 +234,13 @@ def _event(title: str, data: Json) -> str:
     return f"Event {title} is kept for the merchant"
 
 
+VERBS = {
+    "grant": "Delivered",
+    "revoke": "Took back",
+    "restore": "Gave back",
+    "debt_repaid": "Kept against debt",
+    "expire": "Ended unspent:",
+}
 WORDS: dict[str, Callable[[str, Json], str]] = {
     "payment": _payment,
     "webhook": _webhook,

@@ -1,0 +1,49 @@
+"""What an earlier system leaves behind: read strictly, and taken over once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.adoption import store
+from tillkeeper.adoption.rules import UnreadableError, read
+from tillkeeper.adoption.values import (
+    Key,
+    PastLot,
+    PastPayment,
+    PastRefund,
+    PastUser,
+    Reading,
+    Record,
+    digest_of,
+    key_of,
+)
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Transaction
+
+__all__ = [
+    "Key",
+    "PastLot",
+    "PastPayment",
+    "PastRefund",
+    "PastUser",
+    "Reading",
+    "Record",
+    "UnreadableError",
+    "claim",
+    "digest_of",
+    "digests",
+    "key_of",
+    "read",
+]
+
+
+async def digests(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """Tell what was taken over under these names before."""
+    return await store.digests(tx, keys)
+
+
+async def claim(tx: Transaction, records: Sequence[Record], at: datetime) -> dict[Key, UUID]:
+    """Take records over for ever, each once; return what they are called here, leaving out what somebody else took."""
+    new = {key_of(each): (ids.new(), digest_of(each)) for each in records}
+    taken = await store.insert(tx, new, at)
+    return {key: id_ for key, (id_, _) in new.items() if key in taken}
