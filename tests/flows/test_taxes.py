@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.flows.test_claim import refunded_in_the_dashboard
+from tests.flows.test_fulfil import mend, spoil
+from tests.flows.test_revoke import make_up
+
 from tillkeeper import catalog
 from tillkeeper.catalog import Package
 from tillkeeper.facts import Notice, NoticeKind
@@ -265,3 +269,20 @@ async def test_goods_that_come_after_a_lost_dispute_stand_for_what_is_left_witho
     assert await kiosk.wallet() == (50, 0)
     await kiosk.spend(50)
     assert await kiosk.ledger(*LOSSES) == [0, 95, 0, 0]
+
+
+@pytest.mark.parametrize("how", ["refund", "lose"])
+async def test_goods_that_are_taken_later_leave_the_same_tax_as_those_taken_at_once(kiosk: Any, how: str) -> None:
+    payment = await kiosk.paid(package="taxed")
+    await spoil(kiosk)
+    if how == "refund":
+        await refunded_in_the_dashboard(kiosk, payment, 595)
+    else:
+        await disputed(kiosk, payment, how, 595)
+    assert await kiosk.wallet() == (100, 0)
+    assert await kiosk.ledger(*LOSSES) == [500, 95, 0, 0]
+    await mend(kiosk)
+    await make_up(kiosk)
+    assert await kiosk.wallet() == (50, 0)
+    await kiosk.spend(50)
+    assert await kiosk.ledger(*LOSSES, "refunds_of_earned:EUR") == [0, 95, 0, 0, 0]
