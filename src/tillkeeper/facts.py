@@ -268,8 +268,8 @@ class Change:
 
     The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
     what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by
-    how much this step changed the totals, and `taxes` how much of all these is tax. `lost_booked` is what the books were
-    told of `lost_of_owed` when goods could not be moved yet and are moved now.
+    how much this step changed the totals, and `taxes` how much of all these is tax. `lost_booked` is what the books
+    were told of `lost_of_owed` when goods could not be moved yet and are moved now.
     """
 
     payment: UUID

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from tests.flows.test_claim import refunded_in_the_dashboard
 from tests.flows.test_fulfil import mend, spoil
 from tests.flows.test_revoke import make_up

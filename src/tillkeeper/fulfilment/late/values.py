@@ -28,8 +28,8 @@ class Waiting:
 class Owing:
     """Hold a step whose money is booked and whose goods could not be moved; `tries` counts the one that comes.
 
-    `amount` is without tax, `lost` is what the books were told of money that is not owed in goods any more, and `occasion` tells apart the steps
-    of one dispute.
+    `amount` is without tax, `lost` is what the books were told of money that is not owed in goods any more, and
+    `occasion` tells apart the steps of one dispute.
     """
 
     payment: UUID

@@ -71,6 +71,6 @@ __all__ = [
     "spend",
     "surplus_captured",
     "suspended",
-    "tolerated",
     "tax_lost",
+    "tolerated",
 ]
