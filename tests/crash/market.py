@@ -42,6 +42,8 @@ PAID = ("requires_capture", "succeeded")
 LET_GO = "canceled"
 """A card that was held and could not be found was let go, and what was told of it came after all: nothing was taken,
 and the customer buys anew. Mostly another card pays; how many may end like this is bounded."""
+REFUSED = "failed"
+"""No gateway took the payment, each certainly did nothing, and our API said 503: the same key then makes another."""
 HURRY = """
 UPDATE operation SET due_at = now() WHERE state = 'asked' AND lease_token IS NULL;
 UPDATE gateway_state SET retry_at = now() WHERE breaker <> 'closed';
@@ -242,13 +244,14 @@ async def look(market: Market) -> Findings:
                (SELECT count(*) FROM refund WHERE payment_id = payment.id AND status = 'succeeded') AS refunded,
                (SELECT count(*) FROM entitlement WHERE payment_id = payment.id) AS deliveries,
                (SELECT count(*) FROM journal WHERE source_id = payment.id::text AND kind = 'capture') AS captures,
-               (SELECT count(*) FROM attempt WHERE payment_id = payment.id AND outcome = 'refused') AS refusals
+               (SELECT count(*) FROM attempt WHERE payment_id = payment.id AND outcome = 'refused') AS refusals,
+               (SELECT count(*) FROM attempt WHERE payment_id = payment.id) AS attempts
         FROM payment
     """)
     books = {name: await _books(market, name) for name in stage.gateways}
     for row in rows:
-        once = 0 if row["status"] == LET_GO else 1
-        assert row["status"] in ("succeeded", LET_GO), row
+        once = 1 if row["status"] == "succeeded" else 0
+        assert once or row["status"] == LET_GO or _is_refused(row), row
         assert (row["amount_captured"], row["amount_refunding"]) == (row["amount"] * once, 0), row
         assert (row["deliveries"], row["captures"], row["refunded"]) == (once, once, row["refunds"]), row
         lines = [_line(name, theirs, row) for name, theirs in books.items()]
@@ -256,14 +259,20 @@ async def look(market: Market) -> Findings:
         assert sum(line.refunded for line in lines) == row["amount_refunded"], (row, lines)
     stray = [ours for theirs in books.values() for ours in theirs if ours not in {_name(row) for row in rows}]
     assert stray == [], "money was taken for what is no payment of ours"
+    assert sum(_is_refused(row) for row in rows) == market.answers[f"create {UNAVAILABLE}"], market.answers
     return Findings(
-        payments=sum(row["status"] != LET_GO for row in rows),
+        payments=sum(row["status"] == "succeeded" for row in rows),
         let_go=sum(row["status"] == LET_GO for row in rows),
         refunds=sum(row["refunds"] for row in rows),
         flagged=await _flagged(stage),
         rerouted=sum(row["refusals"] for row in rows),
         by_gateway=Counter(row["gateway"] for row in rows),
     )
+
+
+def _is_refused(row: Any) -> bool:
+    """Tell whether every gateway that a payment was offered to certainly did nothing."""
+    return row["status"] == REFUSED and row["attempts"] == row["refusals"] > 0
 
 
 async def _books(market: Market, gateway: str) -> dict[str, Json]:
