@@ -259,7 +259,7 @@ async def look(market: Market) -> Findings:
         assert sum(line.refunded for line in lines) == row["amount_refunded"], (row, lines)
     stray = [ours for theirs in books.values() for ours in theirs if ours not in {_name(row) for row in rows}]
     assert stray == [], "money was taken for what is no payment of ours"
-    assert sum(_is_refused(row) for row in rows) == market.answers[f"create {UNAVAILABLE}"], market.answers
+    assert sum(_is_refused(row) for row in rows) <= market.answers[f"create {UNAVAILABLE}"], market.answers
     return Findings(
         payments=sum(row["status"] == "succeeded" for row in rows),
         let_go=sum(row["status"] == LET_GO for row in rows),
