@@ -272,7 +272,7 @@ async def look(market: Market) -> Findings:
 
 def _is_refused(row: Any) -> bool:
     """Tell whether every gateway that a payment was offered to certainly did nothing."""
-    return row["status"] == REFUSED and row["attempts"] == row["refusals"] > 0
+    return bool(row["status"] == REFUSED and row["attempts"] == row["refusals"] > 0)
 
 
 async def _books(market: Market, gateway: str) -> dict[str, Json]:
