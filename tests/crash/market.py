@@ -29,6 +29,7 @@ look_seconds = 0.3
 hurry_seconds = 0.2
 payment_tries_max = 5
 UNAVAILABLE = 503
+TOO_LATE = 409
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
 WAYS: Sequence[Json] = (
@@ -69,15 +70,20 @@ class Market:
         """Buy one thing: every second is captured by hand, two of five are refunded in part, one of ten in full."""
         async with self.door:
             way = WAYS[number % len(WAYS)]
-            shown = await self.pay(await self.open(f"purchase-{number}", **way))
+            shown = await self.buy(f"purchase-{number}", way)
             while shown["status"] == LET_GO:
-                shown = await self.pay(await self.open(f"purchase-{number} anew-{next(self.anew)}", **way))
-            if "capture_method" in way:
-                await self.post("capture", f"payments/{shown['id']}/capture", {}, f"capture-{number}")
-                shown = await self.until(shown, lambda shown: shown["status"] == "succeeded")
+                shown = await self.buy(f"purchase-{number} anew-{next(self.anew)}", way)
             if number % 5 < 2:
                 part = shown["amount"] // 2 if number % 10 else shown["amount"]
                 await self.post("refund", "refunds", {"payment": shown["id"], "amount": part}, f"refund-{number}")
+
+    async def buy(self, key: str, way: Json) -> Json:
+        """Buy one thing once; what was held may be let go before it is captured."""
+        shown = await self.pay(await self.open(key, **way))
+        if shown["status"] == LET_GO or "capture_method" not in way:
+            return shown
+        await self.post("capture", f"payments/{shown['id']}/capture", {}, f"capture {shown['id']}")
+        return await self.until(shown, lambda shown: shown["status"] in ("succeeded", LET_GO))
 
     async def open(self, key: str, **more: str) -> Json:
         """Open a checkout somewhere, and wait until it is known where."""
@@ -126,7 +132,8 @@ class Market:
             if answer.status_code != UNAVAILABLE:
                 break
             await asyncio.sleep(int(answer.headers["retry-after"]))
-        assert answer.status_code in {200, 201, 202}, answer.text
+        let_go = what == "capture" and answer.status_code == TOO_LATE
+        assert answer.status_code in {200, 201, 202} or let_go, answer.text
         shown: Json = answer.json()
         return shown
 
