@@ -78,12 +78,15 @@ class Market:
                 await self.post("refund", "refunds", {"payment": shown["id"], "amount": part}, f"refund-{number}")
 
     async def buy(self, key: str, way: Json) -> Json:
-        """Buy one thing once; what was held may be let go before it is captured."""
+        """Buy one thing once; what was held may be let go before it is captured, and then another card may pay."""
         shown = await self.pay(await self.open(key, **way))
-        if shown["status"] == LET_GO or "capture_method" not in way:
-            return shown
-        await self.post("capture", f"payments/{shown['id']}/capture", {}, f"capture {shown['id']}")
-        return await self.until(shown, lambda shown: shown["status"] in ("succeeded", LET_GO))
+        while shown["status"] not in ("succeeded", LET_GO) and "capture_method" in way:
+            held = shown["gateway_reference"]
+            await self.post("capture", f"payments/{shown['id']}/capture", {}, f"capture {held}")
+            shown = await self.until(shown, lambda shown: shown["status"] in ("succeeded", LET_GO, "requires_action"))
+            if shown["status"] == "requires_action":
+                shown = await self.pay(shown)
+        return shown
 
     async def open(self, key: str, **more: str) -> Json:
         """Open a checkout somewhere, and wait until it is known where."""
@@ -132,7 +135,7 @@ class Market:
             if answer.status_code != UNAVAILABLE:
                 break
             await asyncio.sleep(int(answer.headers["retry-after"]))
-        let_go = what == "capture" and answer.status_code == TOO_LATE
+        let_go = what in {"capture", "confirm"} and answer.status_code == TOO_LATE
         assert answer.status_code in {200, 201, 202} or let_go, answer.text
         shown: Json = answer.json()
         return shown

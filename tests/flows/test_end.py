@@ -65,3 +65,21 @@ async def test_expiry_asks_a_payment_whose_money_is_on_its_way_and_ends_it_only_
     assert [call.partition(" ")[0] for call in shop.line.calls] == ["GET", "POST"]
     assert isinstance(outcome, Accepted)
     assert [notice.kind for notice in outcome.notices] == [NoticeKind.PAYMENT_CANCELED]
+
+
+async def test_a_capture_of_money_that_was_let_go_takes_nothing_and_leaves_the_payment_to_the_next_card(
+    shop: Any,
+) -> None:
+    payment = await shop.opened(capture_method="manual")
+    await shop.pay(payment)
+    await shop.catch_up()
+    shop.line.fault = "cut"
+    assert (await shop.capture(payment)).status == 202
+    held = (await shop.show(payment))["gateway_reference"]
+    await shop.apply(Notice(kind=NoticeKind.PAYMENT_LET_GO, gateway="stripe", references=(held,), currency="EUR"))
+    shop.line.fault = None
+
+    await shop.operate()
+
+    assert (await shop.show(payment))["status"] == "requires_action"
+    assert await shop.asked("POST /v1/payment_intents/{id}/capture") == 0

@@ -14,6 +14,8 @@ from tillkeeper.till import Till
 ENDS = frozenset({NoticeKind.PAYMENT_CAPTURED, NoticeKind.PAYMENT_CANCELED})
 ON_ITS_WAY = ENDS | {NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_AUTHORIZED}
 
+NOTHING_HELD = Declined(code="nothing_held", message="The card that held the money was let go; another one may pay.")
+
 
 async def end(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     """Capture, cancel or expire a payment, or find out what became of it.
@@ -25,7 +27,9 @@ async def end(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     assert payment, "an operation belongs to a payment"
     reference = operation.reference or payment.reference
     if reference is None:
-        outcome: Outcome = Accepted(notices=(_ended(till, payment),))
+        outcome: Outcome = (
+            NOTHING_HELD if operation.kind is Kind.CAPTURE else Accepted(notices=(_ended(till, payment),))
+        )
     else:
         ask, tell = partial(_look, gateway, reference), partial(_tell, gateway, payment, reference, operation)
         outcome = await resolve(operation, ask=ask, tell=tell, key_forgotten=False)
