@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.flows.test_claim import a_reversal, a_stage, disputed, ended, purse
+from tests.flows.test_grant import give
 
 from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import PaymentDisputedError, RefundExceedsCapturedError
@@ -96,3 +97,60 @@ async def test_a_lost_dispute_that_is_told_again_is_lost_once(shop: Any) -> None
     assert await shop.ledger(RECEIVABLE, LOSS, "deferred:EUR") == [0, 0, PRICE - SHARE]
     assert (await shop.show(payment))["amount_disputed"] == SHARE
     assert await shop.count("outbox_event", "type = 'dispute.lost'") == 1
+
+
+async def test_a_refund_after_a_dispute_that_was_lost_in_part_takes_only_the_rest(shop: Any) -> None:
+    """Re-enact fountain#1126 (2): what a dispute had taken was not counted, and a refund took all credits again."""
+    payment = await shop.paid()
+    await give(shop, 500)
+    await ended(shop, await disputed(shop, payment, SHARE), "lose")
+
+    await shop.apply(replace(a_reversal(payment, PRICE - SHARE), reversal=False))
+
+    assert await purse(shop) == (500, 0, 0)
+    assert (await shop.show(payment))["fulfilment"]["revoked"] == 120
+
+
+async def test_a_dispute_of_more_than_was_paid_takes_no_more_goods_than_were_paid(shop: Any) -> None:
+    """Re-enact polar#8344: the rate had moved, the bank took more than the payment, and that could not be recorded."""
+    payment = await shop.paid()
+    await give(shop, 500)
+    much: dict[str, Any] = {"amount": PRICE + SHARE, "withdrawn": PRICE + SHARE}
+    opened, lost = (
+        a_stage(payment, status, minute, **much)
+        for minute, status in enumerate((DisputeStatus.NEEDS_RESPONSE, DisputeStatus.LOST), 1)
+    )
+
+    await shop.apply(opened)
+    assert await purse(shop) == (500, 120, 0)
+    await shop.apply(lost)
+
+    assert await purse(shop) == (500, 0, 0)
+    assert await shop.ledger(RECEIVABLE, LOSS, "deferred:EUR") == [0, SHARE, 0]
+
+
+async def test_an_inquiry_moves_neither_money_nor_goods(shop: Any) -> None:
+    """Re-enact woocommerce-payments#794: a bank had only asked a question, and the payment was shown as refunded."""
+    payment = await shop.paid()
+
+    await shop.apply(a_stage(payment, DisputeStatus.WARNING, 1))
+
+    shown = await shop.show(payment)
+    assert (shown["amount_disputed"], shown["amount_refunded"]) == (0, 0)
+    assert await purse(shop) == (120, 0, 0)
+    assert (await shop.refund(payment))["status"] == "succeeded"
+
+
+async def test_a_dispute_that_is_told_by_several_events_is_one_dispute(shop: Any) -> None:
+    """Re-enact polar PR#8329: each event about a dispute created it anew, and its refund as well."""
+    payment = await shop.paid()
+    await disputed(shop, payment)
+
+    for number, event in enumerate(await shop.events("charge.dispute.created", "charge.dispute.funds_withdrawn")):
+        await shop.hear(event | {"id": f"evt_{number}_again"})
+    await shop.settle()
+
+    assert await shop.count("dispute") == await shop.count("outbox_event", "type = 'dispute.opened'") == 1
+    assert await shop.ledger(RECEIVABLE) == [PRICE]
+    assert set(await shop.inbox()) <= {"processed", "ignored"}
+    assert await purse(shop) == (0, 120, 0)

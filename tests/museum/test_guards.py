@@ -5,6 +5,7 @@ Three of them on every change, other ones each day; all of them with TILL_TEST_F
 
 import ast
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,15 +23,28 @@ PASSED, FAILED = 0, 1
 """What pytest ends with when tests ran; anything else is no proof."""
 
 
-def test_every_re_enactment_names_its_incident_and_has_a_patch() -> None:
-    told = {}
-    for path in guards.HERE.glob("test_*.py"):
-        if path.name != Path(__file__).name:
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name.startswith("test_"):
-                    told[node.name] = ast.get_docstring(node) or ""
+@pytest.fixture
+def told() -> dict[str, str]:
+    """Read what every re-enactment says of itself."""
+    return {
+        node.name: ast.get_docstring(node) or ""
+        for path in guards.HERE.glob("test_*.py")
+        if path.name != Path(__file__).name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_every_re_enactment_names_its_incident_and_has_a_patch(told: dict[str, str]) -> None:
     assert {name for name, text in told.items() if not text.startswith("Re-enact ") or "#" not in text} == set()
     assert set(told) == {patch.stem for patch in PATCHES}
+
+
+def test_the_catalogue_lists_what_is_re_enacted_and_nothing_else(told: dict[str, str]) -> None:
+    listed = re.findall(r"^\| ([^|]+) \| `(test_\w+)` \|$", (guards.HERE / "README.md").read_text(), re.MULTILINE)
+    incidents = {name: text.removeprefix("Re-enact ").partition(":")[0] for name, text in told.items()}
+
+    assert set(listed) == {(incident, name) for name, said in incidents.items() for incident in said.split(", ")}
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)

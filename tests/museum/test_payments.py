@@ -1,12 +1,24 @@
 """Public incidents with payments, re-enacted; `patches/` holds for each test the edit that brings its bug back."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import httpx2
-from tests.flows.conftest import KEY
+from tests.flows.conftest import KEY, uuid_of
+from tests.flows.test_money_afterwards import second_capture
+from tests.museum import races
+
+from tillkeeper.flows.settle import settle
+from tillkeeper.flows.sync import sync
 
 YEN = 240
+BREAK = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a plugin has failed'; END $$;
+CREATE TRIGGER break BEFORE UPDATE ON attempt FOR EACH ROW EXECUTE FUNCTION break();
+"""
+"""The gateway has done what it was asked for, and its answer cannot be written down."""
 
 
 async def test_the_same_purchase_sent_twice_is_one_payment(shop: Any) -> None:
@@ -76,6 +88,73 @@ async def test_a_purchase_sent_many_times_at_once_opens_one_checkout(shop: Any) 
     """Re-enact The-Leetcode-City PR#778: a double click was through before the first request had left a trace."""
     await asyncio.gather(*(shop.create("double-click") for _ in range(8)), return_exceptions=True)
 
+    assert await shop.count("payment") == 1
+    assert (await shop.books())["sessions"] == 1
+
+
+async def test_answers_and_webhooks_of_one_payment_at_the_same_moment_count_its_money_once(shop: Any) -> None:
+    """Re-enact saleor#14648, chipotle PR#618: the customer came back while the webhook was there, and both counted."""
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.hear_news("payment_intent.succeeded")
+
+    async with races.held(shop, "payment"):
+        work = [*(sync(shop.till, uuid_of(payment)) for _ in range(3)), settle(shop.till)]
+        at_once = [asyncio.create_task(each) for each in work]
+        await races.until_waiting(shop, len(at_once))
+    await asyncio.gather(*at_once)
+
+    assert (await shop.show(payment))["amount_captured"] == payment["amount"]
+    assert await shop.count("payment_change", "step = 'captured'") == 1
+    assert await shop.count("outbox_event", "type = 'payment.succeeded'") == 1
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_money_that_is_only_on_its_way_delivers_nothing(shop: Any) -> None:
+    """Re-enact medusa#14205: an event that a payment was being processed completed the order."""
+    payment = await shop.opened()
+    await shop.pay(payment)
+    [paid] = await shop.events("payment_intent.succeeded")
+    intent = paid["data"]["object"] | {"status": "processing", "amount_received": 0}
+
+    await shop.hear({**paid, "id": "evt_before", "type": "payment_intent.processing", "data": {"object": intent}})
+    await shop.settle()
+
+    assert (await shop.show(payment))["status"] == "processing"
+    assert await shop.wallet() == (0, 0)
+    await shop.hear(paid)
+    await shop.settle()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_try_that_turns_out_to_have_been_paid_after_another_was_goes_back(shop: Any) -> None:
+    """Re-enact killbill#1015: a second try paid, then the first was found to have succeeded, and both were kept."""
+    payment = await shop.paid()
+    found = await second_capture(shop, payment)
+
+    await shop.catch_up()
+    await shop.operate()
+
+    back = {line["payment_intent"]: line["refunded"] for line in (await shop.books())["payment_intents"]}
+    assert back == {payment["gateway_reference"]: 0, found: payment["amount"]}
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_purchase_that_broke_after_it_was_made_is_made_once_when_it_is_sent_again(shop: Any) -> None:
+    """Re-enact woocommerce-gateway-stripe#2477: a shop failed after it had charged, and the next try had a new key."""
+    await shop.turn(not_found_first=1)
+    await shop.owner.execute(BREAK)
+    with suppress(asyncpg.RaiseError):
+        await shop.create("the same")
+    await shop.owner.execute("DROP FUNCTION break CASCADE")
+    assert (await shop.books())["sessions"] == 1
+
+    await shop.owner.execute("UPDATE idempotency_key SET lease_until = now()")
+    await shop.owner.execute("UPDATE operation SET lease_until = now()")
+    again = await shop.create("the same")
+
+    assert again.body["status"] == "requires_action"
     assert await shop.count("payment") == 1
     assert (await shop.books())["sessions"] == 1
 

@@ -4,17 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.flows.test_claim import refunded_in_the_dashboard
+from tests.flows.test_money_afterwards import second_capture
+from tests.museum import races
 
+from tillkeeper.catalog import Package
+from tillkeeper.flows.offer import offer
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.payments import RefundExceedsCapturedError
 
 SHARE = 119
 """Three fifths of the price: two of them are more than was paid."""
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
-"""
-patience_seconds = 10
+TAXED = Package(
+    id="taxed", kind="credits", title="60 credits", quantity=60, prices={"EUR": 122}, tax_bps={"EUR": 1_900}
+)
+PARTS = (32, 9, 8, 3, 6, 3) * 2
+"""All of the price, in the parts of the incident, twice."""
 
 
 async def test_refunds_at_once_never_exceed_what_was_captured(shop: Any) -> None:
@@ -22,12 +27,9 @@ async def test_refunds_at_once_never_exceed_what_was_captured(shop: Any) -> None
     payment = await shop.paid()
     assert payment["amount"] < 2 * SHARE
 
-    async with asyncio.timeout(patience_seconds), shop.owner.transaction():
-        await shop.owner.execute("SELECT FROM payment FOR UPDATE")
+    async with races.held(shop, "payment"):
         both = [asyncio.create_task(shop.refund(payment, SHARE)) for _ in range(2)]
-        while await shop.owner.fetchval(WAITING) < len(both):  # until both have come as far as they can
-            await shop.owner.execute("SELECT pg_stat_clear_snapshot()")
-            await asyncio.sleep(0.01)
+        await races.until_waiting(shop, len(both))
     ends = await asyncio.gather(*both, return_exceptions=True)
 
     assert sorted(isinstance(end, RefundExceedsCapturedError) for end in ends) == [False, True]
@@ -100,3 +102,106 @@ async def test_a_call_that_is_sent_again_carries_its_key(shop: Any) -> None:
 
     assert (await shop.show_refund(made))["status"] == "succeeded"
     assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [50]
+
+
+async def test_refunds_one_after_the_other_never_exceed_what_was_captured(shop: Any) -> None:
+    """Re-enact killbill#334: payments were found of which more had been refunded, in all, than captured."""
+    payment = await shop.paid()
+    await shop.refund(payment, SHARE)
+
+    with pytest.raises(RefundExceedsCapturedError):
+        await shop.refund(payment, SHARE)
+
+    assert await shop.asked("POST /v1/refunds") == 1
+    assert (await shop.show(payment))["amount_refunded"] == SHARE
+
+
+async def test_a_refund_without_an_amount_gives_back_everything(shop: Any) -> None:
+    """Re-enact django-payments#401: without an amount, which should mean all of it, nothing at all went back."""
+    payment = await shop.paid()
+
+    made = await shop.refund(payment)
+
+    assert (made["amount"], made["status"]) == (payment["amount"], "succeeded")
+    assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [payment["amount"]]
+    assert (await shop.show(payment))["amount_refunded"] == payment["amount"]
+
+
+async def test_a_refund_whose_webhook_is_here_before_its_answer_is_one_refund(shop: Any) -> None:
+    """Re-enact woocommerce-gateway-stripe#2724: the answer was slow, and the webhook was taken for another refund."""
+    payment = await shop.paid()
+    shop.line.fault = "lost"
+    made = await shop.refund(payment, 50)
+    shop.line.fault = None
+
+    await shop.catch_up()
+    await shop.operate()
+
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert await shop.count("refund") == 1
+    assert (await shop.show(payment))["amount_refunded"] == 50
+
+
+async def test_a_part_that_is_refunded_in_the_gateways_dashboard_is_recorded(shop: Any) -> None:
+    """Re-enact gumroad PR#5695: only a refund of everything was taken from the dashboard, a part was dropped."""
+    payment = await shop.paid()
+
+    await refunded_in_the_dashboard(shop, payment, SHARE)
+
+    shown = await shop.show(payment)
+    assert (shown["amount_refunded"], shown["fulfilment"]["status"]) == (SHARE, "partly_revoked")
+
+
+async def test_a_refund_that_fails_later_is_no_refund(shop: Any) -> None:
+    """Re-enact woocommerce-gateway-stripe#4405: the bank sent the money back, and the order stayed refunded."""
+    payment = await shop.paid()
+    made = await shop.refund(payment)
+    await shop.catch_up()
+
+    await shop.act(f"refunds/{made['gateway_reference']}/fail")
+    await shop.catch_up()
+
+    assert (await shop.show_refund(made))["status"] == "failed"
+    assert (await shop.show(payment))["amount_refunded"] == 0
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_second_payment_that_somebody_refunds_leaves_the_goods_of_the_first(shop: Any) -> None:
+    """Re-enact pretix#343: the second of two charges was given back by hand, and the ticket was gone with it."""
+    payment = await shop.paid()
+    again = await second_capture(shop, payment)
+    await shop.catch_up()
+
+    await shop.act("refunds", {"payment_intent": again})
+    await shop.catch_up()
+
+    assert (await shop.show(payment))["amount_refunded"] == 0
+    assert await shop.wallet() == (120, 0)
+    assert await shop.ledger("refund_payable:EUR") == [0]
+
+
+async def test_the_parts_of_a_refund_give_back_all_of_the_tax_and_no_more_than_the_rest(shop: Any) -> None:
+    """Re-enact polar#13770: the tax of each part was rounded down, and what was missing was taken from the rest."""
+    assert sum(PARTS) == TAXED.prices["EUR"]
+    await offer(shop.till, [TAXED])
+    payment = await shop.paid(package="taxed")
+
+    for part in PARTS:
+        await refunded_in_the_dashboard(shop, payment, part)
+
+    assert (
+        await shop.ledger("tax_payable:EUR", "deferred:EUR", "refunds_of_earned:EUR", "refund_payable:EUR") == [0] * 4
+    )
+
+
+async def test_a_refund_that_the_gateway_refused_is_not_made_when_it_is_asked_for_again(shop: Any) -> None:
+    """Re-enact eliza#11022: a repeated request found its debit made, and did not see that it had been undone since."""
+    payment = await shop.paid()
+    await shop.act("refunds", {"payment_intent": payment["gateway_reference"]})
+    first = await shop.refund(payment, 50, key="once")
+    assert first["status"] == "failed"
+
+    assert await shop.refund(payment, 50, key="once") == first
+
+    assert await shop.asked("POST /v1/refunds") == 1
+    assert await shop.count("refund", "origin = 'us'") == 1

@@ -59,7 +59,7 @@ async def test_one_payment_told_under_two_event_ids_is_granted_once(shop: Any) -
 
 
 async def test_one_payment_told_by_two_types_of_events_is_granted_once(shop: Any) -> None:
-    """Re-enact sokosumi PR#1846: credits came with the completed checkout, and again with what it was paid by."""
+    """Re-enact sokosumi PR#1846, razorpay-magento#291: two types of events told of one payment, and both delivered."""
     payment = await shop.opened()
     await shop.pay(payment)
 
