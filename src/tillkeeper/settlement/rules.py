@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from tillkeeper.facts import Notice, NoticeKind, Verdict
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, money
 from tillkeeper.settlement.values import Payout, PayoutDecision, PayoutStatus
 
 NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000000")
@@ -53,7 +53,8 @@ def _decide_one(known: Payout | None, notice: Notice) -> PayoutDecision:
     if known is None:
         return _applied(notice, told, None)
     if (told.amount, told.currency) != (known.amount, known.currency):
-        reason = f"It says {told.amount} {told.currency} is paid out; before it was {known.amount} {known.currency}."
+        now, before = money.show(told.amount, told.currency), money.show(known.amount, known.currency)
+        reason = f"It says {now} is paid out; before it was {before}."
         return PayoutDecision(notice=notice, verdict=Verdict.QUARANTINED, reason=reason)
     if RANKS[told.status] > RANKS[known.status]:
         return _applied(notice, _with_more(told, known), known.status)

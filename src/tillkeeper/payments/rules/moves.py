@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tillkeeper.facts import Change, Notice, NoticeKind, Step, Taxes, Verdict
+from tillkeeper.kernel import money
 from tillkeeper.payments.values import Decision, OwnMove, Payment, Status
 
 Move = NoticeKind | OwnMove
@@ -84,6 +85,11 @@ def named(payment: Payment, notice: Notice) -> Payment:
     if payment.reference and notice.kind not in MONEY_KINDS:
         return payment
     return replace(payment, reference=next(iter(notice.references), payment.reference))
+
+
+def told(amount: int | None, currency: str | None) -> str:
+    """Write an amount for people, as far as a gateway has told it."""
+    return "no amount" if amount is None or currency is None else money.show(amount, currency)
 
 
 def linked(payment: Payment, notice: Notice, reason: str) -> Decision:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Verdict
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
-from tillkeeper.payments.rules.moves import change, parked, quarantined
+from tillkeeper.payments.rules.moves import change, parked, quarantined, told
 from tillkeeper.payments.rules.taxes import tax_part
 from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
 
@@ -65,16 +66,16 @@ def reserve_refund(
         raise InvalidStateError(message)
     _check_disputes(disputes)
     wanted = payment.left if amount is None else amount
+    shown = partial(money.show, code=payment.currency)
+    left, captured = shown(payment.left), shown(payment.captured)
     if amount is not None and amount <= 0:
         message = "A refund is at least one minor unit."
         raise InvalidFieldError(message, param="amount")
     if wanted > payment.left or payment.left <= 0:
-        message = (
-            f"{wanted or payment.captured} was asked for, and {payment.left} of {payment.captured} is left to refund."
-        )
+        message = f"{shown(wanted or payment.captured)} was asked for, and {left} of {captured} is left to refund."
         raise RefundExceedsCapturedError(message, param="amount")
     if unused is not None and wanted > unused:
-        message = f"Part of the goods was used: at most {unused} of {payment.left} can be refunded."
+        message = f"Part of the goods was used: at most {shown(unused)} of {left} can be refunded."
         raise RefundNotAllowedError(message, param="amount")
     wish = Refund(
         id=refund,
@@ -95,7 +96,8 @@ def _check_disputes(disputes: Iterable[Dispute]) -> None:
     """Let nobody pay twice: what a bank is taking back is not refunded as well."""
     for dispute in disputes:
         if dispute.status in OPEN_DISPUTES:
-            message = f"{dispute.amount} of this payment is disputed ({dispute.reason or 'no reason given'})."
+            claimed = money.show(dispute.amount, dispute.currency)
+            message = f"{claimed} of this payment is disputed ({dispute.reason or 'no reason given'})."
             raise PaymentDisputedError(message)
 
 
@@ -117,7 +119,8 @@ def decide_refund(
     if known is None:
         return _decide_foreign(payment, refunds, notice, now)
     if notice.amount is not None and notice.amount != known.amount:
-        return quarantined(notice, f"It says {notice.amount} was refunded; asked were {known.amount}.")
+        asked = money.show(known.amount, known.currency)
+        return quarantined(notice, f"It says {told(notice.amount, known.currency)} was refunded; asked were {asked}.")
     target = _status(notice.kind)
     linked = replace(known, reference=known.reference or notice.refund_reference)
     if target is known.status or target is RefundStatus.PENDING or known.status is RefundStatus.FAILED:
@@ -163,10 +166,9 @@ def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice,
     if notice.kind is NoticeKind.REFUND_FAILED:
         return _remember_failed(payment, notice, now)
     if not notice.amount or notice.amount + payment.refunded > payment.captured:
-        return quarantined(
-            notice,
-            f"It says {notice.amount} was refunded; captured are {payment.captured}, refunded {payment.refunded}.",
-        )
+        before = money.show(payment.captured, payment.currency), money.show(payment.refunded, payment.currency)
+        said = told(notice.amount, payment.currency)
+        return quarantined(notice, f"It says {said} was refunded; captured are {before[0]}, refunded {before[1]}.")
     refund = _foreign(payment, notice, notice.amount, RefundStatus.PENDING, now)
     return _request(payment, refund, notice, now)
 

@@ -17,6 +17,7 @@ from tillkeeper.payments.rules.moves import (
     named,
     parked,
     quarantined,
+    told,
 )
 from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
 
@@ -36,8 +37,9 @@ def decide_captured(
     if not exact or payment.captured or notice.currency != payment.currency:
         return quarantined(
             notice,
-            f"It says {amount} {notice.currency} was captured; asked were {payment.amount} {payment.currency}, "
-            f"captured before {payment.captured}.",
+            f"It says {told(notice.amount, notice.currency)} was captured; asked were "
+            f"{money.show(payment.amount, payment.currency)}, captured before "
+            f"{money.show(payment.captured, payment.currency)}.",
         )
     moved = replace(
         named(payment, notice),
@@ -187,5 +189,5 @@ def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     occasion = f"{payment.fee}:{notice.amount}"
     if tax != payment.fee_tax:
         occasion += f":{payment.fee_tax}:{tax}"
-    told = replace(corrected, fee=notice.amount - payment.fee, fee_tax=tax - payment.fee_tax, occasion=occasion)
-    return applied(notice, moved, told)
+    more = replace(corrected, fee=notice.amount - payment.fee, fee_tax=tax - payment.fee_tax, occasion=occasion)
+    return applied(notice, moved, more)
