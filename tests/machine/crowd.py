@@ -1,13 +1,9 @@
 """The rest of the machine: credits, payouts, old news, and two things at once."""
 
-from collections.abc import Callable
-from typing import Any
-
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from tests.machine import deeds
-from tests.machine.deeds import UNPAID
-from tests.machine.machine import CURRENCIES, DISPUTE_FEE, ENDED, PAID, USERS, Machine, numbers, part_of, pick
+from tests.machine.machine import CURRENCIES, DISPUTE_FEE, USERS, Machine, numbers, part_of
 from tests.machine.model import CLAIMED, PAYOUT_STAGES, Payment
 from tests.machine.world import Deed
 
@@ -48,7 +44,7 @@ class Crowd(Machine):
 
     @rule(passed=hours)
     def expire(self, passed: int) -> None:
-        self._do(None, deeds.time_passes(self.world, passed))
+        self._do("time_passes", deeds.time_passes(self.world, passed))
         self._do("expire", deeds.lapsed(self.world))
 
     @rule(user=numbers, of=numbers)
@@ -72,10 +68,11 @@ class Crowd(Machine):
 
     @rule(which=numbers, stage=st.sampled_from(PAYOUT_STAGES[1:]))
     def payout_went_on(self, which: int, stage: str) -> None:
-        found = pick(list(self.world.model.payouts.items()), which)
-        if found:
-            name, (amount, currency, _) = found
-            self._do("payout_went_on", deeds.payout(self.world, name, amount, currency, stage))
+        if not self.world.model.payouts:
+            self._do("paid_out", deeds.payout(self.world, "payout_first", 1 + which, CURRENCIES[which % 3], "created"))
+        payouts = list(self.world.model.payouts.items())
+        name, (amount, currency, _) = payouts[which % len(payouts)]
+        self._do("payout_went_on", deeds.payout(self.world, name, amount, currency, stage))
 
     @rule(which=numbers)
     def told_again(self, which: int) -> None:
@@ -87,42 +84,46 @@ class Crowd(Machine):
 
     # Two at once.
 
-    def _paid(self, which: int, fits: Callable[[Payment], Any] = lambda each: each.left) -> Payment | None:
-        return self._payment(which, lambda each: each.status == PAID and fits(each))
+    def _left(self, which: int) -> Payment:
+        return self._paid(which, lambda each: each.left and deeds.room(self.world, each))
 
     def _dispute_of(self, payment: Payment, of: int) -> Deed:
         amount = 1 + of % (2 * payment.captured)
-        return self._new_dispute(payment, CLAIMED[0], amount, held=amount, fee=DISPUTE_FEE)
+        return self._claim(payment, CLAIMED[0], amount, held=amount, fee=DISPUTE_FEE)
 
     def _refund_of(self, payment: Payment, of: int) -> Deed:
         return deeds.refund_asked(self.world, payment, part_of(payment.left, of))
 
+    def _spend_of(self, payment: Payment, of: int) -> Deed:
+        return self._spend(USERS.index(payment.user), of)
+
     @rule(which=numbers, one=numbers, other=numbers)
     def refund_and_refund(self, which: int, one: int, other: int) -> None:
-        payment = self._paid(which)
-        if payment:
-            self._do("refund_and_refund", self._refund_of(payment, one), self._refund_of(payment, other))
+        payment = self._left(which)
+        self._do("refund_and_refund", self._refund_of(payment, one), self._refund_of(payment, other))
 
     @rule(which=numbers, of=numbers, amount=numbers)
     def refund_and_dispute(self, which: int, of: int, amount: int) -> None:
-        payment = self._paid(which)
-        if payment:
-            self._do("refund_and_dispute", self._refund_of(payment, of), self._dispute_of(payment, amount))
+        payment = self._left(which)
+        self._do("refund_and_dispute", self._refund_of(payment, of), self._dispute_of(payment, amount))
 
     @rule(which=numbers, of=numbers, amount=numbers)
     def refund_and_dashboard(self, which: int, of: int, amount: int) -> None:
-        payment = self._paid(which)
-        if payment:
-            beside = deeds.refund_in_dashboard(self.world, payment, amount, "succeeded")
-            self._do("refund_and_dashboard", self._refund_of(payment, of), beside)
+        payment = self._left(which)
+        beside = deeds.refund_in_dashboard(self.world, payment, amount, "succeeded")
+        self._do("refund_and_dashboard", self._refund_of(payment, of), beside)
 
     @rule(which=numbers, of=numbers, other=numbers)
     def refund_and_failing_refund(self, which: int, of: int, other: int) -> None:
-        found = self._refund(other, lambda refund: refund.state != "failed")
-        payment = self._paid(which)
-        if payment and found:
-            failing = deeds.refund_told(self.world, *found, "failed")
-            self._do("refund_and_failing_refund", self._refund_of(payment, of), failing)
+        found, payment = self._refunded(other, "pending", "succeeded"), self._left(which)
+        failing = deeds.refund_told(self.world, *found, "failed")
+        self._do("refund_and_failing_refund", self._refund_of(payment, of), failing)
+
+    @rule(which=numbers, again=numbers, of=numbers)
+    def refund_and_old_news(self, which: int, again: int, of: int) -> None:
+        payment = self._left(which)
+        old = deeds.told_again(self.world, again, anew=True)
+        self._do("refund_and_old_news", self._refund_of(payment, of), old)
 
     @rule(user=numbers, one=numbers, other=numbers)
     def spend_and_spend(self, user: int, one: int, other: int) -> None:
@@ -130,63 +131,43 @@ class Crowd(Machine):
 
     @rule(which=numbers, of=numbers, spending=numbers)
     def spend_and_refund(self, which: int, of: int, spending: int) -> None:
-        payment = self._paid(which)
-        if payment:
-            user = USERS.index(payment.user) if payment.user in USERS else 0
-            self._do("spend_and_refund", self._spend(user, spending), self._refund_of(payment, of))
+        payment = self._left(which)
+        self._do("spend_and_refund", self._spend_of(payment, spending), self._refund_of(payment, of))
 
     @rule(which=numbers, of=numbers, spending=numbers)
     def spend_and_dispute(self, which: int, of: int, spending: int) -> None:
         payment = self._paid(which, lambda each: each.lot)
-        if payment:
-            user = USERS.index(payment.user)
-            self._do("spend_and_dispute", self._spend(user, spending), self._dispute_of(payment, of))
+        self._do("spend_and_dispute", self._spend_of(payment, spending), self._dispute_of(payment, of))
 
     @rule(which=numbers, spending=numbers)
     def spend_and_dispute_lost(self, which: int, spending: int) -> None:
-        found = self._dispute(which, *CLAIMED)
-        if found:
-            payment, name, known = found
-            lost = deeds.disputed(self.world, payment, name, known.amount, "lost", held=known.amount)
-            self._do("spend_and_dispute_lost", self._spend(USERS.index(payment.user), spending), lost)
+        payment, name, known = self._disputed(which, *CLAIMED)
+        lost = deeds.disputed(self.world, payment, name, known.amount, "lost", held=known.amount)
+        self._do("spend_and_dispute_lost", self._spend_of(payment, spending), lost)
 
     @rule(user=numbers, of=numbers, passed=hours)
     def spend_and_expire(self, user: int, of: int, passed: int) -> None:
-        self._do(None, deeds.time_passes(self.world, passed))
+        self._do("time_passes", deeds.time_passes(self.world, passed))
         self._do("spend_and_expire", self._spend(user, of), deeds.lapsed(self.world))
 
     @rule(which=numbers, spending=numbers)
     def spend_and_capture(self, which: int, spending: int) -> None:
-        payment = self._payment(which, lambda each: each.status == UNPAID[0])
-        if payment:
-            user = USERS.index(payment.user)
-            self._do("spend_and_capture", self._spend(user, spending), deeds.capture_told(self.world, payment))
+        payment = self._open(which)
+        self._do("spend_and_capture", self._spend_of(payment, spending), deeds.capture_told(self.world, payment))
 
-    @rule(which=numbers)
-    def capture_and_cancel(self, which: int) -> None:
-        payment = self._payment(which, lambda each: each.status in UNPAID)
-        if payment:
-            by_us = payment.manual
-            capture = deeds.capture_held(self.world, payment, None) if by_us else deeds.capture_told(self.world, payment)
-            self._do("capture_and_cancel", capture, deeds.cancel_by_us(self.world, payment))
+    @rule(which=numbers, by_us=st.booleans())
+    def capture_and_cancel(self, which: int, *, by_us: bool) -> None:
+        payment = self._held(which) if by_us else self._open(which)
+        captured = deeds.capture_held(self.world, payment, None) if by_us else deeds.capture_told(self.world, payment)
+        self._do("capture_and_cancel", captured, deeds.cancel_by_us(self.world, payment))
 
-    @rule(which=numbers)
-    def capture_and_capture(self, which: int) -> None:
-        payment = self._payment(which, lambda each: each.status in {UNPAID[0], *ENDED} and not each.manual)
-        if payment:
-            one, other = (deeds.capture_told(self.world, payment) for _ in range(2))
-            self._do("capture_and_capture", one, other)
+    @rule(which=numbers, late=st.booleans())
+    def capture_and_capture(self, which: int, *, late: bool) -> None:
+        payment = self._over(which) if late else self._open(which)
+        one, other = (deeds.capture_told(self.world, payment) for _ in range(2))
+        self._do("capture_and_capture", one, other)
 
     @rule(which=numbers, user=numbers, units=numbers)
     def capture_and_bonus(self, which: int, user: int, units: int) -> None:
-        payment = self._payment(which, lambda each: each.status == UNPAID[0])
-        if payment:
-            gift = deeds.given(self.world, USERS[user % 2], 1 + units % 60, None)
-            self._do("capture_and_bonus", deeds.capture_told(self.world, payment), gift)
-
-    @rule(which=numbers, again=numbers, of=numbers)
-    def refund_and_old_news(self, which: int, again: int, of: int) -> None:
-        payment = self._paid(which)
-        if payment:
-            old = deeds.told_again(self.world, again, anew=True)
-            self._do("refund_and_old_news", self._refund_of(payment, of), old)
+        gift = deeds.given(self.world, USERS[user % 2], 1 + units % 60, None)
+        self._do("capture_and_bonus", deeds.capture_told(self.world, self._open(which)), gift)

@@ -33,9 +33,11 @@ INVALID_STATE = "invalid_state"
 
 def buy(world: World, package: Package | None, currency: str, user: str, quantity: int, *, manual: bool) -> Deed:
     """Open a checkout: for credits, or, without a package, for so many minor units."""
-    sold = {"package": package.id, "quantity": quantity, "user": user} if package else {"amount": quantity}
+    sold: dict[str, Any] = (
+        {"package": package.id, "quantity": quantity, "user": user} if package else {"amount": quantity}
+    )
     method = "manual" if manual else "automatic"
-    purchase = Purchase(**sold, currency=currency, capture_method=method)  # type: ignore[arg-type]  # as JSON would come
+    purchase = Purchase(**sold, currency=currency, capture_method=method)
     made: dict[str, Any] = {}
 
     def opened(model: Model) -> str:
@@ -64,8 +66,8 @@ def tell(world: World, fact: Fact, stage: Stage | None = None) -> Deed:
 def capture_told(world: World, payment: Payment, *, amount: int | None = None, fails: bool = False) -> Deed:
     """Let the money of a payment be told; of another amount it is not believed."""
     account = world.gateway.accounts[payment.name]
-    if amount is None or amount == payment.amount:
-        account.captures[account.capture] = payment.amount
+    if amount is None:
+        pay(world, payment)
     told = {"payment": payment.name, "amount": payment.amount if amount is None else amount, "capture": account.capture}
     fact = Fact("capture", told)
     deed = tell(world, fact, lambda model: model.hear("capture", told | {"fails": fails}))
@@ -176,8 +178,6 @@ def hand_over(world: World, payment: Payment) -> Deed:
 def refund_asked(world: World, payment: Payment, amount: int | None) -> Deed:
     """Give money back ourselves."""
     made: dict[str, Any] = {}
-    account = world.gateway.accounts[payment.name]
-    room = account.room(account.capture)
     wanted = RefundWish(payment=UUID(payment.name), amount=amount)
 
     def name() -> str:
@@ -187,7 +187,7 @@ def refund_asked(world: World, payment: Payment, amount: int | None) -> Deed:
         return model.ask_refund(payment.name, name(), amount)
 
     words = f"we refund {'all that is left' if amount is None else amount} of {payment.name}"
-    answered = partial(_refund_answered, payment.name, name, room)
+    answered = partial(_refund_answered, payment.name, name, room(world, payment))
     return Deed(words, lambda: world.ask(lambda wish: refund(world.till, wish, wanted), made), (begun, answered))
 
 
@@ -201,32 +201,32 @@ def refund_told(world: World, payment: Payment, name: str, state: str) -> Deed:
     return tell(world, Fact("refund", {"payment": payment.name, "name": name, "state": state, "amount": amount}))
 
 
-def refund_in_dashboard(world: World, payment: Payment, amount: int, state: str) -> Deed | None:
-    """Let somebody refund in the gateway's dashboard, which takes no more than is left there."""
-    account = world.gateway.accounts[payment.name]
-    room = account.room(account.capture)
-    if not room:
-        return None
-    name = f"dashboard_{next(world.numbers)}"
-    amount = 1 + amount % room
+def refund_in_dashboard(world: World, payment: Payment, amount: int, state: str) -> Deed:
+    """Let somebody refund a part of what is left at the gateway in its dashboard."""
+    account, name = world.gateway.accounts[payment.name], f"dashboard_{next(world.numbers)}"
+    amount = 1 + amount % room(world, payment)
     account.refunds[name] = (account.capture, amount)
     return tell(world, Fact("refund", {"payment": payment.name, "name": name, "state": state, "amount": amount}))
 
 
-def early_refund(world: World, payment: Payment, amount: int) -> Deed:
-    """Let the gateway tell of a refund before it tells of the payment."""
+def room(world: World, payment: Payment) -> int:
+    """Tell how much of a payment can still go back at the gateway."""
     account = world.gateway.accounts[payment.name]
-    account.captures[account.capture] = payment.amount
-    deed = refund_in_dashboard(world, payment, amount, "succeeded")
-    return deed or capture_told(world, payment)
+    return account.room(account.capture)
+
+
+def pay(world: World, payment: Payment) -> None:
+    """Pay at the gateway, which does not tell of it yet."""
+    account = world.gateway.accounts[payment.name]
+    account.captures.setdefault(account.capture, payment.amount)
 
 
 def disputed(world: World, payment: Payment, name: str, amount: int, stage: str, **money: int) -> Deed:
     """Let a stage of a dispute be told, with what the gateway holds by then."""
-    account = world.gateway.accounts[payment.name]
-    account.captures.setdefault(account.capture, payment.amount)
     told = {"held": 0, "fee": 0, "conceded": 0} | money | {"at": next(world.numbers)}
-    return tell(world, Fact("dispute", {"payment": payment.name, "name": name, "amount": amount, "stage": stage, **told}))
+    return tell(
+        world, Fact("dispute", {"payment": payment.name, "name": name, "amount": amount, "stage": stage, **told})
+    )
 
 
 def spent(world: World, user: str, units: int) -> Deed:
@@ -313,11 +313,11 @@ def _begin(payment: Payment, allowed: tuple[str, ...]) -> str:
     return OK
 
 
-def _refund_answered(payment: str, name: Callable[[], str], room: int, model: Model) -> str:
+def _refund_answered(payment: str, name: Callable[[], str], most: int, model: Model) -> str:
     """Take in what the gateway answered to a refund, and the webhook that may have been faster."""
     amount = model.payments[payment].refunds[name()].amount
-    told = {"payment": payment, "name": name(), "amount": amount}
-    if amount > room:
+    told: dict[str, Any] = {"payment": payment, "name": name(), "amount": amount}
+    if amount > most:
         model.refund(**told, state="failed")
         return OK
     state = "succeeded" if manner_of(amount) in SUCCEEDS else "pending"
@@ -325,4 +325,3 @@ def _refund_answered(payment: str, name: Callable[[], str], room: int, model: Mo
         model.hear("refund", told | {"state": state})
     model.refund(**told, state=state)
     return OK
-

@@ -83,15 +83,16 @@ class PlayedGateway:
     key_window_seconds, checkout_origin, settlement_zone = 86_400, "https://played.example", "UTC"
     features = frozenset({Feature.MANUAL_CAPTURE, Feature.HOSTED_MANUAL_CAPTURE, Feature.PARTIAL_CAPTURE})
 
-    def __init__(self, tell: Callable[[Fact], Awaitable[None]], fee_of: Callable[[int], int]) -> None:
+    def __init__(self, fee_of: Callable[[int], int]) -> None:
+        self.tell: Callable[[Fact], Awaitable[None]]
         self.accounts: dict[str, Account] = {}
         self.ours: dict[str, UUID] = {}
         self.numbers = count(1)
-        self._tell, self._fee_of = tell, fee_of
+        self._fee_of = fee_of
 
     # What the flows call.
 
-    async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:  # noqa: ARG002
+    async def verify(self, headers: Mapping[str, str], body: bytes, _: datetime) -> Envelope:
         if not hmac.compare_digest(headers[SIGNATURE], sign(body)):
             raise SignatureInvalidError
         told = json.loads(body)
@@ -152,7 +153,7 @@ class PlayedGateway:
         state = "succeeded" if manner in {AT_ONCE, WEBHOOK_FIRST} else "pending"
         fact = Fact("refund", {"payment": str(order.payment), "name": name, "state": state, "amount": amount})
         if manner in {WEBHOOK_FIRST, PENDING_BY_WEBHOOK}:
-            await self._tell(fact)
+            await self.tell(fact)
         return Accepted(notices=(self.notice(fact),))
 
     async def look_up(self, order: Order | RefundOrder) -> Absent:
@@ -186,7 +187,7 @@ class PlayedGateway:
                 notice["code"] = EXPIRED if told["how"] == "expired" else None
             case "learn_fee":
                 notice |= {"amount": told["fee"], "tax": told["tax"]}
-            case "dispute":
+            case _:
                 kind = DISPUTE_KINDS[told["stage"]]
                 return Notice(kind=kind, amount=told["amount"], dispute=_dispute(told), **notice)
         return Notice(kind=KINDS[fact.name], **notice)

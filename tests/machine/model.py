@@ -17,7 +17,7 @@ OK, PROCESSED, QUARANTINED = "ok", "processed", "quarantined"
 
 
 def fee_of(amount: int) -> int:
-    """What this gateway keeps of a capture, as far as one can tell beforehand."""
+    """Tell what this gateway keeps of a capture, as far as one can know beforehand."""
     return amount // 30 + 1
 
 
