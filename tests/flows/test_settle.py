@@ -177,6 +177,20 @@ async def test_a_refund_before_its_capture_waits_and_then_the_net_effect_is_righ
     assert set(await shop.inbox()) == {"processed"}
 
 
+async def test_a_refund_that_is_looked_at_again_together_with_its_capture_does_not_go_on_waiting(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.act("refunds", {"payment_intent": await intent_of(shop), "amount": 100})
+    await shop.hear_news("refund.created", "refund.updated")
+    await shop.settle()
+    await shop.hear_news("payment_intent.succeeded")
+    await shop.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status = 'parked'")
+    await shop.settle()
+
+    assert (await shop.show(payment))["amount_refunded"] == 100
+    assert set(await shop.inbox()) == {"processed"}
+
+
 async def test_a_full_refund_before_its_capture_leaves_nothing_delivered(shop: Any) -> None:
     payment = await shop.opened()
     await shop.pay(payment)

@@ -56,9 +56,7 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
         await operations.close(tx, known_now)
     await pass_on(tx, instruct(changes, till.now()))
     await give_back(tx, till, decisions, goods)
-    captured = {change.payment for change in changes if change.step is Step.CAPTURED}
-    if captured:
-        await inbox.release(tx, _now_known(decisions, captured))
+    await _release(tx, decisions)
     told = [notice for notice in notices if notice.kind in PAYOUT_KINDS]
     return decisions + (await pay_out(tx, told, till.now()) if told else [])
 
@@ -160,6 +158,8 @@ async def _settle(till: Till, batch: Batch) -> None:
             said[message.id].append(by_notice[notice.id])
         endings = [_ending(message, read[message.id], said[message.id]) for message in messages]
         await inbox.finish(tx, endings)
+        if any(ending.status == "parked" for ending in endings):  # perhaps beside the capture that it waits for
+            await _release(tx, decisions)
         await inbox.close_batch(tx, batch)
 
 
@@ -213,6 +213,13 @@ def _reason(decisions: Sequence[Decision]) -> str:
     """Say all that a message brought, each thing once."""
     first, *more = dict.fromkeys(decision.reason for decision in decisions)
     return "; ".join([first.rstrip("."), *(f"{each[:1].lower()}{each[1:].rstrip('.')}" for each in more)])
+
+
+async def _release(tx: Transaction, decisions: Sequence[Decision]) -> None:
+    """Wake what was parked until a capture that has come now."""
+    captured = {change.payment for change in payments.changes(decisions) if change.step is Step.CAPTURED}
+    if captured:
+        await inbox.release(tx, _now_known(decisions, captured))
 
 
 def _now_known(decisions: Sequence[Decision], captured: set[UUID]) -> list[str]:
