@@ -168,7 +168,9 @@ def hand_over(world: World, payment: Payment) -> Deed:
     """Try to hand over what waits."""
 
     async def do() -> str:
-        sql = "UPDATE late_delivery SET due_at = now() WHERE payment_id::text = $1"
+        # Others are left alone, however long this run takes.
+        only = "now() + CASE WHEN payment_id::text = $1 THEN interval '0' ELSE interval '1 day' END"
+        sql = f"UPDATE late_delivery SET due_at = {only} WHERE status = 'pending'"
         await world.owner.execute(sql, payment.name)
         return f"{await fulfil(world.till)} tried"
 

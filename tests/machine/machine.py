@@ -271,6 +271,9 @@ class Machine(RuleBasedStateMachine):
     def refunded_before_capture(self, which: int, amount: int) -> None:
         payment = self._open(which)
         deeds.pay(self.world, payment)
+        if not deeds.room(self.world, payment):
+            payment = self._opened(which)
+            deeds.pay(self.world, payment)
         deed = deeds.refund_in_dashboard(self.world, payment, amount, "succeeded")
         self._do("refunded_before_capture", deed)
 

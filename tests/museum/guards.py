@@ -51,12 +51,12 @@ def apply(patch: Path, program: Path) -> None:
             _change(target, part.splitlines()[1:], patch.name)
 
 
-def run(test: str, program: Path) -> Verdict:
-    """Run re-enactments of a program in its folder, on a database of their own; `test` is a part of their names."""
+def run(test: str, program: Path, *, where: str = "tests/museum", **settings: str) -> Verdict:
+    """Run tests of a program in its folder, on a database of their own; `test` is a part of their names."""
     options = ("-q", "-n0", "-p", "no:cacheprovider", "--tb=line", "--ignore", "tests/museum/test_guards.py")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-k", test, "tests/museum"],
+        [sys.executable, "-m", "pytest", *options, "-k", test, where],
         cwd=program,
         env=environment,
         capture_output=True,
