@@ -95,7 +95,8 @@ class Notice:
     failed, the id of the order or session that goes on. `amount` is what the fact is about: captured, refunded,
     disputed, paid out, or the fee; None when the gateway did not say, and then it is asked. `tax` is how much of a fee
     is tax on it; None when the gateway does not say. A refund that is a `reversal` was made by the gateway against our
-    will, as it does when a dispute is lost.
+    will, as it does when a dispute is lost. `occurred_at` is when it happened, where the gateway says so: a webhook may
+    come days later.
     """
 
     kind: NoticeKind
@@ -112,6 +113,7 @@ class Notice:
     message: str | None = None
     dispute: DisputeFacts | None = None
     payout: PayoutFacts | None = None
+    occurred_at: datetime | None = None
     live: bool = False
     id: UUID = field(default_factory=ids.new)
 
@@ -264,7 +266,8 @@ class Change:
     `gateway` is where it happened, `reference` the gateway's id of what must be told there. `withheld` says why goods
     are not handed over although money was captured. `fee` is what the gateway keeps of a capture, and by how much that
     has changed in a correction; `fee_tax` is by how much the tax in it has. `tax` is how much of the amount is tax.
-    `occasion` tells apart events of one kind about one subject.
+    `occasion` tells apart events of one kind about one subject. `at` is when we took it in, and `occurred_at` when the
+    gateway says that it happened.
 
     The totals are in `paid_in`, the currency of the payment: what was captured, what went back or is on its way,
     what banks have taken for good, and what they claim and have not decided yet. `refunded_more` and `lost_more` say by
@@ -303,6 +306,12 @@ class Change:
     was_settled: bool = False
     event: str | None = None
     occasion: str = ""
+    occurred_at: datetime | None = None
+
+    @property
+    def effective_at(self) -> datetime:
+        """Tell on which day the money of it belongs."""
+        return self.occurred_at or self.at
 
     @property
     def net(self) -> int:

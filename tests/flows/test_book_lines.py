@@ -1,7 +1,7 @@
 """What settlement lines mean for the books."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -63,6 +63,18 @@ def moved(journals: list[Journal]) -> dict[str, int]:
 
 def booked(line: Line, ours: Ours | None = None) -> dict[str, int]:
     return moved(book_lines("stripe", [(Pair(line=line, ours=ours), None)], AT))
+
+
+def test_what_a_line_tells_stands_in_its_day_and_never_in_the_future() -> None:
+    for now, day in ((AT + timedelta(days=3), AT), (AT - timedelta(days=1), AT - timedelta(days=1))):
+        [journal] = book_lines("stripe", [(Pair(line=LINE), None)], now)
+        assert journal.effective_at == day
+
+
+def test_what_was_put_aside_is_taken_back_as_of_that_day() -> None:
+    seen_at = AT - timedelta(days=3)
+    [journal] = book_explained([replace(FOUND, first_seen_at=seen_at)], AT)
+    assert journal.effective_at == seen_at
 
 
 def test_a_charge_of_its_own_is_booked_with_its_tax() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.gateways.subject import Habit, having
-from tests.gateways.trial import Trial, connect, is_of, new_key, until
+from tests.gateways.trial import Trial, clock_second, connect, is_of, new_key, until
 
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Feature, PayloadUnreadableError, SignatureInvalidError
@@ -170,6 +170,35 @@ async def test_webhooks_tell_of_a_refund_in_the_dashboard_and_that_it_is_not_our
     assert (refund.refund, refund.amount, refund.currency) == (None, amount, paid.order.currency)
     assert refund.refund_reference
     assert paid.reference in refund.references or refund.payment == paid.order.payment
+
+
+async def test_webhooks_and_lists_tell_when_money_came_and_went(trial: Trial) -> None:
+    began, _ = trial.span()
+    paid = await trial.paid()
+    await trial.gateway.refund(trial.refund_order(paid, paid.order.amount // 5))
+    await trial.subject.refund(trial.act, paid.reference, paid.order.amount // 5, paid.order.currency)
+    wanted = {CAPTURED, REFUNDED}
+    if Habit.DISPUTES not in trial.subject.lacks:
+        await trial.subject.dispute(trial.act, paid.reference)
+        wanted.add(NoticeKind.DISPUTE_OPENED)
+    heard = await trial.hear(wanted, paid.order, [paid.reference])
+    listed = [fact for told in await trial.gateway.events(*trial.span()) for fact in trial.gateway.translate(told.body)]
+    moved = [fact for fact in [*heard, *listed] if fact.kind in wanted | {NoticeKind.PAYMENT_FEE}]
+    assert moved
+    for fact in moved:
+        assert fact.occurred_at, fact.kind
+        assert began <= fact.occurred_at <= clock.now() + clock_second, fact.kind
+
+
+@having(Habit.PAYOUTS)
+async def test_webhooks_tell_when_money_went_to_the_bank(trial: Trial) -> None:
+    began, _ = trial.span()
+    await trial.paid(amount=100 * trial.subject.amount)
+    await trial.subject.pay_out(trial.act)
+    await until(lambda: any(fact.kind is NoticeKind.PAYOUT_PAID for fact in trial.facts()))
+    [paid_out, *_] = [fact for fact in trial.facts() if fact.kind is NoticeKind.PAYOUT_PAID]
+    assert paid_out.occurred_at
+    assert began <= paid_out.occurred_at <= clock.now() + clock_second
 
 
 @having(Habit.DECLINES_TOLD)

@@ -178,7 +178,7 @@ def test_what_cost_nothing_ends_without_money() -> None:
 
 def test_a_debt_that_was_forgiven_was_never_taken_back() -> None:
     split = recipes.RefundSplit(currency="EUR", earned=1, user=USER, to_debt=40)
-    owed = recipes.refund_requested(MADE, split=split, at=AT)
+    [owed] = recipes.refund_requested(MADE, split=split, at=AT, goods_at=AT)
     forgiven = recipes.debt_written_off(MADE, user=USER, units=40, at=AT)
     assert lines(forgiven) == [(ISSUER, DEBT, "CRD", 40)]
     sums = net(owed, forgiven)

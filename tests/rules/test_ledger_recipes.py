@@ -1,7 +1,7 @@
 """Each event is booked exactly as the chart of accounts says."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,7 @@ from tillkeeper.facts import Earned
 from tillkeeper.ledger import chart, recipes
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LATER = AT + timedelta(days=3)
 PAYMENT = UUID("01900000-0000-7000-8000-000000000001")
 REFUND = UUID("01900000-0000-7000-8000-000000000002")
 USER = UUID("01900000-0000-7000-8000-000000000003")
@@ -105,7 +106,7 @@ SPLIT = recipes.RefundSplit(
 
 
 def test_a_refund_takes_back_goods_and_owes_the_money() -> None:
-    requested = recipes.refund_requested(REFUND, split=SPLIT, at=AT)
+    [requested] = recipes.refund_requested(REFUND, split=SPLIT, at=AT, goods_at=AT)
 
     assert lines(requested) == [
         (DEFERRED, PAYABLE, "EUR", 60),
@@ -118,17 +119,26 @@ def test_a_refund_takes_back_goods_and_owes_the_money() -> None:
 
 
 def test_a_refund_without_goods_moves_only_money() -> None:
-    requested = recipes.refund_requested(REFUND, split=recipes.RefundSplit(currency="EUR", earned=5), at=AT)
+    split = recipes.RefundSplit(currency="EUR", earned=5)
+    [requested] = recipes.refund_requested(REFUND, split=split, at=AT, goods_at=LATER)
 
     assert lines(requested) == [("refunds_of_earned:EUR", PAYABLE, "EUR", 5)]
 
 
+def test_money_and_goods_of_a_refund_stand_in_the_days_on_which_they_moved() -> None:
+    money, goods = recipes.refund_requested(REFUND, split=SPLIT, at=AT, goods_at=LATER)
+    assert (money.effective_at, goods.effective_at) == (AT, LATER)
+    assert (money.kind, goods.kind) == ("requested", "requested_goods")
+    assert {currency for _, _, currency, _ in lines(money)} == {"EUR"}
+    assert (WALLET, ISSUER, "CRD", 70) in lines(goods)
+
+
 def test_a_refund_that_fails_late_leaves_no_account_changed() -> None:
     steps = [
-        recipes.refund_requested(REFUND, split=SPLIT, at=AT),
+        *recipes.refund_requested(REFUND, split=SPLIT, at=AT, goods_at=AT),
         recipes.refund_succeeded(REFUND, gateway="stripe", currency="EUR", amount=100, at=AT),
         recipes.refund_returned(REFUND, gateway="stripe", currency="EUR", amount=100, at=AT),
-        recipes.refund_reversed(REFUND, split=SPLIT, at=AT),
+        *recipes.refund_reversed(REFUND, split=SPLIT, at=AT, goods_at=AT),
     ]
 
     assert lines(steps[1]) == [(PAYABLE, CLEARING, "EUR", 100)]
@@ -137,8 +147,9 @@ def test_a_refund_that_fails_late_leaves_no_account_changed() -> None:
 
 
 def test_units_without_a_user_are_refused() -> None:
+    split = recipes.RefundSplit(currency="EUR", earned=5, to_debt=1)
     with pytest.raises(AssertionError):
-        recipes.refund_requested(REFUND, split=recipes.RefundSplit(currency="EUR", earned=5, to_debt=1), at=AT)
+        recipes.refund_requested(REFUND, split=split, at=AT, goods_at=AT)
 
 
 @pytest.mark.parametrize("amount", [0, -1])
@@ -161,18 +172,18 @@ def test_any_split_of_a_refund_is_exact_and_its_mirror_undoes_it(
         recognised=tuple(Earned(currency="EUR", amount=part) for part in parts),
     )
 
-    requested = recipes.refund_requested(REFUND, split=split, at=AT)
-    sums = net(requested)
+    requested = recipes.refund_requested(REFUND, split=split, at=AT, goods_at=LATER)
+    sums = net(*requested)
 
     assert sums[PAYABLE] == -(unearned + earned + 1)
     assert sums[DEFERRED] == unearned + sum(parts)
     assert sums[EARNED] == -sum(parts)
     assert sums[ISSUER] == -(from_wallet + to_debt)
-    assert not any(net(requested, recipes.refund_reversed(REFUND, split=split, at=AT)).values())
+    assert not any(net(*requested, *recipes.refund_reversed(REFUND, split=split, at=AT, goods_at=LATER)).values())
 
 
 def test_the_payload_is_the_same_in_every_process_and_order() -> None:
-    journal = recipes.refund_requested(REFUND, split=SPLIT, at=AT)
+    [journal] = recipes.refund_requested(REFUND, split=SPLIT, at=AT, goods_at=AT)
     turned = ledger.Journal("x", "y", "z", journal.postings[::-1], datetime(2000, 1, 1, tzinfo=UTC), "other")
 
     assert turned.payload_sha == journal.payload_sha

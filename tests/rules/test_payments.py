@@ -71,6 +71,7 @@ def a_payment(status: Status = Status.REQUIRES_ACTION, *, captured: int = 0, man
         gateway="stripe",
         manual_capture=manual,
         reference="cs_1",
+        created_at=AT - timedelta(hours=1),
         expires_at=AT + timedelta(hours=1),
     )
 
@@ -245,6 +246,37 @@ def test_every_order_of_a_payments_life_ends_the_same() -> None:
         ends.add((world.payment.status, world.payment.captured, world.payment.refunded, world.payment.refunding))
         assert len(world.refunds) == 1
     assert ends == {(Status.SUCCEEDED, PRICE, 400, 0)}
+
+
+@pytest.mark.parametrize(
+    ("said", "dated"),
+    [
+        (AT - timedelta(minutes=5), AT - timedelta(minutes=5)),
+        (AT + timedelta(minutes=5), AT),  # the gateway's clock is ahead
+        (AT - timedelta(days=5), AT - timedelta(hours=1)),  # the payment was begun an hour ago
+        (None, AT),
+    ],
+)
+def test_a_fact_is_dated_by_its_gateway_but_never_ahead_of_us_or_before_its_payment(
+    said: datetime | None, dated: datetime
+) -> None:
+    [decision] = decide(a_payment(), replace(a_notice(NoticeKind.PAYMENT_CAPTURED), occurred_at=said))
+    assert decision.change
+    assert (decision.change.effective_at, decision.change.at) == (dated, AT)
+
+
+def test_a_refund_of_ours_goes_out_after_it_was_asked_for_and_one_of_the_dashboard_when_the_gateway_says() -> None:
+    earlier, payment = AT - timedelta(minutes=5), a_payment(Status.SUCCEEDED)
+    asked = rules.reserve_refund(payment, 10, refund=UUID(int=9), unused=None, reason=None, now=AT)
+    assert asked.refund
+    assert asked.payment
+    sent = replace(a_notice(NoticeKind.REFUND_SUCCEEDED, amount=10), refund=UUID(int=9), occurred_at=earlier)
+    [ours] = rules.decide(book_of(asked.payment, asked.refund), [sent], TERMS, AT + timedelta(hours=1))
+    assert ours.change
+    assert ours.change.effective_at == AT
+    for theirs in decide(payment, replace(sent, refund=None, refund_reference="re_1")):
+        assert theirs.change
+        assert theirs.change.effective_at == earlier
 
 
 @pytest.mark.parametrize("amount", [PRICE - 1, PRICE + 1, 0])

@@ -1,7 +1,7 @@
 """Tax in prices: what goes back of it, over any refunds and failures, is exact and never below zero."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
 
@@ -40,6 +40,7 @@ def paid(captured: int, tax_bps: int) -> Payment:
         gateway="stripe",
         manual_capture=False,
         reference="pi_1",
+        created_at=NOW - timedelta(hours=1),
     )
 
 
@@ -186,10 +187,11 @@ def test_a_capture_owes_the_tax_to_the_tax_office() -> None:
 
 def test_a_refund_takes_its_tax_from_the_tax_office_and_brings_it_back_when_it_fails() -> None:
     split = recipes.RefundSplit(currency="EUR", unearned=50, earned=31, tax=19)
-    requested = recipes.refund_requested(REFUND, split=split, at=AT)
+    [requested] = recipes.refund_requested(REFUND, split=split, at=AT, goods_at=AT)
     assert net(requested)[TAX] == 19
     assert net(requested)["refund_payable:EUR"] == -100
-    assert not any(net(requested, recipes.refund_reversed(REFUND, split=split, at=AT)).values())
+    [reversed_] = recipes.refund_reversed(REFUND, split=split, at=AT, goods_at=AT)
+    assert not any(net(requested, reversed_).values())
 
 
 @pytest.mark.parametrize(("amount", "tax"), [(320, 0), (320, 49), (320, 320)])

@@ -21,12 +21,14 @@ TOLD_ONLY = frozenset({Kind.PAYOUT_SUM_MISMATCH, Kind.PAYOUT_MISSING_IN_BANK, Ki
 """Disagreements that no correction of ours can end: somebody else must move."""
 
 
-def book_lines(gateway: str, judged: Iterable[tuple[Pair, Finding | None]], at: datetime) -> list[Journal]:
-    """Book what is known from lines alone: charges, reserves, exchanges."""
+def book_lines(gateway: str, judged: Iterable[tuple[Pair, Finding | None]], now: datetime) -> list[Journal]:
+    """Book what is known from lines alone: charges, reserves, exchanges; each on the day of its line."""
     return [
         journal
         for pair, finding in judged
-        for journal in _told(gateway, ids.derive(NAMESPACE, gateway, pair.line.line_id), pair, finding, at)
+        for journal in _told(
+            gateway, ids.derive(NAMESPACE, gateway, pair.line.line_id), pair, finding, min(pair.line.occurred_at, now)
+        )
     ]
 
 
@@ -94,7 +96,10 @@ def book_tolerated(tolerated: Sequence[Discrepancy], at: datetime) -> list[Journ
 
 
 def book_explained(explained: Sequence[Discrepancy], at: datetime) -> list[Journal]:
-    """Take back what was put aside, or what somebody had accepted: what it really was is booked by now."""
+    """Take back what was put aside, or what somebody had accepted: what it really was is booked by now.
+
+    That stands in its own day, so what was put aside meanwhile is taken back as of when that was.
+    """
     journals = []
     for each in explained:
         if each.accepted:
@@ -102,7 +107,11 @@ def book_explained(explained: Sequence[Discrepancy], at: datetime) -> list[Journ
         if each.suspended:
             journals.append(
                 recipes.explained(
-                    each.id, gateway=each.gateway, currency=each.difference_currency, difference=each.difference, at=at
+                    each.id,
+                    gateway=each.gateway,
+                    currency=each.difference_currency,
+                    difference=each.difference,
+                    at=each.first_seen_at or at,
                 )
             )
     return journals

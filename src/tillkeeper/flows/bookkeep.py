@@ -10,7 +10,11 @@ RESTORING = (Step.REFUND_FAILED, Step.RESTORED)
 
 
 def bookkeep(changes: Sequence[Change], goods: Sequence[Goods]) -> list[Journal]:
-    """Turn what happened into journals, in order."""
+    """Turn what happened into journals, in order.
+
+    Money is dated by when the gateway says that it moved, goods by when they were handed over or taken: nobody could
+    spend them before.
+    """
     moved = {id(item.change): item for item in goods}
     return [
         journal
@@ -26,7 +30,8 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
         case Step.FEE_CHANGED:
             yield from _fee_changed(change)
         case Step.REFUND_REQUESTED if change.refund:
-            yield recipes.refund_requested(change.refund, split=_split(change, goods), at=change.at)
+            split = _split(change, goods)
+            yield from recipes.refund_requested(change.refund, split=split, at=change.effective_at, goods_at=change.at)
             yield from claim.beside_refund(change, goods, "requested")
         case Step.REFUND_SUCCEEDED | Step.SURPLUS_REFUNDED if change.refund:
             yield recipes.refund_succeeded(
@@ -34,7 +39,7 @@ def _journals(change: Change, goods: Goods | None) -> Iterator[Journal]:
                 gateway=change.gateway,
                 currency=change.currency,
                 amount=change.amount,
-                at=change.at,
+                at=change.effective_at,
             )
         case Step.REFUND_FAILED:
             yield from _refund_failed(change, goods)
@@ -53,12 +58,12 @@ def _captured(change: Change, goods: Goods | None) -> Iterator[Journal]:
         currency=change.currency,
         amount=change.amount,
         credits_to="deferred" if change.sale else "other",
-        at=change.at,
+        at=change.effective_at,
         tax=change.tax,
     )
     if change.fee:
         yield recipes.fee(
-            change.payment, gateway=change.gateway, currency=change.currency, amount=change.fee, at=change.at
+            change.payment, gateway=change.gateway, currency=change.currency, amount=change.fee, at=change.effective_at
         )
     yield from _granted(change, goods)
 
@@ -87,7 +92,7 @@ def _surplus(change: Change) -> Iterator[Journal]:
             currency=change.currency,
             amount=change.amount,
             fee=change.fee,
-            at=change.at,
+            at=change.effective_at,
         )
     elif change.was_settled:
         yield _returned(change)
@@ -117,7 +122,7 @@ def _fee_changed(change: Change) -> Iterator[Journal]:
             currency=change.currency,
             difference=change.fee,
             reference=change.occasion,
-            at=change.at,
+            at=change.effective_at,
             tax=change.fee_tax,
         )
 
@@ -125,7 +130,7 @@ def _fee_changed(change: Change) -> Iterator[Journal]:
 def _returned(change: Change) -> Journal:
     assert change.refund, "a refund has an id"
     return recipes.refund_returned(
-        change.refund, gateway=change.gateway, currency=change.currency, amount=change.amount, at=change.at
+        change.refund, gateway=change.gateway, currency=change.currency, amount=change.amount, at=change.effective_at
     )
 
 
@@ -133,7 +138,8 @@ def _refund_failed(change: Change, goods: Goods | None) -> Iterator[Journal]:
     assert change.refund, "a refund has an id"
     if change.was_settled:
         yield _returned(change)
-    yield recipes.refund_reversed(change.refund, split=_split(change, goods), at=change.at)
+    split = _split(change, goods)
+    yield from recipes.refund_reversed(change.refund, split=split, at=change.effective_at, goods_at=change.at)
     yield from claim.beside_refund(change, goods, "reversed")
     if goods:
         yield from _debt_repaid(change, goods)

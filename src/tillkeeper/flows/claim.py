@@ -24,7 +24,7 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         currency=change.currency,
         withdrawn=moves.withdrawn,
         fee=moves.fee,
-        at=change.at,
+        at=change.effective_at,
     )
     yield from recipes.dispute_lost(
         change.dispute,
@@ -34,7 +34,7 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         lost=moves.lost,
         paid_in=change.paid_in,
         unearned=_lost(change, goods),
-        at=change.at,
+        at=change.effective_at,
     )
     yield from recipes.tax_lost(
         "dispute",
@@ -42,7 +42,7 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         f"tax:{moves.number}",
         currency=change.paid_in,
         amount=change.taxes.lost_more,
-        at=change.at,
+        at=change.effective_at,
     )
     split = _split(change, goods)
     if split:
@@ -78,7 +78,7 @@ def beside_refund(change: Change, goods: Goods | None, kind: Kind) -> Iterator[J
         f"{kind}_beside_lost_tax",
         currency=split.currency,
         amount=change.taxes.lost_more,
-        at=change.at,
+        at=change.effective_at,
     )
 
 

@@ -122,5 +122,6 @@ def _notice(till: Till, line: SettlementLine) -> Notice:
         amount=abs(line.gross),
         currency=line.currency,
         payout=PayoutFacts(id=line.object_id, arrives_at=line.available_at),
+        occurred_at=line.occurred_at,
         live=till.settings.live,
     )

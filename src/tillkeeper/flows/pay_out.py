@@ -14,7 +14,7 @@ from tillkeeper.settlement import Payout, PayoutDecision, PayoutStatus
 
 
 async def pay_out(tx: Transaction, notices: Sequence[Notice], now: datetime) -> list[Decision]:
-    """Move payouts along, each stage once and in whatever order the stages are told."""
+    """Move payouts along, each stage once and in whatever order the stages are told, dated by when they happened."""
     decisions = await settlement.record(tx, notices)
     await ledger.post(tx, [journal for decision in decisions for journal in _journals(decision, now)])
     await outbox.announce(tx, [_event(item) for item in decisions if item.event])
@@ -27,14 +27,15 @@ def _journals(decision: PayoutDecision, now: datetime) -> Iterator[Journal]:
     if payout is None or payout.status is before or not payout.amount:
         return
     gateway, currency, amount = payout.gateway, payout.currency, payout.amount
+    at = min(decision.notice.occurred_at or now, now)
     if before is None:
-        yield recipes.payout_created(payout.id, gateway=gateway, currency=currency, amount=amount, at=now)
+        yield recipes.payout_created(payout.id, gateway=gateway, currency=currency, amount=amount, at=at)
     if payout.status is PayoutStatus.PAID:
-        yield recipes.payout_paid(payout.id, gateway=gateway, currency=currency, amount=amount, at=now)
+        yield recipes.payout_paid(payout.id, gateway=gateway, currency=currency, amount=amount, at=at)
     if payout.status is PayoutStatus.FAILED:
         arrived = before is PayoutStatus.PAID
         yield recipes.payout_failed(
-            payout.id, gateway=gateway, currency=currency, amount=amount, had_arrived=arrived, at=now
+            payout.id, gateway=gateway, currency=currency, amount=amount, had_arrived=arrived, at=at
         )
 
 

@@ -315,6 +315,7 @@ def _payment(row: Record) -> Payment:
         gateway=row["gateway"],
         manual_capture=row["capture_method"] == "manual",
         reference=row["gateway_reference"],
+        created_at=row["created_at"],
         disputed=row["amount_disputed"],
         lost=row["amount_lost"],
         fee=row["fee"],

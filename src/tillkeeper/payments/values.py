@@ -55,6 +55,7 @@ class Payment:
     gateway: str
     manual_capture: bool
     reference: str | None
+    created_at: datetime
     disputed: int = 0
     lost: int = 0
     fee: int = 0

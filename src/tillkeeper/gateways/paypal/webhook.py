@@ -61,7 +61,8 @@ def translate(body: bytes, *, live: bool) -> list[Notice]:
     # Version 1 resources have a `state` and belong to PayPal's older payments, which are never made here.
     if read is None or "state" in event["resource"]:
         return []
-    return read(event["resource"], Around(live=live, event=event["event_type"]))
+    found = read(event["resource"], Around(live=live, event=event["event_type"]))
+    return [replace(notice, occurred_at=_moment(event.get("create_time"))) for notice in found]
 
 
 def of_order(order: Object, around: Around) -> list[Notice]:
@@ -134,6 +135,7 @@ def of_refund(refund: Object, around: Around) -> list[Notice]:
             refund_reference=refund["id"],
             reversal=around.event == "PAYMENT.CAPTURE.REVERSED",
             code=f"refund_{refund['status']}".lower() if kind is NoticeKind.REFUND_FAILED else None,
+            occurred_at=_moment(refund.get("update_time")),
             live=around.live,
         )
     ]
@@ -164,6 +166,7 @@ def of_dispute(dispute: Object, around: Around) -> list[Notice]:
                 fee=_moved(dispute, fees=True),
                 at=_moment(dispute.get("update_time")),
             ),
+            occurred_at=_moment(dispute.get("update_time")),
             live=around.live,
         )
     ]
@@ -253,6 +256,8 @@ def _notice(
         currency=money["currency_code"] if money else None,
         code=code,
         message=message,
+        # A capture changes again with its refunds, and is then told of by when it was made.
+        occurred_at=_moment(thing.get("update_time" if thing.get("status") == "COMPLETED" else "create_time")),
         live=around.live,
     )
 

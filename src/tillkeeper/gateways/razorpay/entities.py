@@ -137,6 +137,7 @@ def of_refund(refund: Object, payment: Object | None = None) -> list[Notice]:
             refund=_ours("refund", refund),
             refund_reference=refund["id"],
             code="refund_failed" if refund["status"] == "failed" else None,
+            occurred_at=None if refund["status"] == "failed" else moment(refund.get("created_at")),
         )
     ]
 
@@ -163,10 +164,10 @@ def of_dispute(dispute: Object, payment: Object | None, *, opened: bool, at: int
                 id=dispute["id"],
                 status=status,
                 reason=dispute.get("reason_code"),
-                due_at=_moment(dispute.get("respond_by")),
+                due_at=moment(dispute.get("respond_by")),
                 withdrawn=deducted,
                 conceded=deducted if status is DisputeStatus.WON else 0,
-                at=_moment(at),
+                at=moment(at),
             ),
         )
     ]
@@ -186,7 +187,7 @@ def of_settlement(settlement: Object) -> list[Notice]:
             currency=HOME,
             payout=PayoutFacts(
                 id=settlement["id"],
-                arrives_at=_moment(settlement.get("created_at")),
+                arrives_at=moment(settlement.get("created_at")),
                 bank_reference=settlement.get("utr"),
             ),
         )
@@ -239,5 +240,6 @@ def _ours(prefix: str, *things: Object) -> UUID | None:
     return None
 
 
-def _moment(seconds: int | None) -> datetime | None:
+def moment(seconds: int | None) -> datetime | None:
+    """Read a time."""
     return datetime.fromtimestamp(seconds, UTC) if seconds else None

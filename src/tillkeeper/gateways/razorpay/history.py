@@ -31,6 +31,13 @@ PAYMENT_EVENTS = {
 PAID = frozenset({"captured", "refunded"})
 REFUND_EVENTS = {"pending": "refund.created", "processed": "refund.processed", "failed": "refund.failed"}
 DISPUTE_EVENTS = {"open": "payment.dispute.created"}
+AT_ONCE = frozenset(
+    (
+        *("payment.authorized", "payment.captured", "refund.created", "refund.processed"),
+        *("payment.dispute.created", "settlement.created", "settlement.processed"),
+    )
+)
+"""What happens when a thing is made, or soon after; of everything else a list does not say when it happened."""
 SETTLEMENT_EVENTS = {
     "created": "settlement.created",
     "processed": "settlement.processed",
@@ -122,7 +129,8 @@ def _told(kind: str | None, payload: Mapping[str, Object], thing: Object, now: d
         "event": kind,
         "contains": list(payload),
         "payload": {name: {"entity": part} for name, part in payload.items()},
-        "created_at": int(now.timestamp()),
+        "created_at": thing["created_at"] if kind in AT_ONCE else None,
+        "seen_at": int(now.timestamp()),
     }
     event_id = f"look:{kind}:{thing['id']}:{thing['status']}"
     return Told(envelope=Envelope(event_id=event_id, type=kind), body=msgspec.json.encode(body))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Literal
 
@@ -51,7 +52,7 @@ def translate(body: bytes) -> list[Notice]:
         return []
     # Beside the things themselves a payload may hold a time.
     payload = {name: part["entity"] for name, part in event["payload"].items() if isinstance(part, dict)}
-    return read(payload, event)
+    return [replace(notice, occurred_at=entities.moment(event.get("created_at"))) for notice in read(payload, event)]
 
 
 def _payment(payload: Object, _event: Object) -> list[Notice]:
@@ -69,7 +70,8 @@ def _refund(payload: Object, _event: Object) -> list[Notice]:
 
 def _dispute(payload: Object, event: Object) -> list[Notice]:
     opened = event["event"] == "payment.dispute.created"
-    return entities.of_dispute(payload["dispute"], payload.get("payment"), opened=opened, at=event.get("created_at"))
+    at = event.get("seen_at", event.get("created_at"))
+    return entities.of_dispute(payload["dispute"], payload.get("payment"), opened=opened, at=at)
 
 
 def _settlement(payload: Object, _event: Object) -> list[Notice]:

@@ -70,7 +70,8 @@ def translate(body: bytes, *, live: bool) -> list[Notice]:
     """
     event = BODY.decode(body)
     word, read = READERS.get(event["type"], ("", None))
-    return read(event["data"]["object"][word], live=live) if read else []
+    found = read(event["data"]["object"][word], live=live) if read else []
+    return [replace(notice, occurred_at=moment(event.get("created_at"))) for notice in found]
 
 
 def of_payment_and_fee(payment: Object, *, live: bool) -> list[Notice]:
@@ -103,6 +104,7 @@ def of_payment(payment: Object, *, live: bool) -> list[Notice]:
             currency=currency,
             code=_failure(payment, "code") if failed else None,
             message=_failure(payment, "detail") if failed else None,
+            occurred_at=_captured_at(payment),
             live=live,
             # Square tells of one failure when the payment is created and again when it is updated.
             id=ids.derive(ours, "failed", payment["id"]) if failed and ours else ids.new(),
@@ -145,6 +147,7 @@ def of_refund(refund: Object, *, live: bool) -> list[Notice]:
             refund=our_id("refund", reason),
             refund_reference=refund["id"],
             code=refund["status"] if kind is NoticeKind.REFUND_FAILED else None,
+            occurred_at=moment(refund.get("updated_at")),
             live=live,
         )
     ]
@@ -185,6 +188,7 @@ def of_dispute(dispute: Object, *, live: bool, opened: bool = False) -> list[Not
                 fee=0,
                 at=moment(dispute.get("updated_at")),
             ),
+            occurred_at=moment(dispute.get("updated_at")),
             live=live,
         )
     ]
@@ -262,6 +266,12 @@ def _names(payment: Object, kind: NoticeKind) -> tuple[str, ...]:
 def _told(payment: Object) -> str:
     """Gather where our id may stand: a payment of ours is told apart by its reference, one of a link by its note."""
     return f"{payment.get('reference_id') or ''} {payment.get('note') or ''}"
+
+
+def _captured_at(payment: Object) -> datetime | None:
+    """Tell when the money of a card was taken; Square does not say it of other sources."""
+    timeline = (payment.get("card_details") or {}).get("card_payment_timeline") or {}
+    return moment(timeline.get("captured_at")) if payment["status"] == "COMPLETED" else None
 
 
 def _failure(payment: Object, field: str) -> str | None:

@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any
@@ -62,7 +63,8 @@ def translate(body: bytes) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here."""
     event = BODY.decode(body)
     read = READERS.get(event["type"])
-    return read(event["data"]["object"], event) if read else []
+    found = read(event["data"]["object"], event) if read else []
+    return [replace(notice, occurred_at=_moment(event.get("created"))) for notice in found]
 
 
 def of_session(session: Object, event: Object) -> list[Notice]:
@@ -120,6 +122,7 @@ def of_refund(refund: Object, event: Object) -> list[Notice]:
             refund=our_id("refund", metadata),
             refund_reference=refund["id"],
             code=code,
+            occurred_at=None if kind is NoticeKind.REFUND_FAILED else _moment(refund.get("created")),
             live=bool(event.get("livemode")),
         )
     ]
@@ -141,6 +144,7 @@ def of_charge(charge: Object, event: Object) -> list[Notice]:
             amount=from_stripe(known["fee"], currency) if told and currency else None,
             currency=currency,
             tax=_tax(known, currency) if told and currency else None,
+            occurred_at=_moment(known.get("created")) if told else None,
             live=bool(event.get("livemode", charge.get("livemode"))),
         )
     ]

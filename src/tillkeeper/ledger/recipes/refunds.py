@@ -31,9 +31,9 @@ class RefundSplit:
     recognised: tuple[Earned, ...] = ()
 
 
-def refund_requested(refund: UUID, *, split: RefundSplit, at: datetime) -> Journal:
+def refund_requested(refund: UUID, *, split: RefundSplit, at: datetime, goods_at: datetime) -> list[Journal]:
     """Book a refund that was promised: the money is owed to the customer, the credits are gone."""
-    return journal("refund", refund, "requested", at, _refund(split))
+    return _dated(refund, "requested", (_money(split), at), (_goods(split), goods_at))
 
 
 def refund_met_goods(refund: UUID, *, split: RefundSplit, at: datetime) -> list[Journal]:
@@ -62,21 +62,30 @@ def refund_returned(refund: UUID, *, gateway: str, currency: str, amount: int, a
     return journal("refund", refund, "returned", at, postings)
 
 
-def refund_reversed(refund: UUID, *, split: RefundSplit, at: datetime) -> Journal:
+def refund_reversed(refund: UUID, *, split: RefundSplit, at: datetime, goods_at: datetime) -> list[Journal]:
     """Book that a refund failed: the mirror of its request, so the goods come back and nothing is owed."""
-    return journal("refund", refund, "reversed", at, _mirror(_refund(split)))
+    return _dated(refund, "reversed", (_mirror(_money(split)), at), (_mirror(_goods(split)), goods_at))
+
+
+def _dated(
+    refund: UUID, kind: str, money: tuple[tuple[Posting, ...], datetime], goods: tuple[tuple[Posting, ...], datetime]
+) -> list[Journal]:
+    """Book money and goods on their own days: in one journal, unless they moved at different times."""
+    (paid, at), (taken, goods_at) = money, goods
+    if at == goods_at or not taken:
+        return [journal("refund", refund, kind, at, paid + taken)]
+    return [journal("refund", refund, kind, at, paid), journal("refund", refund, f"{kind}_goods", goods_at, taken)]
 
 
 def _mirror(postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
     return tuple(Posting(debit=each.credit, credit=each.debit, amount=each.amount) for each in postings)
 
 
-def _refund(split: RefundSplit) -> tuple[Posting, ...]:
+def _money(split: RefundSplit) -> tuple[Posting, ...]:
     payable = chart.refund_payable(split.currency)
     money = moves(chart.deferred_revenue(split.currency), payable, split.unearned)
     money += moves(chart.refunds_of_earned(split.currency), payable, split.earned)
-    money += moves(chart.tax_payable(split.currency), payable, split.tax)
-    return money + _goods(split)
+    return money + moves(chart.tax_payable(split.currency), payable, split.tax)
 
 
 def _goods(split: RefundSplit) -> tuple[Posting, ...]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Notice, NoticeKind, Step, Verdict
 from tillkeeper.payments.rules.disputes import ENDS, behind_reversal, decide_dispute, take_reversal
-from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, linked, parked, quarantined
+from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, dated, linked, parked, quarantined
 from tillkeeper.payments.rules.refunds import (
     PaymentDisputedError,
     RefundExceedsCapturedError,
@@ -57,7 +57,7 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
 
     def apply(notice: Notice) -> Decision:
         found = _payment_of(notice, seen)
-        decision = _decide_one(seen.payments[found] if found else None, seen, notice, terms, now)
+        decision = dated(_decide_one(seen.payments[found] if found else None, seen, notice, terms, now))
         if decision.payment:
             seen.payments[decision.payment.id] = decision.payment
         if decision.refund:

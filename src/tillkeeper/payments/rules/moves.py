@@ -75,6 +75,17 @@ def change(
     )
 
 
+def dated(decision: Decision) -> Decision:
+    """Say when a change happened at the gateway: never later than now, nor before we had begun with it."""
+    notice, made, payment, refund = decision.notice, decision.change, decision.payment, decision.refund
+    if notice is None or notice.occurred_at is None or made is None or payment is None:
+        return decision
+    asked_here = refund is not None and refund.origin == "us" and made.step is not Step.SURPLUS_CAPTURED
+    begun_at = refund.created_at if refund and asked_here else payment.created_at
+    occurred_at = min(max(notice.occurred_at, begun_at), made.at)
+    return replace(decision, change=replace(made, occurred_at=occurred_at))
+
+
 def _taxes(before: Payment, after: Payment) -> Taxes:
     was, now = before.taxes, after.taxes
     return replace(now, refunded_more=now.refunded - was.refunded, lost_more=now.lost - was.lost)

@@ -277,4 +277,5 @@ def _discrepancy(row: Record) -> Discrepancy:
         payment=row["payment_id"],
         suspended=row["suspended"],
         accepted=row["action"] == "accept",
+        first_seen_at=row["first_seen_at"],
     )

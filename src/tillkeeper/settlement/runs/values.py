@@ -225,6 +225,7 @@ class Discrepancy:
     payment: UUID | None
     suspended: bool
     accepted: bool = False
+    first_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
