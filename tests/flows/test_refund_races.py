@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.flows.asking import CAREFUL, agree, ask, rule
+from tests.flows.test_claim import disputed
 
 from tillkeeper.flows.settle import settle
 
@@ -142,3 +143,38 @@ async def test_an_approval_and_the_dashboard_at_once_give_the_money_back_once(sh
     assert await shop.count("refund", "status = 'succeeded'") == 1
     assert await shop.wallet() == (0, 0)
     await agreed(shop)
+
+
+async def test_a_refund_that_waited_is_not_sent_when_a_bank_takes_the_money_meanwhile(shop: Any) -> None:
+    payment = await shop.paid()
+    shop.line.fault = "busy"
+    made = await shop.refund(payment)
+    shop.line.fault = None
+    assert made["status"] == "pending"
+    await disputed(shop, payment)
+    called = len(shop.line.calls)
+    await shop.operate()
+    assert shop.line.calls[called:] == []
+    shown = await shop.show_refund(made)
+    assert (shown["status"], shown["error"]) == ("failed", "payment_disputed")
+    assert await shop.ledger("refund_payable:EUR") == [0]
+    assert (await shop.show(payment))["amount_refunding"] == 0
+
+
+async def test_a_refund_that_may_have_been_sent_before_a_dispute_is_only_asked_after(shop: Any) -> None:
+    payment = await shop.paid()
+    shop.line.fault = "cut"
+    made = await shop.refund(payment)
+    shop.line.fault = None
+    opened = await disputed(shop, payment)
+    for _ in range(5):
+        await shop.operate()
+    assert await shop.asked("POST /v1/refunds") == 0
+    assert (await shop.show_refund(made))["status"] == "pending"
+    await shop.act(f"disputes/{opened}/win")
+    await shop.catch_up()
+    for _ in range(3):
+        await shop.operate()
+    await shop.catch_up()
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert await shop.asked("POST /v1/refunds") == 1

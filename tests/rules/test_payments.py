@@ -751,3 +751,28 @@ def test_a_checkout_whose_charge_is_in_doubt_is_not_opened_anew() -> None:
     for move in (OwnMove.OPENED, OwnMove.REFUSED, OwnMove.UNCLEAR):
         decision = rules.open_checkout(doubted, Opening(move=move, references=("cs_1",)), AT)
         assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "disputed", "refunded", "twice"),
+    [
+        (DisputeStatus.NEEDS_RESPONSE, 1, 1, True),
+        (DisputeStatus.UNDER_REVIEW, 1, 1, True),
+        (DisputeStatus.LOST, PRICE, 1, True),
+        (DisputeStatus.LOST, PRICE - 1, 1, False),
+        (DisputeStatus.WON, PRICE, 1, False),
+        (DisputeStatus.WARNING, PRICE, 1, False),
+    ],
+)
+def test_a_promised_refund_pays_twice_what_a_bank_claims_or_has_taken(
+    status: DisputeStatus, disputed: int, refunded: int, *, twice: bool
+) -> None:
+    payment = a_payment(Status.SUCCEEDED)
+    asked = rules.reserve_refund(payment, refunded, refund=UUID(int=9), unused=None, reason=None, now=AT)
+    assert asked.refund
+    said = DisputeFacts(id="dp_1", status=DisputeStatus.NEEDS_RESPONSE)
+    [opened] = decide(payment, replace(a_notice(NoticeKind.DISPUTE_OPENED, amount=disputed), dispute=said))
+    assert opened.dispute
+    claims = [replace(opened.dispute, status=status)]
+    assert rules.is_taken_back(payment, asked.refund, claims) is twice
+    assert not rules.is_taken_back(payment, replace(asked.refund, surplus=True), claims)

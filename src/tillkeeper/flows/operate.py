@@ -39,6 +39,9 @@ PAID = (Status.REQUIRES_CAPTURE, Status.SUCCEEDED)
 OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
 ANSWERED = Accepted()
 """A webhook was faster: who has paid was shown a checkout, and whatever they brought was taken."""
+DISPUTED = Declined(
+    code=payments.PaymentDisputedError.code, message="The customer's bank takes this money back already."
+)
 PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
@@ -207,8 +210,19 @@ async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcom
 
 async def _refund(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
     order = await refund_order(till, operation)
-    ask, tell = partial(gateway.look_up_refund, order), partial(gateway.refund, order)
+    ask, tell = partial(gateway.look_up_refund, order), partial(_give_back, till, gateway, operation, order)
     return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
+
+
+async def _give_back(till: Till, gateway: Gateway, operation: Operation, order: RefundOrder) -> Outcome:
+    """Refund, unless the customer's bank takes the money back by now: what may have arrived is only asked after."""
+    async with till.db.transaction() as tx:
+        payment, refunds = await payments.lock_with_refunds(tx, operation.payment)
+        disputes = await payments.lock_disputes(tx, operation.payment)
+    assert payment, "an operation belongs to a payment"
+    if payments.is_taken_back(payment, refunds[order.refund], disputes):
+        return NOT_FOUND_YET if operation.doubts else DISPUTED
+    return await gateway.refund(order)
 
 
 async def _fetch_fee(till: Till, gateway: Gateway, operation: Operation) -> Outcome:

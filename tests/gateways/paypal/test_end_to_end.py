@@ -23,6 +23,7 @@ from tillkeeper.flows.expire import expire
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.flows.refund import RefundWish, promise, weigh
 from tillkeeper.gateway import SignatureInvalidError
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
@@ -362,3 +363,17 @@ async def test_a_currency_that_paypal_lacks_is_refused_before_anything_is_sent(s
 
 async def test_the_window_of_a_key_is_inside_that_of_paypal(till: Till) -> None:
     assert timedelta(seconds=till.gateways["paypal"].key_window_seconds) < timedelta(hours=6)
+
+
+async def test_a_refund_that_waits_ends_when_the_payer_disputes_the_payment(shop: PayPalShop) -> None:
+    payment = await shop.approved()
+    await shop.catch_up()
+    async with shop.till.db.transaction() as tx:  # the process dies before the call
+        wanted = RefundWish(payment=uuid_of(payment))
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+    capture = (await shop.show(payment))["gateway_reference"]
+    await shop.act("disputes", {"capture": capture, "stage": "CHARGEBACK"})
+    await shop.hear_news()
+    await shop.settle()
+    await shop.operate()
+    assert await shop.owner.fetchval("SELECT error_code FROM refund") == "payment_disputed"

@@ -28,7 +28,7 @@ from tillkeeper.flows.offer import offer
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, receive
-from tillkeeper.flows.refund import RefundWish, refund
+from tillkeeper.flows.refund import RefundWish, promise, refund, weigh
 from tillkeeper.flows.settle import settle
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import clock, ids, logs
@@ -512,3 +512,17 @@ async def test_money_set_aside_while_a_cancellation_is_put_off_is_taken_when_it_
     await shop.calm_down()
     assert (await shop.show(payment))["status"] == "succeeded"
     assert await shop.balance() == 120
+
+
+async def test_a_refund_that_waits_ends_when_the_customers_bank_claims_the_money(shop: Shop) -> None:
+    payment = await shop.opened()
+    captured = (await shop.pay(payment))["payment"]["id"]
+    await shop.calm_down()
+    async with shop.till.db.transaction() as tx:  # the process dies before the call
+        wanted = RefundWish(payment=uuid_of(payment))
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+    await shop.act("disputes", payment=captured)
+    await shop.hear_news()
+    await shop.settle()
+    await shop.operate()
+    assert await shop.owner.fetchval("SELECT error_code FROM refund") == "payment_disputed"

@@ -10,6 +10,7 @@ from tests.gateways.square.shop import DECLINED, OK, SquareShop, link_of, opened
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.receive import receive
+from tillkeeper.flows.refund import RefundWish, promise, weigh
 from tillkeeper.flows.sync import sync
 from tillkeeper.kernel.errors import InvalidStateError
 
@@ -268,3 +269,15 @@ async def test_a_payout_is_recorded(shop: SquareShop) -> None:
     await shop.catch_up()
     assert set(await shop.inbox()) == {"processed", "ignored"}
     assert await shop.count("payout", "status = 'paid'") == 1
+
+
+async def test_a_refund_that_waits_ends_when_the_customers_bank_takes_the_money(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    async with shop.till.db.transaction() as tx:  # the process dies before the call
+        wanted = RefundWish(payment=uuid_of(payment))
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+    shop.house.act("disputes", {"payment": payment["gateway_reference"]})
+    await shop.catch_up()
+    await shop.operate()
+    assert shop.executed("POST /v2/refunds") == 0
+    assert await shop.owner.fetchval("SELECT error_code FROM refund") == "payment_disputed"

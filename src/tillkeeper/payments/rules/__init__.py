@@ -13,6 +13,7 @@ from tillkeeper.payments.rules.refunds import (
     RefundExceedsCapturedError,
     RefundNotAllowedError,
     decide_refund,
+    is_taken_back,
     reserve_refund,
 )
 from tillkeeper.payments.rules.steps import (
@@ -36,6 +37,7 @@ __all__ = [
     "RefundNotAllowedError",
     "decide",
     "gross_of",
+    "is_taken_back",
     "mark_doubt",
     "may_be_surplus",
     "open_checkout",

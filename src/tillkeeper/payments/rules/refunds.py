@@ -101,6 +101,21 @@ def _check_disputes(disputes: Iterable[Dispute]) -> None:
             raise PaymentDisputedError(message)
 
 
+def is_taken_back(payment: Payment, refund: Refund, disputes: Iterable[Dispute]) -> bool:
+    """Tell whether a bank takes, or has taken, money that a refund promised before would give back a second time."""
+    if refund.surplus:
+        return False  # that money was never part of the payment
+    disputed = [dispute for dispute in disputes if dispute.gateway == refund.gateway]
+    if any(dispute.status in OPEN_DISPUTES for dispute in disputed):
+        return True
+    taken = sum(
+        dispute.amount if dispute.currency == payment.currency else dispute.claimed
+        for dispute in disputed
+        if dispute.status is DisputeStatus.LOST
+    )
+    return taken > 0 and payment.refunded + refund.amount + taken > payment.captured
+
+
 def decide_refund(
     payment: Payment,
     refunds: Sequence[Refund],
