@@ -141,14 +141,15 @@ class SettlementLine:
     `gross` is in minor units of `currency`, as the merchant's balance sees it: a capture is positive; a refund, a
     dispute and a payout are negative. `fee`, `tax` and `net` are in `settle_currency`; a fee that is kept is positive,
     and `net` is what the balance changed by: the gross, converted at `rate` (decimal text) where the two currencies
-    differ, less fee and tax. A FEE line is nothing but a fee: its gross is zero.
+    differ, less fee and tax. A FEE line is nothing but a fee: its gross is zero, as is that of the fee of a dispute
+    where it has a line of its own.
 
     `object_id` is the gateway's id of what moved: a capture by the first of the references that notices give it, a
-    refund, a dispute, a payout. `parent_id` is that of the payment behind it, `our_reference` our own id as the gateway
-    carried it, and `payout_id` the payout that took the line along: the nets of all such lines add up to minus the net
-    of the PAYOUT line whose `object_id` it is. A line may be told again, under the same `line_id`, with the payout that
-    was not known before, and otherwise as it was. `raw` is the line as the gateway wrote it by then, without what it
-    says of the customer.
+    refund, a dispute, a payout; None where the line names only the payment. `parent_id` is that of the payment behind
+    it, `our_reference` our own id as the gateway carried it, and `payout_id` the payout that took the line along: the
+    nets of all such lines add up to minus the net of the PAYOUT line whose `object_id` it is. A line may be told again,
+    under the same `line_id`, with the payout that was not known before, and otherwise as it was. `raw` is the line as
+    the gateway wrote it by then, without what it says of the customer.
     """
 
     gateway: str

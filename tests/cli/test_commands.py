@@ -448,15 +448,59 @@ PAID_OUT_BY = {
 ZONES = {"razorpay": "Asia/Kolkata", "paypal": "America/Los_Angeles", "square": "America/Los_Angeles"}
 
 
+DISPUTED_BY = {
+    "stripe": {"payment_intent": "{}"},
+    "razorpay": {"payment": "{}"},
+    "paypal": {"capture": "{}", "stage": "CHARGEBACK"},
+    "square": {"payment": "{}"},
+}
+SHOWN_WHEN_PAID_OUT = ("razorpay", "square")
+
+
 @pytest.mark.parametrize("gateway", PAID_OUT_BY)
-def test_what_was_sold_refunded_and_paid_out_by_a_gateway_agrees_with_its_account(demo: Demo, gateway: str) -> None:
+def test_what_was_sold_refunded_disputed_and_paid_out_by_a_gateway_agrees_with_its_account(
+    demo: Demo, gateway: str
+) -> None:
     for scenario in ("pay.success", "refund.partial"):
         assert demo.till("trigger", scenario, "--gateway", gateway).returncode == 0
-    path, wish = PAID_OUT_BY[gateway]
-    paid_out = httpx2.post(f"{demo.told['sandbox']}/_control/{gateway}/{path}", json=wish, trust_env=False)
-    assert paid_out.is_success, paid_out.text
+    pay_out(demo, gateway)
+    for end, status in (("win", "won"), ("lose", "lost")):
+        assert disputed_to_the_end(demo, gateway, end)["status"] == status
+    if gateway in SHOWN_WHEN_PAID_OUT:
+        assert demo.till("trigger", "pay.success", "--gateway", gateway).returncode == 0
+        pay_out(demo, gateway)
     today = clock.now().astimezone(ZoneInfo(ZONES.get(gateway, "UTC"))).date().isoformat()
     compared = demo.till("reconcile", "run", "--gateway", gateway, "--day", today, "--json")
     assert compared.returncode == 0, compared.stdout + compared.stderr
     [run] = json.loads(compared.stdout)["data"]
-    assert (run["status"], run["lines"] >= len(("capture", "refund", "payout")), run["open"]) == ("done", True, {})
+    assert (run["status"], run["lines"] >= len(("capture", "refund", "dispute", "payout")), run["open"]) == (
+        "done",
+        True,
+        {},
+    )
+
+
+def disputed_to_the_end(demo: Demo, gateway: str, end: str) -> dict[str, Any]:
+    """Sell something, let the customer's bank take it back, and let somebody decide; return the dispute."""
+    payment = said(demo, "trigger", "pay.success", "--gateway", gateway)["outcome"].split()[0]
+    reference = demo.get(f"/api/v1/payments/{payment}").json()["gateway_reference"]
+    wish = {name: value.format(reference) for name, value in DISPUTED_BY[gateway].items()}
+    opened = controlled(demo, gateway, "disputes", wish)
+    where = f"/api/v1/disputes?payment={payment}"
+    await_true(lambda: bool(demo.get(where).json()["data"]), 15, "the dispute")
+    controlled(demo, gateway, f"disputes/{opened.get('id') or opened['dispute_id']}/{end}", {})
+    await_true(lambda: demo.get(where).json()["data"][0]["status"] in {"won", "lost"}, 15, "the dispute's end")
+    return dict(demo.get(where).json()["data"][0])
+
+
+def pay_out(demo: Demo, gateway: str) -> None:
+    """Let a gateway send what it holds to the bank."""
+    path, wish = PAID_OUT_BY[gateway]
+    controlled(demo, gateway, path, wish)
+
+
+def controlled(demo: Demo, gateway: str, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """Act as the gateway, or as the customer at it."""
+    answer = httpx2.post(f"{demo.told['sandbox']}/_control/{gateway}/{path}", json=wish, trust_env=False)
+    assert answer.is_success, answer.text
+    return dict(answer.json())

@@ -74,7 +74,9 @@ OF_A_LIST = "gateway = $1 AND line_id = ANY($2::text[])"
 
 # Keys in the order of their weight: the gateway's id of the thing itself, that of the payment behind it, then our own
 # id as the gateway carried it. A capture that names a paid payment and is not the one that paid it stands for nothing.
-# A refund that names a capture as the thing that moved is that capture, the wrong way round.
+# A refund that names a capture as the thing that moved is that capture, the wrong way round. A movement of a dispute
+# that names only its payment belongs to that payment's only dispute; of several, to the only one whose lines do not
+# come to what the books hold of it. Whatever is still ambiguous then is for a person.
 NAMED = """
 WITH line AS MATERIALIZED (
     SELECT * FROM settlement_line
@@ -112,8 +114,21 @@ LEFT JOIN refund ON (refund.gateway, refund.gateway_reference) = (named.gateway,
 LEFT JOIN refund AS own ON own.id = named.our_refund AND own.gateway = named.gateway
 WHERE named.kind IN ('refund', 'refund_failed')
 UNION ALL
-SELECT named.id, 'dispute', dispute.id, coalesce(dispute.payment_id, named.payment_id)
-FROM named LEFT JOIN dispute ON (dispute.gateway, dispute.gateway_reference) = (named.gateway, named.object_id)
+SELECT named.id, 'dispute', coalesce(dispute.id, own.id), coalesce(dispute.payment_id, named.payment_id)
+FROM named
+LEFT JOIN dispute ON (dispute.gateway, dispute.gateway_reference) = (named.gateway, named.object_id)
+LEFT JOIN LATERAL (
+    SELECT (array_agg(one.id))[1] AS id FROM (
+        SELECT each.id, count(*) OVER () AS several,
+               -each.booked_withdrawn <> coalesce(sum(known.gross), 0)
+               OR each.booked_fee <> coalesce(sum(known.fee + known.tax), 0) AS lacks
+        FROM dispute AS each
+        LEFT JOIN settlement_link AS link ON link.object = each.id AND link.side = 'dispute'
+        LEFT JOIN settlement_line AS known ON known.id = link.line_id
+        WHERE named.object_id IS NULL AND (each.payment_id, each.gateway) = (named.payment_id, named.gateway)
+        GROUP BY each.id) AS one
+    WHERE one.several = 1 OR one.lacks
+    HAVING count(*) = 1) AS own ON true
 WHERE named.kind IN ('dispute', 'dispute_reversed')
 UNION ALL
 SELECT named.id, named.kind, payout.id, NULL

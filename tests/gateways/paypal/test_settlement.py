@@ -136,7 +136,7 @@ async def test_a_status_that_is_not_known_is_not_passed_over(sandbox: Any, paypa
     [
         ("T0006", 100, LineKind.CAPTURE),
         ("T0000", -100, LineKind.ADJUSTMENT),
-        ("T0106", -1_500, LineKind.FEE),
+        ("T0100", -1_500, LineKind.FEE),
         ("T1108", 91, LineKind.FEE),
         ("T0200", -100, LineKind.CONVERSION),
         ("T0400", -100, LineKind.PAYOUT),
@@ -159,6 +159,13 @@ def test_event_codes_say_what_moved(code: str, amount: int, kind: LineKind) -> N
     line = settlement.of_entry(entry(code=code, amount=amount), "name")
     assert (line.kind, line.net) == (kind, amount)
     assert (line.gross, line.fee) == ((0, -amount) if kind is LineKind.FEE else (amount, 0))
+
+
+@pytest.mark.parametrize(("code", "gross", "fee"), [("T1201", -1_500, 0), ("T0106", 0, 1_500), ("T0114", 0, 1_500)])
+def test_the_money_and_the_fee_of_a_dispute_name_its_payment_alone(code: str, gross: int, fee: int) -> None:
+    line = settlement.of_entry(entry(code=code, amount=-1_500, reference="8AB0"), "name")
+    assert (line.kind, line.object_id, line.parent_id) == (LineKind.DISPUTE, None, "8AB0")
+    assert (line.gross, line.fee, line.net) == (gross, fee, -1_500)
 
 
 def entry(**change: Any) -> Entry:

@@ -1,7 +1,7 @@
 """PayPal's account of us: the transactions that moved our balance, by its event codes.
 
-What a withdrawal took along PayPal does not tell: it is the balance that is withdrawn. A dispute's movements name the
-capture, and not the dispute.
+What a withdrawal took along PayPal does not tell: it is the balance that is withdrawn. A dispute's movements and its
+fee name the capture, and not the dispute.
 """
 
 import math
@@ -36,9 +36,10 @@ UNMOVED = frozenset({"P", "D"})
 PRIVATE = frozenset({"paypal_account_id", "transaction_subject", "transaction_note"})
 SECOND_IN_NAME = 2
 OTHERS = (LineKind.ADJUSTMENT, LineKind.ADJUSTMENT)
+FEES = "T01"
 GROUPS = {
     "T00": (LineKind.ADJUSTMENT, LineKind.CAPTURE),
-    "T01": (LineKind.FEE, LineKind.FEE),
+    FEES: (LineKind.FEE, LineKind.FEE),
     "T02": (LineKind.CONVERSION, LineKind.CONVERSION),
     "T04": (LineKind.PAYOUT, LineKind.PAYOUT_FAILED),
     "T15": (LineKind.RESERVE, LineKind.RESERVE),
@@ -50,10 +51,12 @@ CODES = {
     **dict.fromkeys(("T1108", "T1109"), (LineKind.FEE, LineKind.FEE)),
     **dict.fromkeys(("T1110", "T1111"), (LineKind.DISPUTE, LineKind.DISPUTE_REVERSED)),
     **dict.fromkeys(("T1201", "T1202", "T1205", "T1207", "T1208"), (LineKind.DISPUTE, LineKind.DISPUTE_REVERSED)),
+    **dict.fromkeys(("T0106", "T0114"), (LineKind.DISPUTE, LineKind.DISPUTE_REVERSED)),
     "T1101": (LineKind.ADJUSTMENT, LineKind.PAYOUT_FAILED),
     "T1105": (LineKind.RESERVE, LineKind.RESERVE),
 }
 """Where the group is not enough; whatever else moves the balance is an adjustment, for a person to look at."""
+DISPUTES = frozenset({LineKind.DISPUTE, LineKind.DISPUTE_REVERSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +83,14 @@ class Entry:
 def of_entry(entry: Entry, line_id: str) -> SettlementLine:
     """Put a transaction into our words; raises ValueError for a code that is none."""
     kind = _kind(entry)
-    gross, fee = (0, -entry.amount - entry.fee) if kind is LineKind.FEE else (entry.amount, -entry.fee)
+    is_fee = kind is LineKind.FEE or entry.code.startswith(FEES)
+    gross, fee = (0, -entry.amount - entry.fee) if is_fee else (entry.amount, -entry.fee)
     ours = [ids.text(name, found) for name in ("refund", "payment") if (found := webhook.our_id(name, entry.custom))]
     return SettlementLine(
         gateway=GATEWAY,
         line_id=line_id,
         kind=kind,
-        object_id=entry.id,
+        object_id=None if kind in DISPUTES else entry.id,
         parent_id=entry.reference,
         our_reference=ours[0] if ours else entry.invoice or None,
         gross=gross,
