@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.flows.test_claim import disputed, ended
 
 from tillkeeper.facts import LineKind, SettlementLine
 from tillkeeper.flows.import_settlement import import_settlement
@@ -322,3 +323,16 @@ async def test_money_that_is_settled_in_another_currency_leaves_nothing_in_its_o
     assert {status for _, status in await compare(shop)} <= {"closed"}
     dollars = "gateway:stripe:clearing:USD"
     assert await shop.ledger(CLEARING, dollars) == [0, await the_balance(shop, "USD")]
+
+
+@pytest.mark.parametrize("end", ["win", "lose"])
+async def test_a_dispute_that_is_settled_in_another_currency_leaves_nothing_in_its_own(shop: Any, end: str) -> None:
+    await shop.act("conversions", {"from": "eur", "to": "usd", "rate": "1.0873"})
+    payment = await shop.paid()
+    dispute = await disputed(shop, payment)
+    assert {status for _, status in await compare(shop)} <= {"closed"}
+    await ended(shop, dispute, end)
+    assert {status for _, status in await compare(shop)} <= {"closed"}
+    dollars = "gateway:stripe:clearing:USD"
+    assert await shop.ledger(CLEARING, dollars, SUSPENSE) == [0, await the_balance(shop, "USD"), 0]
+    assert await shop.ledger("fees:stripe:dispute:USD", "fees:stripe:dispute:EUR") == [1_500, 0]

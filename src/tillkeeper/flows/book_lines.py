@@ -13,7 +13,7 @@ from tillkeeper.settlement.runs import Discrepancy, Finding, Kind, Pair
 
 NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000002")
 """What the books call lines by: the same line of a gateway has the same name, however often it is compared."""
-CONVERTIBLE = frozenset({Side.CAPTURE, Side.SURPLUS, Side.REFUND, Side.REFUND_FAILED})
+CONVERTIBLE = frozenset({Side.CAPTURE, Side.SURPLUS, Side.REFUND, Side.REFUND_FAILED, Side.DISPUTE})
 CHARGEABLE = frozenset({Side.REFUND, Side.REFUND_FAILED, Side.PAYOUT, Side.PAYOUT_FAILED})
 SETTLED = frozenset({None, Kind.AMOUNT_OVER, Kind.AMOUNT_UNDER, Kind.FEE_MISMATCH, Kind.FX_RESIDUAL})
 """What may be wrong with a line that stands for something of ours all the same."""
@@ -49,16 +49,18 @@ def _beside(gateway: str, name: UUID, pair: Pair, ours: runs.Ours, at: datetime)
     """Book what a line says beyond what we knew: that it came in another currency, or what was charged for it."""
     line = pair.line
     if line.currency != line.settle_currency and ours.side in CONVERTIBLE:
-        rest = runs.residual(line)
+        rest, for_dispute = runs.residual(line), ours.side is Side.DISPUTE
         exchange = recipes.Exchange(
             currency=line.currency,
             gross=line.gross,
-            expected_fee=ours.fee or 0,
+            # A dispute may have several lines; what is kept for it is told by them alone when they are converted.
+            expected_fee=0 if for_dispute else ours.fee or 0,
             settle_currency=line.settle_currency,
             net=line.net,
             fee=line.fee,
             tax=line.tax,
             residual=rest if abs(rest) <= runs.tolerated_minor else 0,
+            for_dispute=for_dispute,
         )
         yield recipes.settled_elsewhere(name, gateway=gateway, exchange=exchange, at=at)
     elif ours.side in CHARGEABLE:

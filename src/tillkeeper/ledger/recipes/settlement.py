@@ -36,8 +36,8 @@ def converted(line: UUID, *, gateway: str, currency: str, amount: int, at: datet
 class Exchange:
     """Hold something taken in `currency` that reached the balance in `settle_currency`.
 
-    `expected_fee` was booked in the first and `fee` is kept in the second. `residual` is the minor unit that rounding
-    left: what came exceeds what the rate gives by so much.
+    `expected_fee` was booked in the first and `fee` is kept in the second, for a dispute if `for_dispute`. `residual`
+    is the minor unit that rounding left: what came exceeds what the rate gives by so much.
     """
 
     currency: str
@@ -48,6 +48,7 @@ class Exchange:
     fee: int
     tax: int
     residual: int
+    for_dispute: bool = False
 
 
 def settled_elsewhere(line: UUID, *, gateway: str, exchange: Exchange, at: datetime) -> Journal:
@@ -55,11 +56,12 @@ def settled_elsewhere(line: UUID, *, gateway: str, exchange: Exchange, at: datet
     currency, settle = exchange.currency, exchange.settle_currency
     here, there = chart.clearing(gateway, currency), chart.clearing(gateway, settle)
     came = exchange.net + exchange.fee + exchange.tax
+    expense = chart.fees_dispute if exchange.for_dispute else chart.fees_processing
     postings = shift(chart.fx_trade(currency), here, exchange.gross)
-    postings += shift(here, chart.fees_processing(gateway, currency), exchange.expected_fee)
+    postings += shift(here, expense(gateway, currency), exchange.expected_fee)
     postings += shift(there, chart.fx_trade(settle), came - exchange.residual)
     postings += shift(there, chart.rounding(settle), exchange.residual)
-    postings += shift(chart.fees_processing(gateway, settle), there, exchange.fee)
+    postings += shift(expense(gateway, settle), there, exchange.fee)
     postings += shift(chart.fees_tax(gateway, settle), there, exchange.tax)
     return journal("settlement", line, "settled_elsewhere", at, postings)
 

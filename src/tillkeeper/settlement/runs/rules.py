@@ -216,6 +216,8 @@ def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
             payment=ours.payment,
             suspend=True,
         )
+    if currency != pair.line.settle_currency:  # what was kept is booked from the line, in the currency it was kept in
+        return _judge_rate(pair)
     if pair.kept != fee:
         return Finding(
             kind=Kind.FEE_MISMATCH,
