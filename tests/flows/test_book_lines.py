@@ -10,7 +10,7 @@ from tillkeeper.facts import LineKind
 from tillkeeper.flows.book_lines import book_accepted, book_explained, book_lines, book_opened
 from tillkeeper.ledger import Journal
 from tillkeeper.settlement.lines import Side
-from tillkeeper.settlement.runs import Discrepancy, Kind, Line, Ours, Pair, Status
+from tillkeeper.settlement.runs import Discrepancy, Home, Kind, Line, Ours, Pair, Status
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 ID = UUID("01935f2c-7c00-7000-8000-0000000000bb")
@@ -48,6 +48,7 @@ FOUND = Discrepancy(
     object=None,
     payment=None,
     suspended=True,
+    home=Home.INCOME,
 )
 
 
@@ -144,27 +145,32 @@ def test_what_was_put_aside_and_is_explained_leaves_nothing(difference: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("kind", "difference", "to"),
+    ("home", "to"),
     [
-        (Kind.MISSING_INTERNAL, 941, "revenue:other:EUR"),
-        (Kind.AMOUNT_UNDER, -5, "chargeback_loss:EUR"),
-        (Kind.FEE_MISMATCH, -1, "fees:stripe:processing:EUR"),
-        (Kind.REFUND_UNLINKED, -100, "refunds_of_earned:EUR"),
-        (Kind.ORPHAN_ADJUSTMENT, -700, "chargeback_loss:EUR"),
+        (Home.INCOME, "revenue:other:EUR"),
+        (Home.LOSS, "chargeback_loss:EUR"),
+        (Home.PROCESSING_FEE, "fees:stripe:processing:EUR"),
+        (Home.DISPUTE_FEE, "fees:stripe:dispute:EUR"),
+        (Home.REFUND_PAYABLE, "refund_payable:EUR"),
+        (Home.REFUNDS_OF_EARNED, "refunds_of_earned:EUR"),
+        (Home.IN_TRANSIT, "gateway:stripe:payout_in_transit:EUR"),
+        (Home.BANK, "bank:EUR"),
+        (Home.TRADE, "fx:trade:EUR"),
     ],
 )
-def test_what_is_accepted_goes_where_it_belongs(kind: Kind, difference: int, to: str) -> None:
-    found = replace(FOUND, kind=kind, difference=difference)
+@pytest.mark.parametrize("difference", [941, -5])
+def test_what_is_accepted_goes_where_it_belongs(home: Home, difference: int, to: str) -> None:
+    found = replace(FOUND, home=home, difference=difference)
     assert moved(book_accepted(found, AT)) == {"suspense:stripe:EUR": difference, to: -difference}
 
 
 def test_what_is_missing_there_and_accepted_leaves_clearing() -> None:
-    found = replace(FOUND, kind=Kind.MISSING_AT_GATEWAY, difference=-941, suspended=False)
+    found = replace(FOUND, kind=Kind.MISSING_AT_GATEWAY, difference=-941, suspended=False, home=Home.LOSS)
     assert moved(book_accepted(found, AT)) == {"gateway:stripe:clearing:EUR": -941, "chargeback_loss:EUR": 941}
 
 
 def test_what_an_exchange_left_and_is_accepted_is_gain_or_loss() -> None:
-    found = replace(FOUND, kind=Kind.FX_RESIDUAL, theirs=-3, difference=0, suspended=False)
+    found = replace(FOUND, kind=Kind.FX_RESIDUAL, theirs=-3, difference=0, suspended=False, home=Home.EXCHANGE)
     assert moved(book_accepted(found, AT)) == {"fx:trade:EUR": -3, "fx_gain_loss:EUR": 3}
 
 

@@ -21,7 +21,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.reconcile import check_gateway, reconcile_day
 from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import ids, money
-from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.ledger import Journal
 from tillkeeper.reports import reconciliation as report
 from tillkeeper.settlement import lines
@@ -114,12 +114,17 @@ def show(discrepancy: Id, *, as_json: context.AsJson = False, data_dir: context.
     """Show a discrepancy, what to do about it, and what accepting it would post."""
     id_ = ids.parse("discrepancy", discrepancy)
 
-    async def work(till: Till) -> tuple[dict[str, Any], list[Journal]]:
-        return await read(till, lambda tx: report.show(tx, id_, till.now())), await preview(till, id_)
+    async def work(till: Till) -> tuple[dict[str, Any], list[Journal], str | None]:
+        found = await read(till, lambda tx: report.show(tx, id_, till.now()))
+        try:
+            return found, await preview(till, id_), None
+        except InvalidStateError as error:
+            return found, [], error.detail
 
-    found, journals = context.with_till(data_dir, work)
+    found, journals, refused = context.with_till(data_dir, work)
     if as_json:
-        typer.echo(json.dumps(found | {"accepting_posts": _postings(journals)}, indent=2))
+        told = {"accepting_posts": _postings(journals), "accepting_refused": refused}
+        typer.echo(json.dumps(found | told, indent=2))
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
@@ -128,7 +133,7 @@ def show(discrepancy: Id, *, as_json: context.AsJson = False, data_dir: context.
         if value not in (None, [], False):
             table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
     if found["status"] == Status.OPEN:
-        table.add_row("accepting posts", _said(journals))
+        table.add_row("accepting posts", refused or _said(journals))
     Console(markup=False).print(table)
 
 

@@ -1,15 +1,17 @@
 """Say what settlement lines and disagreements about them mean for the books."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import LineKind
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.ledger import Account, Journal, chart, recipes
+from tillkeeper.reports.reconciliation import NEXT_STEPS
 from tillkeeper.settlement import runs
 from tillkeeper.settlement.lines import Side
-from tillkeeper.settlement.runs import Discrepancy, Finding, Kind, Pair
+from tillkeeper.settlement.runs import Discrepancy, Finding, Home, Kind, Pair
 
 NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000002")
 """What the books call lines by: the same line of a gateway has the same name, however often it is compared."""
@@ -120,31 +122,55 @@ def book_explained(explained: Sequence[Discrepancy], at: datetime) -> list[Journ
 
 
 def book_accepted(discrepancy: Discrepancy, at: datetime, *, undo: bool = False) -> list[Journal]:
-    """Book a difference that somebody accepts, or undo that; empty where no money of ours is to be corrected."""
+    """Book a difference that somebody accepts, or undo that; empty where no money of ours is to be corrected.
+
+    Raises InvalidStateError where no account is right.
+    """
     each = discrepancy
-    gateway, currency = each.gateway, each.difference_currency
     difference = (each.theirs or 0) if each.kind is Kind.FX_RESIDUAL else each.difference
     if not difference or each.kind in TOLD_ONLY:
         return []
-    if each.kind is Kind.FX_RESIDUAL:
-        held = chart.fx_trade(currency)
-    else:
-        held = chart.suspense(gateway, currency) if each.suspended else chart.clearing(gateway, currency)
+    if each.home is None:
+        message = (
+            f"A {each.kind} like this has no account to which it could go, so it cannot be accepted."
+            f" {NEXT_STEPS[each.kind]} Ignore it, with a reason, if nothing more can be found out."
+        )
+        raise InvalidStateError(message)
     recipe = recipes.overtaken if undo else recipes.accepted
-    return [recipe(each.id, held=held, to=_belongs_to(each), difference=difference, at=at)]
+    return [recipe(each.id, moved=_moved(each, each.home, difference), at=at)]
 
 
-def _belongs_to(discrepancy: Discrepancy) -> Account:
-    """Find the account to which a difference belongs once somebody accepts it."""
-    gateway, currency = discrepancy.gateway, discrepancy.difference_currency
-    match discrepancy.kind:
-        case Kind.FEE_MISMATCH:
-            return chart.fees_processing(gateway, currency)
-        case Kind.FX_RESIDUAL:
-            return chart.fx_gain_loss(currency)
-        case Kind.REFUND_UNLINKED:
-            return chart.refunds_of_earned(currency)
-        case _ if discrepancy.difference > 0:
-            return chart.revenue_other(currency)
-        case _:
-            return chart.chargeback_loss(currency)
+def _moved(discrepancy: Discrepancy, home: Home, difference: int) -> list[recipes.Moved]:
+    """Say from where a difference goes to where; in two currencies both sides go through trading."""
+    each, gateway = discrepancy, discrepancy.gateway
+    held = chart.suspense if each.suspended else chart.clearing
+    currency = each.difference_currency
+    if home is Home.EXCHANGE:
+        return [(chart.fx_trade(currency), chart.fx_gain_loss(currency), difference)]
+    moved = [(held(gateway, currency), _account(home, gateway, currency), difference)]
+    if each.counter and each.counter_currency:
+        ours = chart.clearing(gateway, each.counter_currency), chart.fx_trade(each.counter_currency)
+        moved.append((*ours, -each.counter))
+    return moved
+
+
+def _account(home: Home, gateway: str, currency: str) -> Account:
+    """Find the account to which a difference belongs."""
+    of_house = OF_HOUSE.get(home)
+    return of_house(currency) if of_house else AT_GATEWAY[home](gateway, currency)
+
+
+OF_HOUSE: Mapping[Home, Callable[[str], Account]] = {
+    Home.INCOME: chart.revenue_other,
+    Home.LOSS: chart.chargeback_loss,
+    Home.REFUND_PAYABLE: chart.refund_payable,
+    Home.REFUNDS_OF_EARNED: chart.refunds_of_earned,
+    Home.BANK: chart.bank,
+    Home.TRADE: chart.fx_trade,
+    Home.EXCHANGE: chart.fx_gain_loss,
+}
+AT_GATEWAY: Mapping[Home, Callable[[str, str], Account]] = {
+    Home.PROCESSING_FEE: chart.fees_processing,
+    Home.DISPUTE_FEE: chart.fees_dispute,
+    Home.IN_TRANSIT: chart.payout_in_transit,
+}

@@ -23,6 +23,6 @@ async def clear_up(till: Till, discrepancy: UUID, *, action: Action, reason: str
 
 
 async def preview(till: Till, discrepancy: UUID) -> list[Journal]:
-    """Say what accepting a discrepancy would post; raises NotFoundError."""
+    """Say what accepting a discrepancy would post; raises NotFoundError, or InvalidStateError where it is refused."""
     async with till.db.transaction(read_only=True) as tx:
         return book_accepted(await runs.find(tx, discrepancy), till.now())

@@ -113,13 +113,17 @@ async def _take_in(
 
 
 def _notice(till: Till, line: SettlementLine) -> Notice:
-    """Hear of a payout by its line: not every gateway tells of it in another way."""
+    """Hear of a payout by its line: not every gateway tells of it in another way.
+
+    What comes into the balance with it was taken from the bank: such a payout is below zero.
+    """
     assert line.object_id, "chosen before"
+    sent = -line.gross if line.kind is LineKind.PAYOUT else line.gross
     return Notice(
         kind=PAYOUTS[line.kind],
         gateway=line.gateway,
         references=(),
-        amount=abs(line.gross),
+        amount=sent,
         currency=line.currency,
         payout=PayoutFacts(id=line.object_id, arrives_at=line.available_at),
         occurred_at=line.occurred_at,

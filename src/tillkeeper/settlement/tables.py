@@ -28,7 +28,7 @@ payout = Table(
     Column("gateway", Text, nullable=False),
     Column("gateway_reference", Text, nullable=False),
     Column("status", Text, CheckConstraint("status IN ('created', 'paid', 'failed')", name="status"), nullable=False),
-    Column("amount", BigInteger, CheckConstraint("amount >= 0", name="amount"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("arrives_at", AT),
     Column("bank_reference", Text),
@@ -39,6 +39,7 @@ payout = Table(
     UniqueConstraint("gateway", "gateway_reference"),
     Index("payout_created_index", "created_at", "id"),
 )
+"""An amount below zero is money that a gateway takes from the bank."""
 
 bank_line = Table(
     "bank_line",

@@ -18,7 +18,7 @@ class PayoutStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """Hold money on its way from a gateway to the bank, in minor units of `currency`."""
+    """Hold money on its way from a gateway to the bank, in minor units of `currency`; below zero, the other way."""
 
     id: UUID
     gateway: str

@@ -41,6 +41,7 @@ GROUPS = {
     "T00": (LineKind.ADJUSTMENT, LineKind.CAPTURE),
     FEES: (LineKind.FEE, LineKind.FEE),
     "T02": (LineKind.CONVERSION, LineKind.CONVERSION),
+    "T03": (LineKind.ADJUSTMENT, LineKind.PAYOUT),
     "T04": (LineKind.PAYOUT, LineKind.PAYOUT_FAILED),
     "T15": (LineKind.RESERVE, LineKind.RESERVE),
     "T21": (LineKind.RESERVE, LineKind.RESERVE),

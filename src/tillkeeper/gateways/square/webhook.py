@@ -198,7 +198,7 @@ def of_payout(payout: Object, *, live: bool) -> list[Notice]:
     """Read a payout by its status; one below zero is money that Square takes from the bank."""
     amount, currency = money(payout["amount_money"], signed=True)
     kind = PAYOUT_STATES.get(payout["status"])
-    if kind is None or amount < 0:
+    if kind is None:
         return []
     return [
         Notice(

@@ -197,9 +197,9 @@ def _held_back(dispute: Object, currency: str) -> tuple[int | None, int | None]:
 
 
 def of_payout(payout: Object, event: Object) -> list[Notice]:
-    """Read a payout by its status."""
+    """Read a payout by its status; one below zero is money that Stripe takes from the bank."""
     kind, currency = PAYOUT_STATES.get(payout["status"]), payout["currency"].upper()
-    if kind is None or payout["amount"] < 0:
+    if kind is None:
         return []
     trace = payout.get("trace_id") or {}
     return [
@@ -207,7 +207,7 @@ def of_payout(payout: Object, event: Object) -> list[Notice]:
             kind=kind,
             gateway="stripe",
             references=(),
-            amount=from_stripe(payout["amount"], currency),
+            amount=_signed(payout["amount"], currency),
             currency=currency,
             code=payout.get("failure_code"),
             message=payout.get("failure_message"),

@@ -23,6 +23,7 @@ from tillkeeper.ledger.recipes.refunds import (
 )
 from tillkeeper.ledger.recipes.settlement import (
     Exchange,
+    Moved,
     accepted,
     charged,
     converted,
@@ -38,6 +39,7 @@ __all__ = [
     "ClaimSplit",
     "CreditsOpening",
     "Exchange",
+    "Moved",
     "RefundSplit",
     "accepted",
     "capture",

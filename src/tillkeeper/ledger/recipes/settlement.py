@@ -1,5 +1,6 @@
 """What settlement lines bring: charges, reserves and conversions as told, and what nobody can explain yet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -84,11 +85,17 @@ def tolerated(discrepancy: UUID, *, gateway: str, currency: str, difference: int
     return journal("discrepancy", discrepancy, "tolerated", at, postings)
 
 
-def accepted(discrepancy: UUID, *, held: Account, to: Account, difference: int, at: datetime) -> Journal:
+Moved = tuple[Account, Account, int]
+"""From where a difference was held, to where it belongs, and how much of it; below zero it is the other way round."""
+
+
+def accepted(discrepancy: UUID, *, moved: Sequence[Moved], at: datetime) -> Journal:
     """Book a difference that somebody accepts where it belongs, out of where it was held till then."""
-    return journal("discrepancy", discrepancy, "accepted", at, shift(held, to, difference))
+    postings = tuple(posting for held, to, amount in moved for posting in shift(held, to, amount))
+    return journal("discrepancy", discrepancy, "accepted", at, postings)
 
 
-def overtaken(discrepancy: UUID, *, held: Account, to: Account, difference: int, at: datetime) -> Journal:
+def overtaken(discrepancy: UUID, *, moved: Sequence[Moved], at: datetime) -> Journal:
     """Undo what somebody had accepted, because later evidence has booked it under its own name."""
-    return journal("discrepancy", discrepancy, "overtaken", at, shift(to, held, difference))
+    postings = tuple(posting for held, to, amount in moved for posting in shift(to, held, amount))
+    return journal("discrepancy", discrepancy, "overtaken", at, postings)

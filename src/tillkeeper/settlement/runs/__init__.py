@@ -26,6 +26,7 @@ from tillkeeper.settlement.runs.values import (
     Action,
     Discrepancy,
     Finding,
+    Home,
     Kind,
     Line,
     Lonely,
@@ -45,6 +46,7 @@ __all__ = [
     "Action",
     "Discrepancy",
     "Finding",
+    "Home",
     "Kind",
     "Line",
     "Lonely",
@@ -141,7 +143,7 @@ async def record(tx: Transaction, run: Run, findings: Sequence[Finding], now: da
         if status is Status.EXPLAINED:
             new.append((fact, occurrence + 1, _discrepancy(run, fact, occurrence + 1, finding)))
         elif id_:
-            seen.append(id_)
+            seen.append((id_, finding))
             still_open += status is Status.OPEN
     if seen:
         await store.touch(tx, run, seen)
@@ -214,4 +216,7 @@ def _discrepancy(run: Run, fact: UUID, occurrence: int, finding: Finding) -> Dis
         object=finding.object,
         payment=finding.payment,
         suspended=finding.suspend and finding.difference != 0,
+        home=finding.home,
+        counter=finding.counter,
+        counter_currency=finding.counter_currency,
     )

@@ -8,7 +8,8 @@ from fractions import Fraction
 from tillkeeper.facts import LineKind
 from tillkeeper.kernel import money
 from tillkeeper.settlement.lines.values import Side
-from tillkeeper.settlement.runs.values import Finding, Kind, Line, Lonely, Ours, Pair, Rest, Settled
+from tillkeeper.settlement.runs import homes
+from tillkeeper.settlement.runs.values import Finding, Home, Kind, Line, Lonely, Ours, Pair, Rest, Settled
 
 WAITS = {"stripe": timedelta(hours=1), "paypal": timedelta(hours=6)}
 """How long after the fact a gateway may leave a line out; of the others it is known at their next payout."""
@@ -94,6 +95,7 @@ def judge_rest(rest: Rest) -> Finding:
         ours=rest.booked,
         currency=ours.currency,
         difference=rest.told - rest.booked,
+        home=homes.of_rest(rest.told - rest.booked),
         object=ours.id,
         payment=ours.payment,
     )
@@ -192,6 +194,7 @@ def _judge_rate(pair: Pair) -> Finding | None:
         currency=pair.line.settle_currency,
         line=pair.line.id,
         payment=pair.payment,
+        home=Home.EXCHANGE,
         tolerated=abs(rest) <= tolerated_minor,
     )
 
@@ -211,6 +214,7 @@ def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
             ours=ours.amount,
             currency=currency,
             difference=total - ours.amount,
+            home=Home.LOSS,
             line=pair.line.id,
             object=ours.id,
             payment=ours.payment,
@@ -227,6 +231,7 @@ def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
             ours=fee,
             currency=currency,
             difference=fee - pair.kept,
+            home=Home.DISPUTE_FEE,
             line=pair.line.id,
             object=ours.id,
             payment=ours.payment,
@@ -275,7 +280,7 @@ def _of_line(pair: Pair, kind: Kind, detail: str, *, fee: int | None = None, tol
     """Say what is wrong with a line, and by how much our books lag behind the gateway's account for it."""
     line, ours = pair.line, pair.ours
     difference, currency = _difference(line, ours)
-    about_fee = fee is not None
+    about_fee, elsewhere = fee is not None, kind is Kind.CURRENCY_MISMATCH
     return Finding(
         kind=kind,
         subject=_subject(line),
@@ -290,7 +295,15 @@ def _of_line(pair: Pair, kind: Kind, detail: str, *, fee: int | None = None, tol
         payment=pair.payment or (ours.payment if ours else None),
         suspend=kind is not Kind.IN_TRANSIT and not tolerated,
         tolerated=tolerated,
+        home=homes.of_line(kind, line, ours, difference),
+        counter=_booked(ours) if ours and elsewhere else None,
+        counter_currency=ours.currency if ours and elsewhere else None,
     )
+
+
+def _booked(ours: Ours) -> int:
+    """Tell what our books of the gateway's balance hold for something."""
+    return ours.amount - (ours.fee or 0)
 
 
 def _difference(line: Line, ours: Ours | None) -> tuple[int, str]:
@@ -310,7 +323,8 @@ def _of_ours(ours: Ours, kind: Kind, detail: str) -> Finding:
         theirs=None,
         ours=ours.amount,
         currency=ours.currency,
-        difference=-(ours.amount - (ours.fee or 0)) if kind in OURS_ALONE else 0,
+        difference=-_booked(ours) if kind in OURS_ALONE else 0,
+        home=homes.of_ours(ours) if kind in OURS_ALONE else None,
         object=ours.id,
         payment=ours.payment,
     )

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.settlement.runs.values import Discrepancy, Kind, Place, Run, Status, Step
+from tillkeeper.settlement.runs.values import Discrepancy, Finding, Home, Kind, Place, Run, Status, Step
 
 RUN = """
     SELECT id, gateway, day, status, asked, turn, step, place_at, place_id, lines, ours, found
@@ -129,13 +129,18 @@ async def known(tx: Transaction, facts: Sequence[UUID]) -> dict[UUID, tuple[UUID
     return {row["fact"]: (row["id"], row["occurrence"], Status(row["status"])) for row in rows}
 
 
-async def touch(tx: Transaction, run: Run, discrepancies: Sequence[UUID]) -> None:
-    """Note that a run has seen these again; those of another run are left to that one."""
+async def touch(tx: Transaction, run: Run, seen: Sequence[tuple[UUID, Finding]]) -> None:
+    """Note that a run has seen these again, and where they belong by now; those of another run are left to that one."""
     await tx.execute(
-        "UPDATE discrepancy SET turn = $3 WHERE run_id = $1 AND id = ANY($2::uuid[])",
+        """
+        UPDATE discrepancy SET turn = $3, home = CASE status WHEN 'open' THEN told.home ELSE discrepancy.home END
+        FROM unnest($2::uuid[], $4::text[]) AS told (id, home)
+        WHERE run_id = $1 AND discrepancy.id = told.id
+        """,
         run.id,
-        list(discrepancies),
+        [id_ for id_, _ in seen],
         run.turn,
+        [finding.home for _, finding in seen],
     )
 
 
@@ -147,16 +152,17 @@ async def insert_discrepancies(
         """
         INSERT INTO discrepancy (
             id, fact, occurrence, run_id, gateway, day, kind, status, subject, detail, theirs, ours, currency,
-            difference, difference_currency, line_id, object, payment_id, suspended, turn, first_seen_at, closed_at,
-            closed_by, reason)
-        SELECT told.*, $20::integer, $21::timestamptz, CASE status WHEN 'closed' THEN $21::timestamptz END,
-               CASE status WHEN 'closed' THEN $22 END,
+            difference, difference_currency, line_id, object, payment_id, suspended, home, counter, counter_currency,
+            turn, first_seen_at, closed_at, closed_by, reason)
+        SELECT told.*, $23::integer, $24::timestamptz, CASE status WHEN 'closed' THEN $24::timestamptz END,
+               CASE status WHEN 'closed' THEN $25 END,
                CASE status WHEN 'closed' THEN detail END
         FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::text[], $6::date[], $7::text[], $8::text[],
                     $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[], $15::text[],
-                    $16::bigint[], $17::uuid[], $18::uuid[], $19::boolean[])
+                    $16::bigint[], $17::uuid[], $18::uuid[], $19::boolean[], $20::text[], $21::bigint[], $22::text[])
             AS told (id, fact, occurrence, run_id, gateway, day, kind, status, subject, detail, theirs, ours, currency,
-                     difference, difference_currency, line_id, object, payment_id, suspended)
+                     difference, difference_currency, line_id, object, payment_id, suspended, home, counter,
+                     counter_currency)
         """,
         [each.id for _, _, each in rows],
         [fact for fact, _, _ in rows],
@@ -170,7 +176,7 @@ async def insert_discrepancies(
 
 TOLD = (
     *("run", "gateway", "day", "kind", "status", "subject", "detail", "theirs", "ours", "currency", "difference"),
-    *("difference_currency", "line", "object", "payment", "suspended"),
+    *("difference_currency", "line", "object", "payment", "suspended", "home", "counter", "counter_currency"),
 )
 
 
@@ -276,6 +282,9 @@ def _discrepancy(row: Record) -> Discrepancy:
         object=row["object"],
         payment=row["payment_id"],
         suspended=row["suspended"],
+        home=Home(row["home"]) if row["home"] else None,
+        counter=row["counter"],
+        counter_currency=row["counter_currency"],
         accepted=row["action"] == "accept",
         first_seen_at=row["first_seen_at"],
     )

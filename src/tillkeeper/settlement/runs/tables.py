@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from tillkeeper.kernel.db import metadata
 
 AT = DateTime(timezone=True)
-LIVING = "status = 'open' OR action = 'accept'"
+LIVING = "status = 'open' OR action IS NOT NULL"
 
 reconciliation_run = Table(
     "reconciliation_run",
@@ -78,6 +78,9 @@ discrepancy = Table(
     Column("object", UUID),
     Column("payment_id", UUID),
     Column("suspended", Boolean, nullable=False),
+    Column("home", Text),
+    Column("counter", BigInteger),
+    Column("counter_currency", Text),
     Column("turn", Integer, nullable=False),
     Column("first_seen_at", AT, nullable=False),
     Column("closed_at", AT),
@@ -92,4 +95,7 @@ discrepancy = Table(
     Index("discrepancy_payment_index", "payment_id", postgresql_where="payment_id IS NOT NULL"),
     Index("discrepancy_seen_index", "first_seen_at", "id"),
 )
-"""`fact` is one for the same thing with the same amounts: seen again after it was explained, it is a row of its own."""
+"""`fact` is one for the same thing with the same amounts: seen again after it was explained, it is a row of its own.
+
+`home` is where the difference belongs once it is accepted, and `counter` what our books hold of it in another currency.
+"""

@@ -35,6 +35,21 @@ class Kind(StrEnum):
     UNPARSED_LINE = "unparsed_line"
 
 
+class Home(StrEnum):
+    """Name where a difference belongs in the books once a person accepts it."""
+
+    INCOME = "income"
+    LOSS = "loss"
+    PROCESSING_FEE = "processing_fee"
+    DISPUTE_FEE = "dispute_fee"
+    REFUND_PAYABLE = "refund_payable"
+    REFUNDS_OF_EARNED = "refunds_of_earned"
+    IN_TRANSIT = "in_transit"
+    BANK = "bank"
+    TRADE = "trade"
+    EXCHANGE = "exchange"
+
+
 class Status(StrEnum):
     """Name the ends of a discrepancy: explained by later evidence, or closed by a named person or a tolerance."""
 
@@ -185,7 +200,8 @@ class Finding:
 
     `theirs` and `ours` are minor units of `currency`, None where a side has nothing. `difference` is by how much the
     gateway's account exceeds our books, in minor units of `difference_currency`; `suspend` when money has moved there
-    that our books know nothing of.
+    that our books know nothing of. `home` is where the difference belongs once somebody accepts it, None where no
+    account is right; `counter` is what our books hold of the same thing in another currency, `counter_currency`.
     """
 
     kind: Kind
@@ -201,6 +217,9 @@ class Finding:
     payment: UUID | None = None
     suspend: bool = False
     tolerated: bool = False
+    home: Home | None = None
+    counter: int | None = None
+    counter_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +243,9 @@ class Discrepancy:
     object: UUID | None
     payment: UUID | None
     suspended: bool
+    home: Home | None = None
+    counter: int | None = None
+    counter_currency: str | None = None
     accepted: bool = False
     first_seen_at: datetime | None = None
 
