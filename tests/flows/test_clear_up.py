@@ -9,6 +9,7 @@ import pytest
 from tests.flows.test_reconcile import CLEARING, SUSPENSE, compare, found, only_line, tell
 
 from tillkeeper.flows.clear_up import clear_up, preview
+from tillkeeper.flows.reconcile import plan
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.settlement.runs import Action
@@ -83,6 +84,24 @@ async def test_what_was_accepted_and_is_explained_after_all_is_taken_back(shop: 
     assert await shop.ledger(CLEARING, SUSPENSE, OTHER) == [booked, 0, 0]
     by = await shop.owner.fetchval("SELECT closed_by FROM discrepancy")
     assert by == "ana"
+
+
+async def test_what_was_ignored_and_is_explained_after_all_leaves_nothing_in_suspense(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await compare(shop)
+    aside = (await shop.ledger(SUSPENSE))[0]
+    assert aside > 0
+    await clear_up(shop.till, await the_discrepancy(shop), action=Action.IGNORE, reason="later", by="ana")
+    await shop.catch_up()
+    assert await compare(shop) == [("status_mismatch", "explained")]
+    assert await shop.ledger(CLEARING, SUSPENSE) == [aside, 0]
+
+
+async def test_the_day_of_what_was_ignored_is_looked_at_again_every_day(shop: Any) -> None:
+    await strange_money(shop)
+    await clear_up(shop.till, await the_discrepancy(shop), action=Action.IGNORE, reason="later", by="ana")
+    assert await plan(shop.later(days=4)) == 1
 
 
 async def test_a_loss_that_was_accepted_comes_back_with_its_line(shop: Any) -> None:

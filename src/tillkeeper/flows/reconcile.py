@@ -27,8 +27,8 @@ settle_hours_max = 6
 """How long after its end a day is compared at the latest; what comes even later is compared when it comes."""
 planned_days = 7
 """How many days that are over are looked at for one that was never planned: so long may all workers be away."""
-accepted_days = 35
-"""How long it is looked whether what somebody accepted has found its explanation after all."""
+closed_days = 35
+"""How long it is looked whether what somebody closed has found its explanation after all."""
 rest_after_failure_seconds = 600
 reason_length_max = 300
 
@@ -54,8 +54,8 @@ async def plan(till: Till) -> int:
         over = lines.day_of(till.now() - wait, zone)
         async with till.db.transaction() as tx:
             await runs.plan(tx, gateway.name, [over - timedelta(days=ago) for ago in range(planned_days, 0, -1)], today)
-            since = till.now() - timedelta(days=accepted_days)
-            planned += await runs.ask_unfinished(tx, gateway.name, today, accepted_since=since)
+            since = till.now() - timedelta(days=closed_days)
+            planned += await runs.ask_unfinished(tx, gateway.name, today, closed_since=since)
     return planned
 
 

@@ -317,9 +317,10 @@ def test_an_order_that_was_canceled_ends_its_checkout_and_any_other_says_nothing
         assert all((each.kind, each.references) == (NoticeKind.PAYMENT_CANCELED, ("ORD",)) for each in notices)
 
 
-def test_a_payout_that_takes_money_from_the_bank_is_none() -> None:
+def test_a_payout_that_takes_money_from_the_bank_is_below_zero() -> None:
     payout = {"id": "po_1", "status": "SENT", "amount_money": {"amount": -5, "currency": "USD"}, "location_id": "L"}
-    assert webhook.of_payout(payout, live=False) == []
+    [notice] = webhook.of_payout(payout, live=False)
+    assert (notice.kind, notice.amount) == (NoticeKind.PAYOUT_CREATED, -5)
 
 
 def test_an_event_that_nobody_here_knows_has_no_effect() -> None:

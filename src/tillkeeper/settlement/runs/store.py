@@ -12,6 +12,9 @@ RUN = """
     FROM reconciliation_run
 """
 
+LIVING = "(status = 'open' OR (status = 'closed' AND (action = 'accept' OR (action = 'ignore' AND suspended))))"
+"""What later evidence ends: what is open, and what a person has closed that stands in the books all the same."""
+
 
 async def insert(tx: Transaction, runs: Sequence[tuple[UUID, str, date]], today: date) -> None:
     """Plan the comparison of days that were never compared."""
@@ -45,23 +48,25 @@ async def ask_again(tx: Transaction, gateway: str, days: Sequence[date], today: 
     )
 
 
-async def ask_unfinished(tx: Transaction, gateway: str, today: date, *, accepted_since: datetime) -> int:
-    """Ask once a day for the days that left something open, or accepted not long ago; return how many that were."""
+async def ask_unfinished(tx: Transaction, gateway: str, today: date, *, closed_since: datetime) -> int:
+    """Ask once a day for days that left something open, or of which a person closed something not long ago; count them.
+
+    What was only put aside and ignored counts as well: its money waits for an explanation.
+    """
     return await tx.execute(
-        """
+        f"""
         UPDATE reconciliation_run AS run
         SET asked = asked + 1, status = 'due', asked_on = $2, due_at = clock_timestamp(), error = NULL
         FROM (SELECT id FROM reconciliation_run
               WHERE gateway = $1 AND status = 'done' AND asked_on < $2
                 AND EXISTS (SELECT FROM discrepancy
-                            WHERE run_id = reconciliation_run.id
-                              AND (status = 'open' OR (action = 'accept' AND closed_at > $3)))
+                            WHERE run_id = reconciliation_run.id AND {LIVING} AND (status = 'open' OR closed_at > $3))
               ORDER BY id FOR NO KEY UPDATE) AS named
         WHERE run.id = named.id
         """,
         gateway,
         today,
-        accepted_since,
+        closed_since,
     )
 
 
@@ -181,12 +186,12 @@ TOLD = (
 
 
 async def explain_rest(tx: Transaction, run: Run, *, limit: int, reason: str, now: datetime) -> list[Discrepancy]:
-    """End what a whole turn of a run has not seen any more, also what somebody had accepted; return it."""
+    """End what a whole turn of a run has not seen any more, also what somebody had closed; return it."""
     rows = await tx.fetch(
-        """
+        f"""
         UPDATE discrepancy SET status = 'explained', closed_at = $3, reason = $4
         WHERE id IN (SELECT id FROM discrepancy
-                     WHERE run_id = $1 AND turn < $2 AND (status = 'open' OR (status = 'closed' AND action = 'accept'))
+                     WHERE run_id = $1 AND turn < $2 AND {LIVING}
                      ORDER BY id LIMIT $5 FOR NO KEY UPDATE)
         RETURNING *
         """,
@@ -202,13 +207,12 @@ async def explain_rest(tx: Transaction, run: Run, *, limit: int, reason: str, no
 async def explain_objects(
     tx: Transaction, objects: Sequence[UUID], kinds: Sequence[Kind], *, reason: str, now: datetime
 ) -> list[Discrepancy]:
-    """End what was missing of these things of ours, also what somebody had accepted; return it."""
+    """End what was missing of these things of ours, also what somebody had closed; return it."""
     rows = await tx.fetch(
-        """
+        f"""
         UPDATE discrepancy SET status = 'explained', closed_at = $3, reason = $4
         WHERE id IN (SELECT id FROM discrepancy
-                     WHERE object = ANY($1::uuid[]) AND kind = ANY($2::text[])
-                       AND (status = 'open' OR (status = 'closed' AND action = 'accept'))
+                     WHERE object = ANY($1::uuid[]) AND kind = ANY($2::text[]) AND {LIVING}
                      ORDER BY id FOR NO KEY UPDATE)
         RETURNING *
         """,
