@@ -51,10 +51,16 @@ class Settings(BaseSettings):
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 
+    webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
+    """Also send outgoing webhooks to private addresses, such as this machine's own; never in live mode."""
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.shop and self.mode != "sandbox":
             message = "TILL_SHOP is for TILL_MODE=sandbox: its visitors are not logged in"
+            raise ValueError(message)
+        if self.webhooks_allow_private and self.live:
+            message = "TILL_WEBHOOKS_ALLOW_PRIVATE is not for TILL_MODE=live: webhooks could reach your own network"
             raise ValueError(message)
         return self
 

@@ -10,18 +10,20 @@ from tillkeeper.kernel import clock
 from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.egress import Egress
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Till:
-    """Hold the open database, the open gateways, the clock and the box for stored bodies."""
+    """Hold the open database, the open gateways, the way out to merchants, the clock and the box for stored bodies."""
 
     settings: Settings
     db: Database
     gateways: Mapping[str, Gateway]
     box: Box
+    egress: Egress
     now: Now = clock.now
 
     @classmethod
@@ -40,7 +42,14 @@ class Till:
         except BaseException:
             await _close(opened)
             raise
-        return cls(settings=settings, db=db, gateways=opened, box=Box(settings.secret_key), now=now)
+        return cls(
+            settings=settings,
+            db=db,
+            gateways=opened,
+            box=Box(settings.secret_key),
+            egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
+            now=now,
+        )
 
     def gateway(self, name: str) -> Gateway:
         """Find a gateway by its name; raises GatewayUnavailableError for one that is not configured any more."""
@@ -52,6 +61,7 @@ class Till:
     async def close(self) -> None:
         """Close everything."""
         await _close(self.gateways)
+        await self.egress.close()
         await self.db.close()
 
 

@@ -37,6 +37,7 @@ goods = structlog.get_logger("payment.goods")
 reconciliation = structlog.get_logger("payment.reconciliation")
 worker = structlog.get_logger("payment.worker")
 books = structlog.get_logger("payment.ledger")
+events = structlog.get_logger("payment.events")
 
 
 class Line(structlog.PrintLogger):

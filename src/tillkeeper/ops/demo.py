@@ -148,6 +148,7 @@ def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
     environment = {
         "TILL_MODE": "sandbox",
         "TILL_SHOP": "1",
+        "TILL_WEBHOOKS_ALLOW_PRIVATE": "1",
         "TILL_PUBLIC_URL": api,
         "DATABASE_URL": postgres.databases.app_url(DATABASE),
         "DATABASE_OWNER_URL": postgres.databases.owner_url(DATABASE),

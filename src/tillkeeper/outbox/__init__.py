@@ -1,13 +1,14 @@
 """Events out: written with the change that they tell of, numbered afterwards without gaps."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from tillkeeper.facts import Change, Goods
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.outbox import rules, store
-from tillkeeper.outbox.values import Event
+from tillkeeper.outbox.values import TYPES, Event, Numbered
 
-__all__ = ["Event", "add", "announce", "sequence"]
+__all__ = ["TYPES", "Event", "Numbered", "add", "announce", "following", "last_before", "sequence"]
 
 
 async def add(tx: Transaction, changes: Iterable[Change], goods: Sequence[Goods]) -> None:
@@ -27,3 +28,13 @@ async def announce(tx: Transaction, events: Sequence[Event]) -> None:
 async def sequence(tx: Transaction, limit: int) -> int:
     """Give committed events their place in the one order that readers follow; return how many."""
     return await store.sequence(tx, limit)
+
+
+async def last_before(tx: Transaction, since: datetime | None) -> int:
+    """Tell the number after which the events since a moment stand; without a moment, that of the newest."""
+    return await store.last_before(tx, since)
+
+
+async def following(tx: Transaction, seq: int, limit: int) -> list[Numbered]:
+    """List the events after a number, in their order."""
+    return await store.following(tx, seq, limit)

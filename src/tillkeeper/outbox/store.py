@@ -1,9 +1,10 @@
 """All SQL of the outbox."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.outbox.values import Event
+from tillkeeper.outbox.values import Event, Numbered
 
 
 async def insert(tx: Transaction, events: Sequence[Event]) -> None:
@@ -40,3 +41,23 @@ async def sequence(tx: Transaction, limit: int) -> int:
         """,
         limit,
     )
+
+
+async def last_before(tx: Transaction, since: datetime | None) -> int:
+    """Find the number before the first event since a moment, or else the last number."""
+    found: int = await tx.fetchval(
+        """
+        SELECT coalesce((SELECT min(seq) - 1 FROM outbox_event WHERE created_at >= $1 AND seq IS NOT NULL), last)
+        FROM sequencer WHERE name = 'outbox'
+        """,
+        since,
+    )
+    return found
+
+
+async def following(tx: Transaction, seq: int, limit: int) -> list[Numbered]:
+    """List events after a number."""
+    rows = await tx.fetch(
+        "SELECT id, seq, type, data, created_at FROM outbox_event WHERE seq > $1 ORDER BY seq LIMIT $2", seq, limit
+    )
+    return [Numbered(**row) for row in rows]

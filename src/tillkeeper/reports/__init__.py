@@ -1,8 +1,10 @@
 """What people and programs are shown: read-only SQL across packages."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+
+from tillkeeper.kernel import moments
 
 
 def time(moment: datetime | None) -> str | None:
     """Write a moment as RFC 3339 in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+    return moments.written(moment) if moment else None

@@ -21,6 +21,7 @@ from tillkeeper.web.api import (
     books,
     customers,
     disputes,
+    events,
     gateways,
     goods,
     ledger,
@@ -28,6 +29,7 @@ from tillkeeper.web.api import (
     reconciliation,
     refund_requests,
     refunds,
+    webhook_endpoints,
 )
 from tillkeeper.web.intake import Webhooks
 from tillkeeper.web.shell import Shell
@@ -63,6 +65,8 @@ def build(till: Till) -> ASGIApp:
         ledger,
         gateways,
         reconciliation,
+        events,
+        webhook_endpoints,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

@@ -7,8 +7,10 @@ from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.correct_fees import correct_fees
+from tillkeeper.flows.deliver import Courier
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.expire import expire
+from tillkeeper.flows.fan_out import fan_out
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.lapse import lapse
@@ -40,6 +42,8 @@ class Job:
     run: Callable[[Till], Awaitable[int]]
     every_seconds: int
     woken: bool = False
+    finish: Callable[[], Awaitable[None]] | None = None
+    """What is left to wait for when the work ends."""
 
 
 async def _catch_up(till: Till) -> int:
@@ -60,6 +64,11 @@ async def _plan(till: Till) -> int:
     return 0
 
 
+async def _announce(till: Till) -> int:
+    """Give new events their numbers, and owe them to whoever wants to hear of them."""
+    return await sequence(till) + await fan_out(till)
+
+
 async def _seal(till: Till) -> int:
     """Seal once; only after a full block the next one is made at once, or there would be a block for each payment."""
     return int(await seal(till) >= seal_journals_max)
@@ -74,7 +83,7 @@ async def _examine(till: Till) -> int:
 JOBS = (
     *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
     Job(name="rescue", run=rescue, every_seconds=5),
-    Job(name="sequence", run=sequence, every_seconds=poll_seconds),
+    Job(name="announce", run=_announce, every_seconds=poll_seconds),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="fulfil", run=fulfil, every_seconds=5),
     Job(name="revoke", run=revoke, every_seconds=5),
@@ -97,7 +106,9 @@ def jobs_of(till: Till) -> list[Job]:
         Job(name=f"operate {name}", run=partial(operate, gateway=name), every_seconds=poll_seconds)
         for name in till.gateways
     ]
-    return [*JOBS, *calls]
+    courier = Courier()
+    sending = Job(name="deliver", run=courier.dispatch, every_seconds=poll_seconds, finish=courier.finish)
+    return [*JOBS, *calls, sending]
 
 
 async def work(till: Till, stop: asyncio.Event) -> None:
@@ -131,6 +142,8 @@ async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event
             logs.worker.exception("job_failed", job=job.name)
             pause = min(job.every_seconds, failure_pause_seconds_max)
         await _wait(bell if job.woken else stop, pause)
+    if job.finish:
+        await job.finish()
 
 
 async def _wait(event: asyncio.Event, seconds: int) -> None:

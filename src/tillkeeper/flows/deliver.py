@@ -1,0 +1,90 @@
+"""Send merchants the events that they are owed: signed, outside of any transaction, until somebody takes them."""
+
+import asyncio
+
+from tillkeeper.kernel import failpoints, ids, logs
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.egress import Reply
+from tillkeeper.kernel.errors import TillError
+from tillkeeper.outbox import Numbered, deliveries, endpoints
+from tillkeeper.outbox.deliveries import Delivery, Status, Verdict
+from tillkeeper.till import Till
+
+concurrency_max = 64
+"""Enough for all endpoints to be slow at once, each with as many as one may have under way."""
+AGENT = "Tillkeeper/0.1 (+webhooks)"
+
+
+class Courier:
+    """Keep deliveries on their way, so that a slow receiver keeps nobody waiting but itself."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def dispatch(self, till: Till) -> int:
+        """Send off what is due, as far as there are places; return how many were sent off, without waiting for them."""
+        if len(self._under_way) >= concurrency_max:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        async with till.db.transaction() as tx:
+            due = await deliveries.claim(tx, concurrency_max - len(self._under_way))
+        for delivery in due:
+            sending = asyncio.create_task(_carry(till, delivery))
+            self._under_way.add(sending)
+            sending.add_done_callback(self._under_way.discard)
+        return len(due)
+
+    async def finish(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._under_way)
+
+
+async def deliver(till: Till) -> int:
+    """Send off what is due now, and wait until all of it has been answered or given up; return how many."""
+    courier = Courier()
+    sent = await courier.dispatch(till)
+    await courier.finish()
+    return sent
+
+
+async def post(till: Till, event: Numbered, *, url: str, secrets: tuple[bytes, ...]) -> Reply:
+    """Send an event once, signed now with every sealed secret that is valid."""
+    body = event.body
+    keys = [till.box.open(secret).decode() for secret in secrets]
+    signed = endpoints.sign(keys, message=ids.text("event", event.id), at=till.now(), body=body)
+    return await till.egress.post(
+        url, headers={"Content-Type": "application/json", "User-Agent": AGENT, **signed}, body=body
+    )
+
+
+async def _carry(till: Till, delivery: Delivery) -> None:
+    """Send one delivery and write down what came of it; what cannot be written is sent again after its lease."""
+    try:
+        reply = await post(till, delivery.event, url=delivery.url, secrets=delivery.secrets)
+        failpoints.reach("deliver:sent")
+        await _record(till, delivery, reply)
+    except TillError as error:
+        logs.events.warning("delivery_unrecorded", delivery=str(delivery.id), detail=error.detail)
+    except Exception:  # noqa: BLE001 (a bug met by one delivery must not end the others)
+        logs.events.exception("delivery_failed", delivery=str(delivery.id))
+
+
+async def _record(till: Till, delivery: Delivery, reply: Reply) -> None:
+    verdict = deliveries.judge(delivery, reply)
+    async with till.db.transaction() as tx:
+        if not await deliveries.record(tx, delivery, reply, verdict):
+            return  # somebody else has it by now, and says what came of it
+        disabled = await _note(tx, delivery, verdict)
+    if disabled:
+        logs.events.error("webhook_endpoint_disabled", endpoint=ids.text("endpoint", delivery.endpoint))
+    if verdict.status is Status.DEAD:
+        logs.events.warning("delivery_dead", delivery=ids.text("delivery", delivery.id))
+
+
+async def _note(tx: Transaction, delivery: Delivery, verdict: Verdict) -> bool:
+    """Note what a try says about its endpoint; true when that was switched off for it."""
+    if verdict.status is Status.SUCCEEDED:
+        await endpoints.note_success(tx, delivery.endpoint)
+        return False
+    if verdict.gone:
+        return await endpoints.disable(tx, delivery.endpoint, "It answered 410: it is gone for good.")
+    return await endpoints.note_failure(tx, delivery.endpoint)

@@ -1,0 +1,65 @@
+"""Decide where events are sent: add an endpoint, change it, give it a new secret, try it, take it away."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from tillkeeper.flows.deliver import post
+from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.egress import Reply
+from tillkeeper.outbox import Numbered, deliveries, endpoints
+from tillkeeper.till import Till
+
+grace_hours = 24
+grace_hours_max = 24 * 7
+
+
+async def subscribe(till: Till, *, url: str, types: Sequence[str], description: str | None) -> tuple[UUID, str]:
+    """Add an endpoint; its secret is returned once and can never be shown again. Raises InvalidFieldError."""
+    till.egress.check(url)
+    secret = endpoints.new_secret()
+    async with till.db.transaction() as tx:
+        endpoint = await endpoints.create(
+            tx, url=url, types=types, description=description, secret=till.box.seal(secret.encode())
+        )
+    logs.events.info("webhook_endpoint_created", endpoint=ids.text("endpoint", endpoint))
+    return endpoint, secret
+
+
+async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
+    """Change what is named of `url`, `types`, `description` and `enabled`; raises NotFoundError."""
+    if "url" in decided:
+        till.egress.check(decided["url"])
+    async with till.db.transaction() as tx:
+        before = await endpoints.lock(tx, endpoint)
+        await endpoints.change(tx, replace(before, **decided))
+
+
+async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hours=grace_hours)) -> str:
+    """Give an endpoint a new secret, returned once; while the grace lasts the one before signs as well."""
+    secret = endpoints.new_secret()
+    async with till.db.transaction() as tx:
+        await endpoints.lock(tx, endpoint)
+        await endpoints.rotate(tx, endpoint, till.box.seal(secret.encode()), grace_seconds=int(grace.total_seconds()))
+    logs.events.info("webhook_endpoint_rotated", endpoint=ids.text("endpoint", endpoint))
+    return secret
+
+
+async def unsubscribe(till: Till, endpoint: UUID) -> None:
+    """Take an endpoint away, and end what is owed to it; raises NotFoundError."""
+    async with till.db.transaction() as tx:
+        await endpoints.lock(tx, endpoint)
+        await endpoints.remove(tx, endpoint)
+        await deliveries.cancel(tx, endpoint)
+    logs.events.info("webhook_endpoint_deleted", endpoint=ids.text("endpoint", endpoint))
+
+
+async def try_out(till: Till, endpoint: UUID) -> tuple[UUID, Reply]:
+    """Send an endpoint an event that means nothing, and return its id with what came of it; raises NotFoundError."""
+    async with till.db.transaction() as tx:
+        found = await endpoints.find(tx, endpoint)
+    data: dict[str, object] = {"endpoint": ids.text("endpoint", endpoint)}
+    event = Numbered(id=ids.new(), seq=0, type="endpoint.test", data=data, created_at=till.now())
+    return event.id, await post(till, event, url=found.url, secrets=found.secrets)

@@ -1,0 +1,64 @@
+"""What is sent where: one row for each event and endpoint, tried until it is taken or given up."""
+
+import random
+from collections.abc import Sequence
+from uuid import UUID
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.egress import Reply
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+from tillkeeper.outbox.deliveries import rules, store
+from tillkeeper.outbox.deliveries.values import Delivery, Status, Verdict
+from tillkeeper.outbox.endpoints import Span
+
+__all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "judge", "owe", "record", "resend"]
+
+lease_seconds = 45
+"""Longer than the longest try (15 s), so that a lease runs out only under a dead worker."""
+endpoint_concurrency_max = 4
+"""How many are on the way to one endpoint at once: a slow one keeps nobody else from being served."""
+
+
+async def owe(tx: Transaction, spans: Sequence[Span]) -> int:
+    """Owe locked endpoints what they want of their stretches of events; return how much.
+
+    What was delivered already stays so; what was given up begins anew, for a stretch comes twice only by request.
+    """
+    owed = await store.wanted(tx, spans)
+    if owed:
+        await store.insert(tx, [(ids.new(), *each) for each in owed])
+    return len(owed)
+
+
+async def claim(tx: Transaction, limit: int) -> list[Delivery]:
+    """Lease deliveries that are due, the oldest first, a few for each endpoint at a time."""
+    return await store.claim(tx, ids.new(), limit, endpoint_concurrency_max, lease_seconds)
+
+
+async def record(tx: Transaction, delivery: Delivery, reply: Reply, verdict: Verdict) -> bool:
+    """Write what came of a try; false when its lease was lost meanwhile, and then nothing is written."""
+    return await store.record(tx, delivery, reply, verdict)
+
+
+async def resend(tx: Transaction, delivery: UUID) -> None:
+    """Begin a delivery anew; raises NotFoundError, and InvalidStateError when its endpoint is off or gone."""
+    enabled = await store.endpoint_of(tx, delivery)
+    if enabled is None:
+        message = "No delivery has this id."
+        raise NotFoundError(message)
+    if not enabled:
+        message = "The endpoint is switched off or deleted, so nothing is sent there."
+        raise InvalidStateError(message)
+    await store.resend(tx, delivery)
+
+
+async def cancel(tx: Transaction, endpoint: UUID) -> None:
+    """End what is still owed to an endpoint."""
+    await store.cancel(tx, endpoint)
+
+
+def judge(delivery: Delivery, reply: Reply) -> Verdict:
+    """Decide how a delivery goes on."""
+    jitter_percent = random.randint(0, rules.jitter_percent_max)  # noqa: S311 (jitter, not a secret)
+    return rules.judge(reply.status, failures=delivery.failures, jitter_percent=jitter_percent)

@@ -1,0 +1,127 @@
+"""What was missed or given up is sent again by request, under the ids that it always had."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.flows.merchant import Merchant, merchant_of
+from tests.flows.receiver import receiving
+
+from tillkeeper.flows.deliver import deliver
+from tillkeeper.flows.redeliver import recover, resend
+from tillkeeper.flows.subscribe import change, unsubscribe
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+
+
+@pytest.fixture
+def merchant(shop: Any) -> Merchant:
+    return merchant_of(shop.till, shop.owner)
+
+
+def of(delivery: Any) -> UUID:
+    return ids.parse("delivery", delivery["id"])
+
+
+async def test_a_delivery_that_was_taken_is_sent_again_by_request(merchant: Merchant) -> None:
+    async with receiving() as door:
+        await merchant.subscribe(door.url)
+        events = await merchant.announce("payment.created")
+        await merchant.send()
+        await resend(merchant.till, of((await merchant.deliveries())[0]))
+        await merchant.send()
+    assert door.ids == events * 2
+    (done,) = await merchant.deliveries()
+    assert (done["status"], done["tries"], len(done["log"])) == ("succeeded", 2, 2)
+
+
+async def test_a_dead_delivery_gets_the_whole_schedule_again(merchant: Merchant) -> None:
+    async with receiving(status=500) as door:
+        await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.plan()
+        while await deliver(merchant.till):
+            await merchant.hurry()
+        await resend(merchant.till, of((await merchant.deliveries())[0]))
+        await deliver(merchant.till)
+        (waiting,) = await merchant.deliveries()
+        assert (waiting["status"], waiting["tries"]) == ("pending", 11)
+        door.status = 200
+        await merchant.hurry()
+        await merchant.send()
+    (done,) = await merchant.deliveries()
+    assert (done["status"], done["tries"]) == ("succeeded", 12)
+
+
+async def test_nothing_is_sent_again_to_an_endpoint_that_is_off_or_deleted(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.send()
+        (done,) = await merchant.deliveries()
+        await change(merchant.till, endpoint, enabled=False)
+        with pytest.raises(InvalidStateError):
+            await resend(merchant.till, of(done))
+        with pytest.raises(InvalidStateError):
+            await recover(merchant.till, endpoint, since=clock.now())
+        await unsubscribe(merchant.till, endpoint)
+        with pytest.raises(InvalidStateError):
+            await resend(merchant.till, of(done))
+        with pytest.raises(NotFoundError):
+            await recover(merchant.till, endpoint, since=clock.now())
+    with pytest.raises(NotFoundError):
+        await resend(merchant.till, ids.new())
+
+
+async def test_what_an_endpoint_missed_while_it_was_off_is_recovered_in_order(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        before = await merchant.announce("payment.created")
+        await merchant.send()
+        moment = clock.now()
+        await change(merchant.till, endpoint, enabled=False)
+        missed = await merchant.announce("payment.succeeded", "refund.created")
+        await merchant.plan()
+        await change(merchant.till, endpoint, enabled=True)
+        assert await merchant.send() == 0
+        assert await recover(merchant.till, endpoint, since=moment) == 2
+        await merchant.send()
+        assert await recover(merchant.till, endpoint, since=moment - timedelta(days=1)) == 3
+        await merchant.send()
+    assert door.ids == [*before, *missed]
+
+
+async def test_a_new_endpoint_can_recover_what_happened_before_it(merchant: Merchant) -> None:
+    moment = clock.now()
+    events = await merchant.announce("payment.created", "payment.succeeded", "refund.created")
+    await merchant.plan()
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url, "payment.created", "refund.created")
+        await recover(merchant.till, endpoint, since=moment)
+        await merchant.send()
+    assert door.ids == [events[0], events[2]]
+
+
+async def test_dead_deliveries_begin_anew_when_they_are_recovered(merchant: Merchant) -> None:
+    moment = clock.now()
+    async with receiving(status=500) as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.plan()
+        while await deliver(merchant.till):
+            await merchant.hurry()
+        door.status = 200
+        await recover(merchant.till, endpoint, since=moment)
+        assert await merchant.send() == 1
+    assert (await merchant.deliveries())[0]["status"] == "succeeded"
+
+
+async def test_recovering_since_a_time_to_come_sends_nothing(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.send()
+        assert await recover(merchant.till, endpoint, since=clock.now() + timedelta(days=1)) == 0
+        assert await merchant.send() == 0
+    assert len(door.taken) == 1
