@@ -234,6 +234,24 @@ async def test_a_worker_that_wakes_after_its_lease_writes_nothing(merchant: Merc
     assert (await merchant.endpoint(endpoint))["enabled"]
 
 
+async def test_a_worker_that_wakes_after_its_lease_does_not_count_against_whoever_tries_now(merchant: Merchant) -> None:
+    async with receiving(gate=asyncio.Event()) as door:
+        await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.plan()
+        zombie = asyncio.create_task(deliver(merchant.till))
+        await wait_for(lambda: door.waiting == 1)
+        await merchant.owner.execute("UPDATE webhook_delivery SET lease_until = now()")
+        async with merchant.till.db.transaction() as tx:
+            assert len(await deliveries.claim(tx, 10)) == 1
+        assert door.gate
+        door.gate.set()
+        await zombie
+    (waiting,) = await merchant.deliveries()
+    assert (waiting["status"], waiting["tries"]) == ("pending", 0)
+    assert await merchant.owner.fetchval("SELECT lease_token IS NOT NULL FROM webhook_delivery")
+
+
 async def test_a_leased_delivery_is_left_to_whoever_has_it(merchant: Merchant) -> None:
     async with receiving() as door:
         await merchant.subscribe(door.url)

@@ -1,5 +1,6 @@
 """What was missed or given up is sent again by request, under the ids that it always had."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,11 @@ from tests.flows.receiver import receiving
 
 from tillkeeper.flows.deliver import deliver
 from tillkeeper.flows.redeliver import recover, resend
+from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.subscribe import change, unsubscribe
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+from tillkeeper.outbox import endpoints
 
 
 @pytest.fixture
@@ -115,6 +118,31 @@ async def test_dead_deliveries_begin_anew_when_they_are_recovered(merchant: Merc
         await recover(merchant.till, endpoint, since=moment)
         assert await merchant.send() == 1
     assert (await merchant.deliveries())[0]["status"] == "succeeded"
+
+
+async def test_a_recovery_during_a_fan_out_is_not_forgotten(merchant: Merchant) -> None:
+    moment = clock.now()
+    await merchant.announce("payment.created")
+    await merchant.plan()
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await merchant.announce("payment.succeeded")
+        await sequence(merchant.till)
+        begun = asyncio.Event()
+
+        async def recover_then() -> int:
+            await begun.wait()
+            return await recover(merchant.till, endpoint, since=moment)
+
+        recovering = asyncio.create_task(recover_then())
+        async with merchant.till.db.transaction() as tx:
+            spans = await endpoints.behind(tx, 10)
+            begun.set()
+            await asyncio.sleep(0.1)
+            await endpoints.advance(tx, spans)
+        assert await recovering == 2
+        await merchant.send()
+    assert len(door.taken) == 2
 
 
 async def test_recovering_since_a_time_to_come_sends_nothing(merchant: Merchant) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import WebhookVerificationError
 from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.receiver import receiving
 
@@ -111,3 +112,14 @@ async def test_an_endpoint_can_be_tried_out(merchant: Merchant) -> None:
     assert taken.verify(secret)["type"] == "endpoint.test"
     assert taken.id == ids.text("event", event)
     assert await merchant.owner.fetchval("SELECT count(*) FROM outbox_event") == 0
+
+
+async def test_a_secret_without_grace_ends_at_once(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, old = await merchant.subscribe(door.url)
+        new = await rotate(merchant.till, endpoint, grace=timedelta())
+        await try_out(merchant.till, endpoint)
+    (taken,) = door.taken
+    assert taken.verify(new)
+    with pytest.raises(WebhookVerificationError):
+        taken.verify(old)

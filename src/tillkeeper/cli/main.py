@@ -8,6 +8,7 @@ import typer
 from tillkeeper.cli import (
     ExitCode,
     bench,
+    deliveries,
     demo,
     disputes,
     doctor,
@@ -16,6 +17,7 @@ from tillkeeper.cli import (
     importing,
     keys,
     ledger,
+    listen,
     migrate,
     payments,
     reconcile,
@@ -42,6 +44,7 @@ app.command("sandbox")(serving.sandbox)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("trigger")(trigger.trigger)
+app.command("listen")(listen.listen)
 app.command("bench")(bench.bench)
 app.command("import")(importing.take_over)
 app.command("report")(report.report)
@@ -49,6 +52,7 @@ app.add_typer(payments.app, name="payments")
 app.command("refund")(refunds.give_back)
 app.add_typer(refunds.app, name="refund-requests")
 app.add_typer(disputes.app, name="disputes")
+events.app.add_typer(deliveries.app, name="out")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")

@@ -87,12 +87,8 @@ class Egress:
         self._private = private
         self._secure = secure
         self._resolve = resolver
-        # The transport alone follows no redirects, keeps no cookies, and knows of no proxies.
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=trust or httpx2.create_ssl_context(trust_env=False),
-            trust_env=False,
-            limits=httpx2.Limits(max_keepalive_connections=0),
-        )
+        self._trust = trust
+        self._opened: httpx2.AsyncHTTPTransport | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -102,7 +98,8 @@ class Egress:
 
     async def close(self) -> None:
         """Close what is open."""
-        await self._transport.aclose()
+        if self._opened:
+            await self._opened.aclose()
 
     def check(self, url: str) -> Destination:
         """Take a URL apart; raises InvalidFieldError for one that will never be called."""
@@ -152,6 +149,19 @@ class Egress:
             raise ForbiddenAddressError(message)
         return found[:addresses_max]
 
+    def _transport(self) -> httpx2.AsyncHTTPTransport:
+        """Open the way out when it is first needed: most commands never call anybody, and certificates take a while.
+
+        A transport without its client follows no redirects, keeps no cookies, and knows of no proxies.
+        """
+        if self._opened is None:
+            self._opened = httpx2.AsyncHTTPTransport(
+                verify=self._trust or httpx2.create_ssl_context(trust_env=False),
+                trust_env=False,
+                limits=httpx2.Limits(max_keepalive_connections=0),
+            )
+        return self._opened
+
     async def _send_to(
         self, address: str, destination: Destination, headers: dict[str, str], body: bytes
     ) -> tuple[int, str]:
@@ -169,7 +179,7 @@ class Egress:
                 },
             },
         )
-        response = await self._transport.handle_async_request(request)
+        response = await self._transport().handle_async_request(request)
         try:
             return response.status_code, await _beginning(response)
         finally:

@@ -8,7 +8,7 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.outbox import rules, store
 from tillkeeper.outbox.values import TYPES, Event, Numbered
 
-__all__ = ["TYPES", "Event", "Numbered", "add", "announce", "following", "last_before", "sequence"]
+__all__ = ["TYPES", "Event", "Numbered", "add", "announce", "following", "last_before", "move", "place", "sequence"]
 
 
 async def add(tx: Transaction, changes: Iterable[Change], goods: Sequence[Goods]) -> None:
@@ -38,3 +38,13 @@ async def last_before(tx: Transaction, since: datetime | None) -> int:
 async def following(tx: Transaction, seq: int, limit: int) -> list[Numbered]:
     """List the events after a number, in their order."""
     return await store.following(tx, seq, limit)
+
+
+async def place(tx: Transaction, name: str) -> int | None:
+    """Tell the number up to which a named listener has heard; None for one that is new."""
+    return await store.place(tx, name)
+
+
+async def move(tx: Transaction, name: str, seq: int) -> None:
+    """Note the number up to which a named listener has heard."""
+    await store.move(tx, name, seq)

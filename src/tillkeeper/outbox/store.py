@@ -61,3 +61,21 @@ async def following(tx: Transaction, seq: int, limit: int) -> list[Numbered]:
         "SELECT id, seq, type, data, created_at FROM outbox_event WHERE seq > $1 ORDER BY seq LIMIT $2", seq, limit
     )
     return [Numbered(**row) for row in rows]
+
+
+async def place(tx: Transaction, name: str) -> int | None:
+    """Read a listener's place."""
+    found: int | None = await tx.fetchval("SELECT seq FROM event_cursor WHERE name = $1", name)
+    return found
+
+
+async def move(tx: Transaction, name: str, seq: int) -> None:
+    """Write a listener's place."""
+    await tx.execute(
+        """
+        INSERT INTO event_cursor (name, seq) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, updated_at = clock_timestamp()
+        """,
+        name,
+        seq,
+    )

@@ -7,7 +7,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 from tillkeeper.outbox.endpoints import store
-from tillkeeper.outbox.endpoints.signing import new_secret, sign
+from tillkeeper.outbox.endpoints.signing import derive_secret, new_secret, sign
 from tillkeeper.outbox.endpoints.values import Endpoint, Span
 from tillkeeper.outbox.values import TYPES
 
@@ -20,6 +20,7 @@ __all__ = [
     "change",
     "check_types",
     "create",
+    "derive_secret",
     "disable",
     "find",
     "lock",
