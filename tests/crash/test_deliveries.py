@@ -15,8 +15,8 @@ from tillkeeper.kernel import clock
 from tillkeeper.kernel.egress import total_timeout_seconds
 from tillkeeper.outbox.deliveries import lease_seconds
 
-payments_in_all = 20
-kills_in_all = 5
+payments_in_all = 12
+kills_in_all = 3
 killed_every = 7
 stalled_seconds_max = 60
 
@@ -93,6 +93,7 @@ async def converge(stage: Stage, door: Receiver) -> None:
 
 
 @pytest.mark.crash
+@pytest.mark.timeout(600)
 async def test_a_worker_that_dies_while_it_delivers_loses_no_event_and_changes_no_id(tmp_path: Path) -> None:
     async with opened(tmp_path) as stage, receiving() as door:
         headers = {"Authorization": f"Bearer {stage.key}"}

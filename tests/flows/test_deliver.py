@@ -294,6 +294,23 @@ async def test_a_full_courier_waits_for_a_place(merchant: Merchant, monkeypatch:
     assert len(door.taken) == 3
 
 
+async def test_a_courier_does_not_rest_while_something_is_under_way_that_keeps_the_next_one_back(
+    merchant: Merchant,
+) -> None:
+    courier = Courier()
+    async with receiving(gate=asyncio.Event()) as door:
+        await merchant.subscribe(door.url)
+        await merchant.announce(*["payment.created"] * (endpoint_concurrency_max + 1))
+        await merchant.plan()
+        assert await courier.dispatch(merchant.till) == endpoint_concurrency_max
+        assert await courier.dispatch(merchant.till) > 0
+        assert door.gate
+        door.gate.set()
+        while await courier.dispatch(merchant.till):
+            pass
+    assert len(door.taken) == endpoint_concurrency_max + 1
+
+
 async def test_a_receiver_that_breaks_off_is_tried_again(merchant: Merchant) -> None:
     async def slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -20,7 +20,7 @@ async def announce(shop: Any, type_: str = "payment.created", *, rest: asyncio.E
 
 async def announce_and_fail(shop: Any) -> None:
     async with shop.till.db.transaction() as tx:
-        await outbox.announce(tx, [outbox.Event(type="never", subject=ids.new(), payment=None, data={})])
+        await outbox.announce(tx, [outbox.Event(type="payment.failed", subject=ids.new(), payment=None, data={})])
         await tx.execute("SELECT 1 / 0")
 
 
@@ -40,15 +40,15 @@ async def test_events_are_numbered_without_gaps_by_many_sequencers_while_many_wr
 
 async def test_an_event_that_commits_late_comes_later_and_leaves_no_gap(shop: Any) -> None:
     held = asyncio.Event()
-    slow = asyncio.create_task(announce(shop, "slow", rest=held))
+    slow = asyncio.create_task(announce(shop, "payment.canceled", rest=held))
     await asyncio.sleep(0.05)
-    await announce(shop, "quick")
+    await announce(shop, "payment.expired")
     assert await sequence(shop.till) == 1
     held.set()
     await slow
     assert await sequence(shop.till) == 1
     rows = await shop.owner.fetch("SELECT type FROM outbox_event ORDER BY seq")
-    assert [row["type"] for row in rows] == ["quick", "slow"]
+    assert [row["type"] for row in rows] == ["payment.expired", "payment.canceled"]
 
 
 async def test_a_number_is_never_changed(shop: Any) -> None:

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from tests.web.conftest import TEMPLATE, Front, Json, environment, open_till
 from tests.web.running import Shop, as_json, opened
+from tests.web.test_documents import announced
 
 from tillkeeper import catalog
 from tillkeeper.flows.authorize import issue
@@ -437,3 +438,16 @@ async def test_a_webhook_is_replayed_and_ignored_only_with_an_admin_key(shop: Sh
 
 async def test_a_users_cards_are_listed_and_nobody_has_any_before_buying(shop: Shop) -> None:
     assert (await shop.get("/api/v1/users/mia/cards"))["data"] == []
+
+
+async def test_what_is_told_of_a_purchase_and_its_refund_fits_the_description_of_its_type(shop: Shop) -> None:
+    payment = await shop.buy("eve")
+    refunded = await shop.post("/api/v1/refunds", {"payment": payment["id"], "amount": 99})
+    assert refunded.status_code == 201
+    wanted = {"payment.succeeded", "fulfilment.delivered", "refund.created", "fulfilment.revoked", "refund.succeeded"}
+    path = f"/api/v1/events?payment={payment['id']}&order=asc"
+    told = await shop.until(path, lambda page: wanted <= {event["type"] for event in page["data"]})
+    spec = (await shop.http.get(f"{shop.url}/openapi.json")).json()
+    for event in told["data"]:
+        announced(spec, event["type"]).validate({name: event[name] for name in ("type", "timestamp", "data")})
+    assert [event["sequence"] for event in told["data"]] == sorted(event["sequence"] for event in told["data"])

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from tests.web.conftest import Front
 
+from tillkeeper.outbox import TYPES
 from tillkeeper.web import documents
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -113,6 +114,21 @@ async def test_every_call_that_is_promised_is_described_and_every_described_call
         for method in calls:
             answer = await front.call(method.upper(), re.sub(r"{\w+}", "x", path), key="")
             assert answer.status_code in {401, 400}, (method, path, answer.text)
+
+
+async def test_every_type_of_event_is_described_with_an_example_that_fits(front: Front) -> None:
+    spec = await described(front)
+    assert spec["webhooks"].keys() == set(TYPES)
+    for type_, item in spec["webhooks"].items():
+        (example,) = item["post"]["requestBody"]["content"]["application/json"]["schema"]["examples"]
+        assert example["type"] == type_
+        announced(spec, type_).validate(example)
+
+
+def announced(spec: dict[str, Any], type_: str) -> jsonschema.Draft202012Validator:
+    """Find what judges events of a type."""
+    schema = spec["webhooks"][type_]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return jsonschema.Draft202012Validator({**schema, "components": spec["components"]})
 
 
 async def test_an_answer_has_the_fields_that_the_description_promises(front: Front) -> None:

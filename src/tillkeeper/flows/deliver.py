@@ -12,6 +12,7 @@ from tillkeeper.till import Till
 
 concurrency_max = 64
 """Enough for all endpoints to be slow at once, each with as many as one may have under way."""
+poll_seconds = 1
 AGENT = "Tillkeeper/0.1 (+webhooks)"
 
 
@@ -22,7 +23,10 @@ class Courier:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def dispatch(self, till: Till) -> int:
-        """Send off what is due, as far as there are places; return how many were sent off, without waiting for them."""
+        """Send off what is due, as far as there are places, without waiting for answers; return how much is going on.
+
+        With nothing to send off it waits a moment for something under way, whose place may let the next one go.
+        """
         if len(self._under_way) >= concurrency_max:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         async with till.db.transaction() as tx:
@@ -31,6 +35,9 @@ class Courier:
             sending = asyncio.create_task(_carry(till, delivery))
             self._under_way.add(sending)
             sending.add_done_callback(self._under_way.discard)
+        if not due and self._under_way:
+            await asyncio.wait(self._under_way, timeout=poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+            return 1
         return len(due)
 
     async def finish(self) -> None:

@@ -49,6 +49,9 @@ class Event:
     data: dict[str, object]
     occasion: str = ""
 
+    def __post_init__(self) -> None:
+        assert self.type in TYPES, f"nobody could ask for {self.type}"
+
     @property
     def id(self) -> UUID:
         """Tell the one id of this event."""

@@ -15,7 +15,7 @@ from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import caller, documents, errors, shop
+from tillkeeper.web import announcements, caller, documents, errors, shop
 from tillkeeper.web.api import (
     adjustments,
     books,
@@ -74,6 +74,7 @@ def build(till: Till) -> ASGIApp:
     app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
     documents.add(app)
+    announcements.add(app)
     app.router.routes.extend(shop.result_routes(till))
     if till.settings.shop:
         origins = [gateway.checkout_origin for gateway in till.gateways.values()]
