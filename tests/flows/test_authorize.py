@@ -1,13 +1,14 @@
 """A key opens what it was made for, until it is revoked, and is never stored as it is."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tillkeeper.access import ForbiddenError, UnauthenticatedError
+from tillkeeper.access import ForbiddenError, KeyKind, UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue, revoke
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
 
 
@@ -74,3 +75,34 @@ async def test_a_key_without_a_name_or_with_strange_scopes_is_not_made(shop: Any
     with pytest.raises(InvalidFieldError):
         await issue(shop.till, name, scopes=scopes)
     assert await shop.count("api_key") == 0
+
+
+async def test_a_key_opens_until_it_ends_and_not_at_its_end(shop: Any) -> None:
+    end = clock.now() + timedelta(hours=1)
+    _, text = await issue(shop.till, "for an hour", scopes=["read"], expires_at=end)
+    assert (await authorize(shop.till, text)).name == "for an hour"
+    just_before = replace(shop.till, now=lambda: end - timedelta(microseconds=1))
+    assert (await authorize(just_before, text)).name == "for an hour"
+    for late in (end, end + timedelta(days=1)):
+        with pytest.raises(UnauthenticatedError):
+            await authorize(replace(shop.till, now=lambda late=late: late), text)
+
+
+async def test_a_key_that_would_be_over_at_once_is_not_made(shop: Any) -> None:
+    with pytest.raises(InvalidFieldError):
+        await issue(shop.till, "late", scopes=["read"], expires_at=clock.now())
+    assert await shop.count("api_key") == 0
+
+
+async def test_a_publishable_key_says_what_it_is_and_has_no_scope(shop: Any) -> None:
+    _, text = await issue(shop.till, "web page", kind=KeyKind.PUBLISHABLE)
+    assert text.startswith("till_pk_sandbox_")
+    principal = await authorize(shop.till, text)
+    for scope in ("read", "write", "admin"):
+        with pytest.raises(ForbiddenError):
+            principal.require(scope)
+
+
+async def test_a_publishable_key_cannot_be_given_a_scope(shop: Any) -> None:
+    with pytest.raises(InvalidFieldError):
+        await issue(shop.till, "web page", kind=KeyKind.PUBLISHABLE, scopes=["read"])

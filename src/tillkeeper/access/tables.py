@@ -1,6 +1,6 @@
 """API keys: only their digests are kept."""
 
-from sqlalchemy import ARRAY, Column, DateTime, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, CheckConstraint, Column, DateTime, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -19,4 +19,7 @@ api_key = Table(
     Column("created_at", AT, nullable=False, server_default=func.now()),
     Column("last_used_at", AT),
     Column("revoked_at", AT),
+    Column("kind", Text, nullable=False, server_default="secret"),
+    Column("expires_at", AT),
+    CheckConstraint("kind IN ('secret', 'publishable')", name="kind"),
 )

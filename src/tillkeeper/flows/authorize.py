@@ -1,22 +1,32 @@
 """Decide who may call: make keys, check them, end them."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper import access
-from tillkeeper.access import Principal
+from tillkeeper.access import KeyKind, NewKey, Principal
 from tillkeeper.till import Till
 
 
-async def issue(till: Till, name: str, *, scopes: list[str]) -> tuple[UUID, str]:
-    """Make a secret key of this mode; its text is returned once and can never be shown again."""
+async def issue(
+    till: Till,
+    name: str,
+    *,
+    scopes: Sequence[str] = (),
+    kind: KeyKind = KeyKind.SECRET,
+    expires_at: datetime | None = None,
+) -> tuple[UUID, str]:
+    """Make a key of this mode; its text is returned once and can never be shown again. Raises InvalidFieldError."""
+    wanted = NewKey(name=name, scopes=tuple(scopes), kind=kind, expires_at=expires_at)
     async with till.db.transaction() as tx:
-        return await access.create(tx, name, mode=till.settings.mode, scopes=scopes)
+        return await access.create(tx, wanted, mode=till.settings.mode, now=till.now())
 
 
-async def authorize(till: Till, key: str) -> Principal:
+async def authorize(till: Till, text: str) -> Principal:
     """Find whose key this is; raises UnauthenticatedError."""
     async with till.db.transaction() as tx:
-        return await access.authenticate(tx, key, mode=till.settings.mode)
+        return await access.authenticate(tx, text, mode=till.settings.mode, now=till.now())
 
 
 async def revoke(till: Till, key: UUID) -> None:

@@ -24,6 +24,7 @@ from tillkeeper.web.api import (
     events,
     gateways,
     goods,
+    keys,
     ledger,
     payments,
     reconciliation,
@@ -67,6 +68,7 @@ def build(till: Till) -> ASGIApp:
         reconciliation,
         events,
         webhook_endpoints,
+        keys,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Header, Security
+from fastapi import Depends, Header, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
@@ -27,15 +27,23 @@ def till_of(request: Request) -> Till:
     return till
 
 
-def with_scope(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency that lets only keys with a scope pass."""
+async def principal_of(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+) -> Principal:
+    """Find who calls, whatever they may do; raises UnauthenticatedError."""
+    if bearer is None:
+        raise UnauthenticatedError
+    return await authorize(till_of(request), bearer.credentials)
 
-    async def check(
-        request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
-    ) -> Principal:
-        if bearer is None:
-            raise UnauthenticatedError
-        principal = await authorize(till_of(request), bearer.credentials)
+
+Anybody = Annotated[Principal, Depends(principal_of)]
+"""Whoever is known here: looked up once in a request, however many ask."""
+
+
+def with_scope(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that lets only secret keys with a scope pass."""
+
+    async def check(principal: Anybody) -> Principal:
         principal.require(scope)
         return principal
 

@@ -1,12 +1,9 @@
 """Credits by hand over HTTP: given, taken away, and debt that is forgiven."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Request
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal
@@ -14,27 +11,15 @@ from tillkeeper.flows.grant import Gift, grant, grant_max
 from tillkeeper.flows.take import Taking, take
 from tillkeeper.flows.write_off import Forgiving, write_off
 from tillkeeper.idempotency import Wish
-from tillkeeper.kernel import ids
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Moment
 
 router = api.router("goods")
 User = Annotated[str, Path(min_length=1, max_length=200)]
 Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
 Credits = Annotated[int, Field(ge=1, le=grant_max)]
 Reason = Annotated[str, Field(min_length=1, max_length=200, examples=["an apology for the outage"])]
-
-
-def _moment(text: object) -> datetime:
-    with suppress(ValueError, OverflowError):
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-        if moment and moment.tzinfo:
-            return moment.astimezone(UTC)
-    kind = "moment"
-    raise PydanticCustomError(kind, "is not a moment of RFC 3339 such as 2027-01-31T00:00:00Z")
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
 
 
 class Grant(api.Body):
@@ -71,7 +56,7 @@ async def grant_credits(
         user=user,
         amount=body.amount,
         reason=body.reason,
-        made_by=ids.text("key", admin.key),
+        made_by=admin.id,
         kind=body.kind,
         expires_at=body.expires_at,
     )
@@ -85,7 +70,7 @@ async def take_credits(
     request: Request, user: User, body: Take, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Take credits away from a user, those that nobody paid for first; never more than there are."""
-    wanted = Taking(user=user, amount=body.amount, reason=body.reason, made_by=ids.text("key", admin.key))
+    wanted = Taking(user=user, amount=body.amount, reason=body.reason, made_by=admin.id)
     return api.replayed(await take(caller.till_of(request), wish, wanted))
 
 
@@ -98,5 +83,5 @@ async def write_off_debt(
     request: Request, user: User, body: WriteOff, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Forgive what a user owes."""
-    wanted = Forgiving(user=user, reason=body.reason, made_by=ids.text("key", admin.key), amount=body.amount)
+    wanted = Forgiving(user=user, reason=body.reason, made_by=admin.id, amount=body.amount)
     return api.replayed(await write_off(caller.till_of(request), wish, wanted))

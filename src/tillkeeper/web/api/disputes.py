@@ -109,6 +109,6 @@ async def find(
 async def _respond(
     request: Request, dispute: str, principal: Principal, wish: Wish, words: Words | None
 ) -> JSONResponse:
-    by = {"by_id": ids.text("key", principal.key), "by_name": principal.name}
+    by = {"by_id": principal.id, "by_name": principal.name}
     answering = Answering(dispute=ids.parse("dispute", dispute), words=words, **by)
     return api.replayed(await respond(caller.till_of(request), wish, answering))

@@ -335,6 +335,28 @@ class Gateways(BaseModel):
     data: list[Gateway]
 
 
+class Key(BaseModel):
+    """A key of this installation; its text is shown once, in the answer that makes it."""
+
+    id: str = Field(examples=["key_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["key"]
+    name: str
+    kind: Literal["secret", "publishable"]
+    mode: Literal["sandbox", "test", "live"]
+    ends_with: str
+    scopes: list[Literal["read", "write", "admin"]]
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewKey(Key):
+    """A key with its text: keep it, because it is never shown again."""
+
+    key: str = Field(examples=["till_sk_sandbox_…"])
+
+
 class Page(BaseModel):
     """A page of a list."""
 

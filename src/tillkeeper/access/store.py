@@ -1,0 +1,48 @@
+"""All SQL of access."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.access.values import NewKey
+from tillkeeper.kernel.db import Record, Transaction
+
+
+async def insert(tx: Transaction, key: UUID, wanted: NewKey, *, mode: str, hint: str, digest: bytes) -> None:
+    """Keep a key without its text."""
+    await tx.execute(
+        "INSERT INTO api_key (id, name, mode, kind, hint, digest, scopes, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        key,
+        wanted.name,
+        mode,
+        wanted.kind,
+        hint,
+        digest,
+        list(wanted.scopes),
+        wanted.expires_at,
+    )
+
+
+async def find(tx: Transaction, digest: bytes, *, mode: str, now: datetime) -> Record | None:
+    """Find a key that is good at this moment: the index compares digests, which tell nothing of the text."""
+    return await tx.fetchrow(
+        "SELECT id, name, scopes FROM api_key"
+        " WHERE digest = $1 AND mode = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
+        digest,
+        mode,
+        now,
+    )
+
+
+async def touch(tx: Transaction, key: UUID) -> None:
+    """Remember that a key was used, at most once a minute."""
+    await tx.execute(
+        "UPDATE api_key SET last_used_at = clock_timestamp() "
+        "WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')",
+        key,
+    )
+
+
+async def revoke(tx: Transaction, key: UUID, at: datetime) -> bool:
+    """End a key; false when there is none that could be ended."""
+    return bool(await tx.execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", key, at))

@@ -1,0 +1,67 @@
+"""Keys over HTTP: made, listed and ended."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import Field
+from starlette.responses import JSONResponse
+
+from tillkeeper.access import KeyKind, Principal
+from tillkeeper.flows.authorize import issue, revoke
+from tillkeeper.flows.read import read
+from tillkeeper.kernel import ids
+from tillkeeper.reports import key as report
+from tillkeeper.reports import paging
+from tillkeeper.web import api, caller
+from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Moment
+
+router = api.router("keys")
+scopes_max = 3
+CREATED = 201
+Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Scope = Annotated[str, Field(min_length=1, max_length=16, examples=["write"])]
+
+
+class CreateKey(api.Body):
+    """Make a key: `secret` ones have scopes, `publishable` ones list packages and no more."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=["game server"])]
+    scopes: Annotated[tuple[Scope, ...], Field(max_length=scopes_max, strict=False, examples=[["write"]])] = ()
+    kind: Annotated[KeyKind, Field(strict=False)] = KeyKind.SECRET
+    expires_at: Annotated[Moment | None, Field(examples=["2027-01-31T00:00:00Z"])] = None
+
+
+class RevokeKey(api.Body):
+    """End a key; there is nothing to say beside that."""
+
+
+@router.post(
+    "/admin/keys", status_code=201, response_model=None, responses={201: {"model": shapes.NewKey}, **shapes.ERRORS}
+)
+async def create(request: Request, body: CreateKey, _: Admin) -> JSONResponse:
+    """Make a key; its text is in this answer and is never shown again."""
+    till = caller.till_of(request)
+    made, text = await issue(till, body.name, scopes=body.scopes, kind=body.kind, expires_at=body.expires_at)
+    shown = await read(till, lambda tx: report.show(tx, made))
+    return JSONResponse(shown | {"key": text}, status_code=CREATED, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/admin/keys", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+async def find(
+    request: Request,
+    _: Admin,
+    *,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """List keys without their texts, newest first, also those that are over."""
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
+
+
+@router.post("/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": shapes.Key}, **shapes.ERRORS})
+async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Admin) -> JSONResponse:
+    """End a key at once: the next call with it gets 401."""
+    till, id_ = caller.till_of(request), ids.parse("key", key)
+    await revoke(till, id_)
+    return JSONResponse(await read(till, lambda tx: report.show(tx, id_)))

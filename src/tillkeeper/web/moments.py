@@ -1,0 +1,20 @@
+"""Moments in requests: they say their offset, and are in UTC from then on."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+
+def _moment(text: object) -> datetime:
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if moment and moment.tzinfo:
+            return moment.astimezone(UTC)
+    kind = "moment"
+    raise PydanticCustomError(kind, "is not a moment of RFC 3339 such as 2027-01-31T00:00:00Z")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
