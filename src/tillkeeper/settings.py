@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     ] = 60
     late_success: Annotated[Literal["fulfil", "refund"], Field(validation_alias="TILL_LATE_SUCCESS")] = "fulfil"
     """What money does that comes after its payment has expired or was canceled: buy what was sold, or go back."""
+    jwks_url: Annotated[str, Field(validation_alias="TILL_JWKS_URL")] = ""
+    jwt_issuer: Annotated[str, Field(validation_alias="TILL_JWT_ISSUER")] = ""
+    jwt_audience: Annotated[str, Field(validation_alias="TILL_JWT_AUDIENCE")] = ""
+    """Who issues the tokens of end users, and for whom; `TILL_JWT_SECRET` is read as every secret is."""
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 

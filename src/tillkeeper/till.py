@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from tillkeeper import gateways
+from tillkeeper import access, gateways
+from tillkeeper.access import Tokens
 from tillkeeper.gateway import ConfigurationError, Gateway, GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.clock import Now
@@ -17,19 +18,22 @@ from tillkeeper.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Till:
-    """Hold the open database, the open gateways, the way out to merchants, the clock and the box for stored bodies."""
+    """Hold what a flow may touch: database, gateways, the way out to merchants, clock, box for bodies, tokens."""
 
     settings: Settings
     db: Database
     gateways: Mapping[str, Gateway]
     box: Box
     egress: Egress
+    tokens: Tokens | None = None
     now: Now = clock.now
 
     @classmethod
     async def open(cls, settings: Settings, *, secrets: Secrets | None = None, now: Now = clock.now) -> Self:
-        """Connect to everything; raises ConfigurationError or DatabaseUnavailableError."""
-        opened = gateways.connect(secrets or Secrets(), mode=settings.mode)
+        """Connect to everything; raises ConfigurationError, SettingsError or DatabaseUnavailableError."""
+        secrets = secrets or Secrets()
+        tokens = access.open_tokens(settings, secrets)
+        opened = gateways.connect(secrets, mode=settings.mode)
         if settings.live and not opened:
             message = "TILL_MODE is live, and no gateway is configured."
             raise ConfigurationError(message)
@@ -48,6 +52,7 @@ class Till:
             gateways=opened,
             box=Box(settings.secret_key),
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
+            tokens=tokens,
             now=now,
         )
 

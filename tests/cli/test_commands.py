@@ -239,6 +239,16 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(demo: Demo) -> None:
     assert demo.till("keys", "revoke", made["id"]).returncode == 1, "it is revoked already"
 
 
+def test_a_key_can_be_made_that_ends_or_that_anybody_may_see(demo: Demo) -> None:
+    ending = said(demo, "keys", "create", "adviser", "--scopes", "read", "--expires", "2999-01-31")
+    page = said(demo, "keys", "create", "web page", "--publishable")
+    listed = {key["id"]: key for key in said(demo, "keys", "ls")}
+    assert listed[ending["id"]]["expires_at"] == "2999-01-31T00:00:00.000Z"
+    assert (listed[page["id"]]["kind"], listed[page["id"]]["scopes"]) == ("publishable", [])
+    assert page["key"].startswith("till_pk_sandbox_")
+    assert demo.till("keys", "create", "late", "--expires", "2020-01-01").returncode == 1
+
+
 def called_with(demo: Demo, key: str) -> int:
     """Call the API with a key."""
     return demo.get("/api/v1/packages", key=key).status_code

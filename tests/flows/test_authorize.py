@@ -106,3 +106,9 @@ async def test_a_publishable_key_says_what_it_is_and_has_no_scope(shop: Any) -> 
 async def test_a_publishable_key_cannot_be_given_a_scope(shop: Any) -> None:
     with pytest.raises(InvalidFieldError):
         await issue(shop.till, "web page", kind=KeyKind.PUBLISHABLE, scopes=["read"])
+
+
+async def test_a_token_opens_nothing_where_tokens_are_not_configured(shop: Any) -> None:
+    assert shop.till.tokens is None
+    with pytest.raises(UnauthenticatedError, match="TILL_JWT_SECRET"):
+        await authorize(shop.till, "header.claims.signature")

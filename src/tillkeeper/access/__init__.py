@@ -1,11 +1,21 @@
-"""Who may call: API keys, of which only digests are kept."""
+"""Who may call: bearers of API keys, of which only digests are kept, and end users with tokens of the merchant's."""
 
 import secrets
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.access import rules, store
-from tillkeeper.access.values import SCOPES, ForbiddenError, KeyKind, NewKey, Principal, UnauthenticatedError
+from tillkeeper.access.keyset import IssuerUnavailableError
+from tillkeeper.access.tokens import Tokens, looks_like_one, open_tokens
+from tillkeeper.access.values import (
+    SCOPES,
+    ForbiddenError,
+    KeyKind,
+    NewKey,
+    Principal,
+    TokenRefusedError,
+    UnauthenticatedError,
+)
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.db import Transaction
@@ -14,12 +24,17 @@ from tillkeeper.kernel.errors import NotFoundError
 __all__ = [
     "SCOPES",
     "ForbiddenError",
+    "IssuerUnavailableError",
     "KeyKind",
     "NewKey",
     "Principal",
+    "TokenRefusedError",
+    "Tokens",
     "UnauthenticatedError",
     "authenticate",
     "create",
+    "looks_like_one",
+    "open_tokens",
     "revoke",
 ]
 

@@ -1,11 +1,15 @@
-"""Which keys can be made, as pure functions."""
+"""Which keys can be made, and whose a token is, as pure functions."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import SupportsInt
 
-from tillkeeper.access.values import SCOPES, KeyKind, NewKey
+from tillkeeper.access.values import SCOPES, KeyKind, NewKey, TokenRefusedError
 from tillkeeper.kernel.errors import InvalidFieldError
 
 name_length_max = 100
+user_length_max = 200
+leeway_seconds = 30
 PREFIXES = {KeyKind.SECRET: "till_sk", KeyKind.PUBLISHABLE: "till_pk"}
 
 
@@ -32,3 +36,53 @@ def _check_scopes(wanted: NewKey) -> None:
     if wanted.kind is KeyKind.SECRET and (not wanted.scopes or set(wanted.scopes) - set(SCOPES)):
         message = f"Scopes are one or more of {', '.join(SCOPES)}."
         raise InvalidFieldError(message, param="scopes")
+
+
+def user_of(claims: Mapping[str, object], *, issuer: str, audience: str, now: datetime) -> str:
+    """Tell whose a token is, by claims that are proved; raises TokenRefusedError for one that is not good now and here.
+
+    `exp` and `sub` must be there; `iss` and `aud` must fit when they are configured.
+    """
+    moment = now.timestamp()
+    if _seconds(claims, "exp") <= moment - leeway_seconds:
+        message = "The token has ended."
+        raise TokenRefusedError(message)
+    for name in ("nbf", "iat"):
+        if name in claims and _seconds(claims, name) > moment + leeway_seconds:
+            message = f"The token is not good yet: its `{name}` is still to come."
+            raise TokenRefusedError(message)
+    if issuer and claims.get("iss") != issuer:
+        message = "The token is by another issuer."
+        raise TokenRefusedError(message)
+    if audience and audience not in _audiences(claims):
+        message = "The token is for another audience."
+        raise TokenRefusedError(message)
+    return _user(claims)
+
+
+def _user(claims: Mapping[str, object]) -> str:
+    user = claims.get("sub")
+    if not isinstance(user, str) or not 1 <= len(user) <= user_length_max:
+        message = f"The token names no user: `sub` is 1 to {user_length_max} characters."
+        raise TokenRefusedError(message)
+    if not user.isprintable() or user != user.strip():
+        message = "The token names a user with spaces around the name, or with letters that cannot be shown."
+        raise TokenRefusedError(message)
+    return user
+
+
+def _audiences(claims: Mapping[str, object]) -> list[object]:
+    told = claims.get("aud")
+    return told if isinstance(told, list) else [told]
+
+
+def _seconds(claims: Mapping[str, object], name: str) -> int:
+    """Read a NumericDate of RFC 7519, which may have a fraction."""
+    told = claims.get(name)
+    try:
+        if isinstance(told, SupportsInt) and not isinstance(told, bool):
+            return int(told)
+    except (ValueError, OverflowError):
+        pass  # not a number, or infinite
+    message = f"The token has no `{name}` that is a moment."
+    raise TokenRefusedError(message)

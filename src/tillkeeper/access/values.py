@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from tillkeeper.kernel import ids
@@ -16,9 +17,18 @@ class UnauthenticatedError(TillError):
 
     code = "unauthenticated"
     status = 401
-    title = "There is no valid key with this request"
+    title = "There is no valid key or token with this request"
     category = "authentication_error"
     next_step = "Send `Authorization: Bearer till_sk_…` with a key of this installation; `till keys create` makes one."
+
+
+class TokenRefusedError(UnauthenticatedError):
+    """Report a token that is not good here and now."""
+
+    next_step = "Log the user in again; when that does not help, `detail` says what is wrong with the tokens issued."
+
+    def __init__(self, detail: str = "This is no token that can be read.") -> None:
+        super().__init__(detail)
 
 
 class ForbiddenError(TillError):
@@ -26,9 +36,9 @@ class ForbiddenError(TillError):
 
     code = "forbidden"
     status = 403
-    title = "This key may not do that"
+    title = "This caller may not do that"
     category = "authentication_error"
-    next_step = "Use a key with the scope named above."
+    next_step = "Use a key with the scope named above, or the token of the user whom it is about."
 
 
 class KeyKind(StrEnum):
@@ -49,20 +59,45 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Hold who calls: the bearer of a key with its scopes; a publishable key has none."""
+class Verifier:
+    """Hold a key that signatures are checked with, and the only algorithms that go with it."""
 
-    key: UUID
+    key: Any
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Hold who calls: the bearer of a key with its scopes, or an end user, who sees and pays only their own things.
+
+    A publishable key has no scopes.
+    """
+
     name: str
-    scopes: frozenset[str]
+    key: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    user: str | None = None
+
+    def __post_init__(self) -> None:
+        """Be one of the two."""
+        assert (self.key is None) != (self.user is None), "whoever calls has a key, or is a user"
 
     @property
     def id(self) -> str:
         """Name the caller as it is written down beside what it did."""
-        return ids.text("key", self.key)
+        return ids.text("key", self.key) if self.key else f"user:{self.user}"
 
     def require(self, scope: str) -> None:
-        """Raise ForbiddenError unless the caller has the scope; admin includes write, write includes read."""
+        """Raise ForbiddenError unless it is a key with the scope; admin includes write, write includes read."""
+        if self.user is not None:
+            message = f"An end user may not do that; it takes a secret key with the scope “{scope}”."
+            raise ForbiddenError(message)
         if not self.scopes & set(SCOPES[SCOPES.index(scope) :]):
             message = f"The key “{self.name}” lacks the scope “{scope}”."
             raise ForbiddenError(message)
+
+    def speak_for(self, user: str) -> None:
+        """Raise ForbiddenError when an end user names somebody else."""
+        if self.user is not None and self.user != user:
+            message = "The token of one user cannot speak for another."
+            raise ForbiddenError(message, param="user")

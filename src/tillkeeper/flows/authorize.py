@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper import access
-from tillkeeper.access import KeyKind, NewKey, Principal
+from tillkeeper.access import KeyKind, NewKey, Principal, TokenRefusedError
 from tillkeeper.till import Till
 
 
@@ -24,7 +24,12 @@ async def issue(
 
 
 async def authorize(till: Till, text: str) -> Principal:
-    """Find whose key this is; raises UnauthenticatedError."""
+    """Find whose key or token this is; raises UnauthenticatedError or IssuerUnavailableError."""
+    if access.looks_like_one(text):
+        if till.tokens is None:
+            message = "Tokens of end users are not taken here: neither TILL_JWT_SECRET nor TILL_JWKS_URL is set."
+            raise TokenRefusedError(message)
+        return await till.tokens.verify(text, till.now())
     async with till.db.transaction() as tx:
         return await access.authenticate(tx, text, mode=till.settings.mode, now=till.now())
 

@@ -1,5 +1,6 @@
 """Take authorised money, all of it or a part."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper import idempotency, operations, payments
@@ -25,9 +26,14 @@ async def capture(till: Till, wish: Wish, payment: UUID, *, amount: int | None =
     return await conclude(till, wish, payment, kind=Kind.CAPTURE, amount=amount)
 
 
-async def conclude(till: Till, wish: Wish, payment: UUID, *, kind: Kind, amount: int | None = None) -> Replay:
-    """Capture or cancel a payment: of the two at once, one wins and the other is told so."""
-    begun = await _begin(till, wish, payment, kind, amount)
+async def conclude(
+    till: Till, wish: Wish, payment: UUID, *, kind: Kind, amount: int | None = None, allowed: Sequence[Status] = ()
+) -> Replay:
+    """Capture or cancel a payment: of the two at once, one wins and the other is told so.
+
+    `allowed` are the states in which it may be, where these are fewer than usual.
+    """
+    begun = await _begin(till, wish, payment, kind, amount, allowed)
     if isinstance(begun, Replay):
         return begun
     operation = begun[0]
@@ -37,7 +43,7 @@ async def conclude(till: Till, wish: Wish, payment: UUID, *, kind: Kind, amount:
 
 @retry_conflicts
 async def _begin(
-    till: Till, wish: Wish, payment: UUID, kind: Kind, amount: int | None
+    till: Till, wish: Wish, payment: UUID, kind: Kind, amount: int | None, allowed: Sequence[Status] = ()
 ) -> Replay | tuple[Operation | None]:
     async with till.db.transaction() as tx:
         claim = await idempotency.claim(tx, wish)
@@ -49,7 +55,7 @@ async def _begin(
         if found is None:
             message = "No payment has this id."
             raise NotFoundError(message)
-        _check(found, kind, amount)
+        _check(found, kind, allowed or ALLOWED[kind], amount)
         await _check_charge(tx, found, kind)
         operation = Operation(
             id=ids.new(),
@@ -68,9 +74,8 @@ async def _begin(
         return (operation,)
 
 
-def _check(payment: Payment, kind: Kind, amount: int | None) -> None:
+def _check(payment: Payment, kind: Kind, allowed: Sequence[Status], amount: int | None) -> None:
     """Refuse what the state does not allow; the gateway is asked only for what can be."""
-    allowed = CAPTURABLE if kind is Kind.CAPTURE else CANCELABLE
     if payment.status not in allowed:
         message = f"The payment is {payment.status}; it can be {PAST[kind]} while {' or '.join(allowed)}."
         raise InvalidStateError(message)
@@ -88,8 +93,11 @@ async def _check_charge(tx: Transaction, payment: Payment, kind: Kind) -> None:
         raise InvalidStateError(message)
 
 
-CAPTURABLE = (Status.REQUIRES_CAPTURE,)
-CANCELABLE = (Status.REQUIRES_ACTION, Status.REQUIRES_CAPTURE, Status.PROCESSING)
+ALLOWED = {
+    Kind.CAPTURE: (Status.REQUIRES_CAPTURE,),
+    Kind.CANCEL: (Status.REQUIRES_ACTION, Status.REQUIRES_CAPTURE, Status.PROCESSING),
+}
+UNPAID = (Status.REQUIRES_ACTION, Status.PROCESSING)
 PAST = {Kind.CAPTURE: "captured", Kind.CANCEL: "canceled"}
 WANTED = {Kind.CAPTURE: (Status.SUCCEEDED,), Kind.CANCEL: (Status.CANCELED, Status.EXPIRED)}
 

@@ -35,9 +35,11 @@ class Filter:
     cursor: str | None = None
 
 
-async def show(tx: Transaction, payment: UUID) -> dict[str, object]:
-    """Show one payment; raises NotFoundError."""
+async def show(tx: Transaction, payment: UUID, *, user: str | None = None) -> dict[str, object]:
+    """Show one payment, or only if it is of this user; raises NotFoundError."""
     row = await tx.fetchrow(f"{SELECT} WHERE payment.id = $1", payment)
+    if row and user not in (None, row["user_name"]):
+        row = None
     if row is None:
         message = "No payment has this id."
         raise NotFoundError(message)

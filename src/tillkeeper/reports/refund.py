@@ -8,30 +8,39 @@ from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
 SELECT = """
-SELECT refund.*, coalesce(revocation.units, 0) AS taken
-FROM refund LEFT JOIN revocation ON revocation.refund_id = refund.id
+SELECT refund.*, coalesce(revocation.units, 0) AS taken, end_user.name AS user_name
+FROM refund
+LEFT JOIN revocation ON revocation.refund_id = refund.id
+JOIN payment ON payment.id = refund.payment_id
+LEFT JOIN end_user ON end_user.id = payment.user_id
 """
 
 
-async def show(tx: Transaction, refund: UUID) -> dict[str, object]:
-    """Show one refund; raises NotFoundError."""
+async def show(tx: Transaction, refund: UUID, *, user: str | None = None) -> dict[str, object]:
+    """Show one refund, or only if it is of this user; raises NotFoundError."""
     row = await tx.fetchrow(f"{SELECT} WHERE refund.id = $1", refund)
+    if row and user not in (None, row["user_name"]):
+        row = None
     if row is None:
         message = "No refund has this id."
         raise NotFoundError(message)
     return _show(row)
 
 
-async def find(tx: Transaction, *, payment: UUID | None, limit: int, cursor: str | None) -> dict[str, object]:
-    """List refunds, newest first."""
+async def find(
+    tx: Transaction, *, payment: UUID | None, user: str | None = None, limit: int, cursor: str | None
+) -> dict[str, object]:
+    """List refunds, newest first; None means any."""
     at, id_ = paging.place(cursor)
     rows = await tx.fetch(
         f"""{SELECT}
         WHERE ($1::uuid IS NULL OR refund.payment_id = $1)
-          AND ($2::timestamptz IS NULL OR (refund.created_at, refund.id) < ($2, $3::uuid))
-        ORDER BY refund.created_at DESC, refund.id DESC LIMIT $4
+          AND ($2::text IS NULL OR end_user.name = $2)
+          AND ($3::timestamptz IS NULL OR (refund.created_at, refund.id) < ($3, $4::uuid))
+        ORDER BY refund.created_at DESC, refund.id DESC LIMIT $5
         """,
         payment,
+        user,
         at,
         id_,
         limit + 1,

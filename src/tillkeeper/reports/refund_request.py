@@ -9,16 +9,23 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
+BUYER_SEES = (
+    *("id", "object", "payment", "amount", "currency", "reason_code", "note", "evidence", "status", "refund"),
+    *("created_at", "decided_at"),
+)
 STATUSES = ("open", "approved", "rejected", "refunded", "failed")
 SELECT = """
 SELECT * FROM (
-    SELECT refund_request.*, refund.settled_at, refund.error_code,
+    SELECT refund_request.*, refund.settled_at, refund.error_code, end_user.name AS user_name,
            CASE refund.status WHEN 'succeeded' THEN 'refunded' WHEN 'failed' THEN 'failed'
                               ELSE refund_request.state END AS status,
            (SELECT jsonb_agg(jsonb_build_object('kind', kind, 'by', by_name, 'by_id', by_id, 'note', step.note,
                                                 'at', step.at) ORDER BY step.id)
             FROM refund_request_step AS step WHERE step.request_id = refund_request.id) AS steps
-    FROM refund_request LEFT JOIN refund ON refund.id = refund_request.refund_id
+    FROM refund_request
+    LEFT JOIN refund ON refund.id = refund_request.refund_id
+    JOIN payment ON payment.id = refund_request.payment_id
+    LEFT JOIN end_user ON end_user.id = payment.user_id
 ) AS request
 """
 
@@ -29,13 +36,16 @@ class Filter:
 
     payment: UUID | None = None
     status: str | None = None
+    user: str | None = None
     limit: int = paging.limit_default
     cursor: str | None = None
 
 
-async def show(tx: Transaction, request: UUID) -> dict[str, object]:
-    """Show one request; raises NotFoundError."""
+async def show(tx: Transaction, request: UUID, *, user: str | None = None) -> dict[str, object]:
+    """Show one request, or only if it is about a payment of this user; raises NotFoundError."""
     row = await tx.fetchrow(f"{SELECT} WHERE id = $1", request)
+    if row and user not in (None, row["user_name"]):
+        row = None
     if row is None:
         message = "No refund request has this id."
         raise NotFoundError(message)
@@ -48,16 +58,24 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
     rows = await tx.fetch(
         f"""{SELECT}
         WHERE ($1::uuid IS NULL OR payment_id = $1) AND ($2::text IS NULL OR status = $2)
-          AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
-        ORDER BY created_at DESC, id DESC LIMIT $5
+          AND ($3::text IS NULL OR user_name = $3)
+          AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5::uuid))
+        ORDER BY created_at DESC, id DESC LIMIT $6
         """,
         wanted.payment,
         wanted.status,
+        wanted.user,
         at,
         id_,
         wanted.limit + 1,
     )
     return paging.page(rows, wanted.limit, "created_at", _show)
+
+
+def for_buyer(shown: dict[str, object]) -> dict[str, object]:
+    """Leave out who of the merchant's people decided what, and by which rules; why it was turned down stays."""
+    kept = {name: shown[name] for name in BUYER_SEES}
+    return kept | {"decision": shown["decision"] if shown["status"] == "rejected" else None}
 
 
 def _show(row: Record) -> dict[str, object]:

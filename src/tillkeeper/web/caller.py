@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Header, Security
+from fastapi import Depends, Header, Path, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
@@ -17,7 +17,11 @@ from tillkeeper.web import strict
 from tillkeeper.web.errors import IdempotencyKeyMissingError
 
 key_length_max = 255
-BEARER = HTTPBearer(auto_error=False, description="A secret key: `till_sk_…`. `till keys create` makes one.")
+BEARER = HTTPBearer(
+    auto_error=False,
+    description="A secret key (`till keys create` makes one), a publishable key, or the token of an end user.",
+)
+User = Annotated[str, Path(min_length=1, max_length=200)]
 KEY = Header(description="1 to 255 printable characters: new for each new intent, the same to repeat a request.")
 
 
@@ -50,10 +54,34 @@ def with_scope(scope: str) -> Callable[..., Awaitable[Principal]]:
     return check
 
 
-async def wish_of(request: Request, idempotency_key: Annotated[str, KEY]) -> Wish:
+def with_scope_or_user(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that also lets end users pass; whoever uses it shows and changes only what is theirs."""
+
+    async def check(principal: Anybody) -> Principal:
+        if principal.user is None:
+            principal.require(scope)
+        return principal
+
+    return check
+
+
+def about_user(scope: str) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that lets keys with a scope pass, and the user whom the address names."""
+
+    async def check(principal: Anybody, user: User) -> Principal:
+        if principal.user is None:
+            principal.require(scope)
+        principal.speak_for(user)
+        return principal
+
+    return check
+
+
+async def wish_of(request: Request, principal: Anybody, idempotency_key: Annotated[str, KEY]) -> Wish:
     """Read the Idempotency-Key of a request; raises IdempotencyKeyMissingError.
 
-    All secret keys of a mode share one scope, so that a key rotated in mid-retry does not charge twice.
+    All secret keys of a mode share one scope, so that a key rotated in mid-retry does not charge twice. Every end user
+    has a scope of their own.
     """
     key = idempotency_key
     if not 1 <= len(key) <= key_length_max or not key.isascii() or not key.isprintable():
@@ -61,4 +89,6 @@ async def wish_of(request: Request, idempotency_key: Annotated[str, KEY]) -> Wis
     strict.check_text(key)
     body = strict.parse(await request.body())
     asked = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"))
-    return Wish(scope=f"secret:{till_of(request).settings.mode}", key=key, request_sha=sha256(asked.encode()))
+    mode = till_of(request).settings.mode
+    scope = f"secret:{mode}" if principal.user is None else f"user:{mode}:{principal.user}"
+    return Wish(scope=scope, key=key, request_sha=sha256(asked.encode()))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
@@ -18,7 +18,8 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("goods")
-User = Annotated[str, Path(min_length=1, max_length=200)]
+Reader = Annotated[Principal, Depends(caller.about_user("read"))]
+Writer = Annotated[Principal, Depends(caller.about_user("write"))]
 
 
 class Spend(api.Body):
@@ -52,9 +53,7 @@ async def packages(request: Request, _: caller.Anybody) -> JSONResponse:
 
 
 @router.get("/users/{user}/wallet", response_model=None, responses={200: {"model": shapes.Wallet}, **shapes.ERRORS})
-async def show(
-    request: Request, user: User, _: Annotated[Principal, Depends(caller.with_scope("read"))]
-) -> JSONResponse:
+async def show(request: Request, user: caller.User, _: Reader) -> JSONResponse:
     """Show a user's credits; a user who never bought has none."""
     return JSONResponse(await read(caller.till_of(request), lambda tx: wallet.show(tx, user)))
 
@@ -64,8 +63,8 @@ async def show(
 )
 async def entries(
     request: Request,
-    user: User,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    user: caller.User,
+    _: Reader,
     *,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
@@ -78,8 +77,8 @@ async def entries(
 @router.get("/users/{user}/cards", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find_cards(
     request: Request,
-    user: User,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    user: caller.User,
+    _: Reader,
     *,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -96,10 +95,10 @@ async def find_cards(
 )
 async def use_card(
     request: Request,
-    user: User,
+    user: caller.User,
     card: str,
     _body: Use,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    _: Writer,
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
     """Mark a card as used, once; one that is suspended or revoked cannot be."""
@@ -114,9 +113,9 @@ async def use_card(
 )
 async def spend_credits(
     request: Request,
-    user: User,
+    user: caller.User,
     body: Spend,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    _: Writer,
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
     """Spend a user's credits; never more than there are."""

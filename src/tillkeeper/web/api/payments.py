@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import ForbiddenError, Principal
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
@@ -17,15 +18,21 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.sync import sync
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import amount_max
 from tillkeeper.payments import Status
 from tillkeeper.reports import paging, timeline
 from tillkeeper.reports import payment as report
+from tillkeeper.till import Till
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 from tillkeeper.web.errors import MaintenanceError
 
 router = api.router("payments")
+Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
+Writer = Annotated[Principal, Depends(caller.with_scope("write"))]
+Buyer = Annotated[Principal, Depends(caller.with_scope_or_user("write"))]
+Once = Annotated[Wish, Depends(caller.wish_of)]
 metadata_entries_max = 50
 confirm_entries_max = 20
 OK = 200
@@ -75,7 +82,6 @@ class CreatePayment(api.Body):
             _need(self.quantity is None, "quantity", "a quantity belongs to a package")
         else:
             _need(self.amount is None, "amount", "the price of a package is ours; leave the amount out")
-            _need(self.user is not None, "user", "a package is delivered to a user; say to whom")
         return self
 
 
@@ -98,10 +104,11 @@ def _need(fine: bool, field: str, why: str) -> None:  # noqa: FBT001 (reads as a
 async def create(
     request: Request,
     body: CreatePayment,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
-    wish: Annotated[Wish, Depends(caller.wish_of)],
+    principal: Buyer,
+    wish: Once,
 ) -> JSONResponse:
-    """Open a checkout for a package or an amount."""
+    """Open a checkout for a package or an amount; an end user buys packages for nobody else."""
+    user = _buyer(principal, body)
     till = caller.till_of(request)
     if till.settings.maintenance_mode:
         raise MaintenanceError
@@ -110,7 +117,7 @@ async def create(
         quantity=body.quantity or 1,
         amount=body.amount,
         currency=body.currency,
-        user=body.user,
+        user=user,
         gateway=body.gateway,
         checkout=body.checkout,
         capture_method=body.capture_method,
@@ -120,6 +127,21 @@ async def create(
         metadata=dict(body.metadata),
     )
     return api.replayed(await checkout(till, wish, purchase))
+
+
+def _buyer(principal: Principal, body: CreatePayment) -> str | None:
+    """Tell who gets what is bought; raises ForbiddenError for what an end user may not decide."""
+    if principal.user is not None:
+        principal.speak_for(body.user or principal.user)
+        for field in ("amount", "description", "customer"):
+            if getattr(body, field) is not None:
+                message = f"An end user buys packages; “{field}” takes a secret key."
+                raise ForbiddenError(message, param=field)
+        return principal.user
+    if body.package is not None and body.user is None:
+        message = "A package is delivered to a user; say to whom."
+        raise InvalidFieldError(message, param="user")
+    return body.user
 
 
 class Capture(api.Body):
@@ -148,8 +170,8 @@ async def capture_payment(
     request: Request,
     payment: str,
     body: Capture,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
-    wish: Annotated[Wish, Depends(caller.wish_of)],
+    _: Writer,
+    wish: Once,
 ) -> JSONResponse:
     """Take authorised money, all of it or a part."""
     till = caller.till_of(request)
@@ -163,12 +185,14 @@ async def cancel_payment(
     request: Request,
     payment: str,
     body: Cancel,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
-    wish: Annotated[Wish, Depends(caller.wish_of)],
+    principal: Buyer,
+    wish: Once,
 ) -> JSONResponse:
-    """End a payment that is not captured."""
+    """End a payment that is not captured; an end user one that is not even authorised."""
     del body
-    return api.replayed(await cancel(caller.till_of(request), wish, ids.parse("payment", payment)))
+    till, id_ = caller.till_of(request), ids.parse("payment", payment)
+    await _check_own(till, id_, principal)
+    return api.replayed(await cancel(till, wish, id_, authorised_too=principal.user is None))
 
 
 @router.post(
@@ -180,20 +204,18 @@ async def cancel_payment(
         **shapes.ERRORS,
     },
 )
-async def confirm_payment(
-    request: Request, payment: str, body: Confirm, _: Annotated[Principal, Depends(caller.with_scope("write"))]
-) -> JSONResponse:
+async def confirm_payment(request: Request, payment: str, body: Confirm, principal: Buyer) -> JSONResponse:
     """Go on with what the customer approved in a page of yours; safe to repeat."""
-    shown = await confirm(caller.till_of(request), ids.parse("payment", payment), body.root)
+    till, id_ = caller.till_of(request), ids.parse("payment", payment)
+    await _check_own(till, id_, principal)
+    shown = await confirm(till, id_, body.root)
     return JSONResponse(shown, status_code=ACCEPTED if shown["status"] == Status.OUTCOME_UNKNOWN else OK)
 
 
 @router.post(
     "/payments/{payment}/sync", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
-async def sync_payment(
-    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("write"))]
-) -> JSONResponse:
+async def sync_payment(request: Request, payment: str, _: Writer) -> JSONResponse:
     """Ask the gateway what has become of a payment, apply its answer, and show it."""
     return JSONResponse(await sync(caller.till_of(request), ids.parse("payment", payment)))
 
@@ -203,12 +225,10 @@ async def sync_payment(
     response_model=None,
     responses={200: {"model": shapes.Payment}, **shapes.ERRORS},
 )
-async def show(
-    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
-) -> JSONResponse:
+async def show(request: Request, payment: str, principal: Reader) -> JSONResponse:
     """Show a payment."""
     id_ = ids.parse("payment", payment)
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user)))
 
 
 @router.get(
@@ -229,7 +249,7 @@ async def show_timeline(
 @router.get("/payments", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    principal: Reader,
     *,
     user: Annotated[str | None, Query(max_length=200)] = None,
     status: Status | None = None,
@@ -237,6 +257,14 @@ async def find(
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
-    """List payments, newest first."""
-    wanted = report.Filter(user=user, status=status, gateway=gateway, limit=limit, cursor=cursor)
+    """List payments, newest first; an end user's own."""
+    if user is not None:
+        principal.speak_for(user)
+    wanted = report.Filter(user=principal.user or user, status=status, gateway=gateway, limit=limit, cursor=cursor)
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, wanted)))
+
+
+async def _check_own(till: Till, payment: UUID, principal: Principal) -> None:
+    """Raise NotFoundError when an end user names a payment of somebody else: it looks as one that does not exist."""
+    if principal.user is not None:
+        await read(till, lambda tx: report.show(tx, payment, user=principal.user))

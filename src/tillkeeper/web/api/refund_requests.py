@@ -1,6 +1,7 @@
 """Refund requests and the policy that they are measured by, over HTTP."""
 
-from typing import Annotated, Literal, Self
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, Field, model_validator
@@ -18,6 +19,7 @@ from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.money import amount_max
 from tillkeeper.refund_requests import Person, Policy, ReasonCode
 from tillkeeper.reports import paging, refund_policy, refundable
+from tillkeeper.reports import payment as payment_report
 from tillkeeper.reports import refund_request as report
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
@@ -27,7 +29,8 @@ evidence_entries_max = 20
 window_hours_max = 24 * 365 * 10
 units_max = 10**9
 currencies_max = 200
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
+Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
+Buyer = Annotated[Principal, Depends(caller.with_scope_or_user("write"))]
 Writer = Annotated[Principal, Depends(caller.with_scope("write"))]
 Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
 Once = Annotated[Wish, Depends(caller.wish_of)]
@@ -127,12 +130,18 @@ class Terms(api.Body):
     response_model=None,
     responses={201: {"model": shapes.RefundRequest}, **shapes.ERRORS},
 )
-async def create(request: Request, body: CreateRequest, principal: Writer, wish: Once) -> JSONResponse:
-    """Ask for money back; the policy refunds at once, says how many people must agree, or rejects."""
+async def create(request: Request, body: CreateRequest, principal: Buyer, wish: Once) -> JSONResponse:
+    """Ask for money back; the policy refunds at once, says how many people must agree, or rejects.
+
+    An end user asks for payments of their own, and is told what was decided, not by whom.
+    """
     if body.override_reason is not None:
         principal.require("admin")
+    till, id_ = caller.till_of(request), ids.parse("payment", body.payment)
+    if principal.user is not None:
+        await read(till, lambda tx: payment_report.show(tx, id_, user=principal.user))
     asked = Asked(
-        payment=ids.parse("payment", body.payment),
+        payment=id_,
         by=_person(principal),
         reason_code=body.reason_code,
         amount=body.amount,
@@ -140,7 +149,8 @@ async def create(request: Request, body: CreateRequest, principal: Writer, wish:
         evidence=body.evidence,
         override_reason=body.override_reason,
     )
-    return api.replayed(await request_refund(caller.till_of(request), wish, asked))
+    replay = await request_refund(till, wish, asked)
+    return api.replayed(replace(replay, body=_shown(principal, replay.body)))
 
 
 @router.post(
@@ -185,27 +195,33 @@ async def reject(request: Request, refund_request: str, body: Reject, principal:
 
 
 @router.get("/refund_requests/{refund_request}", response_model=None, responses=ANSWER)
-async def show(request: Request, refund_request: str, _: Reader) -> JSONResponse:
+async def show(request: Request, refund_request: str, principal: Reader) -> JSONResponse:
     """Show a request with its history."""
     id_ = ids.parse("refund_request", refund_request)
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
+    found = await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user))
+    return JSONResponse(_shown(principal, found))
 
 
 @router.get("/refund_requests", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Reader,
+    principal: Reader,
     *,
     payment: Annotated[str | None, Query(max_length=64)] = None,
     status: Literal["open", "approved", "rejected", "refunded", "failed"] | None = None,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
-    """List requests, newest first."""
+    """List requests, newest first; an end user's own."""
     wanted = report.Filter(
-        payment=ids.parse("payment", payment) if payment else None, status=status, limit=limit, cursor=cursor
+        payment=ids.parse("payment", payment) if payment else None,
+        status=status,
+        user=principal.user,
+        limit=limit,
+        cursor=cursor,
     )
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, wanted)))
+    page: dict[str, Any] = await read(caller.till_of(request), lambda tx: report.find(tx, wanted))
+    return JSONResponse(page | {"data": [_shown(principal, each) for each in page["data"]]})
 
 
 @router.get("/refund_policies", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
@@ -227,6 +243,11 @@ async def set_policy(request: Request, body: Terms, principal: Admin) -> JSONRes
 def _person(principal: Principal) -> Person:
     """Take a key for a person, as long as nobody logs in: each person needs a key of their own."""
     return Person(id=principal.id, name=principal.name)
+
+
+def _shown(principal: Principal, request: dict[str, object]) -> dict[str, object]:
+    """Show a request to those who decide it, or to the one who asked."""
+    return report.for_buyer(request) if principal.user is not None else request
 
 
 def _by_currency(amounts: dict[str, int]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("refunds")
+Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
 
 
 class CreateRefund(api.Body):
@@ -69,24 +70,24 @@ async def fail(
 
 
 @router.get("/refunds/{refund}", response_model=None, responses={200: {"model": shapes.Refund}, **shapes.ERRORS})
-async def show(
-    request: Request, refund: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
-) -> JSONResponse:
+async def show(request: Request, refund: str, principal: Reader) -> JSONResponse:
     """Show a refund."""
     id_ = ids.parse("refund", refund)
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
+    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user)))
 
 
 @router.get("/refunds", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    principal: Reader,
     *,
     payment: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
-    """List refunds, newest first."""
-    id_ = ids.parse("payment", payment) if payment else None
-    question = caller.till_of(request)
-    return JSONResponse(await read(question, lambda tx: report.find(tx, payment=id_, limit=limit, cursor=cursor)))
+    """List refunds, newest first; an end user's own."""
+    id_, user = ids.parse("payment", payment) if payment else None, principal.user
+    found = await read(
+        caller.till_of(request), lambda tx: report.find(tx, payment=id_, user=user, limit=limit, cursor=cursor)
+    )
+    return JSONResponse(found)
