@@ -6,6 +6,7 @@ from typing import Self
 
 from tillkeeper import access, gateways
 from tillkeeper.access import Tokens
+from tillkeeper.audit import SYSTEM, Actor
 from tillkeeper.gateway import ConfigurationError, Gateway, GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.clock import Now
@@ -26,6 +27,8 @@ class Till:
     box: Box
     egress: Egress
     tokens: Tokens | None = None
+    by: Actor = SYSTEM
+    """Who acts: whoever lets others act hands them the till in their name."""
     now: Now = clock.now
 
     @classmethod

@@ -1,6 +1,7 @@
 """The commands against a running demo: what they do, what they print where, and how they end."""
 
 import asyncio
+import getpass
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -247,6 +248,14 @@ def test_a_key_can_be_made_that_ends_or_that_anybody_may_see(demo: Demo) -> None
     assert (listed[page["id"]]["kind"], listed[page["id"]]["scopes"]) == ("publishable", [])
     assert page["key"].startswith("till_pk_sandbox_")
     assert demo.till("keys", "create", "late", "--expires", "2020-01-01").returncode == 1
+
+
+def test_what_is_done_on_the_command_line_is_in_the_audit_log_under_who_is_logged_in(demo: Demo) -> None:
+    made = said(demo, "keys", "create", "audited", "--scopes", "read")
+    [entry] = said(demo, "audit", "ls", "--subject", made["id"])["data"]
+    assert (entry["action"], entry["actor"]) == ("key.created", f"cli:{getpass.getuser()}")
+    assert "key.created" in demo.till("audit", "ls", "--limit", "1").stdout
+    assert said(demo, "audit", "check") == {"ok": True, "problems": []}
 
 
 def called_with(demo: Demo, key: str) -> int:

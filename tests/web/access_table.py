@@ -94,6 +94,7 @@ TABLE = {
     "POST /api/v1/admin/gateways/{gateway}/enable": May.ADMIN,
     "POST /api/v1/admin/gateways/{gateway}/disable": May.ADMIN,
     "POST /api/v1/admin/gateways/{gateway}/drain": May.ADMIN,
+    "GET /api/v1/admin/audit": May.ADMIN,
     "GET /api/v1/admin/keys": May.ADMIN,
     "POST /api/v1/admin/keys": May.ADMIN,
     "POST /api/v1/admin/keys/{key}/revoke": May.ADMIN,

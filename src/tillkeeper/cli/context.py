@@ -5,6 +5,7 @@ import getpass
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from tillkeeper import settings
+from tillkeeper.audit import Actor
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.crypto import sha256
@@ -82,16 +84,17 @@ def once() -> Wish:
 def somebody() -> tuple[str, str]:
     """Take whoever is logged in on this machine for a person; return an id and a name."""
     user = getpass.getuser()
-    return f"shell:{user}", f"{user} (shell)"
+    return f"cli:{user}", f"{user} (command line)"
 
 
 def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answer:
-    """Open a till, do some work, and close it."""
+    """Open a till, do some work in the name of whoever is logged in on this machine, and close it."""
+    id_, name = somebody()
 
     async def run() -> Answer:
         till = await Till.open(settings.load())
         try:
-            return await work(till)
+            return await work(replace(till, by=Actor(id=id_, name=name)))
         finally:
             await till.close()
 

@@ -7,6 +7,7 @@ import typer
 
 from tillkeeper.cli import (
     ExitCode,
+    audit,
     bench,
     deliveries,
     demo,
@@ -59,6 +60,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(wallet.app, name="credits")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 
 

@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
-from tillkeeper import operations, payments
+from tillkeeper import audit, operations, payments
+from tillkeeper.audit import Action
 from tillkeeper.facts import Notice, NoticeKind
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.read import read
 from tillkeeper.flows.sync import GatewaySilentError
 from tillkeeper.gateway import Absent, Accepted, Declined
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.operations import Operation
@@ -71,3 +73,6 @@ async def _apply(till: Till, call: Operation, told: tuple[Notice, ...], reason: 
         if refunds[call.refund].status is RefundStatus.PENDING:  # a webhook may have been faster
             notices = told or (failed,)
             await settle.apply(tx, till, notices, [f"given up by hand: {reason}"] * len(notices))
+            subject = ids.text("refund", call.refund)
+            made = {"found_at_gateway": bool(told)}
+            await audit.record(tx, till.by, Action.REFUND_ABANDONED, subject, after=made, reason=reason, at=till.now())

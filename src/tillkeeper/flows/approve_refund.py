@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from tillkeeper import idempotency, payments, refund_requests
+from tillkeeper.audit import Action
 from tillkeeper.flows import operate
 from tillkeeper.flows.refund import RefundWish, promise, second_person_limit, weigh
-from tillkeeper.flows.request_refund import remember_answer, resume
+from tillkeeper.flows.request_refund import note_decision, remember_answer, resume
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import failpoints
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -45,6 +46,7 @@ async def reject_refund(till: Till, wish: Wish, request: UUID, *, by: Person, re
         await refund_requests.reject(tx, found, by=by, reason=reason, at=till.now())
         replay = Replay(status=OK, body=await report.show(tx, request))
         await idempotency.finish(tx, wish, replay.status, replay.body)
+        await note_decision(tx, till, Action.REFUND_REJECTED, found, reason)
     return replay
 
 
@@ -61,6 +63,7 @@ async def _agree(
         found = await _locked(tx, request)
         operation = await _grant_if_enough(tx, till, found, by, note)
         await idempotency.attach(tx, wish, request)
+        await note_decision(tx, till, Action.REFUND_APPROVED, found, note)
         return (operation,)
 
 

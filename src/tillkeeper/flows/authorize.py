@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper import access
+from tillkeeper import access, audit
 from tillkeeper.access import KeyKind, NewKey, Principal, TokenRefusedError
+from tillkeeper.audit import Action
+from tillkeeper.kernel import ids
 from tillkeeper.till import Till
 
 
@@ -20,7 +22,10 @@ async def issue(
     """Make a key of this mode; its text is returned once and can never be shown again. Raises InvalidFieldError."""
     wanted = NewKey(name=name, scopes=tuple(scopes), kind=kind, expires_at=expires_at)
     async with till.db.transaction() as tx:
-        return await access.create(tx, wanted, mode=till.settings.mode, now=till.now())
+        key, text = await access.create(tx, wanted, mode=till.settings.mode, now=till.now())
+        made = {"name": name, "kind": kind, "scopes": list(scopes), "expires_at": expires_at and expires_at.isoformat()}
+        await audit.record(tx, till.by, Action.KEY_CREATED, ids.text("key", key), after=made, at=till.now())
+        return key, text
 
 
 async def authorize(till: Till, text: str) -> Principal:
@@ -38,3 +43,4 @@ async def revoke(till: Till, key: UUID) -> None:
     """End a key at once; raises NotFoundError."""
     async with till.db.transaction() as tx:
         await access.revoke(tx, key, till.now())
+        await audit.record(tx, till.by, Action.KEY_REVOKED, ids.text("key", key), at=till.now())

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from tillkeeper import ledger
+from tillkeeper import audit, ledger
+from tillkeeper.audit import Action as Audited
 from tillkeeper.flows.book_lines import book_accepted
-from tillkeeper.kernel import logs
+from tillkeeper.kernel import ids, logs
 from tillkeeper.ledger import Journal
 from tillkeeper.settlement import runs
 from tillkeeper.settlement.runs import Action
@@ -18,6 +19,15 @@ async def clear_up(till: Till, discrepancy: UUID, *, action: Action, reason: str
         found = await runs.close(tx, discrepancy, action=action, reason=reason, by=by, now=now)
         journals = book_accepted(found, now) if action is Action.ACCEPT else []
         await ledger.post(tx, journals)
+        await audit.record(
+            tx,
+            till.by,
+            Audited.DISCREPANCY_CLOSED,
+            ids.text("discrepancy", discrepancy),
+            after={"action": action, "kind": found.kind, "by": by},
+            reason=reason,
+            at=now,
+        )
     logs.reconciliation.warning("discrepancy_closed", kind=found.kind, gateway=found.gateway, action=action, by=by)
     return journals
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from tillkeeper import customers, idempotency, ledger
+from tillkeeper import audit, customers, idempotency, ledger
+from tillkeeper.audit import Action
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.wallet import Adjustment, AdjustmentKind
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.db import retry_conflicts
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.ledger import recipes
 from tillkeeper.reports import wallet as report
@@ -60,7 +61,15 @@ async def grant(till: Till, wish: Wish, gift: Gift) -> Replay:
         await ledger.post(tx, [booked])
         body = await report.show(tx, gift.user) | report.adjusted(made) | {"debt_repaid": repaid}
         await idempotency.finish(tx, wish, OK, body)
+        await note(tx, till, Action.CREDITS_GRANTED, made)
         return Replay(status=OK, body=body)
+
+
+async def note(tx: Transaction, till: Till, action: Action, made: Adjustment) -> None:
+    """Write down in the audit log what somebody did to a wallet by hand."""
+    what = {"user": ids.text("user", made.user), "kind": made.kind, "amount": made.amount}
+    subject = ids.text("adjustment", made.id)
+    await audit.record(tx, till.by, action, subject, after=what, reason=made.reason, at=made.at)
 
 
 def check(amount: int, reason: str) -> None:

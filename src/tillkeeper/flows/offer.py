@@ -1,8 +1,10 @@
 """Put packages up for sale."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from tillkeeper import catalog
+from tillkeeper import audit, catalog
+from tillkeeper.audit import Action
 from tillkeeper.catalog import Package
 from tillkeeper.fulfilment import packs as card_packs
 from tillkeeper.fulfilment.packs import PackType
@@ -17,3 +19,5 @@ async def offer(till: Till, packages: Sequence[Package], *, packs: Sequence[Pack
     async with till.db.transaction() as tx:
         await card_packs.offer(tx, packs)
         await catalog.offer(tx, packages)
+        for package in packages:
+            await audit.record(tx, till.by, Action.PACKAGE_OFFERED, package.id, after=asdict(package), at=till.now())

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
-from tillkeeper import fulfilment, idempotency, operations, payments, refund_requests
+from tillkeeper import audit, fulfilment, idempotency, operations, payments, refund_requests
+from tillkeeper.audit import Action
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.checkout import CREATED, take_over
 from tillkeeper.flows.instruct import refund_call
@@ -130,7 +131,16 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
         await _check_alone(tx, weighed)
         operation = await promise(tx, till, weighed, leased=True)
         await idempotency.attach(tx, wish, weighed.refund.id)
+        await note(tx, till, weighed)
         return weighed.refund.id, operation
+
+
+async def note(tx: Transaction, till: Till, weighed: Weighed) -> None:
+    """Write down in the audit log who gave money back."""
+    refund_ = weighed.refund
+    made = {"payment": ids.text("payment", weighed.payment.id), "amount": refund_.amount, "currency": refund_.currency}
+    subject = ids.text("refund", refund_.id)
+    await audit.record(tx, till.by, Action.REFUND_CREATED, subject, after=made, reason=refund_.reason, at=till.now())
 
 
 async def _check_alone(tx: Transaction, weighed: Weighed) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from tillkeeper import idempotency, refund_requests
+from tillkeeper import audit, idempotency, refund_requests
+from tillkeeper.audit import Action
 from tillkeeper.flows import operate
 from tillkeeper.flows.checkout import CREATED, take_over
 from tillkeeper.flows.refund import RefundWish, Weighed, promise, weigh
@@ -119,6 +120,13 @@ async def remember_answer(
     return replay
 
 
+async def note_decision(tx: Transaction, till: Till, action: Action, request: RefundRequest, why: str | None) -> None:
+    """Write down in the audit log what somebody said to a wish for money back."""
+    told = {"payment": ids.text("payment", request.payment), "amount": request.amount, "currency": request.currency}
+    subject = ids.text("refund_request", request.id)
+    await audit.record(tx, till.by, action, subject, after=told, reason=why, at=till.now())
+
+
 async def resume(tx: Transaction, request: UUID) -> Operation | None:
     """Lease the call of a request whose caller has died, if it came to one and nobody has finished it."""
     found = await refund_requests.get(tx, request)
@@ -136,6 +144,7 @@ async def _begin(till: Till, wish: Wish, asked: Asked) -> Replay | tuple[UUID, O
             return claim.resource, await resume(tx, claim.resource)
         request, operation = await open_request(tx, till, await consider(tx, till, asked), leased=True)
         await idempotency.attach(tx, wish, request.id)
+        await note_decision(tx, till, Action.REFUND_REQUESTED, request, asked.override_reason or asked.note)
         return request.id, operation
 
 

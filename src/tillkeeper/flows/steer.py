@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tillkeeper import routing
+from tillkeeper import audit, routing
+from tillkeeper.audit import Action
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.routing import GatewayState
@@ -19,5 +20,7 @@ async def steer(till: Till, gateway: str, **decided: Any) -> GatewayState:
         before = (await routing.states(tx, [gateway]))[gateway]
         after = replace(before, **decided)
         await routing.configure(tx, after)
+        was = {name: getattr(before, name) for name in decided}
+        await audit.record(tx, till.by, Action.GATEWAY_STEERED, gateway, before=was, after=decided, at=till.now())
     logs.intent.warning("gateway_steered", gateway=gateway, switch=after.switch, priority=after.priority)
     return after

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tillkeeper import customers, idempotency, ledger
-from tillkeeper.flows.grant import check
+from tillkeeper.audit import Action
+from tillkeeper.flows.grant import check, note
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.wallet import Adjustment, AdjustmentKind, InsufficientCreditsError
 from tillkeeper.idempotency import Replay, Wish
@@ -53,4 +54,5 @@ async def take(till: Till, wish: Wish, wanted: Taking) -> Replay:
         )
         body = await report.show(tx, wanted.user) | report.adjusted(made)
         await idempotency.finish(tx, wish, OK, body)
+        await note(tx, till, Action.CREDITS_TAKEN, made)
         return Replay(status=OK, body=body)

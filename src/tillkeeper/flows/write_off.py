@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from tillkeeper import customers, idempotency, ledger
-from tillkeeper.flows.grant import check, grant_max
+from tillkeeper.audit import Action
+from tillkeeper.flows.grant import check, grant_max, note
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.wallet import Adjustment, AdjustmentKind
 from tillkeeper.idempotency import Replay, Wish
@@ -52,4 +53,5 @@ async def write_off(till: Till, wish: Wish, wanted: Forgiving) -> Replay:
         await ledger.post(tx, [recipes.debt_written_off(made.id, user=user, units=made.amount, at=made.at)])
         body = await report.show(tx, wanted.user) | report.adjusted(made)
         await idempotency.finish(tx, wish, OK, body)
+        await note(tx, till, Action.DEBT_FORGIVEN, made)
         return Replay(status=OK, body=body)

@@ -93,6 +93,11 @@ def holds_card_number(text: str) -> bool:
     return any(_is_card(match.group()) for match in CARD_NUMBER.finditer(plain))
 
 
+def clean(value: Any) -> Any:
+    """Mask the same in whatever is stored or shown, as deep as it goes."""
+    return _clean(value)
+
+
 def mask(text: str) -> str:
     """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown."""
     return str(_clean(text))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tillkeeper import ledger
+from tillkeeper import audit, ledger
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import Finding, findings, seals
 from tillkeeper.reports import books, time
@@ -17,7 +17,7 @@ TITLES = {
     "I5": "A wallet is the sum of its movements, is what the books say, and is never below zero",
     "I6": "A payment is captured once; whatever is captured beyond that goes back",
     "I7": "Every webhook ends, or is being worked on",
-    "I9": "The chain of seals holds, and so does every journal in it",
+    "I9": "The chain of seals holds, every journal in it, and the chain of the audit log",
     "other": "What payments, goods and books promise each other besides",
 }
 """The names under which findings are kept and measured; I2, I8, I10 and I11 need eyes outside the database."""
@@ -66,6 +66,7 @@ async def examine(tx: Transaction, *, recent: bool) -> list[Finding]:
             wrong[OF_PROMISES.get(sentence, "other")] += await books.breaches(tx, sentence, query, recent=recent)
     wrong["I7"] += await books.breaches(tx, "a webhook is neither finished nor worked on", WEBHOOKS, recent=recent)
     wrong["I9"] += await seals.verify(tx, recent=recent)
+    wrong["I9"] += await audit.verify(tx, recent=recent)
     return [Finding(name, len(found), tuple(found)) for name, found in wrong.items()]
 
 

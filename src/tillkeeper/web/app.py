@@ -18,6 +18,7 @@ from tillkeeper.till import Till
 from tillkeeper.web import announcements, caller, documents, errors, shop
 from tillkeeper.web.api import (
     adjustments,
+    audit,
     books,
     customers,
     disputes,
@@ -69,6 +70,7 @@ def build(till: Till) -> ASGIApp:
         events,
         webhook_endpoints,
         keys,
+        audit,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Security
@@ -9,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from tillkeeper.access import Principal, UnauthenticatedError
+from tillkeeper.audit import Actor
 from tillkeeper.flows.authorize import authorize
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
@@ -26,9 +28,13 @@ KEY = Header(description="1 to 255 printable characters: new for each new intent
 
 
 def till_of(request: Request) -> Till:
-    """Find the till that this application serves."""
+    """Find the till that this application serves, in the name of whoever calls."""
     till: Till = request.app.state.till
-    return till
+    principal: Principal | None = getattr(request.state, "principal", None)
+    if principal is None:
+        return till
+    who = Actor(id="user", name="an end user") if principal.user else Actor(id=principal.id, name=principal.name)
+    return replace(till, by=replace(who, request=request.state.request_id))
 
 
 async def principal_of(
@@ -37,7 +43,9 @@ async def principal_of(
     """Find who calls, whatever they may do; raises UnauthenticatedError."""
     if bearer is None:
         raise UnauthenticatedError
-    return await authorize(till_of(request), bearer.credentials)
+    principal = await authorize(till_of(request), bearer.credentials)
+    request.state.principal = principal
+    return principal
 
 
 Anybody = Annotated[Principal, Depends(principal_of)]

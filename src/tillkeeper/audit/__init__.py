@@ -1,0 +1,38 @@
+"""The audit log: who changed what, when, why and from what to what; entries are only ever added."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tillkeeper.audit import store
+from tillkeeper.audit.values import SYSTEM, Action, Actor
+from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.db import Transaction
+
+__all__ = ["SYSTEM", "Action", "Actor", "record", "verify"]
+
+recent_entries = 1_000
+Picture = Mapping[str, object]
+
+
+async def record(
+    tx: Transaction,
+    by: Actor,
+    action: Action,
+    subject: str,
+    *,
+    at: datetime,
+    before: Picture | None = None,
+    after: Picture | None = None,
+    reason: str | None = None,
+) -> None:
+    """Write down a change in its own transaction, without secrets; last in it, because entries wait for each other."""
+    changed = (logs.clean(before), logs.clean(after))
+    await store.insert(tx, ids.new(), by, action, subject, changed, logs.mask(reason) if reason else None, at)
+
+
+async def verify(tx: Transaction, *, recent: bool) -> list[str]:
+    """Name the entries that somebody rewrote or removed; only among the last thousand when `recent`."""
+    found = await store.broken(tx, last=recent_entries if recent else None)
+    return [
+        f"entry {number} of the audit log is not what was written, or the one before it is gone" for number in found
+    ]

@@ -1,0 +1,42 @@
+"""Who changed what, as plain values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Hold who makes changes: `id` tells actors apart, `name` is what people know them by, `request` where it came in.
+
+    An end user has no name here, because entries are kept for years: what was changed tells whose it is.
+    """
+
+    id: str
+    name: str
+    request: str | None = None
+
+
+SYSTEM = Actor(id="till", name="Tillkeeper itself")
+"""Who acts when no person and no key does: the worker, and the demo that sets itself up."""
+
+
+class Action(StrEnum):
+    """Name what is written down when somebody does it."""
+
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    PACKAGE_OFFERED = "package.offered"
+    GATEWAY_STEERED = "gateway.steered"
+    REFUND_CREATED = "refund.created"
+    REFUND_ABANDONED = "refund.abandoned"
+    REFUND_REQUESTED = "refund_request.created"
+    REFUND_APPROVED = "refund_request.approved"
+    REFUND_REJECTED = "refund_request.rejected"
+    REFUND_POLICY_SET = "refund_policy.set"
+    DISCREPANCY_CLOSED = "discrepancy.closed"
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    WEBHOOKS_REPLAYED = "webhooks.replayed"
+    WEBHOOK_IGNORED = "webhook.ignored"
+    CREDITS_GRANTED = "credits.granted"
+    CREDITS_TAKEN = "credits.taken"
+    DEBT_FORGIVEN = "debt.forgiven"
