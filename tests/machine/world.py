@@ -26,6 +26,7 @@ from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.crypto import Box, sha256
 from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.egress import Egress
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.reports import invariants
 from tillkeeper.settings import Settings
@@ -115,7 +116,8 @@ class World:
         settings = Settings(mode="sandbox", database_url=app_url, secret_key="machine " * 4, amount_units_min=0)
         db = await Database.connect(app_url, connections=6)
         played: dict[str, Gateway] = {}
-        till = Till(settings=settings, db=db, gateways=played, box=Box(settings.secret_key))
+        egress = Egress(private=False, secure=True)
+        till = Till(settings=settings, db=db, gateways=played, box=Box(settings.secret_key), egress=egress)
         world = cls(till, await asyncpg.connect(owner_url), PlayedGateway(fee_of), Intake(till))
         world.gateway.tell = world.hear
         played[NAME] = cast("Gateway", world.gateway)  # it has what these flows call
