@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     payment_lifetime_minutes: Annotated[
         int, Field(validation_alias="TILL_PAYMENT_LIFETIME_MINUTES", ge=31, le=1439)
     ] = 60
+    risk_review_score: Annotated[int, Field(validation_alias="TILL_RISK_REVIEW_SCORE", ge=1, le=101)] = 40
+    """From this score on a payment is held until a person has looked; 101 holds none."""
+    risk_block_score: Annotated[int, Field(validation_alias="TILL_RISK_BLOCK_SCORE", ge=1, le=101)] = 70
+    """From this score on a payment is turned away; 101 turns none away."""
+    review_hours_max: Annotated[int, Field(validation_alias="TILL_REVIEW_HOURS", ge=1, le=160)] = 68
+    """How long a person may take; then the money is let go, before PayPal's hold of three days is over."""
     late_success: Annotated[Literal["fulfil", "refund"], Field(validation_alias="TILL_LATE_SUCCESS")] = "fulfil"
     """What money does that comes after its payment has expired or was canceled: buy what was sold, or go back."""
     jwks_url: Annotated[str, Field(validation_alias="TILL_JWKS_URL")] = ""
@@ -60,6 +66,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
+        if self.risk_review_score > self.risk_block_score:
+            message = "TILL_RISK_REVIEW_SCORE is above TILL_RISK_BLOCK_SCORE: nothing would ever be reviewed"
+            raise ValueError(message)
         if self.shop and self.mode != "sandbox":
             message = "TILL_SHOP is for TILL_MODE=sandbox: its visitors are not logged in"
             raise ValueError(message)

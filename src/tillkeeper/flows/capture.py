@@ -1,6 +1,6 @@
 """Take authorised money, all of it or a part."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from tillkeeper import idempotency, operations, payments
@@ -16,6 +16,7 @@ from tillkeeper.till import Till
 
 OK = 200
 ACCEPTED = 202
+Ruling = Callable[[Transaction, Payment], Awaitable[Payment]]
 
 
 async def capture(till: Till, wish: Wish, payment: UUID, *, amount: int | None = None) -> Replay:
@@ -27,13 +28,21 @@ async def capture(till: Till, wish: Wish, payment: UUID, *, amount: int | None =
 
 
 async def conclude(
-    till: Till, wish: Wish, payment: UUID, *, kind: Kind, amount: int | None = None, allowed: Sequence[Status] = ()
+    till: Till,
+    wish: Wish,
+    payment: UUID,
+    *,
+    kind: Kind,
+    amount: int | None = None,
+    allowed: Sequence[Status] = (),
+    ruling: Ruling | None = None,
 ) -> Replay:
     """Capture or cancel a payment: of the two at once, one wins and the other is told so.
 
-    `allowed` are the states in which it may be, where these are fewer than usual.
+    `allowed` are the states in which it may be, where these are fewer than usual. A ruling is what a person decides
+    about a payment in review, written down with the call that follows from it.
     """
-    begun = await _begin(till, wish, payment, kind, amount, allowed)
+    begun = await _begin(till, wish, payment, kind, amount, allowed=allowed, ruling=ruling)
     if isinstance(begun, Replay):
         return begun
     operation = begun[0]
@@ -43,7 +52,14 @@ async def conclude(
 
 @retry_conflicts
 async def _begin(
-    till: Till, wish: Wish, payment: UUID, kind: Kind, amount: int | None, allowed: Sequence[Status] = ()
+    till: Till,
+    wish: Wish,
+    payment: UUID,
+    kind: Kind,
+    amount: int | None,
+    *,
+    allowed: Sequence[Status] = (),
+    ruling: Ruling | None = None,
 ) -> Replay | tuple[Operation | None]:
     async with till.db.transaction() as tx:
         claim = await idempotency.claim(tx, wish)
@@ -55,6 +71,8 @@ async def _begin(
         if found is None:
             message = "No payment has this id."
             raise NotFoundError(message)
+        if ruling:
+            found = await ruling(tx, found)
         _check(found, kind, allowed or ALLOWED[kind], amount)
         await _check_charge(tx, found, kind)
         operation = Operation(
@@ -86,7 +104,7 @@ def _check(payment: Payment, kind: Kind, allowed: Sequence[Status], amount: int 
 
 async def _check_charge(tx: Transaction, payment: Payment, kind: Kind) -> None:
     """Refuse to cancel what is being charged, or may have been: its money would come after its end."""
-    if kind is not Kind.CANCEL or payment.status is Status.REQUIRES_CAPTURE:
+    if kind is not Kind.CANCEL or payment.status in (Status.REQUIRES_CAPTURE, Status.IN_REVIEW):
         return
     if await operations.confirming(tx, [payment.id]):
         message = "The payment is just being charged, or nobody knows yet whether it was; ask again when it has an end."
@@ -95,7 +113,7 @@ async def _check_charge(tx: Transaction, payment: Payment, kind: Kind) -> None:
 
 ALLOWED = {
     Kind.CAPTURE: (Status.REQUIRES_CAPTURE,),
-    Kind.CANCEL: (Status.REQUIRES_ACTION, Status.REQUIRES_CAPTURE, Status.PROCESSING),
+    Kind.CANCEL: (Status.REQUIRES_ACTION, Status.REQUIRES_CAPTURE, Status.IN_REVIEW, Status.PROCESSING),
 }
 UNPAID = (Status.REQUIRES_ACTION, Status.PROCESSING)
 PAST = {Kind.CAPTURE: "captured", Kind.CANCEL: "canceled"}

@@ -4,21 +4,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tillkeeper import catalog, customers, idempotency, operations, outbox, payments
-from tillkeeper.flows import operate
+from tillkeeper import catalog, customers, idempotency, operations, outbox, payments, risk
+from tillkeeper.facts import Sale
+from tillkeeper.flows import operate, settle
+from tillkeeper.flows.assess import assess
 from tillkeeper.flows.route import AUTO, route
 from tillkeeper.gateway import Declined, Feature, GatewayUnavailableError, Refused
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
-from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError, TillError, problem
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError, TillError, problem
+from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.operations import Kind, Operation
-from tillkeeper.payments import NewPayment, Status
+from tillkeeper.payments import NewPayment, Opening, OwnMove, Status
 from tillkeeper.reports import payment as report
+from tillkeeper.risk import Assessment, Case, Context, Decision
 from tillkeeper.till import Till
 
 CREATED = 201
 ACCEPTED = 202
+MANUAL = "manual"
+EMBEDDED = "embedded"
 
 
 class AmountOutOfRangeError(TillError):
@@ -39,6 +45,16 @@ class DeclinedError(TillError):
     title = "The gateway declined the payment"
     category = "card_error"
     next_step = "Try another way to pay, with a new Idempotency-Key."
+
+
+class RiskBlockedError(TillError):
+    """Report a payment that we turn away; why is shown to the merchant and to nobody else."""
+
+    code = "risk_blocked"
+    status = 402
+    title = "This payment is not accepted"
+    category = "card_error"
+    next_step = "Do not try again by itself. `GET /api/v1/payments/{id}` shows the reasons to a secret key."
 
 
 class RefusedByGatewayError(InvalidFieldError):
@@ -63,6 +79,7 @@ class Purchase:
     return_url: str | None = None
     customer: UUID | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=Context)
 
 
 async def checkout(till: Till, wish: Wish, purchase: Purchase) -> Replay:
@@ -89,16 +106,36 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
             return claim
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
-        new = await _price(tx, till, purchase)
-        operation = _opening_call(new.id, new.gateway, new.created_at)
-        await payments.create(tx, new, attempt=ids.new(), key=operation.key, cause="api")
-        await operations.ask(tx, [operation])
+        new, case, assessment = await _prepare(tx, till, purchase)
+        await payments.create(tx, new, cause="api")
+        await risk.record(tx, new.id, case, assessment, new.created_at)
         told = {"payment": ids.text("payment", new.id), "amount": new.amount, "currency": new.currency}
         await outbox.announce(
             tx, [outbox.Event(type="payment.created", subject=new.id, payment=new.id, data=dict(told))]
         )
         await idempotency.attach(tx, wish, new.id)
-        return new.id, operation
+        if assessment.decision is Decision.BLOCK:
+            await _turn_away(tx, till, new.id)
+            return new.id, None
+        return new.id, await _open_at(tx, new.id, new.gateway, new.created_at)
+
+
+async def _turn_away(tx: Transaction, till: Till, payment: UUID) -> None:
+    """End a payment before any gateway hears of it."""
+    found = await payments.lock_one(tx, payment)
+    assert found, "it was made in this transaction"
+    why = Opening(move=OwnMove.REFUSED, error_code=RiskBlockedError.code, error_message=RiskBlockedError.title)
+    decision = payments.open_checkout(found, why, till.now())
+    await payments.record(tx, [decision], causes=["risk"])
+    await settle.follow(tx, payments.changes([decision]))
+
+
+async def _open_at(tx: Transaction, payment: UUID, gateway: str, now: datetime) -> Operation:
+    """Remember the call that opens a checkout, before it is made."""
+    operation = _opening_call(payment, gateway, now)
+    await payments.begin_attempt(tx, payment, gateway=gateway, key=operation.key)
+    await operations.ask(tx, [operation])
+    return operation
 
 
 @retry_conflicts
@@ -118,17 +155,15 @@ async def _go_elsewhere(
                 AUTO,
                 amount=payment.amount,
                 currency=payment.currency,
-                features=_needed(purchase),
+                features=_needed(purchase, manual=payment.manual_capture),
                 tried=await payments.tried(tx, payment.id),
             )
         except TillError:
             return None
         if payment.status is not Status.CREATED or not await operate.give_up(tx, operation, answer):
             return None
-        call = _opening_call(payment.id, gateway, till.now())
-        await payments.reroute(tx, payment, gateway=gateway, attempt=ids.new(), key=call.key, now=till.now())
-        await operations.ask(tx, [call])
-        return call
+        await payments.reroute(tx, payment, gateway=gateway, now=till.now())
+        return await _open_at(tx, payment.id, gateway, till.now())
 
 
 def _opening_call(payment: UUID, gateway: str, now: datetime) -> Operation:
@@ -143,11 +178,12 @@ def _opening_call(payment: UUID, gateway: str, now: datetime) -> Operation:
     )
 
 
-def _needed(purchase: Purchase) -> list[Feature]:
+def _needed(purchase: Purchase, *, manual: bool) -> list[Feature]:
+    embedded = purchase.checkout == EMBEDDED
     wanted = {
-        Feature.EMBEDDED: purchase.checkout == "embedded",
-        Feature.MANUAL_CAPTURE: purchase.capture_method == "manual",
-        Feature.HOSTED_MANUAL_CAPTURE: purchase.capture_method == "manual" and purchase.checkout == "hosted",
+        Feature.EMBEDDED: embedded,
+        Feature.MANUAL_CAPTURE: manual,
+        Feature.HOSTED_MANUAL_CAPTURE: manual and not embedded,
     }
     return [feature for feature, needed in wanted.items() if needed]
 
@@ -184,6 +220,10 @@ def _show(shown: dict[str, object], answer: operate.Answer | None) -> Replay:
             error = shown["last_error"]
             assert isinstance(error, dict), "a failed payment says why"
             text, code = str(error["message"]), str(error["code"])
+            if code == RiskBlockedError.code:
+                return Replay(
+                    status=RiskBlockedError.status, body=problem(RiskBlockedError()) | {"payment": shown["id"]}
+                )
             by_card = answer is None or (isinstance(answer.outcome, Declined) and answer.outcome.card)
             kind = DeclinedError if by_card else RefusedByGatewayError
             return Replay(status=kind.status, body=problem(kind(text, decline_code=code)) | {"payment": shown["id"]})
@@ -193,42 +233,65 @@ def _show(shown: dict[str, object], answer: operate.Answer | None) -> Replay:
             return Replay(status=CREATED, body=shown)
 
 
-async def _price(tx: Transaction, till: Till, purchase: Purchase) -> NewPayment:
-    """Fix what is sold and what it costs; the price is ours and never the client's."""
-    currency = money.currency(purchase.currency) if purchase.currency else None
+async def _prepare(tx: Transaction, till: Till, purchase: Purchase) -> tuple[NewPayment, Case, Assessment]:
+    """Fix what is sold, what it costs, how doubtful it is and where it is paid."""
     user = await customers.ensure(tx, purchase.user) if purchase.user else None
     if purchase.customer and await customers.get(tx, purchase.customer) is None:
         message = "No customer has this id; POST /api/v1/customers makes one."
         raise NotFoundError(message, param="customer")
-    sale, description = None, purchase.description
-    if purchase.package:
-        quote = catalog.quote(await catalog.find(tx, purchase.package), currency, purchase.quantity)
-        amount, code, sale, description = quote.amount, quote.currency, quote.sale, description or quote.title
-    else:
-        assert purchase.amount is not None, "the API asks for a package or an amount"
-        assert currency is not None, "the API asks for a currency beside an amount"
-        amount, code = purchase.amount, currency
-    _check_limits(till, amount, code)
-    gateway = await route(tx, till, purchase.gateway, amount=amount, currency=code, features=_needed(purchase))
-    now = till.now()
-    payment = ids.new()
-    return NewPayment(
-        id=payment,
+    amount, currency, sale, description = await _price(tx, purchase)
+    _check_limits(till, amount, currency)
+    case, assessment = await assess(tx, till, purchase.context, user=user, amount=amount, currency=currency)
+    assessment, gateway = await _choose(tx, till, purchase, assessment, amount=amount, currency=currency)
+    now, review = till.now(), assessment.decision is Decision.REVIEW
+    new = NewPayment(
+        id=ids.new(),
         mode=till.settings.mode,
         amount=amount,
-        currency=code,
+        currency=currency,
         user=user,
         sale=sale,
         description=description,
         gateway=gateway,
         checkout=purchase.checkout,
-        capture_method=purchase.capture_method,
+        capture_method=MANUAL if review else purchase.capture_method,
         return_url=purchase.return_url,
         metadata=purchase.metadata,
         created_at=now,
         customer=purchase.customer,
         expires_at=(now + timedelta(minutes=till.settings.payment_lifetime_minutes)).replace(microsecond=0),
+        review=review,
     )
+    return new, case, assessment
+
+
+async def _price(tx: Transaction, purchase: Purchase) -> tuple[int, str, Sale | None, str | None]:
+    """Look up what is sold and what it costs; the price is ours and never the client's."""
+    currency = money.currency(purchase.currency) if purchase.currency else None
+    if purchase.package:
+        quote = catalog.quote(await catalog.find(tx, purchase.package), currency, purchase.quantity)
+        return quote.amount, quote.currency, quote.sale, purchase.description or quote.title
+    assert purchase.amount is not None, "the API asks for a package or an amount"
+    assert currency is not None, "the API asks for a currency beside an amount"
+    return purchase.amount, currency, None, purchase.description
+
+
+async def _choose(
+    tx: Transaction, till: Till, purchase: Purchase, assessment: Assessment, *, amount: int, currency: str
+) -> tuple[Assessment, str]:
+    """Find a gateway for a payment; one that must be held and can be held nowhere is turned away."""
+    manual = purchase.capture_method == MANUAL
+    if assessment.decision is Decision.REVIEW and not manual:
+        features = _needed(purchase, manual=True)
+        try:
+            found = await route(tx, till, purchase.gateway, amount=amount, currency=currency, features=features)
+        except (CurrencyNotSupportedError, InvalidStateError):
+            assessment = risk.unholdable(assessment)
+        else:
+            return assessment, found
+    features = _needed(purchase, manual=manual)
+    found = await route(tx, till, purchase.gateway, amount=amount, currency=currency, features=features)
+    return assessment, found
 
 
 def _check_limits(till: Till, amount: int, currency: str) -> None:

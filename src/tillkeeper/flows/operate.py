@@ -35,7 +35,7 @@ CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
 ENDINGS = frozenset({Kind.CANCEL, Kind.EXPIRE})
-PAID = (Status.REQUIRES_CAPTURE, Status.SUCCEEDED)
+PAID = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW, Status.SUCCEEDED)
 OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
 ANSWERED = Accepted()
 """A webhook was faster: who has paid was shown a checkout, and whatever they brought was taken."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, routing
+from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, risk, routing
 from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, REFUND_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, pass_on, refund_call
@@ -19,6 +19,7 @@ from tillkeeper.till import Till
 
 settle_batch_max = 100
 reason_length_max = 300
+FAILED_TRIES = frozenset({"payment.attempt_failed", "payment.failed"})
 REFUND_ENDS = frozenset({Step.REFUND_SUCCEEDED, Step.REFUND_FAILED, Step.SURPLUS_REFUNDED, Step.SURPLUS_RETURNED})
 
 
@@ -78,6 +79,7 @@ async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     goods = await fulfilment.carry_out(tx, changes)
     await ledger.post(tx, bookkeep(changes, goods))
     await outbox.add(tx, changes, goods)
+    await risk.count_failures(tx, [change.payment for change in changes if change.event in FAILED_TRIES])
     return goods
 
 

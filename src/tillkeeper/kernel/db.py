@@ -203,6 +203,11 @@ class Listener:
             self._connection.terminate()
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether a transaction collided with another, so that it must be run again as a whole."""
+    return isinstance(error, CONFLICTS)
+
+
 def is_outage(error: BaseException) -> bool:
     """Tell whether the database is the reason, so that the same transaction can succeed at another time."""
     return isinstance(error, OUTAGES) and not isinstance(error, ValueError)  # a value that does not fit is our bug

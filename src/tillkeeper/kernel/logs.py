@@ -33,6 +33,7 @@ NETWORKS = re.compile(
 
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")
+fraud = structlog.get_logger("payment.fraud")
 goods = structlog.get_logger("payment.goods")
 reconciliation = structlog.get_logger("payment.reconciliation")
 worker = structlog.get_logger("payment.worker")

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Change, Notice, Verdict
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.payments import disputes as disputed
@@ -22,6 +23,7 @@ from tillkeeper.payments.rules import (
     may_be_surplus,
     open_checkout,
     reserve_refund,
+    rule_on,
 )
 from tillkeeper.payments.values import (
     GIVEN_UP,
@@ -55,6 +57,7 @@ __all__ = [
     "RefundStatus",
     "Status",
     "Terms",
+    "begin_attempt",
     "changes",
     "create",
     "decide",
@@ -73,8 +76,10 @@ __all__ = [
     "record",
     "reroute",
     "reserve_refund",
+    "rule_on",
     "settle_fees",
     "take_expired",
+    "take_unreviewed",
     "tried",
 ]
 
@@ -83,17 +88,20 @@ ending_patience_seconds = 3600
 """How long a payment may be on its way to its end before somebody asks again."""
 
 
-async def create(tx: Transaction, new: NewPayment, *, attempt: UUID, key: str, cause: str) -> None:
-    """Remember a payment and its first attempt before any gateway hears of it."""
+async def create(tx: Transaction, new: NewPayment, *, cause: str) -> None:
+    """Remember a payment before any gateway hears of it."""
     await store.insert(tx, new)
-    await store.insert_attempt(tx, attempt, new.id, new.gateway, key)
     await store.insert_first_change(tx, new.id, cause, new.created_at)
 
 
-async def reroute(tx: Transaction, payment: Payment, *, gateway: str, attempt: UUID, key: str, now: datetime) -> None:
+async def begin_attempt(tx: Transaction, payment: UUID, *, gateway: str, key: str) -> None:
+    """Remember a try before it is made."""
+    await store.insert_attempt(tx, ids.new(), payment, gateway, key)
+
+
+async def reroute(tx: Transaction, payment: Payment, *, gateway: str, now: datetime) -> None:
     """Go on with another gateway after one that certainly did nothing."""
     await store.reroute(tx, payment, gateway)
-    await store.insert_attempt(tx, attempt, payment.id, gateway, key)
     await store.insert_reroute(tx, payment, f"{payment.gateway} could not be used; going on with {gateway}", now)
 
 
@@ -182,6 +190,11 @@ async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> None:
 async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
     """Mark unpaid payments whose time is over as being ended; return them with their gateways."""
     return await store.take_expired(tx, limit, ending_patience_seconds)
+
+
+async def take_unreviewed(tx: Transaction, *, hours: int, limit: int) -> list[tuple[UUID, str]]:
+    """Mark payments on which nobody ruled in time as being ended; return them with their gateways."""
+    return await store.take_unreviewed(tx, hours, limit, ending_patience_seconds)
 
 
 async def opening(tx: Transaction, payment: UUID) -> Record:

@@ -52,8 +52,8 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
     await tx.execute(
         """
         INSERT INTO payment (id, mode, status, amount, currency, user_id, sale, description, gateway, checkout,
-                             capture_method, return_url, metadata, created_at, expires_at, customer_id)
-        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                             capture_method, return_url, metadata, created_at, expires_at, customer_id, review)
+        VALUES ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         new.id,
         new.mode,
@@ -70,6 +70,7 @@ async def insert(tx: Transaction, new: NewPayment) -> None:
         new.created_at,
         new.expires_at,
         new.customer,
+        new.review,
     )
 
 
@@ -138,12 +139,13 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
             error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at,
             gateway = new.gateway, amount_disputed = new.disputed, fee = new.fee, fee_final = new.fee_final,
             authorized_at = new.authorized_at, amount_lost = new.lost, tax_refunded = new.tax_refunded,
-            fee_tax = new.fee_tax
+            fee_tax = new.fee_tax, review = new.review
         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[],
-                    $14::boolean[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[])
+                    $14::boolean[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[], $19::boolean[])
              AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
-                     captured_at, gateway, disputed, fee, fee_final, authorized_at, lost, tax_refunded, fee_tax)
+                     captured_at, gateway, disputed, fee, fee_final, authorized_at, lost, tax_refunded, fee_tax,
+                     review)
         WHERE payment.id = new.id
         """,
         [payment.id for payment in payments],
@@ -164,6 +166,7 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         [payment.lost for payment in payments],
         [payment.tax_refunded for payment in payments],
         [payment.fee_tax for payment in payments],
+        [payment.review for payment in payments],
     )
 
 
@@ -283,6 +286,28 @@ async def take_expired(tx: Transaction, limit: int, patience_seconds: int) -> li
     return sorted((row["id"], row["gateway"]) for row in rows)
 
 
+async def take_unreviewed(tx: Transaction, hours: int, limit: int, patience_seconds: int) -> list[tuple[UUID, str]]:
+    """Mark payments on which nobody ruled in time, by the database's clock, and return them with their gateways."""
+    rows = await tx.fetch(
+        """
+        WITH over AS (
+            SELECT id FROM payment
+            WHERE status = 'in_review' AND authorized_at < clock_timestamp() - $2 * interval '1 hour'
+              AND (ending_at IS NULL OR ending_at < clock_timestamp() - $3 * interval '1 second')
+            ORDER BY authorized_at, id
+            LIMIT $1
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE payment SET ending_at = clock_timestamp() FROM over WHERE payment.id = over.id
+        RETURNING payment.id, payment.gateway
+        """,
+        limit,
+        hours,
+        patience_seconds,
+    )
+    return sorted((row["id"], row["gateway"]) for row in rows)
+
+
 async def opening(tx: Transaction, payment: UUID) -> Record | None:
     """Read what a gateway must know to open a checkout."""
     return await tx.fetchrow(
@@ -324,6 +349,7 @@ def _payment(row: Record) -> Payment:
         fee_tax=row["fee_tax"],
         tax_refunded=row["tax_refunded"],
         imported=row["imported"],
+        review=row["review"],
         authorized_at=row["authorized_at"],
         error_code=row["error_code"],
         error_message=row["error_message"],

@@ -40,7 +40,8 @@ class RefundStatus(StrEnum):
 class Payment:
     """Hold what deciding about a payment needs; amounts are minor units of `currency`.
 
-    `disputed` is what banks claim of it, and `lost` the part of that which they have taken for good.
+    `disputed` is what banks claim of it, and `lost` the part of that which they have taken for good. Under `review` a
+    person must look before authorised money is captured.
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class Payment:
     fee_tax: int = 0
     tax_refunded: int = 0
     imported: bool = False
+    review: bool = False
     error_code: str | None = None
     error_message: str | None = None
     next_action: dict[str, str] | None = None
@@ -189,6 +191,7 @@ class NewPayment:
     created_at: datetime
     expires_at: datetime
     customer: UUID | None = None
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

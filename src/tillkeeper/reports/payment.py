@@ -12,12 +12,15 @@ from tillkeeper.reports import paging, time
 SELECT = """
 SELECT payment.*, end_user.name AS user_name,
        entitlement.granted, entitlement.revoked, undelivered.reason AS undelivered,
-       late_delivery.status AS late_status, late_delivery.reason AS late_reason
+       late_delivery.status AS late_status, late_delivery.reason AS late_reason,
+       risk_assessment.score AS risk_score, risk_assessment.decision AS risk_decision,
+       risk_assessment.reasons AS risk_reasons
 FROM payment
 LEFT JOIN end_user ON end_user.id = payment.user_id
 LEFT JOIN entitlement ON entitlement.payment_id = payment.id AND entitlement.line = 0 AND entitlement.ordinal = 0
 LEFT JOIN undelivered ON undelivered.payment_id = payment.id
 LEFT JOIN late_delivery ON late_delivery.payment_id = payment.id
+LEFT JOIN risk_assessment ON risk_assessment.payment_id = payment.id
 """
 OPEN = ("requires_action", "processing")
 """The states in which there is something for the customer to do, or to look at again."""
@@ -92,12 +95,19 @@ def _show(row: Record) -> dict[str, object]:
         "capture_method": row["capture_method"],
         "next_action": row["next_action"] if row["status"] in OPEN else None,
         "fulfilment": _fulfilment(row),
+        "risk": _risk(row),
         "last_error": error,
         "metadata": row["metadata"],
         "created_at": time(row["created_at"]),
         "expires_at": time(row["expires_at"]),
         "captured_at": time(row["captured_at"]),
     }
+
+
+def _risk(row: Record) -> dict[str, object] | None:
+    if row["risk_decision"] is None:
+        return None
+    return {"score": row["risk_score"], "decision": row["risk_decision"], "reasons": row["risk_reasons"]}
 
 
 def _fulfilment(row: Record) -> dict[str, object] | None:

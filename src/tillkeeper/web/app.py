@@ -31,6 +31,7 @@ from tillkeeper.web.api import (
     reconciliation,
     refund_requests,
     refunds,
+    risk,
     webhook_endpoints,
 )
 from tillkeeper.web.intake import Webhooks
@@ -71,6 +72,7 @@ def build(till: Till) -> ASGIApp:
         webhook_endpoints,
         keys,
         audit,
+        risk,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

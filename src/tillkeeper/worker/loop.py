@@ -14,6 +14,7 @@ from tillkeeper.flows.fan_out import fan_out
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.lapse import lapse
+from tillkeeper.flows.let_go import let_go
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.reconcile import plan, reconcile
 from tillkeeper.flows.revoke import revoke
@@ -88,6 +89,7 @@ JOBS = (
     Job(name="fulfil", run=fulfil, every_seconds=5),
     Job(name="revoke", run=revoke, every_seconds=5),
     Job(name="expire", run=expire, every_seconds=5),
+    Job(name="let_go", run=let_go, every_seconds=60),
     Job(name="lapse", run=lapse, every_seconds=5),
     Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),

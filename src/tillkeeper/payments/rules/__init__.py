@@ -25,6 +25,7 @@ from tillkeeper.payments.rules.steps import (
     decide_let_go,
     decide_step,
     is_own_capture,
+    rule_on,
 )
 from tillkeeper.payments.rules.taxes import gross_of
 from tillkeeper.payments.values import Book, Decision, Opening, OwnMove, Payment, Terms
@@ -42,6 +43,7 @@ __all__ = [
     "may_be_surplus",
     "open_checkout",
     "reserve_refund",
+    "rule_on",
 ]
 
 

@@ -10,6 +10,7 @@ from tillkeeper.payments.values import Decision, OwnMove, Payment, Status
 Move = NoticeKind | OwnMove
 
 UNPAID = (Status.CREATED, Status.REQUIRES_ACTION, Status.PROCESSING, Status.OUTCOME_UNKNOWN)
+HELD = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW)
 ENDED = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
 
 MOVES: dict[Move, dict[Status, Status]] = {
@@ -27,8 +28,8 @@ MOVES: dict[Move, dict[Status, Status]] = {
     NoticeKind.PAYMENT_AUTHORIZED: dict.fromkeys(UNPAID, Status.REQUIRES_CAPTURE),
     # A declined card ends an attempt, not the payment: the customer may try another.
     NoticeKind.PAYMENT_FAILED: dict.fromkeys(UNPAID, Status.REQUIRES_ACTION),
-    NoticeKind.PAYMENT_CANCELED: dict.fromkeys((*UNPAID, Status.REQUIRES_CAPTURE, Status.IN_REVIEW), Status.CANCELED),
-    NoticeKind.PAYMENT_LET_GO: dict.fromkeys((*UNPAID, Status.REQUIRES_CAPTURE), Status.REQUIRES_ACTION),
+    NoticeKind.PAYMENT_CANCELED: dict.fromkeys((*UNPAID, *HELD), Status.CANCELED),
+    NoticeKind.PAYMENT_LET_GO: dict.fromkeys((*UNPAID, *HELD), Status.REQUIRES_ACTION),
     # Captured money is a fact in every state, also after expiry or cancellation: it is never ignored.
     NoticeKind.PAYMENT_CAPTURED: {status: Status.SUCCEEDED for status in Status if status is not Status.SUCCEEDED},
 }

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids, money
+from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.payments.rules.moves import (
     ENDED,
     EVENTS,
+    HELD,
     MOVES,
     applied,
     change,
@@ -115,9 +117,27 @@ def decide_authorized(payment: Payment, notice: Notice, now: datetime) -> Decisi
         return applied(
             notice, held, change(payment, held, reason="authorised before", step=Step.NONE, at=now, event=event)
         )
+    if payment.review:
+        after, event = Status.IN_REVIEW, "payment.in_review"
     moved = replace(named(held, notice), status=after, gateway=notice.gateway)
     step = Step.NONE if payment.manual_capture else Step.AUTHORIZED
     return applied(notice, moved, change(payment, moved, reason="authorised", step=step, at=now, event=event))
+
+
+def rule_on(payment: Payment, *, approved: bool, by: str, reason: str | None, now: datetime) -> Decision:
+    """Write down what a person decided about held money; raises InvalidStateError where nothing waits for that."""
+    if payment.status is not Status.IN_REVIEW:
+        message = f"The payment is {payment.status}; a person rules on one that is {Status.IN_REVIEW}."
+        raise InvalidStateError(message)
+    ruled = f"approved by {by}" if approved else f"rejected by {by}"
+    moved = replace(payment, status=Status.REQUIRES_CAPTURE, review=False) if approved else payment
+    reason = f"{ruled}: {reason}" if reason else ruled
+    return Decision(
+        verdict=Verdict.APPLIED,
+        reason=reason,
+        payment=moved,
+        change=change(payment, moved, reason=reason, step=Step.NONE, at=now),
+    )
 
 
 def decide_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
@@ -151,7 +171,7 @@ def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
     after = MOVES[notice.kind].get(payment.status)
     if after is None or after is payment.status:
         return linked(payment, notice, f"The payment is {payment.status}; this changes nothing.")
-    if payment.status is Status.REQUIRES_CAPTURE and notice.references and payment.reference not in notice.references:
+    if payment.status in HELD and notice.references and payment.reference not in notice.references:
         return linked(payment, notice, f"Another card's money was let go; the payment holds {payment.reference}.")
     if after is Status.CANCELED and notice.references and payment.next_action and payment.reference is None:
         return linked(

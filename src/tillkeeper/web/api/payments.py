@@ -1,5 +1,6 @@
 """Payments over HTTP."""
 
+import ipaddress
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -23,10 +24,12 @@ from tillkeeper.kernel.money import amount_max
 from tillkeeper.payments import Status
 from tillkeeper.reports import paging, timeline
 from tillkeeper.reports import payment as report
+from tillkeeper.risk import Context as RiskContext
 from tillkeeper.till import Till
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 from tillkeeper.web.errors import MaintenanceError
+from tillkeeper.web.moments import Moment
 
 router = api.router("payments")
 Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
@@ -57,6 +60,23 @@ Key = Annotated[str, Field(min_length=1, max_length=40)]
 Value = Annotated[str, Field(max_length=500)]
 
 
+def _address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        kind = "address"
+        raise PydanticCustomError(kind, "is not an address of IP version 4 or 6") from None
+    return text
+
+
+class Context(api.Body):
+    """What you know of the buyer: the address of their connection, a fingerprint of their device, their account."""
+
+    ip: Annotated[str, Field(max_length=64, examples=["203.0.113.7"]), AfterValidator(_address)] | None = None
+    fingerprint: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    account_created_at: Moment | None = None
+
+
 class CreatePayment(api.Body):
     """Buy a package for a user, or, with a secret key, take an amount."""
 
@@ -72,6 +92,7 @@ class CreatePayment(api.Body):
     return_url: WebAddress | None = None
     customer: Annotated[str, Field(max_length=64, examples=["customer_01h455vb4pex5vsknk084sn02q"])] | None = None
     metadata: Annotated[dict[Key, Value], Field(max_length=metadata_entries_max)] = Field(default_factory=dict)
+    context: Context = Context()
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -125,6 +146,11 @@ async def create(
         return_url=body.return_url,
         customer=ids.parse("customer", body.customer) if body.customer is not None else None,
         metadata=dict(body.metadata),
+        context=RiskContext(
+            address=body.context.ip,
+            fingerprint=body.context.fingerprint,
+            account_created_at=body.context.account_created_at,
+        ),
     )
     return api.replayed(await checkout(till, wish, purchase))
 

@@ -47,6 +47,14 @@ class Fulfilment(BaseModel):
     reason: str | None = None
 
 
+class Risk(BaseModel):
+    """How doubtful a payment is, and why; shown to secret keys only."""
+
+    score: int
+    decision: Literal["allow", "review", "block"]
+    reasons: list[str]
+
+
 class Payment(BaseModel):
     """A payment; amounts are minor units of `currency`, and `tax` is the part of the money that is tax."""
 
@@ -72,6 +80,7 @@ class Payment(BaseModel):
     capture_method: str
     next_action: NextAction | None
     fulfilment: Fulfilment | None
+    risk: Risk | None
     last_error: dict[str, str | None] | None
     metadata: dict[str, str]
     created_at: str

@@ -1,0 +1,67 @@
+"""Decide by which rules and lists payments are judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper import customers, risk
+from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.risk import Entry, Rule, Side, Trait
+from tillkeeper.till import Till
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Hold whom to write on a list, until when, and why."""
+
+    side: Side
+    trait: Trait
+    value: str
+    note: str
+    by: str
+    expires_at: datetime | None = None
+
+
+async def set_rules(till: Till, rules: Sequence[Rule], *, by: str) -> None:
+    """Judge what comes from now on by these rules alone; raises InvalidFieldError."""
+    async with till.db.transaction() as tx:
+        await risk.set_rules(tx, rules)
+    logs.fraud.warning("risk_rules_set", rules=len(rules), by=by)
+
+
+async def put_on_list(till: Till, listing: Listing) -> UUID:
+    """Write somebody on a list; raises InvalidFieldError. Who is there already gets the new note and time."""
+    async with till.db.transaction() as tx:
+        user = await customers.ensure(tx, listing.value) if listing.trait is Trait.USER else None
+        if not listing.value.strip():
+            message = "Say who it is."
+            raise InvalidFieldError(message, param="value")
+        keys = risk.keys(
+            till.settings.secret_key,
+            user=user,
+            address=listing.value if listing.trait is Trait.ADDRESS else None,
+            fingerprint=listing.value if listing.trait is Trait.FINGERPRINT else None,
+        )
+        entry = Entry(
+            id=ids.new(),
+            side=listing.side,
+            trait=listing.trait,
+            key=keys[listing.trait],
+            shown=listing.value,
+            note=listing.note,
+            added_by=listing.by,
+            at=till.now(),
+            expires_at=listing.expires_at,
+        )
+        found = await risk.put(tx, entry)
+    logs.fraud.warning("risk_listed", side=listing.side, trait=listing.trait, by=listing.by)
+    return found
+
+
+async def take_off_list(till: Till, entry: UUID, *, by: str) -> None:
+    """Take somebody off a list; raises NotFoundError."""
+    async with till.db.transaction() as tx:
+        await risk.remove(tx, entry)
+    logs.fraud.warning("risk_unlisted", entry=str(entry), by=by)

@@ -1,0 +1,150 @@
+"""Risk: how doubtful a payment is, and whether it is taken, held for a person to look at, or turned away."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.risk import rules, store
+from tillkeeper.risk.rules import NOT_SCORED, unholdable
+from tillkeeper.risk.values import (
+    Assessment,
+    Case,
+    Context,
+    Decision,
+    Entry,
+    Fact,
+    Facts,
+    Limits,
+    Operator,
+    Rule,
+    Side,
+    Trait,
+)
+
+__all__ = [
+    "NOT_SCORED",
+    "Assessment",
+    "Case",
+    "Context",
+    "Decision",
+    "Entry",
+    "Fact",
+    "Limits",
+    "Operator",
+    "Rule",
+    "Side",
+    "Trait",
+    "applies",
+    "assess",
+    "check",
+    "count_failures",
+    "judge",
+    "keys",
+    "keys_of",
+    "network",
+    "put",
+    "record",
+    "remove",
+    "rules_in_force",
+    "set_rules",
+    "unholdable",
+]
+
+hour_seconds = 3600
+network = rules.network
+check = rules.check
+applies = rules.applies
+
+
+def keys(secret: str, *, user: UUID | None, address: str | None, fingerprint: str | None) -> dict[Trait, bytes]:
+    """Make what a buyer is recognised by: nobody can tell from it who they are. Raises InvalidFieldError."""
+    known = {
+        Trait.USER: str(user) if user else None,
+        Trait.ADDRESS: network(address) if address else None,
+        Trait.FINGERPRINT: fingerprint,
+    }
+    return {
+        trait: hmac.digest(secret.encode(), f"risk {trait} {text}".encode(), hashlib.sha256)
+        for trait, text in known.items()
+        if text
+    }
+
+
+async def assess(tx: Transaction, case: Case, limits: Limits, now: datetime) -> Assessment:
+    """Judge a payment by the rules and lists that are in force."""
+    await store.serialise(tx, case.keys.values())
+    facts = _facts(case, dict(await store.velocity(tx, case, now)), now)
+    scored = rules.assess(await store.rules(tx), facts, limits)
+    return rules.listed(await store.sides(tx, list(case.keys.values()), now), scored)
+
+
+def judge(rules_: Iterable[Rule], facts: Facts, limits: Limits) -> Assessment:
+    """Judge facts that were known before, by rules that may not be in force."""
+    return rules.assess(rules_, facts, limits)
+
+
+async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessment, at: datetime) -> None:
+    """Keep what was made of a payment, and count it from now on."""
+    await store.record(tx, payment, case, assessment, at)
+
+
+async def count_failures(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Count failed tries to pay."""
+    if payments:
+        await store.count_failures(tx, payments)
+
+
+async def rules_in_force(tx: Transaction) -> list[Rule]:
+    """Read all rules, also those that are switched off."""
+    return await store.rules(tx)
+
+
+async def set_rules(tx: Transaction, rules_: Sequence[Rule]) -> None:
+    """Put these rules in force in the place of all others; raises InvalidFieldError."""
+    rules.check(rules_)
+    await store.replace_rules(tx, rules_)
+
+
+async def put(tx: Transaction, entry: Entry) -> UUID:
+    """Write somebody on a list, or change what is said of them there; return the entry's id."""
+    return await store.put(tx, entry)
+
+
+async def remove(tx: Transaction, entry: UUID) -> None:
+    """Take somebody off a list; raises NotFoundError."""
+    if not await store.remove(tx, entry):
+        message = "No entry of a list has this id."
+        raise NotFoundError(message)
+
+
+async def keys_of(tx: Transaction, payment: UUID) -> Mapping[Trait, bytes]:
+    """Read by what the buyer of a payment is recognised."""
+    return await store.keys_of(tx, payment)
+
+
+def _facts(case: Case, counted: Mapping[str, int], now: datetime) -> dict[Fact, int | str | None]:
+    """Gather what rules can look at; of a buyer who cannot be recognised nothing is counted."""
+    facts: dict[Fact, int | str | None] = {Fact.AMOUNT: case.amount, Fact.CURRENCY: case.currency}
+    if case.account_created_at:
+        age = now - case.account_created_at
+        facts[Fact.ACCOUNT_AGE_HOURS] = max(int(age.total_seconds()) // hour_seconds, 0)
+    for fact, trait, itself in COUNTED:
+        if trait in case.keys:
+            facts[fact] = int(counted[fact]) + itself
+    return facts
+
+
+COUNTED = (
+    (Fact.ATTEMPTS_BY_USER_HOUR, Trait.USER, 1),
+    (Fact.ATTEMPTS_BY_ADDRESS_HOUR, Trait.ADDRESS, 1),
+    (Fact.ATTEMPTS_BY_FINGERPRINT_HOUR, Trait.FINGERPRINT, 1),
+    (Fact.FAILURES_BY_USER_DAY, Trait.USER, 0),
+    (Fact.FAILURES_BY_ADDRESS_HOUR, Trait.ADDRESS, 0),
+    (Fact.FAILURES_BY_FINGERPRINT_HOUR, Trait.FINGERPRINT, 0),
+    (Fact.USERS_BY_ADDRESS_DAY, Trait.ADDRESS, 1),
+)
+"""What is counted, by what, and whether the payment that is being judged counts as well."""

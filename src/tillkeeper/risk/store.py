@@ -1,0 +1,166 @@
+"""All SQL of risk."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.risk.values import Assessment, Case, Entry, Fact, Operator, Rule, Side, Trait
+
+VELOCITY = f"""
+SELECT
+    (SELECT count(*) FROM risk_assessment
+     WHERE user_key = $1 AND at > $4::timestamptz - interval '1 hour') AS {Fact.ATTEMPTS_BY_USER_HOUR},
+    (SELECT count(*) FROM risk_assessment
+     WHERE address_key = $2 AND at > $4 - interval '1 hour') AS {Fact.ATTEMPTS_BY_ADDRESS_HOUR},
+    (SELECT count(*) FROM risk_assessment
+     WHERE fingerprint_key = $3 AND at > $4 - interval '1 hour') AS {Fact.ATTEMPTS_BY_FINGERPRINT_HOUR},
+    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
+     WHERE user_key = $1 AND at > $4 - interval '1 day') AS {Fact.FAILURES_BY_USER_DAY},
+    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
+     WHERE address_key = $2 AND at > $4 - interval '1 hour') AS {Fact.FAILURES_BY_ADDRESS_HOUR},
+    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
+     WHERE fingerprint_key = $3 AND at > $4 - interval '1 hour') AS {Fact.FAILURES_BY_FINGERPRINT_HOUR},
+    (SELECT count(DISTINCT user_key) FROM risk_assessment
+     WHERE address_key = $2 AND at > $4 - interval '1 day' AND user_key IS DISTINCT FROM $1)
+        AS {Fact.USERS_BY_ADDRESS_DAY}
+"""
+
+
+async def serialise(tx: Transaction, keys: Iterable[bytes]) -> None:
+    """Let payments of one buyer be judged one after the other, so that each counts those before it."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) AS lock ORDER BY lock",
+        sorted(int.from_bytes(key[:8], signed=True) for key in keys),
+    )
+
+
+async def velocity(tx: Transaction, case: Case, now: datetime) -> Record:
+    """Count what the same buyer did before."""
+    keys = [case.keys.get(trait) for trait in (Trait.USER, Trait.ADDRESS, Trait.FINGERPRINT)]
+    row = await tx.fetchrow(VELOCITY, *keys, now)
+    assert row, "an aggregate has one row"
+    return row
+
+
+async def rules(tx: Transaction) -> list[Rule]:
+    """Read all rules, by name."""
+    return [_rule(row) for row in await tx.fetch("SELECT * FROM risk_rule ORDER BY id")]
+
+
+async def replace_rules(tx: Transaction, rules_: Sequence[Rule]) -> None:
+    """Put these rules in the place of all others."""
+    await tx.execute("DELETE FROM risk_rule WHERE id <> ALL ($1::text[])", [rule.id for rule in rules_])
+    await tx.execute(
+        """
+        INSERT INTO risk_rule (id, fact, operator, value, currency, score, reason, enabled)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::smallint[], $7::text[],
+                             $8::boolean[])
+        ON CONFLICT (id) DO UPDATE
+        SET fact = excluded.fact, operator = excluded.operator, value = excluded.value, currency = excluded.currency,
+            score = excluded.score, reason = excluded.reason, enabled = excluded.enabled
+        """,
+        [rule.id for rule in rules_],
+        [rule.fact for rule in rules_],
+        [rule.operator for rule in rules_],
+        [rule.value for rule in rules_],
+        [rule.currency for rule in rules_],
+        [rule.score for rule in rules_],
+        [rule.reason for rule in rules_],
+        [rule.enabled for rule in rules_],
+    )
+
+
+async def sides(tx: Transaction, keys: Sequence[bytes], now: datetime) -> list[Side]:
+    """Tell on which lists somebody stands."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT side FROM risk_list
+        WHERE key = ANY ($1::bytea[]) AND (expires_at IS NULL OR expires_at > $2)
+        """,
+        list(keys),
+        now,
+    )
+    return [Side(row["side"]) for row in rows]
+
+
+async def put(tx: Transaction, entry: Entry) -> UUID:
+    """Write somebody on a list, or change what is said of them there; return the entry's id."""
+    found: UUID = await tx.fetchval(
+        """
+        INSERT INTO risk_list (id, side, trait, key, shown, note, added_by, at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (key, side) DO UPDATE
+        SET note = excluded.note, added_by = excluded.added_by, at = excluded.at, expires_at = excluded.expires_at
+        RETURNING id
+        """,
+        entry.id,
+        entry.side,
+        entry.trait,
+        entry.key,
+        entry.shown,
+        entry.note,
+        entry.added_by,
+        entry.at,
+        entry.expires_at,
+    )
+    return found
+
+
+async def remove(tx: Transaction, entry: UUID) -> bool:
+    """Take somebody off a list."""
+    return bool(await tx.execute("DELETE FROM risk_list WHERE id = $1", entry))
+
+
+async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessment, at: datetime) -> None:
+    """Keep what was made of a payment."""
+    await tx.execute(
+        """
+        INSERT INTO risk_assessment (payment_id, user_key, address_key, fingerprint_key, score, decision, reasons,
+                                     facts, at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        payment,
+        case.keys.get(Trait.USER),
+        case.keys.get(Trait.ADDRESS),
+        case.keys.get(Trait.FINGERPRINT),
+        assessment.score,
+        assessment.decision,
+        list(assessment.reasons),
+        {str(fact): value for fact, value in assessment.facts.items()},
+        at,
+    )
+
+
+async def count_failures(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Count failed tries to pay; being turned away here is none."""
+    await tx.execute(
+        """
+        UPDATE risk_assessment SET failures = least(failures + told.failures, 30000)
+        FROM (SELECT id, count(*) AS failures FROM unnest($1::uuid[]) AS id GROUP BY id) AS told
+        WHERE payment_id = told.id AND decision <> 'block'
+        """,
+        list(payments),
+    )
+
+
+async def keys_of(tx: Transaction, payment: UUID) -> dict[Trait, bytes]:
+    """Read by what the buyer of a payment is recognised."""
+    row = await tx.fetchrow(
+        "SELECT user_key, address_key, fingerprint_key FROM risk_assessment WHERE payment_id = $1", payment
+    )
+    return {trait: row[f"{trait}_key"] for trait in Trait if row and row[f"{trait}_key"]}
+
+
+def _rule(row: Record) -> Rule:
+    value = row["value"]
+    return Rule(
+        id=row["id"],
+        fact=Fact(row["fact"]),
+        operator=Operator(row["operator"]),
+        value=tuple(value) if isinstance(value, list) else value,
+        currency=row["currency"],
+        score=row["score"],
+        reason=row["reason"],
+        enabled=row["enabled"],
+    )
