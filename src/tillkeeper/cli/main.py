@@ -24,6 +24,7 @@ from tillkeeper.cli import (
     reconcile,
     refunds,
     report,
+    risk,
     serving,
     testing,
     trigger,
@@ -58,6 +59,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(risk.app, name="risk")
 app.add_typer(wallet.app, name="credits")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")

@@ -136,9 +136,9 @@ async def count_failures(tx: Transaction, payments: Sequence[UUID]) -> None:
     """Count failed tries to pay; being turned away here is none."""
     await tx.execute(
         """
-        UPDATE risk_assessment SET failures = least(failures + told.failures, 30000)
+        UPDATE risk_assessment AS known SET failures = least(known.failures + told.failures, 30000)
         FROM (SELECT id, count(*) AS failures FROM unnest($1::uuid[]) AS id GROUP BY id) AS told
-        WHERE payment_id = told.id AND decision <> 'block'
+        WHERE known.payment_id = told.id AND known.decision <> 'block'
         """,
         list(payments),
     )

@@ -46,7 +46,7 @@ class StrictRoute(APIRoute):
 
         async def run(request: Request) -> Response:
             media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if request.method == "POST" and self.body_field and media_type != "application/json":
+            if self.body_field and media_type != "application/json":
                 raise UnsupportedMediaTypeError
             try:
                 return await handle(StrictRequest(request.scope, request.receive))

@@ -1,0 +1,73 @@
+"""People decide by which rules and lists payments are judged."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.flows.test_assess import rule
+
+from tillkeeper.flows.assess import limits_of
+from tillkeeper.flows.guard import Listing, put_on_list, set_rules, take_off_list
+from tillkeeper.flows.read import read
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+from tillkeeper.reports import risk as report
+from tillkeeper.risk import Fact, Side, Trait
+
+
+def thief(**more: Any) -> Listing:
+    return Listing(**{"side": Side.BLOCK, "trait": Trait.USER, "value": "ana", "note": "a thief", "by": "bo"} | more)
+
+
+async def test_new_rules_stand_in_the_place_of_all_others(shop: Any) -> None:
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 5, 10)], by="bo")
+    shown: Any = await read(shop.till, report.rules)
+    assert [each["id"] for each in shown["data"]] == ["amount"]
+
+
+async def test_rules_that_mean_nothing_leave_those_before_in_force(shop: Any) -> None:
+    before = await read(shop.till, report.rules)
+    with pytest.raises(InvalidFieldError):
+        await set_rules(shop.till, [rule(Fact.CURRENCY, 5, 10)], by="bo")
+    assert await read(shop.till, report.rules) == before
+
+
+async def test_whoever_is_on_a_list_already_gets_the_new_note(shop: Any) -> None:
+    first, again = await put_on_list(shop.till, thief()), await put_on_list(shop.till, thief(note="twice"))
+    shown: Any = await read(shop.till, lambda tx: report.lists(tx, "block"))
+    assert (first, [each["note"] for each in shown["data"]]) == (again, ["twice"])
+
+
+async def test_whoever_is_taken_off_a_list_pays_again(shop: Any) -> None:
+    entry = await put_on_list(shop.till, thief())
+    assert (await shop.create()).status == 402
+    await take_off_list(shop.till, entry, by="bo")
+    assert (await shop.create()).status == 201
+
+
+async def test_an_entry_ends_when_its_time_is_over(shop: Any) -> None:
+    await put_on_list(shop.till, thief(expires_at=clock.now() + timedelta(hours=1)))
+    assert (await shop.create()).status == 402
+    assert (await shop.create(till=shop.later(hours=2))).status == 201
+
+
+async def test_nobody_is_taken_off_twice(shop: Any) -> None:
+    with pytest.raises(NotFoundError):
+        await take_off_list(shop.till, ids.new(), by="bo")
+
+
+async def test_an_address_that_is_none_is_refused(shop: Any) -> None:
+    with pytest.raises(InvalidFieldError):
+        await put_on_list(shop.till, thief(trait=Trait.ADDRESS, value="example.com"))
+
+
+async def test_a_rule_is_tried_on_payments_of_the_past_and_nothing_changes(shop: Any) -> None:
+    for _ in range(3):
+        await shop.paid()
+    before = await read(shop.till, report.rules)
+    wanted = rule(Fact.AMOUNT, 100, 40)
+    shown: Any = await read(shop.till, lambda tx: report.try_rule(tx, wanted, days=30, limits=limits_of(shop.till)))
+    assert (shown["payments"], shown["applies_to"], shown["complete"]) == (3, 3, True)
+    assert shown["decisions"] == [{"before": "allow", "after": "review", "payments": 3}]
+    assert (shown["stopped"]["payments"], shown["stopped"]["paid"]) == (3, 3)
+    assert await read(shop.till, report.rules) == before
