@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 
 from tillkeeper import catalog, ledger
+from tillkeeper.audit import Actor
 from tillkeeper.facts import Notice
 from tillkeeper.flows import settle as settling
 from tillkeeper.flows.capture import capture
@@ -281,6 +282,10 @@ class Shop:
     async def count(self, table: str, where: str = "true") -> int:
         """Count rows."""
         return int(await self.owner.fetchval(f"SELECT count(*) FROM {table} WHERE {where}"))
+
+    def by(self, name: str) -> Till:
+        """Lend the till to somebody, in whose name changes are made."""
+        return replace(self.till, by=Actor(id=name, name=name))
 
     def later(self, **passed: int) -> Till:
         """Lend the till as it is after some time."""

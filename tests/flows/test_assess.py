@@ -58,7 +58,7 @@ async def test_a_young_account_scores(shop: Any, hours: int, score: int) -> None
 
 
 async def test_a_doubtful_payment_is_held_when_it_is_paid_and_nothing_is_delivered(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)])
     payment = await shop.opened()
     await shop.pay(payment)
     await shop.catch_up()
@@ -71,7 +71,7 @@ async def test_a_doubtful_payment_is_held_when_it_is_paid_and_nothing_is_deliver
 
 
 async def test_a_payment_that_scores_too_high_is_turned_away_before_any_gateway_hears_of_it(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)])
     body = await refused(shop)
 
     assert shop.line.calls == []
@@ -81,19 +81,19 @@ async def test_a_payment_that_scores_too_high_is_turned_away_before_any_gateway_
 
 
 async def test_the_answer_tells_nobody_why(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)])
     assert "much amount" not in str(await refused(shop))
 
 
 async def test_a_payment_that_was_turned_away_is_so_for_its_key_for_ever(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)])
     first = await refused(shop, key="once")
-    await set_rules(shop.till, [], by="test")
+    await set_rules(shop.till, [])
     assert await refused(shop, key="once") == first
 
 
 async def test_where_money_cannot_be_held_a_doubtful_payment_is_turned_away(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)])
     stripe = shop.till.gateways["stripe"]
     unable = _Unable(stripe)
     answer = await shop.create(till=replace(shop.till, gateways={"stripe": unable}))
@@ -133,7 +133,7 @@ async def test_cards_that_are_tried_out_from_one_address_are_stopped_whoever_cla
 
 
 async def test_whoever_is_turned_away_does_not_count_as_a_failed_try(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70), rule(Fact.FAILURES_BY_USER_DAY, 0, 10)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70), rule(Fact.FAILURES_BY_USER_DAY, 0, 10)])
     for _ in range(3):
         await refused(shop)
     assert await shop.count("risk_assessment", "failures > 0") == 0
@@ -148,13 +148,13 @@ async def test_whoever_is_turned_away_does_not_count_as_a_failed_try(shop: Any) 
     ],
 )
 async def test_whoever_is_on_the_block_list_never_pays(shop: Any, trait: Trait, value: str, context: Context) -> None:
-    await put_on_list(shop.till, Listing(side=Side.BLOCK, trait=trait, value=value, note="a thief", by="test"))
+    await put_on_list(shop.till, Listing(side=Side.BLOCK, trait=trait, value=value, note="a thief"))
     await refused(shop, context=context)
 
 
 async def test_whoever_is_on_the_allow_list_is_never_held_up(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)], by="test")
-    await put_on_list(shop.till, Listing(side=Side.ALLOW, trait=Trait.USER, value="ana", note="known", by="test"))
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 70)])
+    await put_on_list(shop.till, Listing(side=Side.ALLOW, trait=Trait.USER, value="ana", note="known"))
     assert (await shop.opened())["risk"]["decision"] == "allow"
 
 

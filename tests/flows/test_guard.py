@@ -16,11 +16,11 @@ from tillkeeper.risk import Fact, Side, Trait
 
 
 def thief(**more: Any) -> Listing:
-    return Listing(**{"side": Side.BLOCK, "trait": Trait.USER, "value": "ana", "note": "a thief", "by": "bo"} | more)
+    return Listing(**{"side": Side.BLOCK, "trait": Trait.USER, "value": "ana", "note": "a thief"} | more)
 
 
 async def test_new_rules_stand_in_the_place_of_all_others(shop: Any) -> None:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 5, 10)], by="bo")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 5, 10)])
     shown: Any = await read(shop.till, report.rules)
     assert [each["id"] for each in shown["data"]] == ["amount"]
 
@@ -28,7 +28,7 @@ async def test_new_rules_stand_in_the_place_of_all_others(shop: Any) -> None:
 async def test_rules_that_mean_nothing_leave_those_before_in_force(shop: Any) -> None:
     before = await read(shop.till, report.rules)
     with pytest.raises(InvalidFieldError):
-        await set_rules(shop.till, [rule(Fact.CURRENCY, 5, 10)], by="bo")
+        await set_rules(shop.till, [rule(Fact.CURRENCY, 5, 10)])
     assert await read(shop.till, report.rules) == before
 
 
@@ -41,7 +41,7 @@ async def test_whoever_is_on_a_list_already_gets_the_new_note(shop: Any) -> None
 async def test_whoever_is_taken_off_a_list_pays_again(shop: Any) -> None:
     entry = await put_on_list(shop.till, thief())
     assert (await shop.create()).status == 402
-    await take_off_list(shop.till, entry, by="bo")
+    await take_off_list(shop.till, entry)
     assert (await shop.create()).status == 201
 
 
@@ -53,7 +53,7 @@ async def test_an_entry_ends_when_its_time_is_over(shop: Any) -> None:
 
 async def test_nobody_is_taken_off_twice(shop: Any) -> None:
     with pytest.raises(NotFoundError):
-        await take_off_list(shop.till, ids.new(), by="bo")
+        await take_off_list(shop.till, ids.new())
 
 
 async def test_an_address_that_is_none_is_refused(shop: Any) -> None:

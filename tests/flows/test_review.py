@@ -15,7 +15,7 @@ from tillkeeper.risk import Fact
 
 
 async def held(shop: Any) -> Any:
-    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)], by="test")
+    await set_rules(shop.till, [rule(Fact.AMOUNT, 100, 40)])
     payment = await shop.opened()
     await shop.pay(payment)
     await shop.catch_up()
@@ -25,9 +25,9 @@ async def held(shop: Any) -> Any:
 
 
 async def ruled(shop: Any, payment: Any, key: str | None = None, **more: Any) -> Replay:
-    wanted: dict[str, Any] = {"approved": True, "by": "bo"}
+    wanted: dict[str, Any] = {"approved": True}
     verdict = Verdict(**wanted | more)
-    return await review(shop.till, shop.wish(key, verdict), uuid_of(payment), verdict)
+    return await review(shop.by("bo"), shop.wish(key, verdict), uuid_of(payment), verdict)
 
 
 async def test_an_approved_payment_is_captured_and_delivered(shop: Any) -> None:

@@ -2,17 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tillkeeper.catalog import store
 from tillkeeper.catalog.values import Package
 from tillkeeper.facts import Sale
+from tillkeeper.kernel import money
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 
-__all__ = ["DEMO", "Package", "Quote", "find", "offer", "packages", "quote"]
+__all__ = [
+    "DEMO",
+    "Package",
+    "Quote",
+    "check_known",
+    "check_new",
+    "everything",
+    "find",
+    "offer",
+    "packages",
+    "quote",
+]
 
 quantity_max = 1000
+units_max = 1_000_000
+BASIS_POINTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +108,62 @@ def quote(package: Package, currency: str | None, quantity: int) -> Quote:
     )
 
 
-async def offer(tx: Transaction, offered: Sequence[Package]) -> None:
-    """Put packages up for sale, or change them; what was sold before keeps its own snapshot."""
-    await store.upsert(tx, offered)
+async def everything(tx: Transaction) -> list[Package]:
+    """List all packages, also those that are not for sale any more."""
+    return await store.select(tx, None, active_only=False)
+
+
+async def offer(
+    tx: Transaction, offered: Sequence[Package], *, by: str, at: datetime
+) -> list[tuple[Package | None, Package]]:
+    """Put packages up for sale, or change them; what was sold before keeps its own snapshot.
+
+    Return what really changed, each as it was and as it is; that is kept in the history. Raises InvalidFieldError.
+    """
+    for package in offered:
+        _check(package)
+    await store.lock(tx)
+    known = {package.id: package for package in await everything(tx)}
+    changed = [(known.get(package.id), package) for package in offered if known.get(package.id) != package]
+    for before, package in changed:
+        if before and before.kind != package.kind:
+            message = f"{package.id} is of the kind {before.kind}; another kind is another package."
+            raise InvalidFieldError(message, param="kind")
+    if changed:
+        await store.upsert(tx, [package for _, package in changed])
+        await store.insert_revisions(tx, [package for _, package in changed], by, at)
+    return changed
+
+
+async def check_new(tx: Transaction, package: str) -> None:
+    """Keep others from adding a package meanwhile; raises InvalidStateError for a name that is taken."""
+    await store.lock(tx)
+    if await store.select(tx, package, active_only=False):
+        message = f"There is a package “{package}” already; PUT changes it."
+        raise InvalidStateError(message)
+
+
+async def check_known(tx: Transaction, package: str) -> None:
+    """Raise NotFoundError for a package that was never there."""
+    if not await store.select(tx, package, active_only=False):
+        message = "No package has this id."
+        raise NotFoundError(message)
+
+
+def _check(package: Package) -> None:
+    """Check what a package says of itself; raises InvalidFieldError."""
+    for code, amount in package.prices.items():
+        if money.currency(code) != code or not 0 < amount <= money.amount_max:
+            message = f"A price is from 1 to {money.amount_max} minor units of a currency such as EUR."
+            raise InvalidFieldError(message, param="prices")
+    if not package.prices:
+        message = "A package has a price in one currency at least."
+        raise InvalidFieldError(message, param="prices")
+    if set(package.tax_bps) - set(package.prices) or any(
+        not 0 <= rate <= BASIS_POINTS for rate in package.tax_bps.values()
+    ):
+        message = "`tax_bps` is from 0 to 10000 for a currency that the package has a price in."
+        raise InvalidFieldError(message, param="tax_bps")
+    if not 1 <= package.quantity <= units_max:
+        message = f"A package holds from 1 to {units_max} units."
+        raise InvalidFieldError(message, param="quantity")

@@ -1,6 +1,19 @@
 """What is for sale."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, ForeignKey, Integer, Table, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Integer,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tillkeeper.kernel.db import metadata
 
@@ -29,3 +42,19 @@ package_price = Table(
         server_default="0",
     ),
 )
+
+package_revision = Table(
+    "package_revision",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("package_id", Text, ForeignKey("package.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("prices", JSONB, nullable=False),
+    Column("tax_bps", JSONB, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""What a package was and cost at each time; the newest says what it is."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Package:
     """Hold something that is for sale; `quantity` is units of its kind, prices are minor units by currency.
 
-    `tax_bps` says by currency which tax a price includes, in hundredths of a percent; none where it is silent.
+    One that is not `active` is not for sale any more. `tax_bps` says by currency which tax a price includes, in
+    hundredths of a percent; none where it is silent.
     """
 
     id: str
@@ -16,3 +17,4 @@ class Package:
     quantity: int
     prices: dict[str, int]
     tax_bps: dict[str, int] = field(default_factory=dict)
+    active: bool = True

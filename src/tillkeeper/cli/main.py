@@ -19,6 +19,7 @@ from tillkeeper.cli import (
     keys,
     ledger,
     listen,
+    maintenance,
     migrate,
     payments,
     reconcile,
@@ -58,6 +59,7 @@ events.app.add_typer(deliveries.app, name="out")
 app.add_typer(events.app, name="events")
 app.add_typer(gateways.app, name="gateways")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(risk.app, name="risk")
 app.add_typer(wallet.app, name="credits")

@@ -53,8 +53,7 @@ def replace_rules(file: RuleFile, *, yes: context.Yes = False, data_dir: context
     wanted = [each.rule() for each in _parsed(Rules, file.read_text()).rules]
     check_rules(wanted)
     context.confirm(f"Judge payments by these {len(wanted)} rules alone?", yes=yes)
-    _, name = context.somebody()
-    context.with_till(data_dir, lambda till: set_rules(till, wanted, by=name))
+    context.with_till(data_dir, lambda till: set_rules(till, wanted))
     typer.echo(f"{len(wanted)} rules are in force.")
 
 
@@ -124,7 +123,7 @@ def approve(
 ) -> None:
     """Take the money of a payment that was held."""
     context.confirm("Take the money, and deliver?", yes=yes)
-    _rule(payment, Verdict(approved=True, by=context.somebody()[1], reason=reason), data_dir)
+    _rule(payment, Verdict(approved=True, reason=reason), data_dir)
 
 
 @app.command()
@@ -138,7 +137,7 @@ def reject(
 ) -> None:
     """Let the money of a payment go that was held."""
     context.confirm("Let the money go?", yes=yes)
-    _rule(payment, Verdict(approved=False, by=context.somebody()[1], reason=reason, block=block), data_dir)
+    _rule(payment, Verdict(approved=False, reason=reason, block=block), data_dir)
 
 
 @app.command("lists")
@@ -172,7 +171,7 @@ def put(
 ) -> None:
     """Write somebody on the list of those who are never held up, or of those who never pay."""
     ends: datetime | None = context.moment(until)
-    listing = Listing(side=side, trait=trait, value=value, note=note, by=context.somebody()[1], expires_at=ends)
+    listing = Listing(side=side, trait=trait, value=value, note=note, expires_at=ends)
     entry = context.with_till(data_dir, lambda till: put_on_list(till, listing))
     typer.echo(f"{value} is on the {side} list: {ids.text('entry', entry)}")
 
@@ -184,8 +183,8 @@ def remove(
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
     """Take somebody off a list."""
-    id_, by = ids.parse("entry", entry), context.somebody()[1]
-    context.with_till(data_dir, lambda till: take_off_list(till, id_, by=by))
+    id_ = ids.parse("entry", entry)
+    context.with_till(data_dir, lambda till: take_off_list(till, id_))
     typer.echo("Taken off the list.")
 
 

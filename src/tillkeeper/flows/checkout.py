@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tillkeeper import catalog, customers, idempotency, operations, outbox, payments, risk
 from tillkeeper.facts import Sale
-from tillkeeper.flows import operate, settle
+from tillkeeper.flows import maintain, operate, settle
 from tillkeeper.flows.assess import assess
 from tillkeeper.flows.route import AUTO, route
 from tillkeeper.gateway import Declined, Feature, GatewayUnavailableError, Refused
@@ -106,6 +106,7 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
             return claim
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
+        await maintain.check(tx, till)
         new, case, assessment = await _prepare(tx, till, purchase)
         await payments.create(tx, new, cause="api")
         await risk.record(tx, new.id, case, assessment, new.created_at)

@@ -1,11 +1,12 @@
 """Decide by which rules and lists payments are judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper import customers, risk
+from tillkeeper import audit, customers, risk
+from tillkeeper.audit import Action
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.risk import Entry, Rule, Side, Trait
@@ -20,15 +21,17 @@ class Listing:
     trait: Trait
     value: str
     note: str
-    by: str
     expires_at: datetime | None = None
 
 
-async def set_rules(till: Till, rules: Sequence[Rule], *, by: str) -> None:
+async def set_rules(till: Till, rules: Sequence[Rule]) -> None:
     """Judge what comes from now on by these rules alone; raises InvalidFieldError."""
     async with till.db.transaction() as tx:
+        before = {rule.id: asdict(rule) for rule in await risk.rules_in_force(tx)}
         await risk.set_rules(tx, rules)
-    logs.fraud.warning("risk_rules_set", rules=len(rules), by=by)
+        after = {rule.id: asdict(rule) for rule in rules}
+        await audit.record(tx, till.by, Action.RISK_RULES_SET, "rules", before=before, after=after, at=till.now())
+    logs.fraud.warning("risk_rules_set", rules=len(rules), by=till.by.name)
 
 
 async def put_on_list(till: Till, listing: Listing) -> UUID:
@@ -51,17 +54,21 @@ async def put_on_list(till: Till, listing: Listing) -> UUID:
             key=keys[listing.trait],
             shown=listing.value,
             note=listing.note,
-            added_by=listing.by,
+            added_by=till.by.name,
             at=till.now(),
             expires_at=listing.expires_at,
         )
         found = await risk.put(tx, entry)
-    logs.fraud.warning("risk_listed", side=listing.side, trait=listing.trait, by=listing.by)
+        listed = {"side": listing.side, "trait": listing.trait, "expires_at": listing.expires_at}
+        subject = ids.text("entry", found)
+        await audit.record(tx, till.by, Action.RISK_LISTED, subject, after=listed, reason=listing.note, at=till.now())
+    logs.fraud.warning("risk_listed", side=listing.side, trait=listing.trait, by=till.by.name)
     return found
 
 
-async def take_off_list(till: Till, entry: UUID, *, by: str) -> None:
+async def take_off_list(till: Till, entry: UUID) -> None:
     """Take somebody off a list; raises NotFoundError."""
     async with till.db.transaction() as tx:
         await risk.remove(tx, entry)
-    logs.fraud.warning("risk_unlisted", entry=str(entry), by=by)
+        await audit.record(tx, till.by, Action.RISK_UNLISTED, ids.text("entry", entry), at=till.now())
+    logs.fraud.warning("risk_unlisted", entry=str(entry), by=till.by.name)

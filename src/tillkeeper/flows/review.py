@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from tillkeeper import payments, risk
+from tillkeeper import audit, payments, risk
+from tillkeeper.audit import Action
 from tillkeeper.flows.capture import conclude
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import ids
@@ -20,7 +21,6 @@ class Verdict:
     """Hold what a person decided, and why; `block` keeps the same buyer from paying again."""
 
     approved: bool
-    by: str
     reason: str | None = None
     block: bool = False
 
@@ -36,11 +36,14 @@ async def review(till: Till, wish: Wish, payment: UUID, verdict: Verdict) -> Rep
 
 async def _rule(till: Till, verdict: Verdict, tx: Transaction, payment: Payment) -> Payment:
     decision = payments.rule_on(
-        payment, approved=verdict.approved, by=verdict.by, reason=verdict.reason, now=till.now()
+        payment, approved=verdict.approved, by=till.by.name, reason=verdict.reason, now=till.now()
     )
-    await payments.record(tx, [decision], causes=[f"review by {verdict.by}"])
+    await payments.record(tx, [decision], causes=[f"review by {till.by.name}"])
     if verdict.block:
         await _block(tx, till, payment, verdict)
+    action = Action.REVIEW_APPROVED if verdict.approved else Action.REVIEW_REJECTED
+    subject, after = ids.text("payment", payment.id), {"blocked": verdict.block}
+    await audit.record(tx, till.by, action, subject, after=after, reason=verdict.reason, at=till.now())
     assert decision.payment, "a ruling has a payment"
     return decision.payment
 
@@ -55,7 +58,7 @@ async def _block(tx: Transaction, till: Till, payment: Payment, verdict: Verdict
             key=key,
             shown=f"the {trait} of {shown}",
             note=verdict.reason or "rejected in review",
-            added_by=verdict.by,
+            added_by=till.by.name,
             at=till.now(),
         )
         await risk.put(tx, entry)

@@ -18,7 +18,7 @@ import httpx2
 from tillkeeper import catalog, gateways, routing
 from tillkeeper.access import UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue
-from tillkeeper.flows.offer import offer
+from tillkeeper.flows.offer import stock
 from tillkeeper.flows.read import read
 from tillkeeper.flows.steer import steer
 from tillkeeper.fulfilment import packs
@@ -162,7 +162,7 @@ async def _stock(demo: Demo) -> None:
     """Put the demo catalogue up for sale, and see to a key that works."""
     till = await Till.open(Settings.model_validate(demo.environment), secrets=Secrets(demo.environment))
     try:
-        await offer(till, (*catalog.DEMO, *catalog.DEMO_PACKS), packs=packs.DEMO)
+        await stock(till, (*catalog.DEMO, *catalog.DEMO_PACKS), packs=packs.DEMO)
         await _prefer(till)
         demo.key = str(_read(demo.data_dir / "demo.json").get("key", ""))
         try:

@@ -5,9 +5,22 @@ from collections.abc import Sequence
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.routing import store
 from tillkeeper.routing.rules import fee, order
-from tillkeeper.routing.values import Breaker, GatewayState, Switch
+from tillkeeper.routing.values import Breaker, GatewayState, Maintenance, Switch
 
-__all__ = ["Breaker", "GatewayState", "Switch", "admit", "configure", "fee", "note", "order", "states"]
+__all__ = [
+    "Breaker",
+    "GatewayState",
+    "Maintenance",
+    "Switch",
+    "admit",
+    "configure",
+    "fee",
+    "maintenance",
+    "note",
+    "order",
+    "set_maintenance",
+    "states",
+]
 
 failures_max = 5
 """So many calls in a row without an answer open the breaker."""
@@ -35,3 +48,13 @@ async def note(tx: Transaction, gateway: str, *, answered: bool) -> Breaker | No
 async def configure(tx: Transaction, state: GatewayState) -> None:
     """Decide how a gateway is used."""
     await store.save(tx, state)
+
+
+async def maintenance(tx: Transaction) -> Maintenance:
+    """Tell whether new payments are kept waiting, and why."""
+    return await store.maintenance(tx)
+
+
+async def set_maintenance(tx: Transaction, wanted: Maintenance) -> None:
+    """Keep new payments waiting, or take them again."""
+    await store.set_maintenance(tx, wanted)

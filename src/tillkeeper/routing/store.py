@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.routing.values import Breaker, GatewayState, Switch
+from tillkeeper.routing.values import Breaker, GatewayState, Maintenance, Switch
 
 
 async def states(tx: Transaction, gateways: Sequence[str]) -> dict[str, GatewayState]:
@@ -92,4 +92,25 @@ def _state(row: Record) -> GatewayState:
         breaker=Breaker(row["breaker"]),
         failures=row["failures"],
         retry_at=row["retry_at"],
+    )
+
+
+async def maintenance(tx: Transaction) -> Maintenance:
+    """Read whether new payments are kept waiting."""
+    row = await tx.fetchrow("SELECT active, reason, changed_by, at FROM maintenance")
+    return Maintenance(**dict(row)) if row else Maintenance()
+
+
+async def set_maintenance(tx: Transaction, wanted: Maintenance) -> None:
+    """Keep new payments waiting, or take them again."""
+    await tx.execute(
+        """
+        INSERT INTO maintenance (id, active, reason, changed_by, at) VALUES (1, $1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE
+        SET active = excluded.active, reason = excluded.reason, changed_by = excluded.changed_by, at = excluded.at
+        """,
+        wanted.active,
+        wanted.reason,
+        wanted.changed_by,
+        wanted.at,
     )

@@ -1,6 +1,6 @@
-"""The table of gateways."""
+"""The tables of gateways, and of whether new payments are taken at all."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Integer, Table, Text, func
+from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, Integer, SmallInteger, Table, Text, func
 
 from tillkeeper.kernel.db import metadata
 
@@ -36,3 +36,14 @@ gateway_state = Table(
     Column("changed_at", AT, nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint("(breaker = 'closed') = (retry_at IS NULL)", name="retry"),
 )
+
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="single"), primary_key=True, autoincrement=False),
+    Column("active", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("changed_by", Text, nullable=False),
+    Column("at", AT, nullable=False),
+)
+"""One row at most: without it new payments are taken."""

@@ -40,3 +40,13 @@ class GatewayState:
     breaker: Breaker = Breaker.CLOSED
     failures: int = 0
     retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Hold whether new payments are kept waiting, why, and who decided so; None where nobody ever did."""
+
+    active: bool = False
+    reason: str | None = None
+    changed_by: str | None = None
+    at: datetime | None = None

@@ -18,6 +18,7 @@ from tillkeeper.till import Till
 from tillkeeper.web import announcements, caller, documents, errors, shop
 from tillkeeper.web.api import (
     adjustments,
+    admin,
     audit,
     books,
     customers,
@@ -63,6 +64,7 @@ def build(till: Till) -> ASGIApp:
         customers,
         disputes,
         goods,
+        admin,
         adjustments,
         books,
         ledger,

@@ -69,17 +69,6 @@ class MethodNotAllowedError(TillError):
     next_step = "/docs lists every call with its method."
 
 
-class MaintenanceError(TillError):
-    """Report that no new payments are taken for a while."""
-
-    code = "maintenance"
-    status = 503
-    title = "No new payments are taken right now"
-    retryable = True
-    retry_after_seconds = 60
-    next_step = "Try again later. Webhooks, refunds and everything else still work."
-
-
 class UnexpectedError(TillError):
     """Report a bug of ours without saying anything about its insides."""
 

@@ -6,14 +6,13 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper import catalog
 from tillkeeper.access import Principal
 from tillkeeper.flows.read import read
 from tillkeeper.flows.spend import spend, spend_max
 from tillkeeper.flows.use import use
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
-from tillkeeper.reports import cards, paging, wallet
+from tillkeeper.reports import cards, catalogue, paging, wallet
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
@@ -36,20 +35,7 @@ class Use(api.Body):
 @router.get("/packages", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def packages(request: Request, _: caller.Anybody) -> JSONResponse:
     """List what is for sale."""
-    found = await read(caller.till_of(request), catalog.packages)
-    data = [
-        {
-            "id": package.id,
-            "object": "package",
-            "kind": package.kind,
-            "title": package.title,
-            "quantity": package.quantity,
-            "prices": package.prices,
-            "tax_bps": package.tax_bps,
-        }
-        for package in found
-    ]
-    return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
+    return JSONResponse(await read(caller.till_of(request), catalogue.find))
 
 
 @router.get("/users/{user}/wallet", response_model=None, responses={200: {"model": shapes.Wallet}, **shapes.ERRORS})

@@ -28,7 +28,6 @@ from tillkeeper.risk import Context as RiskContext
 from tillkeeper.till import Till
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
-from tillkeeper.web.errors import MaintenanceError
 from tillkeeper.web.moments import Moment
 
 router = api.router("payments")
@@ -131,8 +130,6 @@ async def create(
     """Open a checkout for a package or an amount; an end user buys packages for nobody else."""
     user = _buyer(principal, body)
     till = caller.till_of(request)
-    if till.settings.maintenance_mode:
-        raise MaintenanceError
     purchase = Purchase(
         package=body.package,
         quantity=body.quantity or 1,

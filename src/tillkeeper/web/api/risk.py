@@ -142,10 +142,10 @@ async def show_rules(request: Request, _: Reader) -> JSONResponse:
 
 
 @router.put("/admin/risk/rules", response_model=None, responses={200: {"model": RuleList}, **shapes.ERRORS})
-async def replace_rules(request: Request, body: Rules, admin: Admin) -> JSONResponse:
+async def replace_rules(request: Request, body: Rules, _: Admin) -> JSONResponse:
     """Put these rules in force in the place of all others."""
-    await set_rules(caller.till_of(request), [each.rule() for each in body.rules], by=admin.name)
-    return await show_rules(request, admin)
+    await set_rules(caller.till_of(request), [each.rule() for each in body.rules])
+    return await show_rules(request, _)
 
 
 @router.post("/admin/risk/try", response_model=None, responses={200: {"model": Trial}, **shapes.ERRORS})
@@ -163,24 +163,23 @@ async def show_lists(request: Request, _: Reader, *, side: Annotated[Side | None
 
 
 @router.post("/admin/risk/lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS})
-async def put_entry(request: Request, body: ListEntry, admin: Admin) -> JSONResponse:
+async def put_entry(request: Request, body: ListEntry, _: Admin) -> JSONResponse:
     """Write somebody on a list; who is there already gets the new note and time."""
     listing = Listing(
         side=body.side,
         trait=body.trait,
         value=body.value,
         note=body.note,
-        by=admin.name,
         expires_at=body.expires_at,
     )
     await put_on_list(caller.till_of(request), listing)
-    return await show_lists(request, admin, side=body.side)
+    return await show_lists(request, _, side=body.side)
 
 
 @router.delete("/admin/risk/lists/{entry}", status_code=204, response_model=None, responses=shapes.ERRORS)
-async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=64)], admin: Admin) -> Response:
+async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=64)], _: Admin) -> Response:
     """Take somebody off a list."""
-    await take_off_list(caller.till_of(request), ids.parse("entry", entry), by=admin.name)
+    await take_off_list(caller.till_of(request), ids.parse("entry", entry))
     return Response(status_code=204)
 
 
@@ -188,10 +187,10 @@ async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=6
     "/payments/{payment}/approve", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
 async def approve(
-    request: Request, payment: str, body: Approve, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: Approve, _: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Take the money of a payment that was held for a person to look at."""
-    verdict = Verdict(approved=True, by=admin.name, reason=body.reason)
+    verdict = Verdict(approved=True, reason=body.reason)
     return api.replayed(await review(caller.till_of(request), wish, ids.parse("payment", payment), verdict))
 
 
@@ -199,8 +198,8 @@ async def approve(
     "/payments/{payment}/reject", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
 async def reject(
-    request: Request, payment: str, body: Reject, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: Reject, _: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Let the money of a payment go that was held for a person to look at."""
-    verdict = Verdict(approved=False, by=admin.name, reason=body.reason, block=body.block)
+    verdict = Verdict(approved=False, reason=body.reason, block=body.block)
     return api.replayed(await review(caller.till_of(request), wish, ids.parse("payment", payment), verdict))

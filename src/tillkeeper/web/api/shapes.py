@@ -269,6 +269,7 @@ class Package(BaseModel):
     quantity: int
     prices: dict[str, int]
     tax_bps: dict[str, int] = Field(examples=[{"EUR": 1900}])
+    active: bool
 
 
 class Wallet(BaseModel):
