@@ -95,7 +95,6 @@ async def test_a_package_that_was_never_there_is_not_changed(shop: Any) -> None:
         {"prices": {}},
         {"prices": {"EUR": 0}},
         {"prices": {"eur": 5}},
-        {"prices": {"XXQ": 5}},
         {"tax_bps": {"USD": 1900}},
         {"tax_bps": {"EUR": 10_001}},
         {"quantity": 0},

@@ -21,7 +21,7 @@ PROMISED = {
     "/api/v1/refunds/{refund}": {"get"},
     "/api/v1/customers": {"get", "post"},
     "/api/v1/customers/{customer}": {"get"},
-    "/api/v1/packages": {"get"},
+    "/api/v1/packages": {"get", "post"},
     "/api/v1/users/{user}/wallet": {"get"},
     "/api/v1/users/{user}/wallet/entries": {"get"},
     "/api/v1/users/{user}/wallet/spend": {"post"},
