@@ -78,7 +78,7 @@ class Front:
         """Send one request with good headers, unless others are given; an empty one is left out."""
         headers = {
             "Authorization": f"Bearer {self.keys.get(key, key)}" if key else "",
-            "Content-Type": "application/json" if method in {"POST", "PUT"} else "",
+            "Content-Type": "application/json" if method in {"POST", "PUT", "PATCH"} else "",
             "Idempotency-Key": f"key-{next(numbers)}" if method == "POST" else "",
         } | {name.replace("_", "-"): value for name, value in more.items()}
         body = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -77,8 +77,8 @@ async def test_a_route_lets_in_whom_its_row_says(
     front: Front, callers: dict[str, str], route: str, caller: str
 ) -> None:
     method = route.partition(" ")[0]
-    content: object = {} if method in {"POST", "PUT"} else b""
-    more = {"Content-Type": "application/json"} if method == "PUT" else {}
+    content: object = {} if method in {"POST", "PUT", "PATCH"} else b""
+    more = {"Content-Type": "application/json"} if method in {"PUT", "PATCH"} else {}
     answer = await front.call(method, address(route), content, key=callers[caller], **more)
     expected = TABLE[route].value[CALLERS.index(caller)]
     found = str(answer.status_code) if answer.status_code in {401, 403} else IN

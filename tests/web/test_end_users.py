@@ -212,3 +212,16 @@ async def test_a_token_has_no_scope_whatever_it_claims(market: Shop) -> None:
     boss = replace(market, key=token("ana", scopes=["admin"], scope="admin", role="admin", admin=True))
     assert (await get(boss, "/api/v1/customers")).status_code == 403
     assert (await get(boss, "/api/v1/admin/keys")).status_code == 403
+
+
+async def test_an_end_user_is_not_told_what_makes_a_payment_doubtful(ana: Shop, market: Shop) -> None:
+    made = (await ana.post(PAYMENTS, PACKAGE)).json()
+    seen = (await get(ana, f"{PAYMENTS}/{made['id']}")).json()
+    listed = (await get(ana, PAYMENTS)).json()["data"]
+    assert {each["risk"] for each in (made, seen, *listed)} == {None}
+    assert (await get(market, f"{PAYMENTS}/{made['id']}")).json()["risk"] is not None
+
+
+async def test_an_end_user_tells_nothing_of_their_own_connection(ana: Shop) -> None:
+    answer = await ana.post(PAYMENTS, PACKAGE | {"context": {"ip": "203.0.113.7"}})
+    assert (answer.status_code, answer.json()["param"]) == (403, "context")

@@ -1,7 +1,8 @@
 """Payments over HTTP."""
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -143,21 +144,38 @@ async def create(
         return_url=body.return_url,
         customer=ids.parse("customer", body.customer) if body.customer is not None else None,
         metadata=dict(body.metadata),
-        context=RiskContext(
-            address=body.context.ip,
-            fingerprint=body.context.fingerprint,
-            account_created_at=body.context.account_created_at,
-        ),
+        context=_context(request, principal, body.context),
     )
-    return api.replayed(await checkout(till, wish, purchase))
+    replay = await checkout(till, wish, purchase)
+    return api.replayed(replace(replay, body=_for(principal, replay.body)))
+
+
+def _context(request: Request, principal: Principal, told: Context) -> RiskContext:
+    """Take what the merchant knows of a buyer; of an end user who calls, the address of the connection.
+
+    One that is not public is that of a proxy or a neighbour, and says nothing about who pays.
+    """
+    if principal.user is None:
+        return RiskContext(address=told.ip, fingerprint=told.fingerprint, account_created_at=told.account_created_at)
+    address = request.client.host if request.client else ""
+    try:
+        public = ipaddress.ip_address(address).is_global
+    except ValueError:
+        public = False
+    return RiskContext(address=address if public else None)
+
+
+def _for(principal: Principal, shown: dict[str, Any]) -> dict[str, Any]:
+    """Show a payment to whoever calls; an end user is not told what makes a payment doubtful."""
+    return shown | {"risk": None} if principal.user is not None and "risk" in shown else shown
 
 
 def _buyer(principal: Principal, body: CreatePayment) -> str | None:
     """Tell who gets what is bought; raises ForbiddenError for what an end user may not decide."""
     if principal.user is not None:
         principal.speak_for(body.user or principal.user)
-        for field in ("amount", "description", "customer"):
-            if getattr(body, field) is not None:
+        for field in ("amount", "description", "customer", "context"):
+            if field in body.model_fields_set and getattr(body, field) is not None:
                 message = f"An end user buys packages; “{field}” takes a secret key."
                 raise ForbiddenError(message, param=field)
         return principal.user
@@ -215,7 +233,8 @@ async def cancel_payment(
     del body
     till, id_ = caller.till_of(request), ids.parse("payment", payment)
     await _check_own(till, id_, principal)
-    return api.replayed(await cancel(till, wish, id_, authorised_too=principal.user is None))
+    replay = await cancel(till, wish, id_, authorised_too=principal.user is None)
+    return api.replayed(replace(replay, body=_for(principal, replay.body)))
 
 
 @router.post(
@@ -231,7 +250,7 @@ async def confirm_payment(request: Request, payment: str, body: Confirm, princip
     """Go on with what the customer approved in a page of yours; safe to repeat."""
     till, id_ = caller.till_of(request), ids.parse("payment", payment)
     await _check_own(till, id_, principal)
-    shown = await confirm(till, id_, body.root)
+    shown = _for(principal, await confirm(till, id_, body.root))
     return JSONResponse(shown, status_code=ACCEPTED if shown["status"] == Status.OUTCOME_UNKNOWN else OK)
 
 
@@ -251,7 +270,8 @@ async def sync_payment(request: Request, payment: str, _: Writer) -> JSONRespons
 async def show(request: Request, payment: str, principal: Reader) -> JSONResponse:
     """Show a payment."""
     id_ = ids.parse("payment", payment)
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user)))
+    shown = await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user))
+    return JSONResponse(_for(principal, shown))
 
 
 @router.get(
@@ -284,7 +304,8 @@ async def find(
     if user is not None:
         principal.speak_for(user)
     wanted = report.Filter(user=principal.user or user, status=status, gateway=gateway, limit=limit, cursor=cursor)
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, wanted)))
+    found: Any = await read(caller.till_of(request), lambda tx: report.find(tx, wanted))
+    return JSONResponse(found | {"data": [_for(principal, each) for each in found["data"]]})
 
 
 async def _check_own(till: Till, payment: UUID, principal: Principal) -> None:
