@@ -11,14 +11,14 @@ from tillkeeper.flows.read import read
 from tillkeeper.reports import audit as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import shapes
+from tillkeeper.web.api import access_shapes, shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("audit")
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-@router.get("/admin/audit", response_model=None, responses={200: {"model": shapes.AuditPage}, **shapes.ERRORS})
+@router.get("/admin/audit", response_model=None, responses={200: {"model": access_shapes.AuditPage}, **shapes.ERRORS})
 async def find(
     request: Request,
     _: Annotated[Principal, Depends(caller.with_scope("admin"))],

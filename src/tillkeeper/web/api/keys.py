@@ -13,7 +13,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.reports import key as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import shapes
+from tillkeeper.web.api import access_shapes, shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("keys")
@@ -37,7 +37,10 @@ class RevokeKey(api.Body):
 
 
 @router.post(
-    "/admin/keys", status_code=201, response_model=None, responses={201: {"model": shapes.NewKey}, **shapes.ERRORS}
+    "/admin/keys",
+    status_code=201,
+    response_model=None,
+    responses={201: {"model": access_shapes.NewKey}, **shapes.ERRORS},
 )
 async def create(request: Request, body: CreateKey, _: Admin) -> JSONResponse:
     """Make a key; its text is in this answer and is never shown again."""
@@ -59,7 +62,9 @@ async def find(
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
 
 
-@router.post("/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": shapes.Key}, **shapes.ERRORS})
+@router.post(
+    "/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": access_shapes.Key}, **shapes.ERRORS}
+)
 async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Admin) -> JSONResponse:
     """End a key at once: the next call with it gets 401."""
     till, id_ = caller.till_of(request), ids.parse("key", key)
