@@ -96,7 +96,8 @@ class Notice:
     disputed, paid out, or the fee; None when the gateway did not say, and then it is asked. `tax` is how much of a fee
     is tax on it; None when the gateway does not say. A refund that is a `reversal` was made by the gateway against our
     will, as it does when a dispute is lost. `occurred_at` is when it happened, where the gateway says so: a webhook may
-    come days later.
+    come days later. `attempt` is what the gateway calls an attempt that failed, where it has a name for each: by
+    it the same failure is known again, however often and in whatever way it is told.
     """
 
     kind: NoticeKind
@@ -111,11 +112,17 @@ class Notice:
     reversal: bool = False
     code: str | None = None
     message: str | None = None
+    attempt: str | None = None
     dispute: DisputeFacts | None = None
     payout: PayoutFacts | None = None
     occurred_at: datetime | None = None
     live: bool = False
     id: UUID = field(default_factory=ids.new)
+
+    @property
+    def failure(self) -> str | None:
+        """Name the failure that is told, beside the names of the payment itself."""
+        return f"failed:{self.attempt}" if self.attempt else None
 
 
 class LineKind(StrEnum):

@@ -15,7 +15,7 @@ from tillkeeper.kernel import clock
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 
 AUTHORIZED, CAPTURED = NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_CAPTURED
-CANCELED = NoticeKind.PAYMENT_CANCELED
+CANCELED, FAILED = NoticeKind.PAYMENT_CANCELED, NoticeKind.PAYMENT_FAILED
 GIVEN_BACK = {NoticeKind.REFUND_CREATED, NoticeKind.REFUND_SUCCEEDED}
 PRICES = [(name, *price) for name, subject in SUBJECTS.items() for price in subject.exact]
 LASTING = {CAPTURED, CANCELED, NoticeKind.REFUND_SUCCEEDED}
@@ -80,6 +80,14 @@ async def test_a_declined_card_ends_an_attempt_and_another_card_may_follow(trial
     assert (await trial.line(order)).captured == 0
     await trial.subject.pay(trial.act, opened)
     assert (await trial.money(order, opened)).kind in PAYING
+
+
+async def test_an_attempt_that_failed_has_one_name_however_often_the_gateway_is_asked(trial: Trial) -> None:
+    opened = await trial.opened(trial.order())
+    await trial.subject.decline(trial.act, opened)
+    asked = [[fact.attempt for fact in await trial.told(opened.references[0]) if fact.kind is FAILED] for _ in range(2)]
+    assert asked[0] == asked[1]
+    assert None not in asked[0]
 
 
 async def test_a_customer_whose_bank_asked_to_see_them_has_paid(trial: Trial) -> None:

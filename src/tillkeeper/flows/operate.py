@@ -386,6 +386,7 @@ def _notices(operation: Operation, outcome: Outcome) -> Sequence[Notice]:
             refund=operation.refund,
             code=outcome.code,
             message=outcome.message,
+            attempt=outcome.attempt,
         )
         return [failed]
     return []

@@ -140,11 +140,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """Say that the gateway understood and said no; `card` when the customer's means of payment was declined."""
+    """Say that the gateway understood and said no; `card` when the customer's means of payment was declined.
+
+    `attempt` is what the gateway calls the attempt that failed with it, where it has a name for each.
+    """
 
     code: str
     message: str
     card: bool = False
+    attempt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

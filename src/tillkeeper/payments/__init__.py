@@ -112,7 +112,9 @@ async def tried(tx: Transaction, payment: UUID) -> set[str]:
 
 async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
     """Lock the payments that notices speak of, and their refunds and disputes when a notice may be about one."""
-    pairs = sorted({(notice.gateway, reference) for notice in notices for reference in notice.references})
+    pairs = sorted(
+        {(notice.gateway, name) for notice in notices for name in (*notice.references, notice.failure) if name}
+    )
     references = await store.find(tx, [gateway for gateway, _ in pairs], [reference for _, reference in pairs])
     wanted = {notice.payment for notice in notices if notice.payment} | set(references.values())
     payments = await store.lock(tx, list(wanted))

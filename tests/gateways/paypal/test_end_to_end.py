@@ -24,6 +24,7 @@ from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.refund import RefundWish, promise, weigh
+from tillkeeper.flows.sync import sync
 from tillkeeper.gateway import SignatureInvalidError
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
@@ -178,6 +179,18 @@ async def test_a_declined_instrument_fails_the_attempt_and_the_payer_pays_with_a
     await shop.catch_up()
     assert (await agree(shop, payment))["status"] == "succeeded"
     assert await shop.wallet() == (120, 0)
+
+
+async def test_a_declined_capture_is_noted_and_told_once_however_often_paypal_is_asked(shop: PayPalShop) -> None:
+    payment = await shop.approved(checkout="embedded")
+    await shop.pay(payment, "decline", {"code": "capture_declined"})
+    await confirm(shop.till, uuid_of(payment), {"order_id": payment["gateway_reference"]})
+    await shop.catch_up()
+    for _ in range(2):
+        await sync(shop.till, uuid_of(payment))
+
+    assert await shop.count("payment_change", "reason LIKE 'attempt failed%'") == 1
+    assert await shop.count("outbox_event", "type = 'payment.attempt_failed'") == 1
 
 
 @pytest.mark.parametrize(("outcome", "granted"), [("completed", 120), ("denied", 0)])

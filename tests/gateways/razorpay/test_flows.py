@@ -30,6 +30,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.refund import RefundWish, promise, refund, weigh
 from tillkeeper.flows.settle import settle
+from tillkeeper.flows.sync import sync
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.crypto import sha256
@@ -262,6 +263,23 @@ async def test_a_declined_attempt_goes_on_and_the_next_one_pays(shop: Shop) -> N
     await shop.calm_down()
     assert (await shop.show(payment))["status"] == "succeeded"
     assert await shop.balance() == 120
+
+
+@pytest.mark.parametrize(("checkout", "place"), [("hosted", "links"), ("embedded", "orders")])
+async def test_attempts_that_were_declined_are_each_noted_and_told_once_however_often_they_are_asked_about(
+    shop: Shop, checkout: str, place: str
+) -> None:
+    payment = await shop.opened(checkout=checkout)
+    for code in ("insufficient_funds", "card_declined"):
+        await shop.act(f"{place}/{payment['gateway_reference']}/decline", code=code)
+        await shop.calm_down()
+    for _ in range(2):
+        await sync(shop.till, ids.parse("payment", payment["id"]))
+
+    noted = await shop.owner.fetchval("SELECT count(*) FROM payment_change WHERE reason LIKE 'attempt failed%'")
+    told = await shop.owner.fetchval("SELECT count(*) FROM outbox_event WHERE type = 'payment.attempt_failed'")
+    assert (noted, told) == (2, 2)
+    assert (await shop.show(payment))["last_error"]["code"] == "card_declined"
 
 
 async def test_a_partial_refund_and_the_rest_go_back_and_take_the_goods_with_them(shop: Shop) -> None:

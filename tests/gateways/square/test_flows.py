@@ -177,6 +177,23 @@ async def test_a_declined_card_on_the_hosted_page_leaves_the_checkout_open(shop:
     assert (await shop.show(payment))["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("checkout", ["hosted", "embedded"])
+async def test_a_declined_card_is_noted_and_told_once_however_often_square_says_so(
+    shop: SquareShop, checkout: str
+) -> None:
+    payment = await shop.opened(checkout=checkout)
+    if checkout == "hosted":
+        shop.house.act(f"links/{link_of(payment)}/decline", {"code": "CVV_FAILURE"})
+    else:
+        await shop.confirm(payment, DECLINED)
+    await shop.catch_up()
+    for _ in range(2):
+        await sync(shop.till, uuid_of(payment))
+
+    assert await shop.count("payment_change", "reason LIKE 'attempt failed%'") == 1
+    assert await shop.count("outbox_event", "type = 'payment.attempt_failed'") == 1
+
+
 async def test_a_refund_whose_answer_got_lost_is_made_once(shop: SquareShop) -> None:
     payment = await shop.paid()
     shop.lose_replies("POST")

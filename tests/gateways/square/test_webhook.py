@@ -248,7 +248,7 @@ def test_a_captured_payment_is_named_by_its_own_id_and_a_failed_try_keeps_the_li
 def test_one_failure_that_is_told_twice_is_one_fact_and_the_next_try_is_another() -> None:
     [created], [updated] = read(payment("FAILED", note=OURS)), read(payment("FAILED", note=OURS))
     [another] = read(payment("FAILED", note=OURS) | {"id": "PAY2"})
-    assert created.id == updated.id != another.id
+    assert created.attempt == updated.attempt != another.attempt
 
 
 def test_a_fee_that_comes_late_is_told_beside_the_money_and_corrections_add_up() -> None:

@@ -73,6 +73,7 @@ def of_payment(payment: Object, *around: Object) -> list[Notice]:
         currency=payment["currency"],
         code=(payment.get("error_reason") or payment.get("error_code") or None) if failed else None,
         message=(payment.get("error_description") or None) if failed else None,
+        attempt=payment["id"] if failed else None,
     )
     return [replace(told, code=AUTO_REFUND) if kind is NoticeKind.PAYMENT_CANCELED else told]
 

@@ -133,15 +133,17 @@ def _sorted(status: int, content: bytes) -> Object | Failure:
         return Refused(reason=reason)
     if not error or status in PROVES_NOTHING or not HTTP_BAD_REQUEST <= status < HTTP_SERVER_ERROR:
         return Unknown(reason=reason)
-    return _declined(error, reason)
+    return _declined(error, reason, body.get("payment"))
 
 
-def _declined(error: Mapping[str, str], reason: str) -> Declined | Unknown:
+def _declined(error: Mapping[str, str], reason: str, payment: object) -> Declined | Unknown:
     code, category = error["code"], error.get("category", "")
     if code in DOUBTFUL or category == "API_ERROR":
         return Unknown(reason=reason)
     card = category == "PAYMENT_METHOD_ERROR" or code in CARD_CODES or error.get("field") == "source_id"
-    return Declined(code=code, message=error.get("detail") or "Square refused the request.", card=card)
+    tried = payment.get("id") if card and isinstance(payment, dict) else None
+    message = error.get("detail") or "Square refused the request."
+    return Declined(code=code, message=message, card=card, attempt=tried if isinstance(tried, str) else None)
 
 
 def _first_error(body: object) -> dict[str, str]:

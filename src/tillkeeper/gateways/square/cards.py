@@ -135,7 +135,9 @@ def _or_declined(outcome: Outcome) -> Outcome:
     lost = [notice for notice in outcome.notices if notice.kind in CAME_TO_NOTHING]
     if not lost:
         return outcome
-    return Declined(code=lost[0].code or str(lost[0].kind), message=lost[0].message or "It was not paid.", card=True)
+    first = lost[0]
+    code, message = first.code or str(first.kind), first.message or "It was not paid."
+    return Declined(code=code, message=message, card=True, attempt=first.attempt)
 
 
 def _says_canceled(outcome: Outcome) -> bool:

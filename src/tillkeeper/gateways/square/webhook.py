@@ -105,9 +105,9 @@ def of_payment(payment: Object, *, live: bool) -> list[Notice]:
             code=_failure(payment, "code") if failed else None,
             message=_failure(payment, "detail") if failed else None,
             occurred_at=_captured_at(payment),
-            live=live,
             # Square tells of one failure when the payment is created and again when it is updated.
-            id=ids.derive(ours, "failed", payment["id"]) if failed and ours else ids.new(),
+            attempt=payment["id"] if failed else None,
+            live=live,
         )
     ]
 

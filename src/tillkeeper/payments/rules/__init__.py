@@ -52,7 +52,7 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
     seen = Book(
         payments=dict(book.payments),
         refunds=dict(book.refunds),
-        references=book.references,
+        references=dict(book.references),
         disputes=dict(book.disputes),
         canceling=book.canceling,
         given_up=book.given_up,
@@ -64,6 +64,9 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
         decision = dated(_decide_one(seen.payments[found] if found else None, seen, notice, terms, now))
         if decision.payment:
             seen.payments[decision.payment.id] = decision.payment
+            seen.references.update(
+                dict.fromkeys(((notice.gateway, name) for name in decision.links), decision.payment.id)
+            )
         if decision.refund:
             seen.refunds[decision.refund.id] = decision.refund
         if decision.dispute:
@@ -166,7 +169,7 @@ def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: d
     if payment.gateway != notice.gateway:
         return linked(payment, notice, f"The payment goes through {payment.gateway} now; this changes nothing.")
     if notice.kind is NoticeKind.PAYMENT_FAILED:
-        return decide_failed(payment, notice, now)
+        return decide_failed(payment, notice, now, known=(notice.gateway, notice.failure) in book.references)
     # Gateways say that a checkout expired also when they were told to end it.
     by_hand = payment.id in book.canceling
     if notice.kind is NoticeKind.PAYMENT_LET_GO:

@@ -140,15 +140,18 @@ def rule_on(payment: Payment, *, approved: bool, by: str, reason: str | None, no
     )
 
 
-def decide_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
-    """Note that an attempt failed; the payment goes on."""
+def decide_failed(payment: Payment, notice: Notice, now: datetime, *, known: bool) -> Decision:
+    """Note that an attempt failed, once; the payment goes on."""
+    if known:
+        return linked(payment, notice, "It is known already that this attempt failed.")
     after = MOVES[notice.kind].get(payment.status)
     if after is None:
         return linked(payment, notice, f"An attempt failed; the payment is {payment.status} all the same.")
     moved = replace(named(payment, notice), status=after, error_code=notice.code, error_message=notice.message)
     reason = f"attempt failed: {notice.code or 'no reason given'}"
     failed = change(payment, moved, reason=reason, step=Step.NONE, at=now, event=EVENTS[notice.kind])
-    return applied(notice, moved, replace(failed, occasion=str(notice.id)))
+    decided = applied(notice, moved, replace(failed, occasion=notice.attempt or str(notice.id)))
+    return replace(decided, links=(*notice.references, notice.failure)) if notice.failure else decided
 
 
 def decide_let_go(payment: Payment, notice: Notice, now: datetime, *, by_hand: bool) -> Decision:
