@@ -176,7 +176,7 @@ def test_what_an_exchange_left_and_is_accepted_is_gain_or_loss() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.PAYOUT_SUM_MISMATCH, Kind.PAYOUT_MISSING_IN_BANK])
 def test_what_somebody_else_must_mend_is_not_booked_away(kind: Kind) -> None:
-    assert book_accepted(replace(FOUND, kind=kind, suspended=False), AT) == []
+    assert book_accepted(replace(FOUND, kind=kind, suspended=False, home=None), AT) == []
 
 
 def test_what_was_accepted_and_is_explained_after_all_leaves_nothing() -> None:

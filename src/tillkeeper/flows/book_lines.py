@@ -20,7 +20,7 @@ CHARGEABLE = frozenset({Side.REFUND, Side.REFUND_FAILED, Side.PAYOUT, Side.PAYOU
 SETTLED = frozenset({None, Kind.AMOUNT_OVER, Kind.AMOUNT_UNDER, Kind.FEE_MISMATCH, Kind.FX_RESIDUAL})
 """What may be wrong with a line that stands for something of ours all the same."""
 TOLD_ONLY = frozenset({Kind.PAYOUT_SUM_MISMATCH, Kind.PAYOUT_MISSING_IN_BANK, Kind.IN_TRANSIT})
-"""Disagreements that no correction of ours can end: somebody else must move."""
+"""Disagreements that no correction of ours can end: somebody else must move. But a person may know more of a payout."""
 
 
 def book_lines(gateway: str, judged: Iterable[tuple[Pair, Finding | None]], now: datetime) -> list[Journal]:
@@ -128,7 +128,7 @@ def book_accepted(discrepancy: Discrepancy, at: datetime, *, undo: bool = False)
     """
     each = discrepancy
     difference = (each.theirs or 0) if each.kind is Kind.FX_RESIDUAL else each.difference
-    if not difference or each.kind in TOLD_ONLY:
+    if not difference or (each.kind in TOLD_ONLY and each.home is None):
         return []
     if each.home is None:
         message = (
@@ -143,15 +143,24 @@ def book_accepted(discrepancy: Discrepancy, at: datetime, *, undo: bool = False)
 def _moved(discrepancy: Discrepancy, home: Home, difference: int) -> list[recipes.Moved]:
     """Say from where a difference goes to where; in two currencies both sides go through trading."""
     each, gateway = discrepancy, discrepancy.gateway
-    held = chart.suspense if each.suspended else chart.clearing
     currency = each.difference_currency
-    if home is Home.EXCHANGE:
-        return [(chart.fx_trade(currency), chart.fx_gain_loss(currency), difference)]
-    moved = [(held(gateway, currency), _account(home, gateway, currency), difference)]
+    moved = [(_held(each), _account(home, gateway, currency), difference)]
     if each.counter and each.counter_currency:
         ours = chart.clearing(gateway, each.counter_currency), chart.fx_trade(each.counter_currency)
         moved.append((*ours, -each.counter))
     return moved
+
+
+def _held(discrepancy: Discrepancy) -> Account:
+    """Find the account in which a difference stands until somebody accepts it."""
+    gateway, currency = discrepancy.gateway, discrepancy.difference_currency
+    match discrepancy.kind:
+        case Kind.FX_RESIDUAL:
+            return chart.fx_trade(currency)
+        case Kind.PAYOUT_MISSING_IN_BANK:
+            return chart.payout_in_transit(gateway, currency)
+        case _:
+            return (chart.suspense if discrepancy.suspended else chart.clearing)(gateway, currency)
 
 
 def _account(home: Home, gateway: str, currency: str) -> Account:

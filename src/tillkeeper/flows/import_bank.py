@@ -1,16 +1,16 @@
 """Take in the bank's account, so that payouts can be followed to where they should arrive."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from tillkeeper import settlement
+from tillkeeper.flows.pay_out import arrive
 from tillkeeper.kernel import logs
-from tillkeeper.settlement import lines, runs
+from tillkeeper.kernel.db import retry_conflicts
+from tillkeeper.settlement import BankLine, lines, runs
 from tillkeeper.till import Till
-
-late_days_max = 10
-"""How many days a payout may be behind the day on which it should arrive, and still be looked for in a file."""
 
 
 async def import_bank(till: Till, file: bytes) -> int:
@@ -21,15 +21,23 @@ async def import_bank(till: Till, file: bytes) -> int:
     told = settlement.read_bank(file)
     if not told:
         return 0
+    new = await _keep(till, told)
+    logs.reconciliation.info("bank_imported", new=new)
+    return new
+
+
+@retry_conflicts
+async def _keep(till: Till, told: Sequence[BankLine]) -> int:
+    """Keep the lines, let payouts arrive by them, and ask for the days of payouts that they may speak of."""
     first, last = min(line.day for line in told), max(line.day for line in told)
     async with till.db.transaction() as tx:
         new = await settlement.take_in_bank(tx, told)
+        await arrive(tx, till)
         days: defaultdict[str, set[date]] = defaultdict(set)
-        for gateway, heard_at in await settlement.arriving(tx, first - timedelta(days=late_days_max), last):
+        for gateway, heard_at in await settlement.arriving(tx, first - timedelta(days=settlement.late_days_max), last):
             if gateway in till.gateways:
                 days[gateway].add(lines.day_of(heard_at, ZoneInfo(till.gateways[gateway].settlement_zone)))
         for gateway in sorted(days):
             today = lines.day_of(till.now(), ZoneInfo(till.gateways[gateway].settlement_zone))
             await runs.ask(tx, gateway, sorted(days[gateway]), today)
-    logs.reconciliation.info("bank_imported", new=new)
     return new

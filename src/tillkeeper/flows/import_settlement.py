@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from tillkeeper import ledger, settlement
 from tillkeeper.facts import LineKind, Notice, NoticeKind, PayoutFacts, SettlementLine, UnreadLine
 from tillkeeper.flows.book_lines import book_explained
+from tillkeeper.flows.pay_out import arrive
 from tillkeeper.flows.reconcile import check_gateway, link
 from tillkeeper.flows.settle import apply
 from tillkeeper.gateway import Gateway
@@ -103,6 +104,7 @@ async def _take_in(
     heard = [_notice(till, line) for line in told if line.kind in PAYOUTS and line.object_id and line.gross]
     if heard:
         await apply(tx, till, heard, ["settlement"] * len(heard))
+        await arrive(tx, till)
     named = await matching.named_by(tx, gateway.name, [line.line_id for line in told])
     explained = await link(tx, named, till.now())
     await ledger.post(tx, book_explained(explained, till.now()))

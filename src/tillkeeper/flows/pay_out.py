@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from tillkeeper import ledger, outbox, settlement
-from tillkeeper.facts import Notice
+from tillkeeper.facts import Notice, NoticeKind, PayoutFacts
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import Journal, recipes
 from tillkeeper.outbox import Event
 from tillkeeper.payments import Decision
 from tillkeeper.settlement import Payout, PayoutDecision, PayoutStatus
+from tillkeeper.till import Till
 
 
 async def pay_out(tx: Transaction, notices: Sequence[Notice], now: datetime) -> list[Decision]:
@@ -19,6 +20,25 @@ async def pay_out(tx: Transaction, notices: Sequence[Notice], now: datetime) -> 
     await ledger.post(tx, [journal for decision in decisions for journal in _journals(decision, now)])
     await outbox.announce(tx, [_event(item) for item in decisions if item.event])
     return [Decision(notice=item.notice, verdict=item.verdict, reason=item.reason) for item in decisions]
+
+
+async def arrive(tx: Transaction, till: Till) -> None:
+    """Let payouts arrive that the bank's account shows and of which no gateway may ever say so."""
+    shown = await settlement.name_lines(tx)
+    live = till.settings.live
+    await pay_out(tx, [_arrived(each, live=live) for each in shown if each.status is PayoutStatus.CREATED], till.now())
+
+
+def _arrived(payout: Payout, *, live: bool) -> Notice:
+    return Notice(
+        kind=NoticeKind.PAYOUT_PAID,
+        gateway=payout.gateway,
+        references=(),
+        amount=payout.amount,
+        currency=payout.currency,
+        payout=PayoutFacts(id=payout.reference, automatic=payout.automatic),
+        live=live,
+    )
 
 
 def _journals(decision: PayoutDecision, now: datetime) -> Iterator[Journal]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from tillkeeper import settlement
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.reports.matching import Part, ours
 from tillkeeper.settlement.runs import Lonely, Ours, Place, Rest, Run, Settled, Step
@@ -70,7 +71,8 @@ async def disputes(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> lis
 
 async def payouts(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Settled]:
     """List the payouts of a part with the sum of their lines, and whether the bank has them."""
-    return [_settled(row) for row in await _fetch(tx, PAYOUTS, run, bounds, end)]
+    days = settlement.early_days_max, settlement.late_days_max
+    return [_settled(row) for row in await _fetch(tx, PAYOUTS, run, bounds, end, *days)]
 
 
 async def unpaid(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Ours]:
@@ -174,9 +176,16 @@ SELECT id AS object, NULL::uuid AS payment_id, 'payout' AS side, status AS our_s
        -amount AS our_amount, true AS settled, created_at AS our_at, NULL::bigint AS our_fee, true AS fee_final,
        gateway_reference, automatic, arrives_at, along.lines, along.total,
        own.net IS NOT NULL AS has_line, coalesce(-own.net, amount) AS sent,
-       EXISTS (SELECT FROM bank_line
-               WHERE (bank_line.currency, bank_line.amount) = (payout.currency, payout.amount)
-                 AND strpos(bank_line.reference, payout.bank_reference) > 0) AS in_bank,
+       payout.bank_line IS NOT NULL OR EXISTS (
+           SELECT FROM bank_line WHERE (bank_line.currency, bank_line.amount) = (payout.currency, payout.amount)
+           AND strpos(bank_line.reference, nullif(payout.bank_reference, '')) > 0) AS in_bank,
+       nullif(payout.bank_reference, '') IS NOT NULL AS named, (
+           SELECT bank_line.day || ' “' || bank_line.reference || '”' FROM bank_line
+           WHERE (bank_line.currency, bank_line.amount) = (payout.currency, payout.amount)
+             AND bank_line.day BETWEEN coalesce(arrives_at, created_at)::date - $6::integer
+                                   AND coalesce(arrives_at, created_at)::date + $7::integer
+             AND NOT EXISTS (SELECT FROM payout AS other WHERE other.bank_line = bank_line.id)
+           ORDER BY bank_line.day, bank_line.id LIMIT 1) AS alike,
        EXISTS (SELECT FROM bank_line
                WHERE bank_line.currency = payout.currency
                  AND bank_line.day > coalesce(arrives_at, created_at)::date) AS bank_known
@@ -193,9 +202,9 @@ ORDER BY created_at, payout.id
 """
 
 
-async def _fetch(tx: Transaction, sql: str, run: Run, bounds: Bounds, end: Place) -> list[Record]:
+async def _fetch(tx: Transaction, sql: str, run: Run, bounds: Bounds, end: Place, *more: int) -> list[Record]:
     """Read what lies between the place of a run and the end of its part."""
-    return await tx.fetch(sql, run.gateway, *_start(run, bounds), end.at, UUID(end.id))
+    return await tx.fetch(sql, run.gateway, *_start(run, bounds), end.at, UUID(end.id), *more)
 
 
 def _start(run: Run, bounds: Bounds) -> tuple[datetime, UUID]:
@@ -214,5 +223,7 @@ def _settled(row: Record) -> Settled:
         paid=row["our_status"] == "paid",
         arrives_at=row["arrives_at"],
         in_bank=row["in_bank"],
+        named=row["named"],
+        alike=row["alike"],
         bank_known=row["bank_known"],
     )

@@ -7,6 +7,9 @@ from uuid import UUID
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.settlement.values import BankLine, Payout, PayoutStatus
 
+early_days_max, late_days_max = 3, 10
+"""How far a line of the bank may lie before or after the day on which a payout should arrive."""
+
 
 async def lock(tx: Transaction, payouts: Sequence[UUID]) -> dict[UUID, Payout]:
     """Lock the payouts that are known."""
@@ -75,12 +78,44 @@ async def arriving(tx: Transaction, first: date, last: date) -> list[tuple[str, 
     rows = await tx.fetch(
         """
         SELECT gateway, created_at FROM payout
-        WHERE status = 'paid' AND coalesce(arrives_at, created_at)::date BETWEEN $1 AND $2
+        WHERE status <> 'failed' AND coalesce(arrives_at, created_at)::date BETWEEN $1 AND $2
         """,
         first,
         last,
     )
     return [(row["gateway"], row["created_at"]) for row in rows]
+
+
+async def name_lines(tx: Transaction) -> list[Payout]:
+    """Find the bank's lines of payouts that had none, each where no other could be meant; return these payouts.
+
+    A line names a payout by what the gateway says that the bank shows. Where the gateway says nothing, its own id of
+    the payout counts, or its name about the day on which the money should arrive.
+    """
+    rows = await tx.fetch(
+        """
+        WITH waiting AS (
+            SELECT id, gateway, gateway_reference, nullif(bank_reference, '') AS reference, currency, amount,
+                   coalesce(arrives_at, created_at)::date AS due
+            FROM payout WHERE bank_line IS NULL AND status <> 'failed' AND amount <> 0
+        ), named AS (
+            SELECT waiting.id, line.id AS line, count(*) OVER (PARTITION BY waiting.id) AS lines,
+                   count(*) OVER (PARTITION BY line.id) AS payouts
+            FROM waiting JOIN bank_line AS line ON (line.currency, line.amount) = (waiting.currency, waiting.amount)
+            WHERE NOT EXISTS (SELECT FROM payout AS other WHERE other.bank_line = line.id)
+              AND CASE WHEN waiting.reference IS NOT NULL THEN strpos(line.reference, waiting.reference) > 0
+                       ELSE strpos(line.reference, gateway_reference) > 0
+                            OR (strpos(lower(line.reference), gateway) > 0
+                                AND line.day BETWEEN due - $1::integer AND due + $2::integer) END
+        )
+        UPDATE payout SET bank_line = named.line FROM named
+        WHERE payout.id = named.id AND payout.bank_line IS NULL AND named.lines = 1 AND named.payouts = 1
+        RETURNING payout.*
+        """,
+        early_days_max,
+        late_days_max,
+    )
+    return [_payout(row) for row in rows]
 
 
 async def take_in_bank(tx: Transaction, told: Sequence[BankLine]) -> int:

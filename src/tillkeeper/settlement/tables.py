@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -33,13 +34,14 @@ payout = Table(
     Column("arrives_at", AT),
     Column("bank_reference", Text),
     Column("automatic", Boolean, nullable=False),
+    Column("bank_line", BigInteger, ForeignKey("bank_line.id"), unique=True),
     Column("error_code", Text),
     Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("changed_at", AT, nullable=False, server_default=func.clock_timestamp()),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("payout_created_index", "created_at", "id"),
 )
-"""An amount below zero is money that a gateway takes from the bank."""
+"""An amount below zero is money that a gateway takes from the bank; `bank_line` is where the bank shows it."""
 
 bank_line = Table(
     "bank_line",

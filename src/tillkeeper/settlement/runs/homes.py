@@ -19,7 +19,7 @@ def of_line(kind: Kind, line: Line, ours: Ours | None, difference: int) -> Home 
     """Find the home of what a gateway's line says beyond our books."""
     side = ours.side if ours else SIDES.get(line.kind, Side.CAPTURE)
     match kind:
-        case Kind.DIRECTION_MISMATCH:
+        case Kind.DIRECTION_MISMATCH | Kind.IN_TRANSIT:
             return None
         case Kind.CURRENCY_MISMATCH:
             # A dispute has several lines, and none of them says how much of what we hold it stands for.

@@ -261,17 +261,23 @@ def _judge_sum(settled: Settled, terms: Terms) -> Finding | None:
 def _judge_bank(settled: Settled, terms: Terms) -> Finding | None:
     ours = settled.ours
     due = (settled.arrives_at or ours.at) + timedelta(days=bank_wait_days)
-    if settled.in_bank or not settled.paid or not settled.bank_known or due > terms.now:
+    if settled.in_bank or ours.status == "failed" or not settled.bank_known or due > terms.now:
+        return None
+    if settled.paid and not settled.named and settled.alike:  # nobody can tell, and our books say that it arrived
         return None
     shown = money.show(-ours.amount, ours.currency)
+    said = "The gateway says that {} arrived ({})" if settled.paid else "{} left the gateway ({})"
+    hint = f" It shows the same amount on {settled.alike}." if settled.alike else ""
     return Finding(
         kind=Kind.PAYOUT_MISSING_IN_BANK,
         subject=f"payout:{ours.id}",
-        detail=f"The gateway says that {shown} was paid out ({settled.reference}), and the bank's account lacks it.",
-        theirs=-ours.amount,
-        ours=None,
+        detail=f"{said.format(shown, settled.reference)}, and no line of the bank's account names it.{hint}",
+        # Once the gateway says that it arrived it is another disagreement, and what a person said before is undone.
+        theirs=-ours.amount if settled.paid else None,
+        ours=None if settled.paid else -ours.amount,
         currency=ours.currency,
         difference=ours.amount,
+        home=None if settled.paid else Home.BANK,
         object=ours.id,
     )
 
@@ -324,7 +330,7 @@ def _of_ours(ours: Ours, kind: Kind, detail: str) -> Finding:
         ours=ours.amount,
         currency=ours.currency,
         difference=-_booked(ours) if kind in OURS_ALONE else 0,
-        home=homes.of_ours(ours) if kind in OURS_ALONE else None,
+        home=homes.of_ours(ours) if kind in OURS_ALONE and kind is not Kind.IN_TRANSIT else None,
         object=ours.id,
         payment=ours.payment,
     )

@@ -178,7 +178,8 @@ class Settled:
     """Hold a payout and what is known of it: the sum of its lines, whether the gateway's line and the bank's are there.
 
     `sent` is what the gateway took from our balance for it, which is its amount and perhaps a fee, and `bank_known`
-    tells whether the bank's account is here for the day on which it should have arrived.
+    tells whether the bank's account is here for the day on which it should have arrived. `named` tells whether the
+    gateway said by what the bank's line is known, and `alike` is a line of the same amount that nothing else is.
     """
 
     ours: Ours
@@ -192,6 +193,8 @@ class Settled:
     arrives_at: datetime | None
     in_bank: bool
     bank_known: bool
+    named: bool = True
+    alike: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,13 @@ BELONGED = """
           'missing_internal', 'orphan_adjustment', 'refund_unlinked', 'fx_residual', 'clearing_not_zero')))
 """
 STATEMENTS = (
-    "ALTER TABLE payout DROP CONSTRAINT payout_amount_check",
+    """
+    ALTER TABLE payout
+        DROP CONSTRAINT payout_amount_check,
+        ADD COLUMN bank_line BIGINT
+            CONSTRAINT payout_bank_line_unique UNIQUE
+            CONSTRAINT payout_bank_line_fkey REFERENCES bank_line (id)
+    """,
     """
     ALTER TABLE discrepancy
         ADD COLUMN home TEXT,
