@@ -135,6 +135,14 @@ async def a_larger_dispute(shop: Any) -> None:
     await tell(shop, line, another(line, **held))
 
 
+async def a_rest_that_nothing_explains(shop: Any) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    # As if the fee had been corrected in our figures and not in the books.
+    await shop.owner.execute("UPDATE payment SET fee = fee + 4")
+    await tell(shop, replace(line, fee=line.fee + 4, net=line.net - 4, payout_id="po_1"))
+
+
 async def a_worse_rate(shop: Any) -> None:
     await shop.act("conversions", {"from": "eur", "to": "usd", "rate": "1.0873"})
     await shop.paid()
@@ -170,6 +178,7 @@ async def a_worse_rate(shop: Any) -> None:
         (a_second_capture, "duplicate_at_gateway", {"revenue:other:EUR": -163}),
         (a_dearer_dispute, "fee_mismatch", {"fees:stripe:dispute:EUR": 200}),
         (a_larger_dispute, "amount_over", {"chargeback_loss:EUR": 51}),
+        (a_rest_that_nothing_explains, "clearing_not_zero", {"chargeback_loss:EUR": 4}),
     ],
 )
 async def test_what_is_accepted_leaves_clearing_at_the_gateways_balance_and_moves_one_account_alone(
@@ -177,6 +186,19 @@ async def test_what_is_accepted_leaves_clearing_at_the_gateways_balance_and_move
 ) -> None:
     await play(shop)
     assert await accepted(shop, kind) == accounts
+    await agree(shop)
+
+
+@pytest.mark.parametrize("action", Action)
+async def test_what_a_person_has_closed_leaves_no_rest_of_a_payment_that_was_paid_out(
+    shop: Any, action: Action
+) -> None:
+    await a_capture_of(fee=40, payout_id="po_1")(shop)
+    discrepancy = await shop.owner.fetchval("SELECT id FROM discrepancy WHERE kind = 'fee_mismatch'")
+    await clear_up(shop.till, discrepancy, action=action, reason="seen", by="ana")
+    await shop.owner.execute("UPDATE reconciliation_run SET status = 'due', asked = asked + 1")
+    await tell(shop)
+    assert await found(shop) == [("fee_mismatch", "closed")]
     await agree(shop)
 
 

@@ -1,13 +1,15 @@
 """What an earlier system left behind comes in once: credits with the money owed for them, and payments as history."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.flows.test_reconcile import CLEARING, found, only_line, tell
 
 from tillkeeper.adoption import PastLot, PastPayment, PastRefund, PastUser
-from tillkeeper.facts import Notice, NoticeKind, Verdict
+from tillkeeper.facts import LineKind, Notice, NoticeKind, Verdict
 from tillkeeper.flows.adopt import Fate, adopt
 from tillkeeper.flows.lapse import lapse
 from tillkeeper.flows.read import read
@@ -202,3 +204,27 @@ async def captured_elsewhere(shop: Any) -> str:
     for table in ("operation", "attempt", "payment_change", "payment_reference", "outbox_event", "payment"):
         await shop.owner.execute(f"DELETE FROM {table}")
     return str(told["data"]["object"]["id"])
+
+
+async def test_money_of_such_a_payment_comes_into_the_books_with_its_line_and_is_no_income(shop: Any) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    back = PastRefund(amount=99, reference="re_old", created_at=clock.now() - timedelta(minutes=50))
+    await fates(shop, a_payment(reference="pi_old", created_at=clock.now() - timedelta(hours=1), refunds=(back,)))
+    old = replace(line, line_id="txn_old", object_id="pi_old", our_reference=None, payout_id="po_1")
+    gone = replace(old, line_id="txn_back", object_id="re_old", kind=LineKind.REFUND, gross=-99, fee=0, net=-99)
+    await tell(shop, line, old, gone)
+    assert await found(shop) == []
+    clearing, opening = await shop.ledger(CLEARING, "opening:EUR")
+    assert (clearing, opening) == (line.net + old.net - 99, old.net - 99)
+
+
+async def test_a_refund_that_was_taken_over_is_not_missed_at_the_gateway(shop: Any) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    at = clock.now() - timedelta(minutes=10)
+    back = PastRefund(amount=99, reference="re_old", created_at=at)
+    await fates(shop, a_payment(reference="pi_old", created_at=at, refunds=(back,)))
+    late = clock.now() + timedelta(hours=3)
+    await tell(shop, line, replace(line, line_id="txn_late", object_id="pi_late", our_reference=None, occurred_at=late))
+    assert "missing_at_gateway" not in dict(await found(shop))

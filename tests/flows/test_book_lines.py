@@ -123,6 +123,23 @@ def test_what_a_refund_costs_is_booked_and_the_refund_itself_is_not_booked_again
     assert booked(line, ours) == {"fees:stripe:processing:EUR": 20, "gateway:stripe:clearing:EUR": -20}
 
 
+@pytest.mark.parametrize(("fee", "more"), [(59, {"fees": -19, "tax": 5, "clearing": 14}), (None, {})])
+def test_the_fee_of_a_second_capture_is_corrected_to_what_its_line_says(fee: int | None, more: dict[str, int]) -> None:
+    line = replace(LINE, kind=LineKind.CAPTURE, gross=1000, fee=40, tax=5, net=955)
+    codes = {
+        "fees": "fees:stripe:processing:EUR",
+        "tax": "fees:stripe:tax:EUR",
+        "clearing": "gateway:stripe:clearing:EUR",
+    }
+    ours = replace(OURS, side=Side.SURPLUS, fee=fee)
+    assert booked(line, ours) == {codes[name]: amount for name, amount in more.items()}
+
+
+@pytest.mark.parametrize("kind", [LineKind.FEE, LineKind.RESERVE, LineKind.CONVERSION])
+def test_a_line_that_moved_nothing_books_nothing(kind: LineKind) -> None:
+    assert booked(replace(LINE, kind=kind, gross=0, fee=0, tax=0, net=0)) == {}
+
+
 def test_what_a_payout_costs_is_its_own_expense() -> None:
     line = replace(LINE, kind=LineKind.PAYOUT, gross=-1000, fee=15, tax=0, net=-1015)
     ours = replace(OURS, side=Side.PAYOUT, amount=-1000, fee=None)

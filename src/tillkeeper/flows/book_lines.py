@@ -16,7 +16,7 @@ from tillkeeper.settlement.runs import Discrepancy, Finding, Home, Kind, Pair
 NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000002")
 """What the books call lines by: the same line of a gateway has the same name, however often it is compared."""
 CONVERTIBLE = frozenset({Side.CAPTURE, Side.SURPLUS, Side.REFUND, Side.REFUND_FAILED, Side.DISPUTE})
-CHARGEABLE = frozenset({Side.REFUND, Side.REFUND_FAILED, Side.PAYOUT, Side.PAYOUT_FAILED})
+CHARGEABLE = frozenset({Side.SURPLUS, Side.REFUND, Side.REFUND_FAILED, Side.PAYOUT, Side.PAYOUT_FAILED})
 SETTLED = frozenset({None, Kind.AMOUNT_OVER, Kind.AMOUNT_UNDER, Kind.FEE_MISMATCH, Kind.FX_RESIDUAL})
 """What may be wrong with a line that stands for something of ours all the same."""
 TOLD_ONLY = frozenset({Kind.PAYOUT_SUM_MISMATCH, Kind.PAYOUT_MISSING_IN_BANK, Kind.IN_TRANSIT})
@@ -40,9 +40,11 @@ def _told(gateway: str, name: UUID, pair: Pair, finding: Finding | None, at: dat
     if line.kind is LineKind.FEE:
         yield from recipes.charged(name, gateway=gateway, currency=currency, fee=line.fee, tax=line.tax, at=at)
     elif line.kind is LineKind.RESERVE:
-        yield recipes.reserved(name, gateway=gateway, currency=currency, amount=line.net, at=at)
+        yield from recipes.reserved(name, gateway=gateway, currency=currency, amount=line.net, at=at)
     elif line.kind is LineKind.CONVERSION:
-        yield recipes.converted(name, gateway=gateway, currency=currency, amount=line.net, at=at)
+        yield from recipes.converted(name, gateway=gateway, currency=currency, amount=line.net, at=at)
+    elif ours and ours.settled and ours.imported:
+        yield from recipes.taken_over(name, gateway=gateway, currency=currency, amount=line.net, at=at)
     elif ours and ours.settled and (finding.kind if finding else None) in SETTLED:
         yield from _beside(gateway, name, pair, ours, at)
 
@@ -65,12 +67,12 @@ def _beside(gateway: str, name: UUID, pair: Pair, ours: runs.Ours, at: datetime)
             for_dispute=for_dispute,
         )
         yield recipes.settled_elsewhere(name, gateway=gateway, exchange=exchange, at=at)
-    elif ours.side in CHARGEABLE:
+    elif ours.side in CHARGEABLE and not (ours.side is Side.SURPLUS and ours.fee is None):
         yield from recipes.charged(
             name,
             gateway=gateway,
             currency=line.settle_currency,
-            fee=line.fee,
+            fee=line.fee - (ours.fee or 0),
             tax=line.tax,
             for_payout=ours.side in {Side.PAYOUT, Side.PAYOUT_FAILED},
             at=at,

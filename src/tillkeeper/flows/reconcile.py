@@ -113,7 +113,7 @@ async def _go_on(till: Till, gateway: str, day: date) -> bool:
             tx=tx,
             till=till,
             run=run,
-            terms=Terms(gateway=gateway, now=till.now(), covered_until=await lines.covered_until(tx, gateway)),
+            terms=await _terms(tx, till, gateway),
             bounds=_bounds(day, ZoneInfo(till.gateways[gateway].settlement_zone)),
         )
         run, end = await (_compare_lines(look) if run.step is Step.LINES else _compare_ours(look))
@@ -122,6 +122,15 @@ async def _go_on(till: Till, gateway: str, day: date) -> bool:
     if run.status == "done" and run.found:
         logs.reconciliation.warning("discrepancies", gateway=gateway, day=day.isoformat(), found=run.found)
     return run.status != "done"
+
+
+async def _terms(tx: Transaction, till: Till, gateway: str) -> Terms:
+    return Terms(
+        gateway=gateway,
+        now=till.now(),
+        covered_until=await lines.covered_until(tx, gateway),
+        paid_out_until=await lines.paid_out_until(tx, gateway) if runs.shows_when_paid_out(gateway) else None,
+    )
 
 
 async def _compare_lines(look: Look) -> tuple[Run, Place | None]:

@@ -222,10 +222,10 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            error_code, created_at, settled_at, surplus, capture_reference, reversal, tax)
+                            error_code, created_at, settled_at, surplus, capture_reference, reversal, tax, fee)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                             $13::boolean[], $14::text[], $15::boolean[], $16::bigint[])
+                             $13::boolean[], $14::text[], $15::boolean[], $16::bigint[], $17::bigint[])
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
             error_code = excluded.error_code, settled_at = excluded.settled_at
@@ -246,6 +246,7 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         [refund.capture for refund in refunds],
         [refund.reversal for refund in refunds],
         [refund.tax for refund in refunds],
+        [refund.fee for refund in refunds],
     )
 
 
@@ -376,4 +377,5 @@ def _refund(row: Record) -> Refund:
         capture=row["capture_reference"],
         reversal=row["reversal"],
         tax=row["tax"],
+        fee=row["fee"],
     )

@@ -147,6 +147,8 @@ refund = Table(
         nullable=False,
         server_default="0",
     ),
+    Column("fee", BigInteger),
+    Column("imported", Boolean, nullable=False, server_default="false"),
     CheckConstraint("NOT surplus OR capture_reference IS NOT NULL", name="surplus"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("refund_created_index", "created_at", "id"),

@@ -100,9 +100,9 @@ class Refund:
     """Hold one refund; `origin` tells who asked for it: us, or somebody in the gateway's own dashboard.
 
     A `surplus` gives back what was captured a second time: it takes no goods and is no part of the payment's refunds.
-    `capture` is the gateway's id of what is given back, where that is not the payment's own; `tax` is a part of the
-    amount. A `reversal` was made by the gateway against our will; when a dispute turns out to be behind it, it is
-    undone in favour of that.
+    `capture` is the gateway's id of what is given back, where that is not the payment's own, and `fee` what was booked
+    for that second capture; `tax` is a part of the amount. A `reversal` was made by the gateway against our will; when
+    a dispute turns out to be behind it, it is undone in favour of that.
     """
 
     id: UUID
@@ -121,6 +121,7 @@ class Refund:
     capture: str | None = None
     reversal: bool = False
     tax: int = 0
+    fee: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ it was.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from tillkeeper.facts import LineKind
@@ -157,7 +157,9 @@ SELECT line.id, line.line_id, line.kind, line.gross, line.fee, line.tax, line.ne
        coalesce(payment.currency, refund.currency, dispute.currency, payout.currency) AS our_currency,
        coalesce(payment.status, refund.status, dispute.status, payout.status) AS our_status,
        coalesce(payment.created_at, refund.created_at, dispute.opened_at, payout.created_at) AS our_at,
-       coalesce(payment.fee, dispute.booked_fee) AS our_fee, coalesce(payment.fee_final, true) AS fee_final,
+       CASE link.side WHEN 'surplus' THEN refund.fee ELSE coalesce(payment.fee, dispute.booked_fee) END AS our_fee,
+       coalesce(payment.fee_final, true) AS fee_final,
+       coalesce(payment.imported, refund.imported, false) AS imported,
        CASE link.side
            WHEN 'capture' THEN payment.amount_captured
            WHEN 'surplus' THEN refund.amount
@@ -191,11 +193,11 @@ LEFT JOIN dispute ON link.side = 'dispute' AND dispute.id = link.object
 LEFT JOIN payout ON link.side IN ('payout', 'payout_failed') AND payout.id = link.object
 WHERE line.gateway = $1 AND line.day = $2 AND line.id > $3 AND line.id <= $4
   AND (line.kind = 'capture' AND line.gross = payment.amount_captured AND line.currency = payment.currency
-       AND line.settle_currency = line.currency AND line.fee + line.tax = payment.fee
+       AND NOT payment.imported AND line.settle_currency = line.currency AND line.fee + line.tax = payment.fee
        AND line.net = line.gross - line.fee - line.tax
        OR line.kind = 'refund' AND line.gross = -refund.amount AND line.currency = refund.currency
-       AND refund.status = 'succeeded' AND line.settle_currency = line.currency AND line.net = line.gross
-       AND line.fee = 0 AND line.tax = 0
+       AND refund.status = 'succeeded' AND NOT refund.imported AND line.settle_currency = line.currency
+       AND line.net = line.gross AND line.fee = 0 AND line.tax = 0
        OR line.kind = 'payout' AND line.gross = -payout.amount AND line.net = line.gross
        AND line.currency = payout.currency) IS NOT TRUE
 ORDER BY line.id
@@ -241,7 +243,7 @@ def _pair(row: Record, about: Named | None) -> Pair:
             rate=row["rate"],
             occurred_at=row["occurred_at"],
         ),
-        ours=ours(row) if row["our_currency"] else None,
+        ours=replace(ours(row), imported=row["imported"]) if row["our_currency"] else None,
         rival=row["side"] is None and about is not None and about.object is not None,
         payment=row["payment_id"] or (about.payment if about else None),
         total=row["total"],

@@ -115,8 +115,9 @@ WHERE {WITHIN("captured_at", "id")} AND sale IS NOT NULL
   AND NOT EXISTS (SELECT FROM late_delivery WHERE payment_id = payment.id AND status <> 'failed')
 ORDER BY captured_at, id
 """
-# A payment's own journals and those of its refunds, against what the gateway's lines of all of these came to. Where a
-# line is still awaited, or something is known to disagree, the rest is explained by that.
+# A payment's own journals, those of its refunds and of what disagreed about them, against what the gateway's lines of
+# all of these came to. Where a line is still awaited, or something is known to disagree, the rest is explained by that.
+# What is booked for the rest itself does not count, or it would end what it has answered.
 RESTS = f"""
 WITH paid AS MATERIALIZED (
     SELECT {PAYMENT}, line.net + coalesce((
@@ -127,11 +128,11 @@ WITH paid AS MATERIALIZED (
     FROM payment
     JOIN settlement_link AS link ON link.object = payment.id AND link.side = 'capture'
     JOIN settlement_line AS line ON line.id = link.line_id
-    WHERE {WITHIN("captured_at", "payment.id").replace("gateway =", "payment.gateway =")}
+    WHERE {WITHIN("captured_at", "payment.id").replace("gateway =", "payment.gateway =")} AND NOT payment.imported
       AND line.payout_id IS NOT NULL AND line.settle_currency = payment.currency
       AND NOT EXISTS (SELECT FROM dispute WHERE payment_id = payment.id)
       AND NOT EXISTS (SELECT FROM discrepancy
-                      WHERE payment_id = payment.id AND kind <> 'clearing_not_zero' AND status <> 'explained')
+                      WHERE payment_id = payment.id AND kind <> 'clearing_not_zero' AND status = 'open')
       AND NOT EXISTS (
           SELECT FROM refund WHERE payment_id = payment.id AND NOT surplus AND status <> 'failed'
           AND NOT EXISTS (SELECT FROM settlement_link WHERE object = refund.id AND side = 'refund'))
@@ -144,7 +145,12 @@ WITH paid AS MATERIALIZED (
           AND (journal.source, journal.source_id) IN (
               SELECT 'payment', paid.object::text
               UNION ALL SELECT 'refund', refund.id::text FROM refund
-              WHERE refund.payment_id = paid.object AND NOT refund.surplus)), 0)::bigint AS booked
+              WHERE refund.payment_id = paid.object AND NOT refund.surplus
+              UNION ALL SELECT 'discrepancy', discrepancy.id::text FROM discrepancy
+              WHERE discrepancy.payment_id = paid.object AND discrepancy.kind <> 'clearing_not_zero'
+                AND (discrepancy.object = paid.object OR discrepancy.object IN (
+                    SELECT refund.id FROM refund
+                    WHERE refund.payment_id = paid.object AND NOT refund.surplus)))), 0)::bigint AS booked
     FROM paid
 )
 SELECT * FROM booked WHERE booked <> told ORDER BY our_at, object
@@ -159,7 +165,7 @@ REFUNDS = f"""
 SELECT id AS object, payment_id, 'refund' AS side, status AS our_status, currency AS our_currency,
        -amount AS our_amount, true AS settled, settled_at AS our_at, NULL::bigint AS our_fee, true AS fee_final
 FROM refund
-WHERE {WITHIN("settled_at", "id")} AND status = 'succeeded'
+WHERE {WITHIN("settled_at", "id")} AND status = 'succeeded' AND NOT imported
   AND NOT EXISTS (SELECT FROM settlement_link WHERE object = refund.id AND side = 'refund')
 ORDER BY settled_at, id
 """

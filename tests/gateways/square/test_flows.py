@@ -1,6 +1,7 @@
 """The whole life of purchases through Square: real flows, a real database, and the sandbox that sends webhooks."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from tests.flows.conftest import uuid_of
@@ -9,9 +10,12 @@ from tests.gateways.square.shop import DECLINED, OK, SquareShop, link_of, opened
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.expire import expire
+from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.receive import receive
+from tillkeeper.flows.reconcile import reconcile_day
 from tillkeeper.flows.refund import RefundWish, promise, weigh
 from tillkeeper.flows.sync import sync
+from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import InvalidStateError
 
 
@@ -298,3 +302,15 @@ async def test_a_refund_that_waits_ends_when_the_customers_bank_takes_the_money(
     await shop.operate()
     assert shop.executed("POST /v2/refunds") == 0
     assert await shop.owner.fetchval("SELECT error_code FROM refund") == "payment_disputed"
+
+
+async def test_what_square_has_not_paid_out_is_in_transit_until_a_payout_comes_without_it(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    shop.house.act("disputes", {"payment": payment["gateway_reference"]})
+    await shop.catch_up()
+    till = shop.later(days=30)  # nothing is paid out of a balance that is not above zero
+    await import_settlement(till)
+    for ago in (-1, 0, 1):
+        await reconcile_day(till, "square", (clock.now() - timedelta(days=ago)).date())
+    found = await shop.owner.fetch("SELECT DISTINCT kind FROM discrepancy WHERE status = 'open'")
+    assert [row["kind"] for row in found] == ["in_transit"]

@@ -32,6 +32,7 @@ from tillkeeper.ledger.recipes.settlement import (
     reserved,
     settled_elsewhere,
     suspended,
+    taken_over,
     tolerated,
 )
 
@@ -73,6 +74,7 @@ __all__ = [
     "spend",
     "surplus_captured",
     "suspended",
+    "taken_over",
     "tax_lost",
     "tolerated",
 ]

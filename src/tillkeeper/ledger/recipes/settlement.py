@@ -21,16 +21,22 @@ def charged(
     return [journal("settlement", line, "charged", at, postings)] if postings else []
 
 
-def reserved(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
+def taken_over(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> list[Journal]:
+    """Book what moves at the gateway for a payment that was booked in an earlier system; nothing of it is income."""
+    postings = shift(chart.clearing(gateway, currency), chart.opening(currency), amount)
+    return [journal("settlement", line, "taken_over", at, postings)] if postings else []
+
+
+def reserved(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> list[Journal]:
     """Book what the gateway holds back (negative, as its balance sees it) or lets go again."""
     postings = shift(chart.clearing(gateway, currency), chart.reserve(gateway, currency), amount)
-    return journal("settlement", line, "reserved", at, postings)
+    return [journal("settlement", line, "reserved", at, postings)] if postings else []
 
 
-def converted(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> Journal:
+def converted(line: UUID, *, gateway: str, currency: str, amount: int, at: datetime) -> list[Journal]:
     """Book one side of an exchange: what left the balance in one currency, or came in another."""
     postings = shift(chart.clearing(gateway, currency), chart.fx_trade(currency), amount)
-    return journal("settlement", line, "converted", at, postings)
+    return [journal("settlement", line, "converted", at, postings)] if postings else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

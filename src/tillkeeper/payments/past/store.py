@@ -74,9 +74,9 @@ async def insert_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            created_at, settled_at)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                             $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[])
+                            created_at, settled_at, imported)
+        SELECT told.*, true FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                             $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[]) AS told
         """,
         [refund.id for refund in refunds],
         [refund.payment for refund in refunds],

@@ -73,6 +73,7 @@ def _decide_surplus(
     if not notice.references or not notice.amount or not notice.currency:
         return quarantined(notice, "Money was captured a second time, and the gateway does not say which or how much.")
     capture = notice.references[0]
+    fee = terms.predict_fee(notice.gateway, notice.amount, notice.currency)
     refund = Refund(
         id=ids.derive(payment.id, "surplus", notice.gateway, capture),
         payment=payment.id,
@@ -86,6 +87,7 @@ def _decide_surplus(
         created_at=now,
         surplus=True,
         capture=capture,
+        fee=fee,
     )
     if refund.id in refunds:
         return linked(payment, notice, "This second capture is being given back already.")
@@ -95,7 +97,7 @@ def _decide_surplus(
         gateway=notice.gateway,
         currency=notice.currency,
         amount=notice.amount,
-        fee=terms.predict_fee(notice.gateway, notice.amount, notice.currency),
+        fee=fee,
         refund=refund.id,
     )
     return replace(applied(notice, payment, taken), refund=refund)

@@ -9,7 +9,7 @@ from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement.lines import rules, store
 from tillkeeper.settlement.lines.rules import day_of
-from tillkeeper.settlement.lines.store import covered_until, save_window, window
+from tillkeeper.settlement.lines.store import covered_until, paid_out_until, save_window, window
 from tillkeeper.settlement.lines.values import Line, Link, Side, Taken, Unread, Window
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "covered_until",
     "day_of",
     "link",
+    "paid_out_until",
     "save_window",
     "take_in",
     "window",

@@ -152,5 +152,17 @@ async def covered_until(tx: Transaction, gateway: str) -> datetime | None:
     return found
 
 
+async def paid_out_until(tx: Transaction, gateway: str) -> datetime | None:
+    """Tell when a gateway paid out last, by its own line."""
+    found: datetime | None = await tx.fetchval(
+        """
+        SELECT occurred_at FROM settlement_line WHERE gateway = $1 AND kind = 'payout'
+        ORDER BY gateway, day DESC, id DESC LIMIT 1
+        """,
+        gateway,
+    )
+    return found
+
+
 def _line(row: Record) -> Line:
     return Line(**{name: row[name] for name in COLUMNS} | {"kind": LineKind(row["kind"])})

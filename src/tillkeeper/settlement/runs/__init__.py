@@ -18,6 +18,7 @@ from tillkeeper.settlement.runs.rules import (
     judge_payout,
     judge_rest,
     residual,
+    shows_when_paid_out,
     tolerated_minor,
     wait,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "put_off",
     "record",
     "residual",
+    "shows_when_paid_out",
     "take",
     "tolerated_minor",
     "wait",

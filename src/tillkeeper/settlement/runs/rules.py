@@ -29,16 +29,32 @@ CAPTURES = frozenset({Side.CAPTURE, Side.SURPLUS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Hold by what is judged: the present moment, and up to when the gateway's account is here."""
+    """Hold by what is judged: the present moment, up to when the account is here, and the last payout in it."""
 
     gateway: str
     now: datetime
     covered_until: datetime | None
+    paid_out_until: datetime | None = None
 
     @property
     def wait(self) -> timedelta:
         """Tell how long the gateway may leave a line out."""
         return wait(self.gateway)
+
+    def is_due(self, moment: datetime) -> bool:
+        """Tell whether what happened then must be in the account by now.
+
+        Where a gateway shows only what it pays out, a payout must have been made after its time.
+        """
+        if shows_when_paid_out(self.gateway):
+            return self.paid_out_until is not None and self.paid_out_until > moment + self.wait
+        covered = self.covered_until is not None and self.covered_until > moment
+        return covered and moment + self.wait <= self.now
+
+
+def shows_when_paid_out(gateway: str) -> bool:
+    """Tell whether a gateway accounts for nothing before it pays it out."""
+    return gateway not in WAITS
 
 
 def wait(gateway: str) -> timedelta:
@@ -58,6 +74,8 @@ def judge(pair: Pair, terms: Terms) -> Finding | None:
         return _judge_unlinked(pair, terms)
     if not pair.ours.settled:
         return _judge_unsettled(pair, pair.ours, terms)
+    if pair.ours.imported:  # nothing of it is in our books: the line itself brings it in
+        return None
     return _judge_dispute(pair, pair.ours) if kind in DISPUTES else _judge_settled(pair, pair.ours)
 
 
@@ -68,8 +86,7 @@ def judge_lonely(lonely: Lonely, terms: Terms) -> Finding | None:
     if lonely.double:
         detail = f"{said} is booked here a second time: the gateway's line belongs to another payment."
         return _of_ours(ours, Kind.DUPLICATE_INTERNAL, detail)
-    covered = terms.covered_until is not None and terms.covered_until > ours.at
-    if not covered or ours.at + terms.wait > terms.now:
+    if not terms.is_due(ours.at):
         detail = f"{said} ({ours.side}) is not in the gateway's account yet; there is still time."
         return _of_ours(ours, Kind.IN_TRANSIT, detail)
     detail = f"{said} ({ours.side}) is in our books and not in the gateway's account."

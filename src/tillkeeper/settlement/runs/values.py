@@ -125,7 +125,8 @@ class Ours:
     """Hold of ours what is compared: `amount` is signed as the gateway's balance sees it.
 
     `settled` tells whether we know that the money moved, `status` what we say instead. `fee` is what we booked for it,
-    None when nothing is known, and `fee_final` whether the gateway told it itself.
+    None when nothing is known, and `fee_final` whether the gateway told it itself. What is `imported` was booked in an
+    earlier system.
     """
 
     side: Side
@@ -138,6 +139,7 @@ class Ours:
     payment: UUID | None = None
     fee: int | None = None
     fee_final: bool = True
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,15 @@ STATEMENTS = (
         ADD COLUMN counter_currency TEXT
     """,
     BELONGED,
+    """
+    ALTER TABLE refund
+        ADD COLUMN fee BIGINT,
+        ADD COLUMN imported BOOLEAN DEFAULT 'false' NOT NULL
+    """,
+    """
+    UPDATE refund SET imported = true FROM adoption
+    WHERE adoption.kind = 'payment' AND adoption.id = refund.payment_id AND refund.settled_at < adoption.at
+    """,
     "DROP INDEX discrepancy_object_index",
     "DROP INDEX discrepancy_open_index",
     "CREATE INDEX discrepancy_object_index ON discrepancy (object) WHERE status = 'open' OR action IS NOT NULL",
