@@ -20,19 +20,23 @@ suggestion_days = 3
 NEXT_STEPS = {
     Kind.MISSING_INTERNAL: "Look for it in the gateway's dashboard; `till events replay` or `till payments sync` brings"
     " in what was never heard. Accept it only when no customer waits for goods.",
-    Kind.MISSING_AT_GATEWAY: "Run `till payments sync`, and ask the gateway. If the money never came, accept the loss.",
+    Kind.MISSING_AT_GATEWAY: "Run `till payments sync`, and ask the gateway. If it never did it, accept that; what a"
+    " gateway holds for a dispute only its own word ends.",
     Kind.IN_TRANSIT: "Nothing: it is looked at again every day, and is missing when its time is over.",
     Kind.AMOUNT_OVER: "Compare it with the gateway's dashboard; accept the difference, or have it corrected there.",
-    Kind.AMOUNT_UNDER: "Compare it with the gateway's dashboard; accept the loss, or have it corrected there.",
-    Kind.CURRENCY_MISMATCH: "Look in the gateway's dashboard in which currency the customer paid, and ask the gateway.",
-    Kind.DIRECTION_MISMATCH: "Ask the gateway why it took what it should have given, or the other way round.",
+    Kind.AMOUNT_UNDER: "Compare it with the gateway's dashboard; accept the difference, or have it corrected there.",
+    Kind.CURRENCY_MISMATCH: "Look in the gateway's dashboard in which currency the customer paid. Accepting it books an"
+    " exchange, in which nobody gained or lost.",
+    Kind.DIRECTION_MISMATCH: "Ask the gateway why it took what it should have given, or the other way round: only its"
+    " own correction can end this.",
     Kind.FEE_MISMATCH: "An expected fee is corrected by itself within a week; one that was told is worth a question.",
     Kind.FX_RESIDUAL: "Accept it as a gain or loss of the exchange, or ask the gateway for the rate that it used.",
     Kind.STATUS_MISMATCH: "Run `till payments sync`: money has moved at the gateway, and we have not heard of it.",
     Kind.DUPLICATE_INTERNAL: "Find out which of the two payments is real, and accept the loss of the other.",
     Kind.DUPLICATE_AT_GATEWAY: "A customer may have paid twice: refund it in the gateway's dashboard.",
     Kind.PAYOUT_SUM_MISMATCH: "Import the gateway's report of this payout again; if it stays, ask the gateway.",
-    Kind.PAYOUT_MISSING_IN_BANK: "Import the bank's account up to today; if it stays, ask the gateway for a trace.",
+    Kind.PAYOUT_MISSING_IN_BANK: "Import the bank's account up to today. If the money is there under another name,"
+    " accept it; else ask the gateway for a trace.",
     Kind.CLEARING_NOT_ZERO: "Look at the payment's journals and lines; accept the rest once it is understood.",
     Kind.ORPHAN_ADJUSTMENT: "Ask the gateway what it adjusted, then accept it.",
     Kind.REFUND_UNLINKED: "Look in the gateway's dashboard which payment was refunded; replay its webhooks.",
