@@ -21,13 +21,7 @@ BELONGED = """
           'missing_internal', 'orphan_adjustment', 'refund_unlinked', 'fx_residual', 'clearing_not_zero')))
 """
 STATEMENTS = (
-    """
-    ALTER TABLE payout
-        DROP CONSTRAINT payout_amount_check,
-        ADD COLUMN bank_line BIGINT
-            CONSTRAINT payout_bank_line_unique UNIQUE
-            CONSTRAINT payout_bank_line_fkey REFERENCES bank_line (id)
-    """,
+    "ALTER TABLE payout DROP CONSTRAINT payout_amount_check",
     """
     ALTER TABLE discrepancy
         ADD COLUMN home TEXT,
@@ -35,15 +29,6 @@ STATEMENTS = (
         ADD COLUMN counter_currency TEXT
     """,
     BELONGED,
-    """
-    ALTER TABLE refund
-        ADD COLUMN fee BIGINT,
-        ADD COLUMN imported BOOLEAN DEFAULT 'false' NOT NULL
-    """,
-    """
-    UPDATE refund SET imported = true FROM adoption
-    WHERE adoption.kind = 'payment' AND adoption.id = refund.payment_id AND refund.settled_at < adoption.at
-    """,
     "DROP INDEX discrepancy_object_index",
     "DROP INDEX discrepancy_open_index",
     "CREATE INDEX discrepancy_object_index ON discrepancy (object) WHERE status = 'open' OR action IS NOT NULL",
