@@ -43,6 +43,13 @@ def test_credits_that_were_spent_speak_for_us() -> None:
     assert said.receipt.startswith("120 credits for €1.99, paid on 2026-11-21 12:00 UTC. Order payment_")
 
 
+def test_evidence_of_a_late_delivery_does_not_say_at_once() -> None:
+    said = assemble(replace(CREDITS, delivered_at=AT + timedelta(hours=9)), Words())
+    assert said.delivery == (
+        '2026-11-21 21:00 UTC: 120 credits delivered to the account "ana", automatically after the payment.'
+    )
+
+
 def test_cards_of_a_pack_speak_for_us_with_their_serials() -> None:
     cards = (CardHeld(title="Night Ferry", serial="7", status="owned"),)
     said = assemble(replace(CREDITS, kind="pack", granted=5, spent=(), cards=cards), Words())

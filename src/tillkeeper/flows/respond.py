@@ -125,8 +125,9 @@ async def _written(tx: Transaction, till: Till, dispute: Dispute, answering: Ans
 
 
 async def _assembled(tx: Transaction, payment: UUID, words: Words) -> Evidence:
-    policy = await refund_requests.policy(tx)
-    return responses.assemble(await delivery.read(tx, payment, window_hours=policy.window_hours), words)
+    sold_at = await report.sold_at(tx, payment)
+    window_hours = (await refund_requests.policy(tx, at=sold_at)).window_hours if sold_at else None
+    return responses.assemble(await delivery.read(tx, payment, window_hours=window_hours), words)
 
 
 async def _take_over(tx: Transaction, dispute: UUID, response: UUID) -> Operation | None:

@@ -53,9 +53,9 @@ __all__ = [
 ]
 
 
-async def policy(tx: Transaction) -> Policy:
-    """Read the policy that is in force."""
-    return await store.policy(tx)
+async def policy(tx: Transaction, *, at: datetime | None = None) -> Policy:
+    """Read the policy that is in force, or was at some moment."""
+    return await store.policy(tx, at)
 
 
 async def set_policy(tx: Transaction, terms: Policy, *, by: Person, note: str | None, at: datetime) -> int:

@@ -9,9 +9,13 @@ from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.refund_requests.values import Person, Policy, ReasonCode, RefundRequest, State, Step
 
 
-async def policy(tx: Transaction) -> Policy:
-    """Read the policy that is in force: the newest, or the one that the program comes with."""
-    row = await tx.fetchrow("SELECT version, terms FROM refund_policy ORDER BY version DESC LIMIT 1")
+async def policy(tx: Transaction, at: datetime | None) -> Policy:
+    """Read the policy that is in force, or was: the newest by then, or the one that the program comes with."""
+    row = await tx.fetchrow(
+        "SELECT version, terms FROM refund_policy WHERE $1::timestamptz IS NULL OR set_at <= $1 "
+        "ORDER BY version DESC LIMIT 1",
+        at,
+    )
     return Policy(version=row["version"], **row["terms"]) if row else Policy()
 
 

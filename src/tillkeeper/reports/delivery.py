@@ -11,7 +11,11 @@ cards_max = 100
 SOLD = """
 SELECT payment.*, end_user.name AS user_name, customer.name AS customer_name, customer.email AS customer_email,
        entitlement.kind, coalesce(entitlement.granted, 0) AS granted, coalesce(entitlement.revoked, 0) AS revoked,
-       entitlement.created_at AS delivered_at, wallet.balance
+       entitlement.created_at AS delivered_at, wallet.balance + wallet.frozen AS credits_left,
+       coalesce((SELECT effective_at FROM journal
+                 WHERE source = 'payment' AND source_id = payment.id::text AND kind = 'capture'),
+                payment.captured_at) AS taken_at,
+       (SELECT count(*) FROM credit_lot WHERE user_id = payment.user_id) = 1 AS only_lot
 FROM payment
 LEFT JOIN end_user ON end_user.id = payment.user_id
 LEFT JOIN customer ON customer.id = payment.customer_id
@@ -35,7 +39,7 @@ async def read(tx: Transaction, payment: UUID, *, window_hours: int | None) -> D
         amount=row["amount_captured"],
         currency=row["currency"],
         title=row["description"] or (row["sale"]["package"] if row["sale"] else "Payment"),
-        captured_at=row["captured_at"],
+        captured_at=row["taken_at"],
         kind=row["kind"],
         granted=row["granted"],
         revoked=row["revoked"],
@@ -43,8 +47,8 @@ async def read(tx: Transaction, payment: UUID, *, window_hours: int | None) -> D
         user=row["user_name"],
         customer_name=row["customer_name"],
         customer_email=row["customer_email"],
-        balance=row["balance"] if by_credits else None,
-        spent=tuple(Spent(at=each["at"], credits=each["amount"], reason=each["reason"]) for each in spent),
+        balance=row["credits_left"] if by_credits else None,
+        spent=tuple(_purchase(each, only_lot=row["only_lot"]) for each in spent),
         spent_total=spent[0]["total"] if spent else 0,
         cards=await _cards(tx, payment),
         refunds=await _refunds(tx, payment),
@@ -62,6 +66,11 @@ async def _spent(tx: Transaction, row: Record) -> list[Record]:
         row["user_id"],
         row["delivered_at"],
     )
+
+
+def _purchase(row: Record, *, only_lot: bool) -> Spent:
+    """Show a purchase; what it was for may be another payment's business, unless these are all credits there were."""
+    return Spent(at=row["at"], credits=row["amount"], reason=row["reason"] if only_lot else None)
 
 
 async def _cards(tx: Transaction, payment: UUID) -> tuple[CardHeld, ...]:

@@ -1,5 +1,6 @@
 """Disputes as the API shows them, with what was answered and how long there is to answer."""
 
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.kernel import ids
@@ -39,6 +40,12 @@ async def show(tx: Transaction, dispute: UUID) -> dict[str, object]:
         message = "No dispute has this id."
         raise NotFoundError(message)
     return _show(row)
+
+
+async def sold_at(tx: Transaction, payment: UUID) -> datetime | None:
+    """Tell when a payment was begun here, and so by which rules; None for one that another system began."""
+    found: datetime | None = await tx.fetchval("SELECT created_at FROM payment WHERE id = $1 AND NOT imported", payment)
+    return found
 
 
 async def payment_of(tx: Transaction, dispute: UUID) -> UUID | None:

@@ -1,10 +1,12 @@
 """How evidence is written from our own records, as pure functions: values in, words out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tillkeeper.gateway import Evidence
 from tillkeeper.kernel import ids, money
 from tillkeeper.responses.values import Delivery, Words
+
+at_once_seconds = 60
 
 
 def assemble(known: Delivery, words: Words) -> Evidence:
@@ -41,20 +43,31 @@ def _delivery(known: Delivery) -> str | None:
         return None
     what = f"{known.granted} {'cards' if known.kind == 'pack' else known.kind or 'units'}"
     whom = f' to the account "{known.user}"' if known.user else ""
-    lines = [f"{_at(known.delivered_at)}: {what} delivered{whom}, automatically and at once after the payment."]
+    how = "automatically and at once after the payment" if _at_once(known) else "automatically after the payment"
+    lines = [f"{_at(known.delivered_at)}: {what} delivered{whom}, {how}."]
     if known.revoked:
         lines.append(f"{known.revoked} of them were taken back since.")
     return "\n".join(lines)
 
 
 def _usage(known: Delivery) -> str | None:
-    lines = [f"{_at(spent.at)}: {spent.credits} credits spent ({spent.reason})" for spent in known.spent]
+    lines = [f"{_at(spent.at)}: {spent.credits} credits spent{_on(spent.reason)}" for spent in known.spent]
     if lines:
         lines.insert(0, f"The account has spent {known.spent_total} credits since; the latest purchases with them:")
     if known.balance is not None and known.kind == "credits":
         lines.append(f"{known.balance} credits are left in the account.")
     lines += [f'Card "{card.title}", serial {card.serial}: {card.status.replace("_", " ")}' for card in known.cards]
     return "\n".join(lines) or None
+
+
+def _at_once(known: Delivery) -> bool:
+    if not known.captured_at or not known.delivered_at:
+        return False
+    return known.delivered_at - known.captured_at < timedelta(seconds=at_once_seconds)
+
+
+def _on(reason: str | None) -> str:
+    return f" ({reason})" if reason else ""
 
 
 def _refunds(known: Delivery) -> str:

@@ -29,11 +29,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """Hold one purchase that was made with credits."""
+    """Hold one purchase that was made with credits; its reason only where they are surely those of this payment."""
 
     at: datetime
     credits: int
-    reason: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,10 @@ class Returned:
 class Delivery:
     """Hold what our own records say of a payment: what was sold, to whom, what was handed over and what came of it.
 
-    `spent` are the latest purchases with credits since, and `spent_total` is how many credits they and the earlier
-    ones took. `window_hours` is within what time money usually goes back.
+    `captured_at` is when the gateway took the money, `delivered_at` when the goods were handed over. `balance` counts
+    what is set apart because of disputes, too. `spent` are the latest purchases with credits since, and `spent_total`
+    is how many credits they and the earlier ones took. `window_hours` is within what time money went back by the policy
+    of the day on which it was sold.
     """
 
     payment: UUID
