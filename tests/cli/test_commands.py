@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from tests.cli.demo import Demo, await_true, running
 
+from tillkeeper.cli import context
 from tillkeeper.kernel import clock
 from tillkeeper.ops.scenarios import SCENARIOS
 
@@ -449,7 +450,7 @@ def test_a_day_is_compared_and_what_disagrees_is_closed_by_name(demo: Demo, tmp_
     assert demo.till(*words, "--yes").returncode == 0
     assert demo.till(*words, "--yes").returncode == 1
     [closed] = said(demo, "reconcile", "ls", "--status", "closed", "--kind", "orphan_adjustment")["data"]
-    assert (closed["closed_by"], closed["reason"]) == ("ana", "a test")
+    assert (closed["closed_by"], closed["reason"]) == (context.somebody()[1], "a test (on behalf of ana)")
     assert today in {run["day"] for run in said(demo, "reconcile", "runs")["data"]}
 
 

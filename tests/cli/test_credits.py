@@ -3,11 +3,15 @@
 import asyncio
 import io
 import json
+import os
+import pwd
 from typing import Any
 
 import asyncpg
 import pytest
 from tests.cli.demo import Said, till
+
+from tillkeeper.cli import context
 
 SECRET = "a secret of the tests"
 
@@ -60,6 +64,23 @@ def test_nothing_is_changed_without_a_yes(database_url: str, monkeypatch: pytest
     assert said(database_url, "show", "ana")["balance"] == 0
 
 
+def test_who_changes_credits_is_the_user_of_the_operating_system_and_not_of_the_environment(
+    database_url: str, owner_url: str
+) -> None:
+    words = ("credits", "grant", "ana", "5", "--reason", "x", "--yes")
+    for name in ("ana", "bob"):
+        told = {"LOGNAME": name, "USER": name, "USERNAME": name, "LNAME": name}
+        assert till(*words, DATABASE_URL=database_url, TILL_SECRET_KEY=SECRET, **told).returncode == 0
+
+    async def makers() -> set[str]:
+        connection = await asyncpg.connect(owner_url)
+        rows = await connection.fetch("SELECT made_by FROM wallet_adjustment")
+        await connection.close()
+        return {row["made_by"] for row in rows}
+
+    assert asyncio.run(makers()) == {f"{pwd.getpwuid(os.getuid()).pw_name} (command line)"}
+
+
 def test_debt_is_forgiven_as_far_as_there_is_some(database_url: str, owner_url: str) -> None:
     said(database_url, "grant", "ana", "5", "--reason", "x", "--yes")
     none = credits_of(database_url, "write-off", "ana", "--reason", "x", "--yes")
@@ -95,3 +116,8 @@ def test_what_cannot_be_done_says_why_and_how_it_ended(database_url: str, words:
     assert answer.returncode == code
     assert answer.stdout + answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_a_user_without_a_name_is_known_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    assert context.somebody() == ("cli:uid 4000000000", "uid 4000000000 (command line)")

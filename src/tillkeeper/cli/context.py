@@ -1,9 +1,9 @@
 """What most commands need: the settings of this shell, or else those of the demo that runs here."""
 
 import asyncio
-import getpass
 import json
 import os
+import pwd
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,8 +82,15 @@ def once() -> Wish:
 
 
 def somebody() -> tuple[str, str]:
-    """Take whoever is logged in on this machine for a person; return an id and a name."""
-    user = getpass.getuser()
+    """Take the user that the operating system runs this process as for a person; return an id and a name.
+
+    What the environment says of them (LOGNAME, USER) does not count: anybody can write there.
+    """
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container may run as a user without a name
+        user = f"uid {uid}"
     return f"cli:{user}", f"{user} (command line)"
 
 

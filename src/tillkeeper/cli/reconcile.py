@@ -1,6 +1,5 @@
 """`till reconcile`: compare what gateways account for with what we say, and clear up where the two differ."""
 
-import getpass
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -143,7 +142,7 @@ def resolve(
     *,
     reason: Annotated[str, typer.Option(help="Why, for those who come later.")],
     action: Annotated[Action, typer.Option(help="accept: the books follow the gateway · ignore: they stay.")],
-    by: Annotated[str | None, typer.Option(help="Who decides; the user of this shell by default.")] = None,
+    by: Annotated[str | None, typer.Option(help="On whose behalf; noted beside your own name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be posted, and do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: context.DataDir = context.DATA_DIR,
@@ -156,7 +155,8 @@ def resolve(
         return
     if not yes:
         typer.confirm("Go on?", abort=True)
-    name = by or getpass.getuser()
+    _, name = context.somebody()
+    reason = f"{reason} (on behalf of {by})" if by else reason
     context.with_till(data_dir, lambda till: clear_up(till, id_, action=action, reason=reason, by=name))
     typer.echo(f"Closed in the name of {name}.")
 

@@ -27,7 +27,6 @@ from tillkeeper.reports import wallet as report
 from tillkeeper.till import Till
 
 app = typer.Typer(help="Look at a user's credits, and change them by hand.", no_args_is_help=True)
-MADE_BY = "command line"
 User = Annotated[str, typer.Argument(help="The user, as you name them.")]
 Amount = Annotated[int, typer.Argument(min=1, max=grant_max, help="How many credits.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept, and shown in the wallet's history.")]
@@ -94,7 +93,7 @@ def grant(  # noqa: PLR0913 (each is a word of the command line)
         user=user,
         amount=amount,
         reason=reason,
-        made_by=MADE_BY,
+        made_by=context.somebody()[1],
         kind="adjustment" if adjustment else "bonus",
         expires_at=_moment(expires) if expires else None,
     )
@@ -119,7 +118,7 @@ def take(
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
     """Take credits away, those that nobody paid for first; never more than there are."""
-    wanted = Taking(user=user, amount=amount, reason=reason, made_by=MADE_BY)
+    wanted = Taking(user=user, amount=amount, reason=reason, made_by=context.somebody()[1])
 
     def foresee(wallet: Json) -> Json:
         return wallet | {"balance": wallet["balance"] - amount} if amount <= wallet["balance"] else {}
@@ -142,7 +141,7 @@ def write_off(
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
     """Forgive credits that a user owes."""
-    wanted = Forgiving(user=user, reason=reason, made_by=MADE_BY, amount=amount)
+    wanted = Forgiving(user=user, reason=reason, made_by=context.somebody()[1], amount=amount)
 
     def foresee(wallet: Json) -> Json:
         forgiven = wallet["debt"] if amount is None else amount
