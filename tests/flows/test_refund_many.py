@@ -101,3 +101,20 @@ async def test_more_than_one_bulk_may_hold_is_gone_through_in_steps(shop: Any, m
     rest = await run(shop, bulk(selection=Selection(user="ana", cursor=first["next_cursor"])))
     assert (len(rest["data"]), rest["has_more"]) == (1, False)
     assert {item["payment"] for item in first["data"] + rest["data"]} == {payment["id"] for payment in payments}
+
+
+async def test_a_bulk_that_died_when_all_was_asked_for_asks_for_no_more(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "bulk_payments_max", 2)
+    for _ in range(3):
+        await shop.paid()
+    wanted = bulk(selection=Selection())
+    first = await run(shop, wanted, "died")
+    await shop.owner.execute("UPDATE idempotency_key SET status = NULL, body = NULL, lease_until = now()")
+    body = await run(shop, wanted, "died")
+    assert statuses(body) == ["approved", "approved"]
+    assert (body["has_more"], body["next_cursor"]) == (True, first["next_cursor"])
+    assert await shop.count("refund_request") == 2
+    rest = await run(shop, bulk(selection=Selection(cursor=body["next_cursor"])))
+    assert (statuses(rest), rest["has_more"]) == (["approved"], False)

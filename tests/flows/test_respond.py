@@ -9,12 +9,14 @@ import pytest
 
 from tillkeeper.facts import DisputeFacts, DisputeStatus, Notice, NoticeKind
 from tillkeeper.flows.read import read
-from tillkeeper.flows.respond import Answering, _begin, draft, respond
+from tillkeeper.flows.respond import AcceptanceNeedsTwoError, Answering, _begin, draft, respond
+from tillkeeper.flows.set_refund_policy import set_refund_policy
 from tillkeeper.flows.sweep import purge
 from tillkeeper.gateway import Feature, GatewayUnavailableError
 from tillkeeper.idempotency import InProgressError, KeyReusedError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+from tillkeeper.refund_requests import Person, Policy
 from tillkeeper.reports import dispute as report
 from tillkeeper.responses import Words
 
@@ -98,6 +100,32 @@ async def test_a_dispute_that_is_given_up_is_lost(shop: Any) -> None:
     assert (await at_the_gateway(shop, dispute))["status"] == "lost"
     await shop.catch_up()
     assert await shop.count("outbox_event", "type = 'dispute.lost'") == 1
+
+
+async def test_a_dispute_above_the_limit_of_one_person_is_given_up_by_two_admins(shop: Any) -> None:
+    await set_refund_policy(shop.till, Policy(second_person_units=1), by=Person(id="a", name="a"))
+    dispute = await disputed(shop)
+    id_ = ids.parse("dispute", dispute["id"])
+
+    async def accept(by: str, *, admin: bool = True) -> tuple[int, str]:
+        answering = Answering(dispute=id_, by_id=by, by_name=by, by_admin=admin)
+        replay = await respond(shop.till, shop.wish(None, answering), answering)
+        said: Any = replay.body
+        return replay.status, said["response"]["status"]
+
+    with pytest.raises(AcceptanceNeedsTwoError):
+        await accept("a program", admin=False)
+    for _ in range(2):
+        assert await accept("ana") == (202, "waiting_for_second_person")
+    assert (await shown(shop, dispute))["status"] == "needs_response"
+    assert await shop.asked(CLOSE) == 0
+    assert await accept("bob") == (200, "done")
+    assert await shop.asked(CLOSE) == 1
+
+
+async def test_a_dispute_up_to_the_limit_is_given_up_by_one(shop: Any) -> None:
+    await set_refund_policy(shop.till, Policy(second_person_units=2), by=Person(id="a", name="a"))
+    assert (await answer(shop, await disputed(shop), None))[0] == 200
 
 
 async def test_a_dispute_is_answered_once(shop: Any) -> None:

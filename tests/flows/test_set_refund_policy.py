@@ -3,9 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.flows.asking import CAREFUL, ask, rule
 
 from tillkeeper.flows.read import read
+from tillkeeper.flows.refund import RefundWish, RequestNeededError, refund
+from tillkeeper.kernel import ids
 from tillkeeper.refund_requests import Policy
 from tillkeeper.reports import refund_policy
 
@@ -33,3 +36,22 @@ async def test_a_request_remembers_by_which_rules_it_was_measured(shop: Any) -> 
     after = await ask(shop, payment, 50)
     assert (before["status"], before["policy_version"]) == ("refunded", 0)
     assert (after["status"], after["policy_version"]) == ("open", set_["version"])
+
+
+async def test_without_direct_refunds_a_program_gives_back_only_what_the_policy_would(shop: Any) -> None:
+    payment = await shop.paid()
+    await rule(shop, Policy(direct_refunds=False, auto_approve_amounts={"EUR": 60}, share_max_bps=8_000))
+
+    async def back(amount: int, *, by_admin: bool = False) -> int:
+        wanted = RefundWish(payment=ids.parse("payment", payment["id"]), amount=amount, by_admin=by_admin)
+        return (await refund(shop.till, shop.wish(None, (amount, by_admin)), wanted)).status
+
+    assert await back(50) == 201
+    with pytest.raises(RequestNeededError):
+        await back(11)  # above what nobody needs to be asked for, in all
+    assert await back(100, by_admin=True) == 201
+    await rule(shop, Policy(direct_refunds=False, share_max_bps=8_000))
+    with pytest.raises(RequestNeededError):
+        await back(10)  # more than the share that goes back
+    await rule(shop, Policy())
+    assert await back(10) == 201

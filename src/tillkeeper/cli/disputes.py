@@ -114,7 +114,7 @@ def accept(
 
 def _answer(dispute: Any, words: Words | None, data_dir: Any, *, as_json: bool) -> None:
     by_id, by_name = context.somebody()
-    answering = Answering(dispute=dispute, by_id=by_id, by_name=by_name, words=words)
+    answering = Answering(dispute=dispute, by_id=by_id, by_name=by_name, by_admin=True, words=words)
     shown: Any = context.with_till(data_dir, lambda till: respond(till, context.once(), answering)).body
     if "detail" in shown:
         raise context.RefusedError(shown["detail"])

@@ -15,6 +15,7 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.operations import Operation
 from tillkeeper.payments import Decision, Payment, Refund, RefundNotAllowedError
+from tillkeeper.refund_requests import Approved, Facts
 from tillkeeper.reports import refund as report
 from tillkeeper.till import Till
 
@@ -25,14 +26,24 @@ class SecondPersonNeededError(RefundNotAllowedError):
     next_step = "Ask for it with POST /api/v1/refund_requests; two people with keys of their own then approve it."
 
 
+class RequestNeededError(RefundNotAllowedError):
+    """Report a refund that whoever asks may not make without the policy's consent."""
+
+    next_step = "Ask for it with POST /api/v1/refund_requests: the policy says who must agree."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundWish:
-    """Hold what is to be refunded: all that is left when no amount is named, of used goods only on purpose."""
+    """Hold what is to be refunded: all that is left when no amount is named, of used goods only on purpose.
+
+    `by_admin` tells whether whoever asks may do what the policy would not do by itself.
+    """
 
     payment: UUID
     amount: int | None = None
     reason: str | None = None
     of_used_goods: bool = False
+    by_admin: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,19 @@ class Weighed:
         """Tell what will have gone back of the payment in all."""
         return self.payment.refunded + self.payment.refunding + self.refund.amount
 
+    @property
+    def facts(self) -> Facts:
+        """Tell what a policy must know of the payment."""
+        payment = self.payment
+        assert payment.captured_at, "money was captured at some time"
+        return Facts(
+            currency=payment.currency,
+            captured=payment.captured,
+            captured_at=payment.captured_at,
+            given_back=payment.refunded + payment.refunding,
+            unused=self.unused,
+        )
+
 
 async def refund(till: Till, wish: Wish, wanted: RefundWish) -> Replay:
     """Refund a payment, once per key; raises RefundExceedsCapturedError and kin before anything is stored."""
@@ -64,7 +88,7 @@ async def foresee(till: Till, wanted: RefundWish) -> Weighed:
     """See what a refund would come to, and leave everything as it is; raises what the refund itself would."""
     async with till.db.transaction() as tx:
         weighed = await weigh(tx, till, wanted)
-        await _check_alone(tx, weighed)
+        await _check_policy(tx, till, wanted, weighed)
     return weighed
 
 
@@ -128,7 +152,7 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
         weighed = await weigh(tx, till, wanted)
-        await _check_alone(tx, weighed)
+        await _check_policy(tx, till, wanted, weighed)
         operation = await promise(tx, till, weighed, leased=True)
         await idempotency.attach(tx, wish, weighed.refund.id)
         await note(tx, till, weighed)
@@ -141,6 +165,17 @@ async def note(tx: Transaction, till: Till, weighed: Weighed) -> None:
     made = {"payment": ids.text("payment", weighed.payment.id), "amount": refund_.amount, "currency": refund_.currency}
     subject = ids.text("refund", refund_.id)
     await audit.record(tx, till.by, Action.REFUND_CREATED, subject, after=made, reason=refund_.reason, at=till.now())
+
+
+async def _check_policy(tx: Transaction, till: Till, wanted: RefundWish, weighed: Weighed) -> None:
+    """Refuse what this caller may not give back directly."""
+    await _check_alone(tx, weighed)
+    policy = await refund_requests.policy(tx)
+    if policy.direct_refunds or wanted.by_admin:
+        return
+    ruling = refund_requests.decide(policy, weighed.facts, weighed.refund.amount, override=False, now=till.now())
+    if not isinstance(ruling, Approved):
+        raise RequestNeededError(ruling.reason, param="amount")
 
 
 async def _check_alone(tx: Transaction, weighed: Weighed) -> None:

@@ -84,7 +84,9 @@ async def _pick(till: Till, bulk: Bulk, made: Sequence[UUID]) -> tuple[list[UUID
     selection = bulk.selection
     if selection is None:
         return list(dict.fromkeys(bulk.payments)), None
-    limit = max(bulk_payments_max - len(made), 1)
+    limit = bulk_payments_max - len(made)
+    if limit <= 0:  # it died when all was asked for
+        return list(made), await read(till, lambda tx: refundable.after(tx, selection, made))
     found, cursor = await read(till, lambda tx: refundable.find(tx, selection, limit=limit))
     return list(dict.fromkeys([*made, *found])), cursor
 

@@ -14,7 +14,6 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.operations import Operation
 from tillkeeper.refund_requests import (
     Approved,
-    Facts,
     NeedsApproval,
     Person,
     ReasonCode,
@@ -77,16 +76,7 @@ async def consider(tx: Transaction, till: Till, asked: Asked) -> Considered:
             payment=asked.payment, amount=asked.amount, reason=asked.note or asked.reason_code, of_used_goods=override
         ),
     )
-    payment = weighed.payment
-    assert payment.captured_at, "money was captured at some time"
-    facts = Facts(
-        currency=payment.currency,
-        captured=payment.captured,
-        captured_at=payment.captured_at,
-        given_back=payment.refunded + payment.refunding,
-        unused=weighed.unused,
-    )
-    ruling = refund_requests.decide(policy, facts, weighed.refund.amount, override=override, now=till.now())
+    ruling = refund_requests.decide(policy, weighed.facts, weighed.refund.amount, override=override, now=till.now())
     return Considered(asked=asked, weighed=weighed, ruling=ruling, policy_version=policy.version)
 
 

@@ -11,11 +11,11 @@ from tillkeeper.flows.defend import sealed
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import Declined, Evidence, Feature
 from tillkeeper.idempotency import InProgressError, Replay, Wish
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError, problem
 from tillkeeper.operations import Kind, Operation
-from tillkeeper.payments import Dispute
+from tillkeeper.payments import Dispute, RefundNotAllowedError
 from tillkeeper.reports import delivery
 from tillkeeper.reports import dispute as report
 from tillkeeper.responses import Response, ResponseKind, Words
@@ -29,6 +29,12 @@ KINDS = {ResponseKind.EVIDENCE: Kind.EVIDENCE, ResponseKind.ACCEPT: Kind.ACCEPT}
 FEATURES = {ResponseKind.EVIDENCE: Feature.DISPUTE_EVIDENCE, ResponseKind.ACCEPT: Feature.DISPUTE_ACCEPT}
 
 
+class AcceptanceNeedsTwoError(RefundNotAllowedError):
+    """Report a dispute that is too large to be given up by somebody alone."""
+
+    next_step = "Let two people accept it, each with a key of their own that has the scope `admin`."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """Hold which dispute somebody answers, how, and with which words; without words it is given up."""
@@ -36,6 +42,7 @@ class Answering:
     dispute: UUID
     by_id: str
     by_name: str
+    by_admin: bool = False
     words: Words | None = None
 
     @property
@@ -77,12 +84,42 @@ async def _begin(till: Till, wish: Wish, answering: Answering) -> Replay | tuple
         found = await _locked(tx, answering.dispute)
         _check(till, found, answering.kind)
         response, operation = await _written(tx, till, found, answering)
+        if answering.words is None and await _waits_for_another(tx, found, answering):
+            return await _kept(tx, wish, response)
         await responses.remember(tx, response)
         if await operations.ask(tx, [operation]):
             message = "An answer to this dispute is on its way already."
             raise InvalidStateError(message)
         await idempotency.attach(tx, wish, response.id)
         return response.id, operation
+
+
+async def _waits_for_another(tx: Transaction, dispute: Dispute, answering: Answering) -> bool:
+    """Tell whether giving this much up takes another person than those who have said so; raises SecondPersonNeeded.
+
+    The customer keeps the money as with a refund, so the limit of the refund policy counts.
+    """
+    payment = await payments.lock_one(tx, dispute.payment)
+    assert payment, "a dispute has a payment"
+    gone = payment.refunded + payment.refunding + payment.lost if payment.currency == dispute.currency else 0
+    limit = refund_requests.needs_second_person(
+        await refund_requests.policy(tx), currency=dispute.currency, total=gone + dispute.amount
+    )
+    if limit is None:
+        return False
+    if not answering.by_admin:
+        message = f"Above {money.show(limit, dispute.currency)} two people must agree, each with the scope admin."
+        raise AcceptanceNeedsTwoError(message)
+    return not await responses.agreed_by_another(tx, dispute.id, answering.by_id)
+
+
+async def _kept(tx: Transaction, wish: Wish, response: Response) -> Replay:
+    """Keep the word of the first of two people; nothing is told before the second has spoken."""
+    await responses.remember(tx, response)
+    replay = Replay(status=ACCEPTED, body=await report.show(tx, response.dispute))
+    await idempotency.attach(tx, wish, response.id)
+    await idempotency.finish(tx, wish, replay.status, replay.body)
+    return replay
 
 
 def _check(till: Till, dispute: Dispute, kind: ResponseKind) -> None:

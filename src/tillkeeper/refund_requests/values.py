@@ -58,7 +58,8 @@ class Policy:
 
     Amounts are limits on what has gone back of a payment in all: in minor units by currency where one is named, in
     whole units of the currency (`…_units`) elsewhere; None means that there is no such limit. Shares are basis points
-    of the captured amount, and `window_hours` counts from the capture.
+    of the captured amount, and `window_hours` counts from the capture. Without `direct_refunds` a key that may only
+    write gives back directly what this policy would approve at once, and nothing else.
     """
 
     version: int = 0
@@ -70,6 +71,7 @@ class Policy:
     share_min_bps: int = 0
     share_max_bps: int = 10_000
     used_goods: bool = True
+    direct_refunds: bool = True
 
     def auto_approve_max(self, currency: str) -> int:
         """Tell up to how much goes back without a person; 0 when every refund needs one."""

@@ -23,13 +23,21 @@ SELECT * FROM (
            ({WAITING}) AND dispute.due_at BETWEEN now() AND now() + interval '{due_soon_hours} hours' AS due_soon
     FROM dispute
     LEFT JOIN LATERAL (
-        SELECT response.kind, response.by_name, response.at, operation.state, operation.error
-        FROM dispute_response AS response JOIN operation ON operation.response_id = response.id
+        SELECT response.kind, response.by_name, response.at, coalesce(operation.state, 'agreed') AS state,
+               operation.error
+        FROM dispute_response AS response LEFT JOIN operation ON operation.response_id = response.id
         WHERE response.dispute_id = dispute.id ORDER BY response.at DESC, response.id DESC LIMIT 1
     ) AS answer ON true
 ) AS dispute
 """
-STATES = {"asked": "pending", "done": "done", "declined": "declined", "refused": "declined", "given_up": "unknown"}
+STATES = {
+    "agreed": "waiting_for_second_person",
+    "asked": "pending",
+    "done": "done",
+    "declined": "declined",
+    "refused": "declined",
+    "given_up": "unknown",
+}
 DUE = {"overdue": "overdue", "soon": "due_soon", "waiting": "waits"}
 
 

@@ -1,6 +1,7 @@
 """Payments of which something can still go back, for whoever wants to give many back at once."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -53,3 +54,15 @@ async def find(tx: Transaction, wanted: Selection, *, limit: int) -> tuple[list[
     last = rows[limit - 1] if len(rows) > limit else None
     cursor = paging.cursor(last["captured_at"], last["id"]) if last else None
     return [row["id"] for row in rows[:limit]], cursor
+
+
+async def after(tx: Transaction, wanted: Selection, payments: Sequence[UUID]) -> str | None:
+    """Tell where the payments that fit begin after these; None when there are no more."""
+    last = await tx.fetchrow(
+        "SELECT captured_at, id FROM payment WHERE id = ANY($1::uuid[]) ORDER BY captured_at DESC, id DESC LIMIT 1",
+        list(payments),
+    )
+    assert last, "asked only after some payments"
+    cursor = paging.cursor(last["captured_at"], last["id"])
+    more, _ = await find(tx, replace(wanted, cursor=cursor), limit=1)
+    return cursor if more else None

@@ -15,6 +15,7 @@ __all__ = [
     "Returned",
     "Spent",
     "Words",
+    "agreed_by_another",
     "assemble",
     "get",
     "remember",
@@ -29,3 +30,8 @@ async def remember(tx: Transaction, response: Response) -> None:
 async def get(tx: Transaction, response: UUID) -> Response | None:
     """Read an answer."""
     return await store.get(tx, response)
+
+
+async def agreed_by_another(tx: Transaction, dispute: UUID, by_id: str) -> bool:
+    """Tell whether another person has said before that a dispute is given up."""
+    return await store.agreed_by_another(tx, dispute, by_id)

@@ -39,3 +39,18 @@ async def get(tx: Transaction, response: UUID) -> Response | None:
         by_name=row["by_name"],
         at=row["at"],
     )
+
+
+async def agreed_by_another(tx: Transaction, dispute: UUID, by_id: str) -> bool:
+    """Tell whether somebody else has said that a dispute is given up, and was waited with."""
+    found: bool = await tx.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM dispute_response AS response
+            WHERE dispute_id = $1 AND kind = 'accept' AND by_id <> $2
+              AND NOT EXISTS (SELECT FROM operation WHERE response_id = response.id))
+        """,
+        dispute,
+        by_id,
+    )
+    return found

@@ -109,6 +109,11 @@ async def find(
 async def _respond(
     request: Request, dispute: str, principal: Principal, wish: Wish, words: Words | None
 ) -> JSONResponse:
-    by = {"by_id": principal.id, "by_name": principal.name}
-    answering = Answering(dispute=ids.parse("dispute", dispute), words=words, **by)
+    answering = Answering(
+        dispute=ids.parse("dispute", dispute),
+        by_id=principal.id,
+        by_name=principal.name,
+        by_admin="admin" in principal.scopes,
+        words=words,
+    )
     return api.replayed(await respond(caller.till_of(request), wish, answering))

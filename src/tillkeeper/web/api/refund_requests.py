@@ -121,6 +121,7 @@ class Terms(api.Body):
     share_min_bps: Bps = 0
     share_max_bps: Bps = 10_000
     used_goods: bool = True
+    direct_refunds: bool = True
     note: Note | None = None
 
 

@@ -39,11 +39,16 @@ class CreateRefund(api.Body):
 async def create(
     request: Request,
     body: CreateRefund,
-    _: Annotated[Principal, Depends(caller.with_scope("write"))],
+    principal: Annotated[Principal, Depends(caller.with_scope("write"))],
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
     """Give money back, and take the goods back with it."""
-    wanted = RefundWish(payment=ids.parse("payment", body.payment), amount=body.amount, reason=body.reason)
+    wanted = RefundWish(
+        payment=ids.parse("payment", body.payment),
+        amount=body.amount,
+        reason=body.reason,
+        by_admin="admin" in principal.scopes,
+    )
     return api.replayed(await refund(caller.till_of(request), wish, wanted))
 
 

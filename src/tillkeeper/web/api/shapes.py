@@ -183,6 +183,7 @@ class RefundPolicy(BaseModel):
     share_min_bps: int
     share_max_bps: int
     used_goods: bool
+    direct_refunds: bool
     note: str | None
     set_by: str | None
     set_at: str | None
@@ -204,7 +205,7 @@ class DisputeResponse(BaseModel):
     """What was answered to a dispute, and whether the gateway has taken it; `unknown` when nobody can tell any more."""
 
     kind: Literal["evidence", "accept"]
-    status: Literal["pending", "done", "declined", "unknown"]
+    status: Literal["waiting_for_second_person", "pending", "done", "declined", "unknown"]
     error: str | None
     by: str
     at: str
