@@ -4,12 +4,14 @@ TILL_MACHINE_SEED repeats a run, and TILL_MACHINE_STEPS says how long it is. TIL
 slice. What fails is made as small as it goes, for up to five minutes; TILL_MACHINE_SHRINK=0 shows it as it is.
 """
 
+import ast
 import asyncio
 import os
 import random
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -65,6 +67,16 @@ def opener(databases: Databases, template: str) -> Callable[[], Opened]:
         return runner, world, lambda: databases.drop(name)
 
     return open_world
+
+
+def test_the_model_knows_nothing_of_the_program() -> None:
+    for path in (Path(__file__).with_name(f"{name}.py") for name in ("model", "purse", "balances")):
+        trees = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        named = {getattr(node, "module", None) or alias.name for node in trees for alias in node.names}
+        assert {name for name in named if name.startswith("tillkeeper")} == set()
+        assert {name for name in named if name.startswith("tests")} <= {"tests.machine.model", "tests.machine.purse"}
 
 
 @pytest.mark.timeout(14_400)
