@@ -274,6 +274,11 @@ async def test_a_secret_that_cannot_be_opened_fails_one_delivery_and_no_other(me
         await merchant.plan()
         assert await deliver(merchant.till) == 2
     assert len(door.taken) == 1
+    by_endpoint = {each["endpoint"]: each for each in await merchant.deliveries()}
+    failed = by_endpoint[ids.text("endpoint", broken)]
+    assert (failed["status"], failed["tries"]) == ("pending", 1)
+    assert "could not be sent" in failed["last_error"]
+    assert await deliver(merchant.till) == 0
 
 
 async def test_a_full_courier_waits_for_a_place(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:

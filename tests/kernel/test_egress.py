@@ -102,6 +102,8 @@ MISREAD = (
     "http://①②⑦.0.0.1:{port}/",
     "http://ⓛocalhost:{port}/",
     "http://[::1%25lo]:{port}/",
+    "http://[2606:2800:220:1::1%25lo]:{port}/",
+    "http://[2606:2800:220:1::1%lo]:{port}/",
     "http://[::ffff:7f00:1]:{port}/",
     "http://[0:0:0:0:0:0:0:1]:{port}/",
     "http://127.0.0.1%2f:{port}/",

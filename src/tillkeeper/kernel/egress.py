@@ -234,7 +234,7 @@ def _split(url: str) -> SplitResult:
 
 def _check_host(host: str) -> None:
     """Refuse what is neither a name nor an address as everybody writes it, such as 0x7f.1 or 2130706433."""
-    if _is_address(host):
+    if _is_address(host) and "%" not in host:  # an address with a zone is one of our own network
         return
     last = host.removesuffix(".").rpartition(".")[2]
     if len(host) > host_length_max or not HOST.fullmatch(host) or NUMBER.fullmatch(last):
