@@ -233,3 +233,33 @@ async def test_events_are_found_by_type_payment_and_time(boss: Front, merchant: 
 )
 async def test_a_question_that_cannot_be_answered_is_refused(boss: Front, query: str) -> None:
     assert (await call(boss, "GET", f"/api/v1/events?{query}")).json()["code"] == "invalid_field"
+
+
+async def test_every_change_of_where_events_go_is_in_the_audit_log_and_no_secret_is(
+    boss: Front, merchant: Merchant, door: Receiver
+) -> None:
+    made = await created(boss, door.url)
+    await merchant.announce("payment.created")
+    await merchant.send()
+    (sent,) = (await call(boss, "GET", "/api/v1/deliveries")).json()["data"]
+    path, since = f"{ENDPOINTS}/{made['id']}", {"since": "2026-01-01T00:00:00Z"}
+    rotated = (await call(boss, "POST", f"{path}/rotate", {})).json()
+    for method, where, body in (
+        ("PATCH", path, {"description": "the shop"}),
+        ("POST", f"{path}/recover", since),
+        ("POST", f"/api/v1/deliveries/{sent['id']}/resend", None),
+        ("DELETE", path, None),
+    ):
+        assert (await call(boss, method, where, body)).status_code < 300
+    log = (await call(boss, "GET", "/api/v1/admin/audit?limit=6")).json()["data"]
+    assert [(each["action"], each["subject"], each["actor_name"]) for each in reversed(log)] == [
+        ("webhook_endpoint.created", made["id"], "admin"),
+        ("webhook_endpoint.rotated", made["id"], "admin"),
+        ("webhook_endpoint.changed", made["id"], "admin"),
+        ("webhook_endpoint.recovered", made["id"], "admin"),
+        ("delivery.resent", sent["id"], "admin"),
+        ("webhook_endpoint.deleted", made["id"], "admin"),
+    ]
+    rows = await boss.rows()
+    assert made["secret"] not in rows
+    assert rotated["secret"] not in rows

@@ -3,7 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper import outbox
+from tillkeeper import audit, outbox
+from tillkeeper.audit import Action
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.outbox import deliveries, endpoints
 from tillkeeper.till import Till
@@ -13,6 +15,8 @@ async def resend(till: Till, delivery: UUID) -> None:
     """Begin a delivery anew under the same event id; raises NotFoundError or InvalidStateError."""
     async with till.db.transaction() as tx:
         await deliveries.resend(tx, delivery)
+        shown = ids.text("delivery", delivery)
+        await audit.record(tx, till.by, Action.DELIVERY_RESENT, shown, at=till.now())
 
 
 async def recover(till: Till, endpoint: UUID, *, since: datetime) -> int:
@@ -29,4 +33,6 @@ async def recover(till: Till, endpoint: UUID, *, since: datetime) -> int:
         newest = await outbox.last_before(tx, None)
         seq = min(newest, await outbox.last_before(tx, since))
         await endpoints.rewind(tx, endpoint, seq)
+        asked, shown = {"since": since.isoformat()}, ids.text("endpoint", endpoint)
+        await audit.record(tx, till.by, Action.ENDPOINT_RECOVERED, shown, after=asked, at=till.now())
     return newest - seq

@@ -1,13 +1,16 @@
 """Decide where events are sent: add an endpoint, change it, give it a new secret, try it, take it away."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from tillkeeper import audit
+from tillkeeper.audit import Action
 from tillkeeper.flows.deliver import post
 from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.outbox import Numbered, deliveries, endpoints
 from tillkeeper.till import Till
@@ -24,6 +27,8 @@ async def subscribe(till: Till, *, url: str, types: Sequence[str], description: 
         endpoint = await endpoints.create(
             tx, url=url, types=types, description=description, secret=till.box.seal(secret.encode())
         )
+        made = {"url": url, "types": list(types), "description": description}
+        await _note(tx, till, Action.ENDPOINT_CREATED, endpoint, after=made)
     logs.events.info("webhook_endpoint_created", endpoint=ids.text("endpoint", endpoint))
     return endpoint, secret
 
@@ -35,6 +40,8 @@ async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
     async with till.db.transaction() as tx:
         before = await endpoints.lock(tx, endpoint)
         await endpoints.change(tx, replace(before, **decided))
+        was = {name: getattr(before, name) for name in decided}
+        await _note(tx, till, Action.ENDPOINT_CHANGED, endpoint, before=was, after=decided)
 
 
 async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hours=grace_hours)) -> str:
@@ -43,6 +50,7 @@ async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hou
     async with till.db.transaction() as tx:
         await endpoints.lock(tx, endpoint)
         await endpoints.rotate(tx, endpoint, till.box.seal(secret.encode()), grace_seconds=int(grace.total_seconds()))
+        await _note(tx, till, Action.ENDPOINT_ROTATED, endpoint)
     logs.events.info("webhook_endpoint_rotated", endpoint=ids.text("endpoint", endpoint))
     return secret
 
@@ -50,9 +58,10 @@ async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hou
 async def unsubscribe(till: Till, endpoint: UUID) -> None:
     """Take an endpoint away, and end what is owed to it; raises NotFoundError."""
     async with till.db.transaction() as tx:
-        await endpoints.lock(tx, endpoint)
+        found = await endpoints.lock(tx, endpoint)
         await endpoints.remove(tx, endpoint)
         await deliveries.cancel(tx, endpoint)
+        await _note(tx, till, Action.ENDPOINT_DELETED, endpoint, before={"url": found.url})
     logs.events.info("webhook_endpoint_deleted", endpoint=ids.text("endpoint", endpoint))
 
 
@@ -63,3 +72,17 @@ async def try_out(till: Till, endpoint: UUID) -> tuple[UUID, Reply]:
     data: dict[str, object] = {"endpoint": ids.text("endpoint", endpoint)}
     event = Numbered(id=ids.new(), seq=0, type="endpoint.test", data=data, created_at=till.now())
     return event.id, await post(till, event, url=found.url, secrets=found.secrets)
+
+
+async def _note(
+    tx: Transaction,
+    till: Till,
+    action: Action,
+    endpoint: UUID,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Write down who decided, last in the transaction."""
+    shown = ids.text("endpoint", endpoint)
+    await audit.record(tx, till.by, action, shown, before=before, after=after, at=till.now())
