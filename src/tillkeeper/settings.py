@@ -1,9 +1,11 @@
 """The one place where configuration is read."""
 
 import os
+import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tillkeeper.kernel.errors import TillError
@@ -14,6 +16,7 @@ REFUSED_NAMES = {
     "PAYMENT_ENVIRONMENT": "Its new name is TILL_MODE, with the values sandbox, test and live.",
 }
 secret_key_length_min = 16
+ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?", re.ASCII)
 
 
 class SettingsError(TillError):
@@ -58,11 +61,38 @@ class Settings(BaseSettings):
     jwt_issuer: Annotated[str, Field(validation_alias="TILL_JWT_ISSUER")] = ""
     jwt_audience: Annotated[str, Field(validation_alias="TILL_JWT_AUDIENCE")] = ""
     """Who issues the tokens of end users, and for whom; `TILL_JWT_SECRET` is read as every secret is."""
+    key_requests_per_minute_max: Annotated[int, Field(validation_alias="TILL_KEY_REQUESTS_PER_MINUTE_MAX", ge=1)] = (
+        60_000
+    )
+    user_requests_per_minute_max: Annotated[int, Field(validation_alias="TILL_USER_REQUESTS_PER_MINUTE_MAX", ge=1)] = (
+        300
+    )
+    """For each end user, and for each address that uses a publishable key."""
+    trusted_proxies: Annotated[str, Field(validation_alias="TILL_TRUSTED_PROXIES")] = ""
+    """Addresses and networks, with commas between, whose X-Forwarded-For is believed."""
+    cors_origins: Annotated[str, Field(validation_alias="TILL_CORS_ORIGINS")] = ""
+    """Pages of which origins may call from a browser, with commas between."""
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
     """Also send outgoing webhooks to private addresses, such as this machine's own; never in live mode."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, written: str) -> str:
+        for each in _listed(written):
+            ip_network(each, strict=False)
+        return written
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, written: str) -> str:
+        for each in _listed(written):
+            if not ORIGIN.fullmatch(each):
+                message = f"“{each}” is no origin such as https://shop.example.com, without a path"
+                raise ValueError(message)
+        return written
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -78,9 +108,18 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def cors_origins_allowed(self) -> list[str]:
+        """List the origins whose pages may call."""
+        return _listed(self.cors_origins)
+
+    @property
     def live(self) -> bool:
         """Tell whether real money moves."""
         return self.mode == "live"
+
+
+def _listed(written: str) -> list[str]:
+    return [each.strip() for each in written.split(",") if each.strip()]
 
 
 def load() -> Settings:

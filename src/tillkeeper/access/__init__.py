@@ -1,10 +1,10 @@
 """Who may call: bearers of API keys, of which only digests are kept, and end users with tokens of the merchant's."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from tillkeeper.access import rules, store
+from tillkeeper.access import limits, rules, store
 from tillkeeper.access.keyset import IssuerUnavailableError
 from tillkeeper.access.tokens import Tokens, looks_like_one, open_tokens
 from tillkeeper.access.values import (
@@ -36,6 +36,7 @@ __all__ = [
     "looks_like_one",
     "open_tokens",
     "revoke",
+    "take_calls",
 ]
 
 secret_bytes = 24
@@ -64,3 +65,11 @@ async def revoke(tx: Transaction, key: UUID, at: datetime) -> None:
     if not await store.revoke(tx, key, at):
         message = "No valid key has this id."
         raise NotFoundError(message)
+
+
+async def take_calls(tx: Transaction, who: str, start: datetime, wanted: int) -> int:
+    """Take calls out of the window that began at `start`; return how many all processes have taken by now."""
+    taken = await store.take(tx, who, start, wanted)
+    if taken == wanted:  # the first of its window cleans up behind those that are over
+        await store.forget(tx, start - timedelta(minutes=limits.windows_kept_minutes))
+    return taken

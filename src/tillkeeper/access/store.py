@@ -46,3 +46,20 @@ async def touch(tx: Transaction, key: UUID) -> None:
 async def revoke(tx: Transaction, key: UUID, at: datetime) -> bool:
     """End a key; false when there is none that could be ended."""
     return bool(await tx.execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", key, at))
+
+
+async def take(tx: Transaction, who: str, start: datetime, wanted: int) -> int:
+    """Count calls of a window, and return how many there are with them."""
+    taken: int = await tx.fetchval(
+        "INSERT INTO rate_window AS window_ (who, start, taken) VALUES ($1, $2, $3)"
+        " ON CONFLICT (who, start) DO UPDATE SET taken = window_.taken + excluded.taken RETURNING taken",
+        who,
+        start,
+        wanted,
+    )
+    return taken
+
+
+async def forget(tx: Transaction, before: datetime) -> None:
+    """Drop windows that are over."""
+    await tx.execute("DELETE FROM rate_window WHERE start < $1", before)

@@ -1,6 +1,6 @@
-"""API keys: only their digests are kept."""
+"""API keys, of which only digests are kept, and how often who has called."""
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, DateTime, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, CheckConstraint, Column, DateTime, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -23,3 +23,13 @@ api_key = Table(
     Column("expires_at", AT),
     CheckConstraint("kind IN ('secret', 'publishable')", name="kind"),
 )
+
+rate_window = Table(
+    "rate_window",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("start", AT, primary_key=True),
+    Column("taken", Integer, nullable=False),
+    prefixes=["UNLOGGED"],
+)
+"""Counts of a minute: a crash of PostgreSQL empties it, and then a minute is a little more generous."""

@@ -87,6 +87,11 @@ class Principal:
         """Name the caller as it is written down beside what it did."""
         return ids.text("key", self.key) if self.key else f"user:{self.user}"
 
+    @property
+    def spoken_of(self) -> str:
+        """Name the caller in a sentence that it is told."""
+        return f"The key “{self.name}”" if self.key else "This user"
+
     def require(self, scope: str) -> None:
         """Raise ForbiddenError unless it is a key with the scope; admin includes write, write includes read."""
         if self.user is not None:

@@ -115,6 +115,7 @@ async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, li
             http=OnePacket,
             ws="none",
             server_header=False,
+            proxy_headers=False,  # uvicorn would believe whoever calls from this machine
             backlog=backlog,
             timeout_keep_alive=idle_seconds,
             timeout_graceful_shutdown=drain_seconds,

@@ -15,7 +15,7 @@ class TillError(Exception):
     title: ClassVar[str] = "Something that we did not expect"
     category: ClassVar[str] = "api_error"
     retryable: ClassVar[bool] = False
-    retry_after_seconds: ClassVar[int | None] = None
+    retry_after_seconds: int | None = None
     next_step: ClassVar[str] = "Try again; if it stays, send the request id to whoever runs this installation."
 
     def __init__(self, detail: str = "", *, param: str | None = None, decline_code: str | None = None) -> None:

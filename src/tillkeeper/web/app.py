@@ -6,16 +6,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from tillkeeper.access.limits import Meter
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import announcements, caller, documents, errors, shop
+from tillkeeper.web import address, announcements, caller, documents, errors, shop
 from tillkeeper.web.api import (
     adjustments,
     admin,
@@ -36,9 +38,16 @@ from tillkeeper.web.api import (
     webhook_endpoints,
 )
 from tillkeeper.web.intake import Webhooks
-from tillkeeper.web.shell import Shell
+from tillkeeper.web.shell import RATE_HEADERS, Shell
 
 VERSION = "0.1.0"
+CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST", "PUT", "DELETE"],
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-Id"],
+    "expose_headers": ["Request-Id", "Idempotent-Replayed", "Retry-After", *RATE_HEADERS],
+    "max_age": 600,
+}
+"""What browsers may send and read; no cookies, because nobody is known here by one."""
 DESCRIPTION = "Captured money becomes goods delivered once, and books that balance."
 
 
@@ -53,6 +62,8 @@ def build(till: Till) -> ASGIApp:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.till = till
+    app.state.meter = Meter()
+    app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
     app.add_exception_handler(TillError, _till_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -87,7 +98,13 @@ def build(till: Till) -> ASGIApp:
     if till.settings.shop:
         origins = [gateway.checkout_origin for gateway in till.gateways.values()]
         app.router.routes.extend(shop.shop_routes(till, checkout_origins=origins))
-    return Webhooks(Shell(app), Intake(till))
+    return Webhooks(Shell(_for_browsers(app, till)), Intake(till), app.state.meter)
+
+
+def _for_browsers(app: ASGIApp, till: Till) -> ASGIApp:
+    """Let pages of the configured origins call from a browser, and those of no other."""
+    origins = till.settings.cors_origins_allowed
+    return CORSMiddleware(app, allow_origins=origins, **CORS) if origins else app
 
 
 async def _health() -> dict[str, str]:

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from tillkeeper.access import Principal, UnauthenticatedError
 from tillkeeper.audit import Actor
 from tillkeeper.flows.authorize import authorize
+from tillkeeper.flows.limit import admit
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.till import Till
-from tillkeeper.web import strict
+from tillkeeper.web import address, strict
 from tillkeeper.web.errors import IdempotencyKeyMissingError
 
 key_length_max = 255
@@ -45,7 +46,20 @@ async def principal_of(
         raise UnauthenticatedError
     principal = await authorize(till_of(request), bearer.credentials)
     request.state.principal = principal
+    await _count(request, principal)
     return principal
+
+
+async def _count(request: Request, principal: Principal) -> None:
+    """Count a call; raises RateLimitedError. Everybody has the same publishable key, so there addresses are counted."""
+    state, settings = request.app.state, till_of(request).settings
+    who, limit = principal.id, settings.key_requests_per_minute_max
+    if not principal.scopes:
+        limit = settings.user_requests_per_minute_max
+        if principal.user is None:
+            client = address.client_of(request.scope, state.trusted_proxies)
+            who = f"{who} {address.counted_as(client)}"
+    request.state.standing = await admit(state.till, state.meter, who, limit=limit, name=principal.spoken_of)
 
 
 Anybody = Annotated[Principal, Depends(principal_of)]

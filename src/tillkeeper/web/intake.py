@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tillkeeper.access.limits import Meter
+from tillkeeper.flows.limit import admit
 from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.gateway import SignatureInvalidError
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.errors import TillError
-from tillkeeper.web import errors
+from tillkeeper.web import address, errors
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
 
 body_bytes_max = 1_048_576
+unverified_per_minute_max = 30
 PREFIXES = ("/webhooks/", "/api/v1/webhooks/", "/api/payments/webhook/", "/api/v1/payments/webhook/")
 ACCEPTED = b'{"status":"accepted"}'
 DUPLICATE = b'{"status":"duplicate"}'
@@ -19,9 +23,11 @@ DUPLICATE = b'{"status":"duplicate"}'
 class Webhooks:
     """Answer webhooks, and hand every other request on."""
 
-    def __init__(self, app: ASGIApp, intake: Intake) -> None:
+    def __init__(self, app: ASGIApp, intake: Intake, meter: Meter) -> None:
         self._app = app
         self._intake = intake
+        self._meter = meter
+        self._trusted = address.networks(intake.till.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive_: Receive, send: Send) -> None:
         """Run one request."""
@@ -47,8 +53,21 @@ class Webhooks:
             raise MethodNotAllowedError
         headers = _headers(scope)
         body = await _read(receive_)
-        new = await receive(self._intake, gateway, headers, body)
+        try:
+            new = await receive(self._intake, gateway, headers, body)
+        except SignatureInvalidError:
+            await self._count(scope)
+            raise
         return ACCEPTED if new else DUPLICATE
+
+    async def _count(self, scope: Scope) -> None:
+        """Count a webhook that nobody proved to have sent; raises RateLimitedError beyond 30 a minute an address.
+
+        It was verified first, so whoever signs rightly is never held up, whatever else comes from the same address.
+        """
+        who = address.counted_as(address.client_of(scope, self._trusted))
+        name = f"Whoever sends from {who} without a valid signature"
+        await admit(self._intake.till, self._meter, f"webhook {who}", limit=unverified_per_minute_max, name=name)
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

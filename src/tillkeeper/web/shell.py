@@ -1,11 +1,13 @@
 """What surrounds every request: its id, its size limit, its log line, and an answer whatever happens."""
 
+from typing import Any
 from urllib.parse import unquote_plus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tillkeeper.access.limits import Standing
 from tillkeeper.kernel import clock, ids, sheets
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors, strict
@@ -18,6 +20,7 @@ log = structlog.get_logger("http")
 CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 correlation_length_min = 8
 correlation_length_max = 64
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -44,10 +47,7 @@ class Shell:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                out = MutableHeaders(scope=message)
-                out["Request-Id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    out.setdefault(name, value)
+                _complete(MutableHeaders(scope=message), scope["state"])
             await send(message)
 
         with structlog.contextvars.bound_contextvars(
@@ -63,6 +63,18 @@ class Shell:
                 log.exception("unexpected", path=scope["path"])
                 await seen.answer(errors.UnexpectedError(), request_id, scope, receive, send_with_id)
             log.info("request", method=scope["method"], path=scope["path"], status=seen.status, duration_ms=read_ms())
+
+
+def _complete(out: MutableHeaders, state: dict[str, Any]) -> None:
+    """Add what every answer tells, and to whom it is known what is left of a limit."""
+    out["Request-Id"] = state["request_id"]
+    for name, value in SECURITY_HEADERS.items():
+        out.setdefault(name, value)
+    standing: Standing | None = state.get("standing")
+    if standing:
+        told = (standing.limit, standing.remaining, standing.reset_seconds)
+        for name, count in zip(RATE_HEADERS, told, strict=True):
+            out[name] = str(count)
 
 
 class _Seen:

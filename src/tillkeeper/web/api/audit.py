@@ -1,8 +1,9 @@
 """The audit log over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal
@@ -11,14 +12,44 @@ from tillkeeper.flows.read import read
 from tillkeeper.reports import audit as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import access_shapes, shapes
+from tillkeeper.web.api import shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("audit")
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-@router.get("/admin/audit", response_model=None, responses={200: {"model": access_shapes.AuditPage}, **shapes.ERRORS})
+class AuditEntry(BaseModel):
+    """A change: who made it, when and why, and what was there before and after.
+
+    `actor` is a key, `cli:` and a user of a machine, `user` for an end user, or `till` itself. `digest` vouches for the
+    entry and for all before it.
+    """
+
+    id: str = Field(examples=["audit_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["audit_entry"]
+    number: int
+    at: str
+    actor: str = Field(examples=["key_01h455vb4pex5vsknk084sn02q"])
+    actor_name: str
+    action: Action
+    subject: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    reason: str | None
+    request: str | None
+    digest: str
+
+
+class AuditPage(BaseModel):
+    """A page of the audit log."""
+
+    data: list[AuditEntry]
+    has_more: bool
+    next_cursor: str | None
+
+
+@router.get("/admin/audit", response_model=None, responses={200: {"model": AuditPage}, **shapes.ERRORS})
 async def find(
     request: Request,
     _: Annotated[Principal, Depends(caller.with_scope("admin"))],

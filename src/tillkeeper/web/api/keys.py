@@ -1,9 +1,9 @@
 """Keys over HTTP: made, listed and ended."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import KeyKind, Principal
@@ -13,7 +13,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.reports import key as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import access_shapes, shapes
+from tillkeeper.web.api import shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("keys")
@@ -21,6 +21,28 @@ scopes_max = 3
 CREATED = 201
 Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
 Scope = Annotated[str, Field(min_length=1, max_length=16, examples=["write"])]
+
+
+class Key(BaseModel):
+    """A key of this installation; its text is shown once, in the answer that makes it."""
+
+    id: str = Field(examples=["key_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["key"]
+    name: str
+    kind: Literal["secret", "publishable"]
+    mode: Literal["sandbox", "test", "live"]
+    ends_with: str
+    scopes: list[Literal["read", "write", "admin"]]
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewKey(Key):
+    """A key with its text: keep it, because it is never shown again."""
+
+    key: str = Field(examples=["till_sk_sandbox_…"])
 
 
 class CreateKey(api.Body):
@@ -36,12 +58,7 @@ class RevokeKey(api.Body):
     """End a key; there is nothing to say beside that."""
 
 
-@router.post(
-    "/admin/keys",
-    status_code=201,
-    response_model=None,
-    responses={201: {"model": access_shapes.NewKey}, **shapes.ERRORS},
-)
+@router.post("/admin/keys", status_code=201, response_model=None, responses={201: {"model": NewKey}, **shapes.ERRORS})
 async def create(request: Request, body: CreateKey, _: Admin) -> JSONResponse:
     """Make a key; its text is in this answer and is never shown again."""
     till = caller.till_of(request)
@@ -62,9 +79,7 @@ async def find(
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
 
 
-@router.post(
-    "/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": access_shapes.Key}, **shapes.ERRORS}
-)
+@router.post("/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": Key}, **shapes.ERRORS})
 async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Admin) -> JSONResponse:
     """End a key at once: the next call with it gets 401."""
     till, id_ = caller.till_of(request), ids.parse("key", key)

@@ -1,0 +1,81 @@
+"""How often each caller may call: counted in PostgreSQL for all processes, and asked for only now and then."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tillkeeper.kernel.errors import TillError
+
+window_seconds = 60
+windows_kept_minutes = 10
+blocks_per_window = 20
+"""A process takes a twentieth of a limit at once, so that twenty calls in a row cost one statement."""
+callers_max = 50_000
+
+
+class RateLimitedError(TillError):
+    """Report somebody who calls more often than is allowed."""
+
+    code = "rate_limited"
+    status = 429
+    title = "These are too many requests"
+    category = "rate_limit_error"
+    retryable = True
+    next_step = "Wait as many seconds as `Retry-After` says, then send the same request with the same Idempotency-Key."
+
+    def __init__(self, detail: str, *, seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Hold what a caller has left until the window ends, as far as this process knows."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+
+@dataclass(slots=True)
+class Window:
+    """Hold what a process has taken for a caller and not used, and what all of them had taken by then."""
+
+    unused: int = 0
+    taken: int = 0
+
+
+class Meter:
+    """Count the calls of this process within one window; what it forgets is only what it had not used."""
+
+    def __init__(self) -> None:
+        self._start: datetime | None = None
+        self._windows: dict[str, Window] = {}
+
+    def window(self, who: str, start: datetime) -> Window:
+        """Find what is known of a caller in this window; a new one begins with nothing."""
+        if start != self._start or len(self._windows) >= callers_max:
+            self._start, self._windows = start, {}
+        return self._windows.setdefault(who, Window())
+
+
+def start_of(now: datetime) -> datetime:
+    """Tell when the present window began: with the minute, for every process the same."""
+    return now.replace(second=0, microsecond=0)
+
+
+def block(limit: int) -> int:
+    """Tell how much of a limit is taken at once."""
+    return max(1, limit // blocks_per_window)
+
+
+def spend(window: Window, limit: int, now: datetime) -> Standing:
+    """Use one call of what was taken."""
+    window.unused -= 1
+    left = int((start_of(now) + timedelta(seconds=window_seconds) - now).total_seconds()) + 1
+    return Standing(limit=limit, remaining=max(0, limit - window.taken) + window.unused, reset_seconds=left)
+
+
+def refuse(limit: int, now: datetime, who: str) -> RateLimitedError:
+    """Say when to come back."""
+    left = int((start_of(now) + timedelta(seconds=window_seconds) - now).total_seconds()) + 1
+    return RateLimitedError(f"{who} may send {limit} requests a minute.", seconds=left)

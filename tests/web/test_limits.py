@@ -1,0 +1,172 @@
+"""Who calls too often is told when to come back; who signs rightly is never held up; browsers of strangers stay out."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.datastructures import Headers
+from tests.web.bad_requests import signed
+from tests.web.conftest import Front, open_till, token
+
+from tillkeeper.access import KeyKind
+from tillkeeper.flows.authorize import issue
+from tillkeeper.kernel import ids
+from tillkeeper.settings import Settings
+from tillkeeper.till import Till
+from tillkeeper.web import address
+from tillkeeper.web.app import build
+
+HOOK = "/webhooks/stripe"
+PACKAGES = "/api/v1/packages"
+
+
+def client(app: Any, came_from: str = "192.0.2.1") -> httpx2.AsyncClient:
+    """Call from an address."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=(came_from, 1234))
+    return httpx2.AsyncClient(transport=transport, base_url="http://till.test")
+
+
+Opener = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def opened(front: Front) -> AsyncIterator[Opener]:
+    """Build other applications on the same database, and close them in the end."""
+    tills: list[Till] = []
+
+    async def another(**more: str) -> Any:
+        tills.append(await open_till(front.till.settings.database_url, **more))
+        return build(tills[-1])
+
+    yield another
+    for till in tills:
+        await till.close()
+
+
+def event() -> bytes:
+    """Write a webhook that is new."""
+    return json.dumps({"id": f"evt_{ids.new().hex}", "type": "balance.available", "data": {"object": {}}}).encode()
+
+
+async def test_the_31st_unproved_webhook_of_a_minute_gets_429_and_a_proved_one_still_200(opened: Opener) -> None:
+    async with client(await opened()) as http:
+        answers = [await http.post(HOOK, content=event(), headers={"Stripe-Signature": "t=1,v1=0"}) for _ in range(70)]
+        codes = [answer.json()["code"] for answer in answers]
+        first = codes.index("rate_limited")
+        assert codes[:first] == ["signature_invalid"] * first
+        assert first == 30 or codes.count("signature_invalid") > 30, "a minute may have ended in between"
+        limited = answers[first]
+        assert limited.status_code == 429
+        assert 1 <= int(limited.headers["retry-after"]) <= 61
+        body = event()
+        assert (await http.post(HOOK, content=body, headers={"Stripe-Signature": signed(body)})).status_code == 200
+
+
+async def test_unproved_webhooks_of_one_address_do_not_count_for_another(opened: Opener) -> None:
+    app = await opened()
+    async with client(app, "192.0.2.50") as http:
+        for _ in range(70):
+            await http.post(HOOK, content=event(), headers={"Stripe-Signature": "t=1,v1=0"})
+    async with client(app, "192.0.2.51") as http:
+        answer = await http.post(HOOK, content=event(), headers={"Stripe-Signature": "t=1,v1=0"})
+        assert answer.json()["code"] == "signature_invalid"
+
+
+async def test_a_key_that_calls_too_often_gets_429_with_when_to_come_back(front: Front, opened: Opener) -> None:
+    _, key = await issue(front.till, "busy", scopes=["read"])
+    async with client(await opened(TILL_KEY_REQUESTS_PER_MINUTE_MAX="5")) as http:
+        answers = [await http.get(PACKAGES, headers={"Authorization": f"Bearer {key}"}) for _ in range(11)]
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(200) in {5, 10}, "a minute may have ended in between"
+    first = answers[0].headers
+    assert (first["ratelimit-limit"], first["ratelimit-remaining"]) == ("5", "4")
+    assert 1 <= int(first["ratelimit-reset"]) <= 61
+    refused = answers[codes.index(429)]
+    assert refused.json()["code"] == "rate_limited"
+    assert refused.json()["retryable"] is True
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert "“busy”" in refused.json()["detail"]
+
+
+async def test_end_users_have_limits_of_their_own(opened: Opener) -> None:
+    async with client(await opened(TILL_USER_REQUESTS_PER_MINUTE_MAX="3")) as http:
+        for user in ("limited-1", "limited-2"):
+            asked = [await http.get(PACKAGES, headers={"Authorization": f"Bearer {token(user)}"}) for _ in range(7)]
+            assert [answer.status_code for answer in asked].count(200) in {3, 6}
+
+
+async def test_a_publishable_key_is_limited_by_address_because_everybody_has_it(front: Front, opened: Opener) -> None:
+    _, key = await issue(front.till, "web page", kind=KeyKind.PUBLISHABLE)
+    app = await opened(TILL_USER_REQUESTS_PER_MINUTE_MAX="3")
+    for came_from in ("192.0.2.1", "192.0.2.2"):
+        async with client(app, came_from) as http:
+            asked = [await http.get(PACKAGES, headers={"Authorization": f"Bearer {key}"}) for _ in range(7)]
+            assert [answer.status_code for answer in asked].count(200) in {3, 6}
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "trusted", "client_"),
+    [
+        ("192.0.2.1", "198.51.100.7", "", "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.7", "10.0.0.0/8", "192.0.2.1"),
+        ("10.0.0.1", "198.51.100.7", "10.0.0.0/8", "198.51.100.7"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.7", "10.0.0.0/8", "198.51.100.7"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", "10.0.0.0/8", "198.51.100.7"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", "10.0.0.1", "10.0.0.2"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.0/8", "10.0.0.3"),
+        ("10.0.0.1", "", "10.0.0.0/8", "10.0.0.1"),
+        ("10.0.0.1", "nonsense", "10.0.0.0/8", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7, nonsense", "10.0.0.0/8", "10.0.0.1"),
+        ("::1", "2001:db8::7", "::1, 127.0.0.1", "2001:db8::7"),
+    ],
+)
+def test_a_forwarded_address_counts_only_when_a_proxy_of_ours_wrote_it(
+    peer: str, told: str, trusted: str, client_: str
+) -> None:
+    scope = {"type": "http", "client": (peer, 1), "headers": Headers({"x-forwarded-for": told}).raw}
+    assert address.client_of(scope, address.networks(trusted)) == client_
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("unknown", "testclient", True),
+    ],
+)
+def test_a_network_of_ipv6_counts_as_one_address(one: str, other: str, *, same: bool) -> None:
+    assert (address.counted_as(one) == address.counted_as(other)) is same
+
+
+@pytest.mark.parametrize("setting", [{"TILL_TRUSTED_PROXIES": "proxy.test"}, {"TILL_CORS_ORIGINS": "*"},
+                                     {"TILL_CORS_ORIGINS": "https://a.test/"}, {"TILL_CORS_ORIGINS": "a.test"},
+                                     {"TILL_TRUSTED_PROXIES": "10.0.0.0/33"}])  # fmt: skip
+def test_a_list_that_makes_no_sense_refuses_to_start(setting: dict[str, str]) -> None:
+    base = {"DATABASE_URL": "postgresql:///x", "TILL_SECRET_KEY": "limits " * 4}
+    with pytest.raises(ValueError, match=r"TILL_|origin|network"):
+        Settings.model_validate(base | setting)
+
+
+async def preflight(app: Any, origin: str) -> httpx2.Response:
+    """Ask what a browser asks before it sends a key."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "authorization,content-type,idempotency-key"}  # fmt: skip
+    async with client(app) as http:
+        return await http.options("/api/v1/payments", headers=asked)
+
+
+async def test_no_page_of_any_origin_may_call_unless_it_is_listed(opened: Opener) -> None:
+    closed, shop = await opened(), await opened(TILL_CORS_ORIGINS="https://shop.test, https://b.test:8443")
+    assert "access-control-allow-origin" not in (await preflight(closed, "https://shop.test")).headers
+    for origin in ("https://shop.test", "https://b.test:8443"):
+        answer = await preflight(shop, origin)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, origin)
+        assert "access-control-allow-credentials" not in answer.headers
+        assert answer.headers["request-id"]
+    for origin in ("https://evil.test", "http://shop.test", "https://shop.test.evil.test", "null"):
+        assert "access-control-allow-origin" not in (await preflight(shop, origin)).headers
