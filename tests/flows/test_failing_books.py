@@ -34,6 +34,8 @@ CREATE TRIGGER fire BEFORE INSERT OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION 
 """
 WATER = "DROP FUNCTION burn CASCADE"
 POSTING = re.compile(r"^(?!.*def ).*\b(ledger\.post|settle\.apply|apply|follow|promise)\(", re.MULTILINE)
+MONEYLESS = {"checkout"}
+"""What follows only the end of a payment that no gateway ever heard of: it has nothing to post."""
 
 
 async def world(shop: Any) -> dict[str, list[str]]:
@@ -54,7 +56,7 @@ def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> set[st
 def test_every_flow_that_posts_is_tried() -> None:
     written = {path.stem: path.read_text() for path in Path(flows.__path__[0]).glob("*.py")}
 
-    assert {flow for flow, text in written.items() if POSTING.search(text)} == set(EFFECTS)
+    assert {flow for flow, text in written.items() if POSTING.search(text)} - MONEYLESS == set(EFFECTS)
 
 
 @pytest.mark.parametrize("prepare", list(chain(*EFFECTS.values())), ids=lambda prepare: prepare.__name__)
