@@ -92,6 +92,8 @@ async def test_a_payout_that_only_its_line_tells_of_arrives_with_the_line_of_the
         await bank(shop, line)
     assert await shop.ledger(IN_TRANSIT, BANK) == [0, payout["amount"]]
     assert await shop.count("outbox_event", "type = 'payout.paid'") == 1
+    arrived = await shop.owner.fetchval("SELECT effective_at FROM journal WHERE (source, kind) = ('payout', 'paid')")
+    assert arrived.date().isoformat() == day(3)
     assert await found(shop) == []
 
 

@@ -1,7 +1,7 @@
 """Take in what gateways say of payouts: state, books and events together."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from tillkeeper import ledger, outbox, settlement
 from tillkeeper.facts import Notice, NoticeKind, PayoutFacts
@@ -25,11 +25,11 @@ async def pay_out(tx: Transaction, notices: Sequence[Notice], now: datetime) -> 
 async def arrive(tx: Transaction, till: Till) -> None:
     """Let payouts arrive that the bank's account shows and of which no gateway may ever say so."""
     shown = await settlement.name_lines(tx)
-    live = till.settings.live
-    await pay_out(tx, [_arrived(each, live=live) for each in shown if each.status is PayoutStatus.CREATED], till.now())
+    unheard = [(payout, day) for payout, day in shown if payout.status is PayoutStatus.CREATED]
+    await pay_out(tx, [_arrived(payout, day, live=till.settings.live) for payout, day in unheard], till.now())
 
 
-def _arrived(payout: Payout, *, live: bool) -> Notice:
+def _arrived(payout: Payout, day: date, *, live: bool) -> Notice:
     return Notice(
         kind=NoticeKind.PAYOUT_PAID,
         gateway=payout.gateway,
@@ -38,6 +38,7 @@ def _arrived(payout: Payout, *, live: bool) -> Notice:
         currency=payout.currency,
         payout=PayoutFacts(id=payout.reference, automatic=payout.automatic),
         live=live,
+        occurred_at=datetime.combine(day, time.min, UTC),
     )
 
 

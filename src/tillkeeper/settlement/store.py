@@ -86,8 +86,8 @@ async def arriving(tx: Transaction, first: date, last: date) -> list[tuple[str, 
     return [(row["gateway"], row["created_at"]) for row in rows]
 
 
-async def name_lines(tx: Transaction) -> list[Payout]:
-    """Find the bank's lines of payouts that had none, each where no other could be meant; return these payouts.
+async def name_lines(tx: Transaction) -> list[tuple[Payout, date]]:
+    """Find the bank's lines of payouts that had none, where no other could be meant; return these with the lines' days.
 
     A line names a payout by what the gateway says that the bank shows. Where the gateway says nothing, its own id of
     the payout counts, or its name about the day on which the money should arrive.
@@ -99,7 +99,7 @@ async def name_lines(tx: Transaction) -> list[Payout]:
                    coalesce(arrives_at, created_at)::date AS due
             FROM payout WHERE bank_line IS NULL AND status <> 'failed' AND amount <> 0
         ), named AS (
-            SELECT waiting.id, line.id AS line, count(*) OVER (PARTITION BY waiting.id) AS lines,
+            SELECT waiting.id, line.id AS line, line.day, count(*) OVER (PARTITION BY waiting.id) AS lines,
                    count(*) OVER (PARTITION BY line.id) AS payouts
             FROM waiting JOIN bank_line AS line ON (line.currency, line.amount) = (waiting.currency, waiting.amount)
             WHERE NOT EXISTS (SELECT FROM payout AS other WHERE other.bank_line = line.id)
@@ -110,12 +110,12 @@ async def name_lines(tx: Transaction) -> list[Payout]:
         )
         UPDATE payout SET bank_line = named.line FROM named
         WHERE payout.id = named.id AND payout.bank_line IS NULL AND named.lines = 1 AND named.payouts = 1
-        RETURNING payout.*
+        RETURNING payout.*, named.day
         """,
         early_days_max,
         late_days_max,
     )
-    return [_payout(row) for row in rows]
+    return [(_payout(row), row["day"]) for row in rows]
 
 
 async def take_in_bank(tx: Transaction, told: Sequence[BankLine]) -> int:
