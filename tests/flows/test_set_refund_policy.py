@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.flows.asking import CAREFUL, ask, rule
+from tests.flows.asking import BEN, CAREFUL, ask, rule
 
 from tillkeeper.flows.read import read
-from tillkeeper.flows.refund import RefundWish, RequestNeededError, refund
+from tillkeeper.flows.refund import RefundWish, RequestNeededError, SecondPersonNeededError, refund
+from tillkeeper.flows.set_refund_policy import set_refund_policy
 from tillkeeper.kernel import ids
 from tillkeeper.refund_requests import Policy
 from tillkeeper.reports import refund_policy
@@ -55,3 +56,28 @@ async def test_without_direct_refunds_a_program_gives_back_only_what_the_policy_
         await back(10)  # more than the share that goes back
     await rule(shop, Policy())
     assert await back(10) == 201
+
+
+async def test_nobody_gets_around_the_second_person_by_changing_the_rules(shop: Any) -> None:
+    payment = await shop.paid()
+    strict, loose = Policy(second_person_units=1), Policy(second_person_units=None)
+    await rule(shop, strict)
+    for _ in range(2):
+        assert (await rule(shop, loose))["status"] == "proposed"
+        with pytest.raises(SecondPersonNeededError):
+            await shop.refund(payment)
+    assert await shop.count("refund_policy", "proposed") == 1
+    agreed = await set_refund_policy(shop.till, loose, by=BEN)
+    assert (agreed["status"], agreed["set_by"], agreed["agreed_by"]) == ("in_force", "Ana", "Ben")
+    assert (await shop.refund(payment))["status"] == "succeeded"
+    listed: Any = await read(shop.till, refund_policy.find)
+    assert [each["status"] for each in listed["data"]] == ["in_force", "past", "past", "past"]
+
+
+async def test_a_proposal_falls_when_other_rules_are_set_or_proposed(shop: Any) -> None:
+    strict, loose = Policy(second_person_units=1), Policy(second_person_units=9)
+    for between in (replace(strict, window_hours=1), replace(loose, window_hours=1)):
+        await rule(shop, strict)
+        await rule(shop, loose)
+        await rule(shop, between)
+        assert (await set_refund_policy(shop.till, loose, by=BEN))["status"] == "proposed"

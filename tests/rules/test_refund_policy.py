@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillkeeper.refund_requests import Approved, Facts, NeedsApproval, Policy, Refused, Ruling, decide
+from tillkeeper.refund_requests import Approved, Facts, NeedsApproval, Policy, Refused, Ruling, decide, loosens
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -125,3 +126,25 @@ def test_a_ruling_says_why_in_a_sentence(policy: Policy, facts: Facts, amount: i
     reason = ruled(amount, policy, facts).reason
     assert reason[0].isupper() or not reason[0].isalpha()
     assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "looser"),
+    [
+        ({}, {}, False),
+        ({}, {"second_person_units": 5}, False),
+        ({"second_person_units": 5}, {"second_person_units": 5}, False),
+        ({"second_person_units": 5}, {"second_person_units": 4}, False),
+        ({"second_person_units": 5}, {"second_person_units": 6}, True),
+        ({"second_person_units": 5}, {}, True),
+        ({"second_person_units": 5}, {"second_person_units": 5, "second_person_amounts": {"EUR": 501}}, True),
+        ({"second_person_units": 5}, {"second_person_units": 5, "second_person_amounts": {"EUR": 500}}, False),
+        ({"second_person_amounts": {"EUR": 500}}, {"second_person_units": 5}, False),
+        ({"second_person_amounts": {"EUR": 500}}, {"second_person_units": 6}, True),
+        ({"second_person_amounts": {"EUR": 500}}, {"second_person_amounts": {"USD": 1}}, True),
+    ],
+)
+def test_rules_are_looser_when_one_person_may_give_back_more_of_any_currency(
+    before: dict[str, Any], after: dict[str, Any], *, looser: bool
+) -> None:
+    assert loosens(Policy(**before), Policy(**after)) is looser

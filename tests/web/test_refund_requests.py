@@ -39,7 +39,8 @@ async def boss(shop: Shop) -> dict[str, str]:
 async def default_policy(shop: Shop, boss: dict[str, str]) -> AsyncIterator[None]:
     """Leave the rules as the program comes with them."""
     yield
-    await put(shop, {}, boss)
+    for person in (boss, await bearer(shop, "another boss", "admin")):  # two agree to looser rules
+        await put(shop, {}, person)
 
 
 async def bearer(shop: Shop, name: str, scope: str) -> dict[str, str]:
@@ -171,6 +172,15 @@ async def test_rules_that_make_no_sense_are_refused(shop: Shop, boss: dict[str, 
 
 async def test_a_currency_that_is_none_is_refused(shop: Shop, boss: dict[str, str]) -> None:
     assert said(await put(shop, {"auto_approve_amounts": {"EURO": 5}}, boss)) == (422, "currency_not_supported")
+
+
+@pytest.mark.usefixtures("default_policy")
+async def test_looser_rules_wait_for_a_second_key(shop: Shop, boss: dict[str, str]) -> None:
+    await put(shop, {"second_person_units": 5}, boss)
+    proposed = await put(shop, {}, boss)
+    assert (proposed.status_code, proposed.json()["status"]) == (202, "proposed")
+    agreed = await put(shop, {}, await bearer(shop, "other", "admin"))
+    assert (agreed.status_code, agreed.json()["set_by"], agreed.json()["agreed_by"]) == (200, "boss", "other")
 
 
 @pytest.mark.usefixtures("default_policy")

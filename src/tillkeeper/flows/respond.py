@@ -95,7 +95,7 @@ async def _begin(till: Till, wish: Wish, answering: Answering) -> Replay | tuple
 
 
 async def _waits_for_another(tx: Transaction, dispute: Dispute, answering: Answering) -> bool:
-    """Tell whether giving this much up takes another person than those who have said so; raises SecondPersonNeeded.
+    """Tell whether giving this much up takes another person than who has said so; raises AcceptanceNeedsTwo.
 
     The customer keeps the money as with a refund, so the limit of the refund policy counts.
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.refund_requests import store
-from tillkeeper.refund_requests.rules import decide, needs_second_person
+from tillkeeper.refund_requests.rules import decide, loosens, needs_second_person
 from tillkeeper.refund_requests.values import (
     POLICY,
     Approved,
@@ -41,6 +41,7 @@ __all__ = [
     "decide",
     "get",
     "lock",
+    "loosens",
     "made_by",
     "need",
     "needs_second_person",
@@ -59,8 +60,19 @@ async def policy(tx: Transaction, *, at: datetime | None = None) -> Policy:
 
 
 async def set_policy(tx: Transaction, terms: Policy, *, by: Person, note: str | None, at: datetime) -> int:
-    """Put another policy in force, and keep the ones before it; return its version."""
-    return await store.insert_policy(tx, terms, by, note, at)
+    """Put another policy in force, and keep the ones before it; return its version.
+
+    One that lets a person give back more alone is only proposed; it is in force once somebody else sets the same.
+    """
+    await store.lock_policies(tx)
+    if not loosens(await store.policy(tx, None), terms):
+        return await store.insert_policy(tx, terms, by, note, at)
+    open_ = await store.proposal(tx)
+    if open_ is None or replace(open_.terms, version=0) != replace(terms, version=0):
+        return await store.insert_policy(tx, terms, by, note, at, proposed=True)
+    if open_.by.id == by.id:
+        return open_.terms.version
+    return await store.insert_policy(tx, terms, open_.by, note, at, agreed_by=by)
 
 
 async def remember(tx: Transaction, request: RefundRequest) -> None:

@@ -38,6 +38,14 @@ def needs_second_person(policy: Policy, *, currency: str, total: int) -> int | N
     return alone if alone is not None and total > alone else None
 
 
+def loosens(before: Policy, after: Policy) -> bool:
+    """Tell whether one person could let more go back alone by other rules than by those before."""
+    named = before.second_person_amounts.keys() | after.second_person_amounts.keys()
+    limits = [(before.one_person_max(currency), after.one_person_max(currency)) for currency in named]
+    limits.append((before.second_person_units, after.second_person_units))  # of every currency that is not named
+    return any(old is not None and (new is None or new > old) for old, new in limits)
+
+
 def _forbidden(policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime) -> str | None:
     """Say what forbids a wish, if anything does."""
     if facts.unused is not None and amount > facts.unused and not (override and policy.used_goods):

@@ -6,30 +6,58 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
-from tillkeeper.refund_requests.values import Person, Policy, ReasonCode, RefundRequest, State, Step
+from tillkeeper.refund_requests.values import Person, Policy, Proposal, ReasonCode, RefundRequest, State, Step
 
 
 async def policy(tx: Transaction, at: datetime | None) -> Policy:
     """Read the policy that is in force, or was: the newest by then, or the one that the program comes with."""
     row = await tx.fetchrow(
-        "SELECT version, terms FROM refund_policy WHERE $1::timestamptz IS NULL OR set_at <= $1 "
+        "SELECT version, terms FROM refund_policy WHERE NOT proposed AND ($1::timestamptz IS NULL OR set_at <= $1) "
         "ORDER BY version DESC LIMIT 1",
         at,
     )
     return Policy(version=row["version"], **row["terms"]) if row else Policy()
 
 
-async def insert_policy(tx: Transaction, terms: Policy, by: Person, note: str | None, at: datetime) -> int:
+async def lock_policies(tx: Transaction) -> None:
+    """Let one at a time decide about the policy: all lock the first version that was ever set."""
+    await tx.execute("SELECT FROM refund_policy ORDER BY version LIMIT 1 FOR NO KEY UPDATE")
+
+
+async def proposal(tx: Transaction) -> Proposal | None:
+    """Read what was proposed last, unless something was set or proposed since."""
+    row = await tx.fetchrow("SELECT * FROM refund_policy ORDER BY version DESC LIMIT 1")
+    if row is None or not row["proposed"]:
+        return None
+    by = Person(id=row["set_by_id"], name=row["set_by_name"])
+    return Proposal(terms=Policy(version=row["version"], **row["terms"]), by=by)
+
+
+async def insert_policy(
+    tx: Transaction,
+    terms: Policy,
+    by: Person,
+    note: str | None,
+    at: datetime,
+    *,
+    proposed: bool = False,
+    agreed_by: Person | None = None,
+) -> int:
     """Append a version of the policy."""
     written: Mapping[str, object] = asdict(terms)
     version: int = await tx.fetchval(
-        "INSERT INTO refund_policy (terms, note, set_by_id, set_by_name, set_at) VALUES ($1, $2, $3, $4, $5) "
-        "RETURNING version",
+        """
+        INSERT INTO refund_policy (terms, note, set_by_id, set_by_name, set_at, proposed, agreed_by_id, agreed_by_name)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING version
+        """,
         {name: value for name, value in written.items() if name != "version"},
         note,
         by.id,
         by.name,
         at,
+        proposed,
+        agreed_by.id if agreed_by else None,
+        agreed_by.name if agreed_by else None,
     )
     return version
 

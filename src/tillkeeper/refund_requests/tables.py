@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -28,6 +29,9 @@ refund_policy = Table(
     Column("set_by_id", Text, nullable=False),
     Column("set_by_name", Text, nullable=False),
     Column("set_at", AT, nullable=False),
+    Column("proposed", Boolean, nullable=False, server_default="false"),
+    Column("agreed_by_id", Text),
+    Column("agreed_by_name", Text),
 )
 
 refund_request = Table(

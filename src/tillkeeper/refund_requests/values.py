@@ -83,6 +83,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Hold rules that somebody has proposed and nobody else has agreed to yet."""
+
+    terms: Policy
+    by: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Hold what a policy must know of a payment.
 

@@ -25,6 +25,7 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("refund requests")
+OK, PROPOSED = 200, 202
 evidence_entries_max = 20
 window_hours_max = 24 * 365 * 10
 units_max = 10**9
@@ -231,14 +232,21 @@ async def policies(request: Request, _: Admin) -> JSONResponse:
     return JSONResponse(await read(caller.till_of(request), refund_policy.find))
 
 
-@router.put("/refund_policies", response_model=None, responses={200: {"model": shapes.RefundPolicy}, **shapes.ERRORS})
+@router.put(
+    "/refund_policies",
+    response_model=None,
+    responses={200: {"model": shapes.RefundPolicy}, 202: {"model": shapes.RefundPolicy}, **shapes.ERRORS},
+)
 async def set_policy(request: Request, body: Terms, principal: Admin) -> JSONResponse:
-    """Put other rules in force for what is asked from now on."""
+    """Put other rules in force for what is asked from now on.
+
+    Rules that raise or end a second person's limit are only proposed (202) until another key puts the same.
+    """
     given = body.model_dump(exclude={"note"})
     amounts = {name: _by_currency(given[name]) for name in ("auto_approve_amounts", "second_person_amounts")}
     terms = Policy(**given | amounts)
     shown = await set_refund_policy(caller.till_of(request), terms, by=_person(principal), note=body.note)
-    return JSONResponse(shown)
+    return JSONResponse(shown, status_code=PROPOSED if shown["status"] == "proposed" else OK)
 
 
 def _person(principal: Principal) -> Person:

@@ -184,9 +184,11 @@ class RefundPolicy(BaseModel):
     share_max_bps: int
     used_goods: bool
     direct_refunds: bool
+    status: Literal["in_force", "proposed", "past"]
     note: str | None
     set_by: str | None
     set_at: str | None
+    agreed_by: str | None
 
 
 class Customer(BaseModel):
