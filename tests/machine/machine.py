@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.machine import deeds
 from tests.machine.gateway import Fact
 from tests.machine.model import CLAIMED, Dispute, Payment
-from tests.machine.world import Deed, World
+from tests.machine.world import Deed, Divergence, World
 
 from tillkeeper.catalog import Package
 
@@ -57,6 +57,8 @@ class Machine(RuleBasedStateMachine):
 
     open_world: Callable[[], Opened]
     tally: Counter[str]
+    found: list[str]
+    """What differed, in every try: of two things at once the other may win the next time, and then nothing does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +75,11 @@ class Machine(RuleBasedStateMachine):
             self.leave()
 
     def _do(self, name: str, *wanted: Deed) -> None:
-        self.runner.run(self.world.happen(*wanted))
+        try:
+            self.runner.run(self.world.happen(*wanted))
+        except Divergence as error:
+            self.found.append(str(error))
+            raise
         self.tally[name] += 1
 
     # What to act on; where there is none, it is brought about first.

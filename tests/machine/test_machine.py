@@ -93,12 +93,14 @@ def test_program_and_model_agree_after_every_step(
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    played = type("Machine", (Crowd,), {"open_world": staticmethod(opener(databases, template)), "tally": tally})
+    open_world, found = staticmethod(opener(databases, template)), list[str]()
+    played = type("Machine", (Crowd,), {"open_world": open_world, "tally": tally, "found": found})
     for number in range(SEED, SEED + rounds_max):
         try:
             run_state_machine_as_test(seed(number)(played), settings=round_settings)
         except BaseException as error:
             error.add_note(f"TILL_MACHINE_SEED={number} repeats it")
+            error.add_note(min(found, key=len, default="no step differed"))
             raise
         if tally.total() >= STEPS and min(tally[name] for name in RULES) >= each_min:
             break
