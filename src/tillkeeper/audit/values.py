@@ -23,6 +23,12 @@ SYSTEM = Actor(id="till", name="Tillkeeper itself")
 class Action(StrEnum):
     """Name what is written down when somebody does it."""
 
+    SIGNED_IN = "member.signed_in"
+    MEMBER_CREATED = "member.created"
+    MEMBER_ROLE_SET = "member.role_set"
+    MEMBER_PASSWORD_RESET = "member.password_reset"  # noqa: S105 (the name of an action)
+    MEMBER_SECOND_FACTOR_SET = "member.second_factor_set"
+    MEMBER_DISABLED = "member.disabled"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     PACKAGE_OFFERED = "package.offered"

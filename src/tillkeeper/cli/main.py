@@ -29,6 +29,7 @@ from tillkeeper.cli import (
     serving,
     testing,
     trigger,
+    users,
     wallet,
 )
 from tillkeeper.kernel import logs
@@ -65,6 +66,7 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(wallet.app, name="credits")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(users.app, name="users")
 app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
 
 

@@ -1,0 +1,172 @@
+"""The merchant's own people: who they are, how they prove it, and how long that counts."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+import pyotp
+
+from tillkeeper.access.staff import rules, store
+from tillkeeper.access.staff.rules import fits, form_token, hashed, is_fresh
+from tillkeeper.access.staff.values import (
+    Member,
+    Role,
+    SecondFactorNeededError,
+    Session,
+    SessionOverError,
+    SignInFailedError,
+)
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.crypto import Box, sha256
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
+
+__all__ = [
+    "Member",
+    "Role",
+    "SecondFactorNeededError",
+    "Session",
+    "SessionOverError",
+    "SignInFailedError",
+    "add",
+    "begin",
+    "check_code",
+    "disable",
+    "drop_totp",
+    "end",
+    "find",
+    "fits",
+    "form_token",
+    "hashed",
+    "is_fresh",
+    "look_up",
+    "offer_totp",
+    "prove",
+    "recognise",
+    "set_password",
+    "set_role",
+    "use_totp",
+]
+
+session_bytes = 32
+recovery_codes = 10
+recovery_bytes = 6
+
+
+async def add(tx: Transaction, email: str, *, role: Role, password: str, at: datetime) -> Member:
+    """Take somebody in, by the hash of a password; raises InvalidFieldError or InvalidStateError."""
+    member = Member(
+        id=ids.new(), email=rules.check_email(email), role=role, password=password, totp=None, disabled_at=None
+    )
+    if not await store.insert(tx, member, at):
+        message = "Somebody with this address is here already."
+        raise InvalidStateError(message)
+    return member
+
+
+async def look_up(tx: Transaction, email: str) -> Member | None:
+    """Find who wants to be let in, if there is such a person."""
+    found = await store.find(tx, email.strip().lower())
+    return found[0] if found else None
+
+
+async def find(tx: Transaction, email: str) -> Member:
+    """Find somebody by address; raises NotFoundError."""
+    found = await store.find(tx, email.strip().lower())
+    if found is None:
+        message = "Nobody has this address."
+        raise NotFoundError(message)
+    return found[0]
+
+
+async def set_role(tx: Transaction, member: Member, role: Role) -> None:
+    """Let somebody do something else, from the next request on."""
+    await store.set_role(tx, member.id, role)
+
+
+async def set_password(tx: Transaction, member: Member, password: str) -> None:
+    """Keep the hash of a new password, and end every session that the old one began."""
+    await store.set_password(tx, member.id, password)
+    await store.end_all(tx, member.id)
+
+
+async def disable(tx: Transaction, member: Member, at: datetime) -> None:
+    """Let somebody in no more, and end every session."""
+    await store.disable(tx, member.id, at)
+    await store.end_all(tx, member.id)
+
+
+async def check_code(tx: Transaction, member: Member, code: str | None, *, box: Box, now: datetime) -> None:
+    """Use up a code of an app, or a recovery code, where there is a second factor; raises what is wrong with it."""
+    found = await store.find(tx, member.email)
+    assert found, "members are never removed"
+    current, used = found
+    if current.disabled_at or current.password != member.password:
+        raise SignInFailedError
+    if current.totp is None:
+        return
+    if not code:
+        raise SecondFactorNeededError
+    step = rules.step_of(code, box.open(current.totp).decode(), now, after=used)
+    if step is not None and await store.use_step(tx, member.id, step):
+        return
+    if not await store.use_code(tx, member.id, _digest(code.strip().lower())):
+        raise SignInFailedError
+
+
+async def begin(tx: Transaction, member: Member, at: datetime) -> str:
+    """Begin a session; its token is returned here and can never be shown again."""
+    token = secrets.token_urlsafe(session_bytes)
+    _, begun_since = rules.alive_since(at)
+    await store.forget(tx, begun_before=begun_since)
+    await store.begin(tx, _digest(token), member.id, at)
+    return token
+
+
+async def recognise(tx: Transaction, token: str, now: datetime) -> Session:
+    """Find whose session this is, and keep it alive; raises SessionOverError."""
+    seen_since, begun_since = rules.alive_since(now)
+    found = await store.session(tx, _digest(token), seen_since=seen_since, begun_since=begun_since)
+    if found is None:
+        raise SessionOverError
+    await store.see(tx, found.digest, now)
+    return found
+
+
+async def prove(tx: Transaction, session: Session, now: datetime) -> None:
+    """Remember that whoever is signed in has just proved it again."""
+    await store.prove(tx, session.digest, now)
+
+
+async def end(tx: Transaction, token: str) -> None:
+    """End a session; harmless to repeat."""
+    await store.end(tx, _digest(token))
+
+
+async def offer_totp(tx: Transaction, member: UUID, *, box: Box) -> str:
+    """Make a second factor that counts once a code of it was shown; return its secret."""
+    secret = pyotp.random_base32()
+    await store.offer_totp(tx, member, box.seal(secret.encode()))
+    return secret
+
+
+async def use_totp(tx: Transaction, member: UUID, code: str, *, box: Box, now: datetime) -> list[str]:
+    """Put the offered second factor to use; return recovery codes, each good once. Raises InvalidFieldError."""
+    sealed = await store.offered_totp(tx, member)
+    step = rules.step_of(code, box.open(sealed).decode(), now, after=0) if sealed else None
+    if step is None:
+        message = "This is not the code that the app shows now."
+        raise InvalidFieldError(message, param="code")
+    codes = [secrets.token_hex(recovery_bytes) for _ in range(recovery_codes)]
+    await store.use_totp(tx, member, [_digest(each) for each in codes])
+    await store.use_step(tx, member, step)
+    return codes
+
+
+async def drop_totp(tx: Transaction, member: Member) -> None:
+    """Forget a second factor and its recovery codes."""
+    await store.drop_totp(tx, member.id)
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode())

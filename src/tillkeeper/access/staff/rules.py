@@ -1,0 +1,82 @@
+"""Who is let in, as pure functions: passwords, codes and the ends of sessions."""
+
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from tillkeeper.kernel.errors import InvalidFieldError
+
+password_length_min = 12
+password_length_max = 256
+email_length_max = 254
+idle_minutes = 30
+session_hours_max = 12
+proof_minutes = 10
+totp_seconds = 30
+totp_steps_around = 1
+HASHER = PasswordHasher()
+
+
+def check_email(email: str) -> str:
+    """Write an address as it is kept; raises InvalidFieldError."""
+    name, at, domain = email.strip().lower().partition("@")
+    if not (name and at and domain) or len(email) > email_length_max or not email.isprintable() or " " in email.strip():
+        message = "This is no e-mail address."
+        raise InvalidFieldError(message, param="email")
+    return f"{name}@{domain}"
+
+
+def check_password(password: str) -> None:
+    """Raise InvalidFieldError for a password that is too short, or too long to be worth hashing."""
+    if not password_length_min <= len(password) <= password_length_max:
+        message = f"A password has {password_length_min} to {password_length_max} characters."
+        raise InvalidFieldError(message, param="password")
+
+
+def hashed(password: str) -> str:
+    """Hash a password with argon2id; takes a while on purpose."""
+    return HASHER.hash(password)
+
+
+@cache
+def nobodys() -> str:
+    """Hash a password that nobody knows."""
+    return HASHER.hash(secrets.token_bytes(password_length_max))
+
+
+def fits(password: str, kept: str | None) -> bool:
+    """Tell whether a password is the one that was hashed; takes as long when there is none."""
+    try:
+        return len(password) <= password_length_max and HASHER.verify(kept or nobodys(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def step_of(code: str, secret: str, now: datetime, *, after: int) -> int | None:
+    """Find the moment whose code this is, among those around now that come after the last one used."""
+    totp, present = pyotp.TOTP(secret, interval=totp_seconds), int(now.timestamp()) // totp_seconds
+    for step in range(present - totp_steps_around, present + totp_steps_around + 1):
+        if step > after and hmac.compare_digest(totp.generate_otp(step).encode(), code.encode()):
+            return step
+    return None
+
+
+def alive_since(now: datetime) -> tuple[datetime, datetime]:
+    """Tell when a session must have been seen last, and when it must have begun, to be good now."""
+    return now - timedelta(minutes=idle_minutes), now - timedelta(hours=session_hours_max)
+
+
+def is_fresh(proved_at: datetime, now: datetime) -> bool:
+    """Tell whether the password was given recently enough for what is dangerous."""
+    return now < proved_at + timedelta(minutes=proof_minutes)
+
+
+def form_token(secret: str, session: bytes) -> str:
+    """Make what a form of ours carries, and no form of others can."""
+    return hmac.new(secret.encode(), b"dashboard form\n" + session, sha256).hexdigest()

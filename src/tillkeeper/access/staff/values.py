@@ -1,0 +1,78 @@
+"""The merchant's own people, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import TillError
+
+
+class Role(StrEnum):
+    """Name what somebody does here."""
+
+    VIEWER = "viewer"
+    SUPPORT = "support"
+    FINANCE = "finance"
+    DEVELOPER = "developer"
+    ADMIN = "admin"
+
+
+class SignInFailedError(TillError):
+    """Report a sign-in that is wrong in any way: which one it is tells nobody."""
+
+    code = "sign_in_failed"
+    status = 401
+    title = "This did not work"
+    category = "authentication_error"
+    next_step = "Check the address, the password and the code. `till users reset-password` makes a new password."
+
+
+class SecondFactorNeededError(TillError):
+    """Report that the password was right, and that a code is needed too."""
+
+    code = "second_factor_needed"
+    status = 401
+    title = "A code is needed too"
+    category = "authentication_error"
+    next_step = "Sign in again with the code that your app shows, or with a recovery code."
+
+
+class SessionOverError(TillError):
+    """Report a session that is over, was ended, or never was."""
+
+    code = "session_over"
+    status = 401
+    title = "You are not signed in any more"
+    category = "authentication_error"
+    next_step = "Sign in again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Hold one of the merchant's people; `totp` is the sealed secret of a second factor that is in use."""
+
+    id: UUID
+    email: str
+    role: Role
+    password: str
+    totp: bytes | None
+    disabled_at: datetime | None
+
+    @property
+    def shown(self) -> str:
+        """Write the id as it is shown."""
+        return ids.text("member", self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Hold who is signed in; `proved_at` is when the password was last given."""
+
+    digest: bytes
+    member: UUID
+    email: str
+    role: Role
+    created_at: datetime
+    proved_at: datetime
