@@ -1,5 +1,6 @@
 """Whatever a key changes over HTTP is in the audit log under that key, with the request it came in."""
 
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,11 +18,12 @@ AUDIT = "/api/v1/admin/audit"
 @pytest.fixture(scope="module")
 async def market(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """Run everything once for the file, with the key of an admin."""
-    databases.clone("web_audit", template=TEMPLATE)
-    async with opened(databases.app_url("web_audit"), tmp_path_factory.mktemp("books")) as shop:
+    name = f"web_audit_{os.getpid()}"
+    databases.clone(name, template=TEMPLATE)
+    async with opened(databases.app_url(name), tmp_path_factory.mktemp("books")) as shop:
         _, key = await issue(shop.till, "boss", scopes=["admin"])
         yield Shop(shop.till, shop.url, shop.sandbox, key, shop.http)
-    databases.drop("web_audit")
+    databases.drop(name)
 
 
 async def boss(market: Shop) -> str:
