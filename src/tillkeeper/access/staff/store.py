@@ -120,7 +120,9 @@ async def session(tx: Transaction, digest: bytes, *, seen_since: datetime, begun
 async def see(tx: Transaction, digest: bytes, at: datetime) -> None:
     """Remember that a session is in use, at most once a minute."""
     await tx.execute(
-        "UPDATE staff_session SET seen_at = $2 WHERE digest = $1 AND seen_at < $2 - interval '1 minute'", digest, at
+        "UPDATE staff_session SET seen_at = $2 WHERE digest = $1 AND seen_at < $2::timestamptz - interval '1 minute'",
+        digest,
+        at,
     )
 
 
