@@ -27,7 +27,7 @@ from tillkeeper.reports import paging, timeline
 from tillkeeper.reports import payment as report
 from tillkeeper.risk import Context as RiskContext
 from tillkeeper.till import Till
-from tillkeeper.web import api, caller
+from tillkeeper.web import address, api, caller
 from tillkeeper.web.api import shapes
 from tillkeeper.web.moments import Moment
 
@@ -157,12 +157,12 @@ def _context(request: Request, principal: Principal, told: Context) -> RiskConte
     """
     if principal.user is None:
         return RiskContext(address=told.ip, fingerprint=told.fingerprint, account_created_at=told.account_created_at)
-    address = request.client.host if request.client else ""
+    client = address.client_of(request.scope, request.app.state.trusted_proxies)
     try:
-        public = ipaddress.ip_address(address).is_global
+        public = ipaddress.ip_address(client).is_global
     except ValueError:
         public = False
-    return RiskContext(address=address if public else None)
+    return RiskContext(address=client if public else None)
 
 
 def _for(principal: Principal, shown: dict[str, Any]) -> dict[str, Any]:
