@@ -30,6 +30,7 @@ hurry_seconds = 0.2
 payment_tries_max = 5
 UNAVAILABLE = 503
 TOO_LATE = 409
+BAD = 400
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
 WAYS: Sequence[Json] = (
@@ -127,24 +128,27 @@ class Market:
         return done
 
     async def post(self, what: str, path: str, body: Json, key: str) -> Json:
-        """Ask our API for something, once; only where nothing was done at all, ask again as it tells us to."""
+        """Ask our API for something, once; only where it says that the same may be sent again, send it again."""
         headers = {"Authorization": f"Bearer {self.stage.key}"} | ({"Idempotency-Key": key} if key else {})
         while True:
             answer = await self.http.post(f"{self.stage.api}/api/v1/{path}", json=body, headers=headers)
             self.answers[f"{what} {answer.status_code}"] += 1
-            if answer.status_code != UNAVAILABLE:
+            if answer.status_code < BAD or not answer.json()["retryable"]:
                 break
-            await asyncio.sleep(int(answer.headers["retry-after"]))
+            await asyncio.sleep(int(answer.headers.get("retry-after", "1")))
         let_go = what in {"capture", "confirm"} and answer.status_code == TOO_LATE
         assert answer.status_code in {200, 201, 202} or let_go, answer.text
         shown: Json = answer.json()
         return shown
 
     async def get(self, path: str) -> Json:
-        """Read something from our API."""
-        answer = await self.http.get(
-            f"{self.stage.api}/api/v1/{path}", headers={"Authorization": f"Bearer {self.stage.key}"}
-        )
+        """Read something from our API, again where it has no time just now."""
+        headers = {"Authorization": f"Bearer {self.stage.key}"}
+        answer = await self.http.get(f"{self.stage.api}/api/v1/{path}", headers=headers)
+        while answer.status_code == UNAVAILABLE:
+            self.answers[f"read {answer.status_code}"] += 1
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+            answer = await self.http.get(f"{self.stage.api}/api/v1/{path}", headers=headers)
         assert answer.status_code == 200, answer.text
         shown: Json = answer.json()
         return shown
