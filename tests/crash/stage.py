@@ -61,6 +61,9 @@ class Stage:
             "TILL_MODE": "sandbox",
             "TILL_PUBLIC_URL": self.api,
             "TILL_SECRET_KEY": "a secret that only the crash tests know",
+            # A few customers who buy hundreds of times an hour would all be held.
+            "TILL_RISK_REVIEW_SCORE": "101",
+            "TILL_RISK_BLOCK_SCORE": "101",
             "DATABASE_URL": self.postgres.databases.app_url(DATABASE),
             "DATABASE_OWNER_URL": self.owner_url,
             "STRIPE_SECRET_KEY": STRIPE_KEY,
