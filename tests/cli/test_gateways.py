@@ -121,7 +121,13 @@ def test_a_trial_with_wrong_keys_stops_before_a_checkout_is_opened(demo: Demo) -
 
 def test_a_trial_moves_no_real_money_unless_somebody_says_yes(demo: Demo) -> None:
     mine = {name: value for name, value in demo.told["environment"].items() if name.startswith(("DATABASE", "TILL_"))}
-    live = {"TILL_MODE": "live", "TILL_SHOP": "0", "STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+    live = {
+        "TILL_MODE": "live",
+        "TILL_SHOP": "0",
+        "TILL_WEBHOOKS_ALLOW_PRIVATE": "0",
+        "STRIPE_SECRET_KEY": "sk_live_x",
+        "STRIPE_WEBHOOK_SECRET": "whsec_x",
+    }
     answer = till("gateways", "test", "stripe", **mine | live)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert "--yes" in answer.stderr
