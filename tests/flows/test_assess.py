@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tillkeeper.flows.guard import Listing, put_on_list, set_rules
+from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.risk import Context, Fact, Operator, Rule, Side, Trait
 
@@ -163,3 +164,10 @@ async def test_addresses_and_fingerprints_are_kept_as_digests_only(shop: Any) ->
     kept = str(await shop.owner.fetch("SELECT risk_assessment::text FROM risk_assessment"))
     assert ADDRESS not in kept
     assert "device-of-ana" not in kept
+
+
+async def test_a_gateway_that_cannot_be_used_is_no_failed_try_of_the_buyer(shop: Any) -> None:
+    shop.line.fault = "busy"
+    with pytest.raises(GatewayUnavailableError):
+        await shop.create()
+    assert await shop.count("risk_assessment", "failures > 0") == 0

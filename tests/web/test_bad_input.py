@@ -162,7 +162,7 @@ async def test_2000_random_bodies_never_get_an_unexpected_error(front: Front) ->
         thing = anything(dice)
         content = json.dumps(start | thing if isinstance(thing, dict) else thing).encode()
         answer = await front.call("POST", dice.choice([PAYMENTS, REFUNDS, SPEND, CUSTOMERS]), spoilt(dice, content))
-        code = answer.json()["code"]
+        code = answer.json().get("code", "taken")  # chance may write what can be used
         seen.add(code)
         assert answer.status_code < 500 or code == "gateway_unavailable", (seed, content[:300], answer.text)
     assert len(seen) >= 5, f"the bodies were all alike: {seen}"

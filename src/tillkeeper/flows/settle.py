@@ -19,7 +19,7 @@ from tillkeeper.till import Till
 
 settle_batch_max = 100
 reason_length_max = 300
-FAILED_TRIES = frozenset({"payment.attempt_failed", "payment.failed"})
+FAILED_TRY = "payment.attempt_failed"
 REFUND_ENDS = frozenset({Step.REFUND_SUCCEEDED, Step.REFUND_FAILED, Step.SURPLUS_REFUNDED, Step.SURPLUS_RETURNED})
 
 
@@ -79,7 +79,7 @@ async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     goods = await fulfilment.carry_out(tx, changes)
     await ledger.post(tx, bookkeep(changes, goods))
     await outbox.add(tx, changes, goods)
-    await risk.count_failures(tx, [change.payment for change in changes if change.event in FAILED_TRIES])
+    await risk.count_failures(tx, [change.payment for change in changes if change.event == FAILED_TRY])
     return goods
 
 

@@ -156,7 +156,7 @@ def _classify(answer: bytes, kind: Kind) -> str:
             return ACCEPTED
         if answer.endswith(b'{"status":"duplicate"}'):
             return DUPLICATE
-    if answer.startswith(b"HTTP/1.1 400 ") and kind is Kind.FORGED:
+    if answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 429 ")) and kind is Kind.FORGED:  # after thirty a minute
         return FORGED_REFUSED
     return OTHER
 

@@ -51,6 +51,8 @@ INSERT INTO posting (journal_id, debit_id, credit_id, currency, amount, effectiv
 SELECT journal, (SELECT id FROM account WHERE code = 'gateway:{gateway}:clearing:EUR'),
        (SELECT id FROM account WHERE code = 'revenue:other:EUR'), 'EUR', 1000, at
 FROM trade;
+INSERT INTO unsealed (journals)
+SELECT array_agg(journal) FROM (SELECT journal, row_number() OVER () / 1000 AS part FROM trade) AS parts GROUP BY part;
 UPDATE balance SET debits = debits + {size} * 1000
 WHERE account_id = (SELECT id FROM account WHERE code = 'gateway:{gateway}:clearing:EUR');
 UPDATE balance SET credits = credits + {size} * 1000

@@ -108,12 +108,15 @@ def is_taken_back(payment: Payment, refund: Refund, disputes: Iterable[Dispute])
     disputed = [dispute for dispute in disputes if dispute.gateway == refund.gateway]
     if any(dispute.status in OPEN_DISPUTES for dispute in disputed):
         return True
-    taken = sum(
-        dispute.amount if dispute.currency == payment.currency else dispute.claimed
-        for dispute in disputed
-        if dispute.status is DisputeStatus.LOST
-    )
+    taken = sum(_taken(dispute, payment) for dispute in disputed if dispute.status is DisputeStatus.LOST)
     return taken > 0 and payment.refunded + refund.amount + taken > payment.captured
+
+
+def _taken(dispute: Dispute, payment: Payment) -> int:
+    """Tell what a bank has taken in the payment's currency: what was withdrawn, where the gateway says so."""
+    if dispute.currency != payment.currency:
+        return dispute.claimed
+    return dispute.amount if dispute.withdrawn is None else min(dispute.amount, dispute.withdrawn)
 
 
 def decide_refund(
