@@ -211,8 +211,9 @@ async def test_the_fee_that_razorpay_kept_is_in_the_books(shop: Shop) -> None:
     await shop.pay(payment)
     await shop.calm_down()
     [line] = await shop.orders()
-    found = await read(shop.till, lambda tx: ledger.balances(tx, ["fees:razorpay:processing:INR"]))
-    assert found["fees:razorpay:processing:INR"].amount == line["fee"]
+    kept = ["fees:razorpay:processing:INR", "fees:razorpay:tax:INR"]
+    found = await read(shop.till, lambda tx: ledger.balances(tx, kept))
+    assert [found[code].amount for code in kept] == [line["fee"] - line["tax"], line["tax"]]
 
 
 async def test_trap_1_an_old_body_under_a_fresh_event_id_has_no_effect(shop: Shop) -> None:
