@@ -110,3 +110,12 @@ async def test_minutes_that_are_over_are_forgotten(shop: Any, minute: datetime) 
     await admitted(at(shop.till, minute - timedelta(minutes=30)), Meter(), 1)
     await admitted(at(shop.till, minute), Meter(), 1, who="key_2")
     assert await shop.owner.fetchval("SELECT array_agg(who) FROM rate_window") == ["key_2"]
+
+
+async def test_many_calls_at_once_take_one_block_so_that_a_process_that_dies_takes_little_along(
+    shop: Any, minute: datetime
+) -> None:
+    till = at(shop.till, minute)
+    dying = Meter()
+    await asyncio.gather(*(admit(till, dying, "key_1", limit=LIMIT, name="It") for _ in range(5)))
+    assert await admitted(till, Meter(), LIMIT) == LIMIT - 5

@@ -1,6 +1,7 @@
 """How often each caller may call: counted in PostgreSQL for all processes, and asked for only now and then."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tillkeeper.kernel.errors import TillError
@@ -42,6 +43,7 @@ class Window:
 
     unused: int = 0
     taken: int = 0
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Meter:

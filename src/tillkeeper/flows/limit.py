@@ -16,7 +16,9 @@ async def admit(till: Till, meter: Meter, who: str, *, limit: int, name: str) ->
     now = till.now()
     window = meter.window(who, limits.start_of(now))
     if window.unused <= 0 and window.taken < limit:
-        await _take(till, meter, who, limit)
+        async with window.taking:  # of many calls at once one takes a block, or a process that dies takes it all along
+            if window.unused <= 0 and window.taken < limit:
+                await _take(till, meter, who, limit)
         window = meter.window(who, limits.start_of(now))
     if window.unused <= 0:
         raise limits.refuse(limit, now, name)
