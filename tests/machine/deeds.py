@@ -316,10 +316,14 @@ def _begin(payment: Payment, allowed: tuple[str, ...]) -> str:
 
 
 def _refund_answered(payment: str, name: Callable[[], str], most: int, model: Model) -> str:
-    """Take in what the gateway answered to a refund, and the webhook that may have been faster."""
-    amount = model.payments[payment].refunds[name()].amount
+    """Take in what the gateway answered to a refund, and the webhook that may have been faster.
+
+    What a bank takes meanwhile is not asked for any more.
+    """
+    known = model.payments[payment]
+    amount, surplus = known.refunds[name()].amount, known.refunds[name()].surplus
     told: dict[str, Any] = {"payment": payment, "name": name(), "amount": amount}
-    if amount > most:
+    if amount > most or (known.is_taken_back(amount) and not surplus):
         model.refund(**told, state="failed")
         return OK
     state = "succeeded" if manner_of(amount) in SUCCEEDS else "pending"

@@ -116,6 +116,13 @@ class Payment:
         """How many credits go with so much of the money."""
         return self.units if money >= self.captured else self.units * money // self.captured
 
+    def is_taken_back(self, amount: int) -> bool:
+        """Whether a bank takes, or has taken, what a refund that was promised before would give back once more."""
+        if any(each.stage in CLAIMED for each in self.disputes.values()):
+            return True
+        lost = sum(each.claim for each in self.disputes.values() if each.stage == "lost")
+        return lost > 0 and self.refunded("succeeded") + amount + lost > self.captured
+
     def is_unused(self, amount: int) -> bool:
         """Whether so much can go back without a credit that was used."""
         if self.lot is None:

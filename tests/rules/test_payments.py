@@ -776,3 +776,15 @@ def test_a_promised_refund_pays_twice_what_a_bank_claims_or_has_taken(
     claims = [replace(opened.dispute, status=status)]
     assert rules.is_taken_back(payment, asked.refund, claims) is twice
     assert not rules.is_taken_back(payment, replace(asked.refund, surplus=True), claims)
+
+
+def test_a_refund_of_what_a_bank_left_when_it_took_a_part_is_told_to_the_gateway() -> None:
+    payment = a_payment(Status.SUCCEEDED, captured=199)
+    said = DisputeFacts(id="dp_1", status=DisputeStatus.LOST, withdrawn=40)
+    notice = replace(a_notice(NoticeKind.DISPUTE_LOST, amount=199), dispute=said)
+    *_, lost = decide(payment, notice)
+    assert lost.payment
+    assert lost.dispute
+    asked = reserve(lost.payment, 159)
+    assert asked.refund
+    assert not rules.is_taken_back(lost.payment, asked.refund, [lost.dispute])
