@@ -7,7 +7,7 @@ import pytest
 from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.receiver import Receiver, receiving
 
-from tillkeeper.flows.listen import listen, secret_of, tune_in
+from tillkeeper.flows.listen import listen, listen_batch_max, secret_of, tune_in
 from tillkeeper.kernel import clock
 
 
@@ -69,3 +69,16 @@ async def test_a_moment_takes_a_listener_back_and_never_beyond_the_newest_event(
     assert await tune_in(merchant.till, "me") == (2, 0)
     assert await tune_in(merchant.till, "me", since=moment) == (0, 2)
     assert await tune_in(merchant.till, "me", since=moment + timedelta(days=1)) == (2, 0)
+
+
+async def test_what_happened_before_a_listener_came_is_not_news_however_late_the_worker_is(merchant: Merchant) -> None:
+    await merchant.announce("payment.created")
+    assert await tune_in(merchant.till, "me") == (1, 0)
+
+
+async def test_a_listener_waits_for_no_worker_and_stops_at_no_batch(merchant: Merchant) -> None:
+    await tune_in(merchant.till, "me")
+    events = await merchant.announce(*["payment.created"] * (listen_batch_max + 1))
+    async with receiving() as door:
+        done, lines = await hear(merchant, door)
+    assert (done, len(lines)) == (True, len(events))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tillkeeper import outbox
 from tillkeeper.flows.deliver import post
+from tillkeeper.flows.sequence import sequence
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.outbox import Numbered
 from tillkeeper.outbox.endpoints import derive_secret
@@ -20,6 +21,7 @@ async def tune_in(till: Till, name: str, *, since: datetime | None = None) -> tu
 
     A new listener starts from now; with a moment, a new or known one starts with the events since then.
     """
+    await sequence(till, limit=None)
     async with till.db.transaction() as tx:
         newest = await outbox.last_before(tx, None)
         place = await outbox.place(tx, name)
@@ -30,19 +32,25 @@ async def tune_in(till: Till, name: str, *, since: datetime | None = None) -> tu
 
 
 async def listen(till: Till, name: str, *, url: str, heard: Heard) -> bool:
-    """Forward what comes next, each event after the one before was taken; false when one was not, which stays next."""
+    """Forward all that happened, each event after the one before was taken; false when one was not, which stays next."""
     sealed = till.box.seal(secret_of(till, name).encode())
+    while events := await _following(till, name):
+        for event in events:
+            reply = await post(till, event, url=url, secrets=(sealed,))
+            heard(event, reply)
+            if not reply.delivered:
+                return False
+            async with till.db.transaction() as tx:
+                await outbox.move(tx, name, event.seq)
+    return True
+
+
+async def _following(till: Till, name: str) -> list[Numbered]:
+    # What was just committed has no number until somebody gives it one, and a busy worker may be late with that.
+    await sequence(till, limit=None)
     async with till.db.transaction() as tx:
         place = await outbox.place(tx, name)
-        events = await outbox.following(tx, place or 0, listen_batch_max)
-    for event in events:
-        reply = await post(till, event, url=url, secrets=(sealed,))
-        heard(event, reply)
-        if not reply.delivered:
-            return False
-        async with till.db.transaction() as tx:
-            await outbox.move(tx, name, event.seq)
-    return True
+        return await outbox.following(tx, place or 0, listen_batch_max)
 
 
 def secret_of(till: Till, name: str) -> str:

@@ -6,7 +6,7 @@ from tillkeeper.till import Till
 sequence_batch_max = 1000
 
 
-async def sequence(till: Till, *, limit: int = sequence_batch_max) -> int:
-    """Give a number to the events that have none yet; return how many."""
+async def sequence(till: Till, *, limit: int | None = sequence_batch_max) -> int:
+    """Give a number to the events that have none yet, or to the oldest of them; return to how many."""
     async with till.db.transaction() as tx:
         return await outbox.sequence(tx, limit)

@@ -25,7 +25,7 @@ async def announce(tx: Transaction, events: Sequence[Event]) -> None:
         await store.insert(tx, events)
 
 
-async def sequence(tx: Transaction, limit: int) -> int:
+async def sequence(tx: Transaction, limit: int | None) -> int:
     """Give committed events their place in the one order that readers follow; return how many."""
     return await store.sequence(tx, limit)
 

@@ -23,7 +23,7 @@ async def insert(tx: Transaction, events: Sequence[Event]) -> None:
     )
 
 
-async def sequence(tx: Transaction, limit: int) -> int:
+async def sequence(tx: Transaction, limit: int | None) -> int:
     """Give committed events numbers without gaps; the lock makes one sequencer at a time."""
     await tx.execute("SELECT FROM sequencer WHERE name = 'outbox' FOR UPDATE")
     return await tx.execute(
