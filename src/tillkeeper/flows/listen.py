@@ -32,7 +32,7 @@ async def tune_in(till: Till, name: str, *, since: datetime | None = None) -> tu
 
 
 async def listen(till: Till, name: str, *, url: str, heard: Heard) -> bool:
-    """Forward all that happened, each event after the one before was taken; false when one was not, which stays next."""
+    """Forward all that happened, each event once the one before was taken; false when one was not, which stays next."""
     sealed = till.box.seal(secret_of(till, name).encode())
     while events := await _following(till, name):
         for event in events:
