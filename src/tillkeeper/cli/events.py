@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tillkeeper.cli import ExitCode, context
+from tillkeeper.cli import ExitCode, context, deliveries
 from tillkeeper.flows.read import read
 from tillkeeper.flows.replay import replay as replay_one
 from tillkeeper.flows.replay import replay_all
@@ -18,6 +18,7 @@ from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import inbox
 
 app = typer.Typer(help="The webhooks that came.", no_args_is_help=True)
+app.add_typer(deliveries.app, name="out")
 STYLES = {"processed": "green", "ignored": "dim", "parked": "yellow", "quarantined": "bold red", "dead": "bold red"}
 
 

@@ -1,78 +1,95 @@
 """The list of commands, and what every command does when it fails."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import NoReturn
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from tillkeeper.cli import (
-    ExitCode,
-    audit,
-    bench,
-    deliveries,
-    demo,
-    disputes,
-    doctor,
-    events,
-    gateways,
-    importing,
-    keys,
-    ledger,
-    listen,
-    maintenance,
-    migrate,
-    payments,
-    reconcile,
-    refunds,
-    report,
-    risk,
-    serving,
-    testing,
-    trigger,
-    users,
-    wallet,
-)
+from tillkeeper.cli import ExitCode
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import TillError
 
+# Each command stands in a module of its own, which is read when the command is called: all of them take three seconds.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "demo": "demo:demo",
+        "serve": "serving:serve",
+        "worker": "serving:worker",
+        "sandbox": "serving:sandbox",
+        "migrate": "migrate:migrate",
+        "doctor": "doctor:doctor",
+        "trigger": "trigger:trigger",
+        "listen": "listen:listen",
+        "bench": "bench:bench",
+        "import": "importing:take_over",
+        "report": "report:report",
+        "payments": "payments:app",
+        "refund": "refunds:give_back",
+        "refund-requests": "refunds:app",
+        "disputes": "disputes:app",
+        "events": "events:app",
+        "gateways": "gateways:app",
+        "ledger": "ledger:app",
+        "maintenance": "maintenance:app",
+        "reconcile": "reconcile:app",
+        "risk": "risk:app",
+        "credits": "wallet:app",
+        "keys": "keys:app",
+        "audit": "audit:app",
+        "users": "users:app",
+        "test": "testing:test",
+    }
+)
+
+
+PASS_ALL_ON = MappingProxyType({"test": {"allow_extra_args": True, "ignore_unknown_options": True}})
+
+
+class Commands(TyperGroup):
+    """Read the module of a command when it is called."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, _: Any, cmd_name: str) -> Any:
+        """Make the command of that name, if there is one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        found = getattr(import_module(f"tillkeeper.cli.{module}"), name)
+        command = typer.main.get_group(found) if isinstance(found, typer.Typer) else _alone(cmd_name, found)
+        command.name = cmd_name
+        return command
+
+
+def _alone(name: str, does: Any) -> Any:
+    app = typer.Typer(add_completion=False)
+    app.command(context_settings=PASS_ALL_ON.get(name))(does)
+    return typer.main.get_command(app)
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Tillkeeper: a captured payment becomes goods, exactly once, and books that balance.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those can hold secrets
 )
-app.command("demo")(demo.demo)
-app.command("serve")(serving.serve)
-app.command("worker")(serving.worker)
-app.command("sandbox")(serving.sandbox)
-app.command("migrate")(migrate.migrate)
-app.command("doctor")(doctor.doctor)
-app.command("trigger")(trigger.trigger)
-app.command("listen")(listen.listen)
-app.command("bench")(bench.bench)
-app.command("import")(importing.take_over)
-app.command("report")(report.report)
-app.add_typer(payments.app, name="payments")
-app.command("refund")(refunds.give_back)
-app.add_typer(refunds.app, name="refund-requests")
-app.add_typer(disputes.app, name="disputes")
-events.app.add_typer(deliveries.app, name="out")
-app.add_typer(events.app, name="events")
-app.add_typer(gateways.app, name="gateways")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(maintenance.app, name="maintenance")
-app.add_typer(reconcile.app, name="reconcile")
-app.add_typer(risk.app, name="risk")
-app.add_typer(wallet.app, name="credits")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.add_typer(users.app, name="users")
-app.command("test", context_settings=testing.PASS_ALL_ON)(testing.test)
+
+
+@app.callback()
+def begin() -> None:
+    """Say nothing in logs that a command says itself; what serves for long raises their level."""
+    logs.configure("ERROR")
 
 
 def run() -> None:
-    """Run the command that the command line names; what serves for long raises the level of its logs itself."""
-    logs.configure("ERROR")  # a command says itself what it did
+    """Run the command that the command line names."""
     try:
         app(prog_name="till")
     except TillError as error:

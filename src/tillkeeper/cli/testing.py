@@ -10,7 +10,6 @@ from tillkeeper.kernel.errors import TillError
 from tillkeeper.ops import embedded_postgres
 
 ROOT = Path(__file__).parents[3]
-PASS_ALL_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 ALONE = ("-n", "--numprocesses", "-p", "--pdb", "--co", "--collect-only", "--fixtures", "--markers", "-h")
 
 
