@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.laundry import Laundry
 
 from tillkeeper.kernel.db import Database
 from tillkeeper.ops import migrations
@@ -115,13 +116,17 @@ def databases(pytestconfig: pytest.Config) -> Databases:
     return Databases(*map(Path, told)) if told else running(pytestconfig)
 
 
+@pytest.fixture(scope="session")
+def laundry(databases: Databases) -> Laundry:
+    return Laundry(databases, TEMPLATE)
+
+
 @pytest.fixture
-def database(databases: Databases) -> Iterator[str]:
+def database(laundry: Laundry) -> Iterator[str]:
     """Name a migrated database that belongs to this test alone."""
-    name = f"test_{os.getpid()}_{next(numbers)}"
-    databases.clone(name, template=TEMPLATE)
+    name, uses = laundry.take(f"test_{os.getpid()}_{next(numbers)}")
     yield name
-    databases.drop(name)
+    laundry.give_back(name, uses)
 
 
 @pytest.fixture

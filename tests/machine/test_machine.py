@@ -1,7 +1,8 @@
 """A machine does everything that can happen to money and credits, in any order and at once, and compares each step.
 
-TILL_MACHINE_SEED repeats a run, and TILL_MACHINE_STEPS says how long it is. TILL_TEST_FULL=1 runs all of it, and else a
-slice. What fails is made as small as it goes, for up to five minutes; TILL_MACHINE_SHRINK=0 shows it as it is.
+TILL_MACHINE_SEED repeats a run, and TILL_MACHINE_STEPS says how long it is. TILL_TEST_FULL=1 runs all of it from a seed
+of chance, and else the same slice is played every time, so that a change is judged by itself and not by its luck. What
+fails is made as small as it goes, for up to five minutes; TILL_MACHINE_SHRINK=0 shows it as it is.
 """
 
 import ast
@@ -24,7 +25,7 @@ from tillkeeper.kernel import clock, logs
 from tillkeeper.ops.embedded_postgres import Databases
 
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
-SEED = int(os.environ.get("TILL_MACHINE_SEED") or random.randrange(10**6))
+SEED = int(os.environ.get("TILL_MACHINE_SEED") or (random.randrange(10**6) if FULL else 1))
 STEPS = int(os.environ.get("TILL_MACHINE_STEPS") or (50_000 if FULL else 1_200))
 SHRINKING = os.environ.get("TILL_MACHINE_SHRINK") != "0"
 each_min = STEPS // 100 if FULL else 1

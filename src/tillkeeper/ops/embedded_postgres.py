@@ -152,9 +152,9 @@ class Databases:
         """Drop a database, cutting off whoever is connected."""
         self.run(f"DROP DATABASE IF EXISTS {_checked(name)} WITH (FORCE)")
 
-    def run(self, sql: str) -> str:
+    def run(self, sql: str, *, database: str = "postgres") -> str:
         """Run one piece of SQL as superuser and return what psql prints."""
-        where = f"host={self.socket_folder} port={PORT} user={SUPERUSER} dbname=postgres"
+        where = f"host={self.socket_folder} port={PORT} user={SUPERUSER} dbname={_checked(database)}"
         command = [str(self.binaries / "psql"), "-wXqAt", "-v", "ON_ERROR_STOP=1", "-d", where, "-c", sql]
         answer = subprocess.run(command, env=_clean_environment(), capture_output=True, text=True, check=False)
         if answer.returncode != 0:
