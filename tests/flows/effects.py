@@ -247,7 +247,7 @@ async def to_be_paid_out_and_sent_back(shop: Any) -> Act:
 async def to_have_its_fee_corrected(shop: Any) -> Act:
     await sold(shop, off=7)
     await found(shop)
-    return lambda shop: correct_fees(shop.later(days=7))
+    return lambda shop: correct_fees(shop.later(days=14))
 
 
 async def to_be_put_aside(shop: Any) -> Act:

@@ -24,8 +24,8 @@ async def test_an_expected_fee_is_corrected_when_its_week_is_over(shop: Any) -> 
     kept = await sold(shop, off=7)
     assert await found(shop) == [("fee_mismatch", "open")]
     assert await correct_fees(shop.later(minutes=1)) == 0
-    assert await correct_fees(shop.later(days=7)) == 1
-    assert await correct_fees(shop.later(days=7)) == 0
+    assert await correct_fees(shop.later(days=14)) == 1
+    assert await correct_fees(shop.later(days=14)) == 0
     assert await shop.ledger(FEES) == [kept]
     await shop.owner.execute("UPDATE reconciliation_run SET status = 'due', asked = asked + 1")
     assert ("fee_mismatch", "explained") in await compare(shop, days=8)
@@ -40,7 +40,7 @@ async def test_a_minor_unit_of_an_expected_fee_is_tolerated_marked_and_booked_as
     assert await shop.ledger(FEES, ROUNDING) == [kept - 1, -1]
     fee = await shop.owner.fetchrow("SELECT fee, fee_final FROM payment")
     assert tuple(fee) == (kept, True)
-    assert await correct_fees(shop.later(days=7)) == 0
+    assert await correct_fees(shop.later(days=14)) == 0
 
 
 async def test_a_fee_that_the_gateway_had_told_is_left_for_a_person(shop: Any) -> None:
@@ -49,4 +49,4 @@ async def test_a_fee_that_the_gateway_had_told_is_left_for_a_person(shop: Any) -
     line = await only_line(shop)
     await tell(shop, replace(line, fee=line.fee + 1, net=line.net - 1))
     assert await found(shop) == [("fee_mismatch", "open")]
-    assert await correct_fees(shop.later(days=7)) == 0
+    assert await correct_fees(shop.later(days=14)) == 0

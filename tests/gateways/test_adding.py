@@ -26,7 +26,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tree)
     suite = tree / "tests/gateways"
     (suite / "stripe").mkdir(parents=True)
-    shutil.copy(ROOT / "tests/conftest.py", tree / "tests")
+    for name in ("conftest.py", "laundry.py"):
+        shutil.copy(ROOT / "tests" / name, tree / "tests")
     for file in [*(ROOT / "tests/gateways").glob("*.py"), *(ROOT / "tests/gateways").glob("*/subject.py")]:
         copy = suite / file.relative_to(ROOT / "tests/gateways")
         copy.parent.mkdir(exist_ok=True)
