@@ -1,5 +1,6 @@
 """Endpoints are added, changed, tried and taken away; their secrets are stored sealed and shown once."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -101,6 +102,20 @@ async def test_a_deleted_endpoint_forgets_its_secrets_and_what_it_was_owed(merch
     for attempt in (unsubscribe, rotate, change, try_out):
         with pytest.raises(NotFoundError):
             await attempt(merchant.till, endpoint)
+
+
+async def test_an_endpoint_is_deleted_also_while_a_try_is_written_down(merchant: Merchant) -> None:
+    endpoint, _ = await merchant.subscribe(NOWHERE)
+    await merchant.announce("payment.created")
+    await merchant.plan()
+    # A try is written into its delivery first and then into the endpoint; deleting goes the other way.
+    async with merchant.owner.transaction():
+        await merchant.owner.execute("UPDATE webhook_delivery SET failures = failures + 1")
+        deleting = asyncio.gather(unsubscribe(merchant.till, endpoint))
+        await asyncio.sleep(0.5)  # by now it waits, and PostgreSQL ends whoever has waited for a second first
+        await merchant.owner.execute("UPDATE webhook_endpoint SET failing_since = now()")
+    await deleting
+    assert [each["status"] for each in await merchant.deliveries()] == ["canceled"]
 
 
 async def test_an_endpoint_can_be_tried_out(merchant: Merchant) -> None:

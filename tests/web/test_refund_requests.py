@@ -205,3 +205,11 @@ async def test_a_request_has_the_fields_that_the_description_promises(shop: Shop
         schema = {"$ref": f"#/components/schemas/{name}", **definitions}
         jsonschema.Draft202012Validator(schema).validate(shown)
         assert set(shown) == set(spec["components"]["schemas"][name]["properties"])
+
+
+async def test_a_cursor_that_is_none_uses_up_no_key(shop: Shop) -> None:
+    wanted = {"filter": {"cursor": "none"}, "reason_code": "requested_by_customer"}
+    for _ in range(2):
+        answer = await shop.post(f"{REQUESTS}/bulk", wanted, key="a cursor that is none")
+        assert said(answer) == (422, "invalid_field")
+        assert answer.json()["param"] == "cursor"

@@ -3,7 +3,7 @@
 import asyncio
 
 from tillkeeper.kernel import ids, logs
-from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.outbox import Numbered, deliveries, endpoints
@@ -78,6 +78,7 @@ async def _carry(till: Till, delivery: Delivery) -> None:
         logs.events.exception("delivery_unrecorded", delivery=str(delivery.id))
 
 
+@retry_conflicts
 async def _record(till: Till, delivery: Delivery, reply: Reply) -> None:
     verdict = deliveries.judge(delivery, reply)
     async with till.db.transaction() as tx:

@@ -6,11 +6,13 @@ from uuid import UUID
 from tillkeeper import audit, outbox
 from tillkeeper.audit import Action
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.outbox import deliveries, endpoints
 from tillkeeper.till import Till
 
 
+@retry_conflicts
 async def resend(till: Till, delivery: UUID) -> None:
     """Begin a delivery anew under the same event id; raises NotFoundError or InvalidStateError."""
     async with till.db.transaction() as tx:
@@ -19,6 +21,7 @@ async def resend(till: Till, delivery: UUID) -> None:
         await audit.record(tx, till.by, Action.DELIVERY_RESENT, shown, at=till.now())
 
 
+@retry_conflicts
 async def recover(till: Till, endpoint: UUID, *, since: datetime) -> int:
     """Owe an endpoint every event since a moment that it has not taken; return how many are looked at again.
 

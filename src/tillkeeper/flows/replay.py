@@ -7,12 +7,14 @@ from tillkeeper import audit, inbox
 from tillkeeper.audit import Action
 from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.till import Till
 
 reason_length_max = 200
 
 
+@retry_conflicts
 async def replay(till: Till, message: UUID) -> None:
     """Work on one webhook again; an effect that it had already is not repeated. Raises NotFoundError."""
     async with till.db.transaction() as tx:
@@ -20,6 +22,7 @@ async def replay(till: Till, message: UUID) -> None:
         await audit.record(tx, till.by, Action.WEBHOOK_REPLAYED, ids.text("message", message), at=till.now())
 
 
+@retry_conflicts
 async def replay_all(till: Till, selection: Selection) -> int:
     """Work on every selected webhook again; return how many."""
     async with till.db.transaction() as tx:
@@ -31,6 +34,7 @@ async def replay_all(till: Till, selection: Selection) -> int:
         return count
 
 
+@retry_conflicts
 async def ignore(till: Till, message: UUID, *, reason: str) -> None:
     """Set one webhook aside for good, saying why; raises InvalidFieldError or NotFoundError."""
     if not 1 <= len(reason) <= reason_length_max:

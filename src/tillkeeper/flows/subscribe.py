@@ -10,7 +10,7 @@ from tillkeeper import audit
 from tillkeeper.audit import Action
 from tillkeeper.flows.deliver import post
 from tillkeeper.kernel import ids, logs
-from tillkeeper.kernel.db import Transaction
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.outbox import Numbered, deliveries, endpoints
 from tillkeeper.till import Till
@@ -33,6 +33,7 @@ async def subscribe(till: Till, *, url: str, types: Sequence[str], description: 
     return endpoint, secret
 
 
+@retry_conflicts
 async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
     """Change what is named of `url`, `types`, `description` and `enabled`; raises NotFoundError."""
     if "url" in decided:
@@ -44,6 +45,7 @@ async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
         await _note(tx, till, Action.ENDPOINT_CHANGED, endpoint, before=was, after=decided)
 
 
+@retry_conflicts
 async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hours=grace_hours)) -> str:
     """Give an endpoint a new secret, returned once; while the grace lasts the one before signs as well."""
     secret = endpoints.new_secret()
@@ -55,6 +57,7 @@ async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hou
     return secret
 
 
+@retry_conflicts
 async def unsubscribe(till: Till, endpoint: UUID) -> None:
     """Take an endpoint away, and end what is owed to it; raises NotFoundError."""
     async with till.db.transaction() as tx:

@@ -11,7 +11,7 @@ from tillkeeper.reports import paging
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Hold which payments are meant; None means any."""
+    """Hold which payments are meant; None means any. A cursor that is none raises InvalidFieldError at once."""
 
     user: str | None = None
     package: str | None = None
@@ -19,6 +19,10 @@ class Selection:
     captured_after: datetime | None = None
     captured_before: datetime | None = None
     cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        """Look at the cursor before anything is kept because of it."""
+        paging.place(self.cursor)
 
 
 async def find(tx: Transaction, wanted: Selection, *, limit: int) -> tuple[list[UUID], str | None]:

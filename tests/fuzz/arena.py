@@ -1,0 +1,183 @@
+"""An installation of real processes to be thrown at, with some trade behind it, and what it keeps."""
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import asyncpg
+import httpx2
+from tests.crash.stage import Stage
+from tests.fuzz.letters import Post, Sign
+from tests.fuzz.menu import Json, Menu
+from tests.web.conftest import JWT_SECRET, token
+
+from tillkeeper import gateways
+from tillkeeper.flows.authorize import issue
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.ops import scenarios
+from tillkeeper.sandbox.config import SandboxConfig
+from tillkeeper.sandbox_kit.books import Books
+from tillkeeper.sandbox_kit.stand import Desk, Stand
+from tillkeeper.settings import Settings
+from tillkeeper.till import Till
+
+MARK = re.compile(r"z[qw]\d+[qw]\d+[qw]z")
+TRADE = ("refund.partial", "refund.dashboard")
+FORESEEN = {"message_failed"}
+"""What is logged of a webhook that is signed rightly and says nothing that makes sense; it becomes a dead letter."""
+caretaker_seconds = 0.5
+
+
+@dataclass
+class Arena:
+    """Hold the processes, a till beside them, and the words with which to call."""
+
+    stage: Stage
+    till: Till
+    keys: dict[str, str]
+    spared: frozenset[str]
+    spec: Json
+    letters: list[tuple[str, bytes]]
+    signs: dict[str, Sign]
+
+    def menu(self, seed: int) -> Menu:
+        """Make requests to the API."""
+        return Menu(self.spec, self.keys, seed, self.spared)
+
+    def post(self, seed: int) -> Post:
+        """Make webhooks."""
+        return Post(self.letters, self.signs, seed)
+
+    def memory_kib(self) -> int:
+        """Tell how much memory the server holds."""
+        pages = Path(f"/proc/{self.stage.processes['api'].pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+    def unexpected(self) -> list[str]:
+        """List what any of the processes logged as an exception that nobody had foreseen."""
+        lines = [line for name in self.stage.processes for line in self.stage.log(name).read_text().splitlines()]
+        said = [json.loads(line) if line.startswith("{") else {"event": line} for line in lines]
+        return [
+            f"{each['event']} {each.get('error', '')}: {line[-1500:]}"
+            for each, line in zip(said, lines, strict=True)
+            if ("exception" in each or "Traceback" in line) and each["event"] not in FORESEEN
+        ]
+
+    async def marks_kept(self) -> set[str]:
+        """Find the marks of all inputs of which the database keeps anything."""
+        kept: set[str] = set()
+        connection = await asyncpg.connect(self.stage.owner_url)
+        for (table,) in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+            async with connection.transaction():
+                async for row in connection.cursor(f"SELECT t::text FROM {table} AS t WHERE t::text ~ 'z[qw][0-9]'"):
+                    kept |= set(MARK.findall(row[0]))
+        await connection.close()
+        return kept
+
+    async def webhooks_kept(self) -> set[str]:
+        """Find the checksums of all webhooks that are stored."""
+        rows = await self.stage.fetch("SELECT encode(content_sha, 'hex') FROM inbox_message")
+        return {row[0] for row in rows}
+
+    @asynccontextmanager
+    async def cared_for(self) -> AsyncIterator[None]:
+        """Undo again and again what would turn all other inputs away: maintenance, and gateways switched off."""
+        caring = asyncio.create_task(self._care())
+        try:
+            yield
+        finally:
+            caring.cancel()
+
+    async def _care(self) -> None:
+        api = f"{self.stage.api}/api/v1/admin"
+        bearer = {"Authorization": f"Bearer {self.stage.key}"}
+        async with httpx2.AsyncClient(trust_env=False, timeout=60, headers=bearer) as http:
+            while True:
+                await http.put(f"{api}/maintenance", json={"on": False, "reason": "fuzz"})
+                for name in self.stage.gateways:
+                    await http.post(f"{api}/gateways/{name}/enable")
+                await asyncio.sleep(caretaker_seconds)
+
+
+def checksum(body: bytes) -> str:
+    """Name a body as the inbox does."""
+    return sha256(body).hexdigest()
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Arena]:
+    """Start everything, trade a little at each gateway, and end all of it whatever happens."""
+    stage = Stage(folder, [connector.name for connector in gateways.connectors()])
+    stage.environment |= {
+        "TILL_JWT_SECRET": JWT_SECRET,
+        "TILL_WEBHOOKS_ALLOW_PRIVATE": "1",  # where merchants' addresses lead in these tests: nowhere
+        "TILL_KEY_REQUESTS_PER_MINUTE_MAX": "10000000",
+        "TILL_USER_REQUESTS_PER_MINUTE_MAX": "10000000",
+    }
+    till: Till | None = None
+    try:
+        await stage.open()
+        till = await Till.open(Settings.model_validate(stage.environment), secrets=Secrets(stage.environment))
+        await asyncio.to_thread(_trade, stage)
+        keys = await _keys(till)
+        ours = await stage.fetch("SELECT id FROM api_key")
+        yield Arena(
+            stage=stage,
+            till=till,
+            keys=keys,
+            spared=frozenset(ids.text("key", row["id"]) for row in ours),
+            spec=httpx2.get(f"{stage.api}/openapi.json", trust_env=False).json(),
+            letters=await _letters(stage, till),
+            signs=dict(_signs(stage)),
+        )
+    finally:
+        for door in stage.doors.values():
+            await door.shut()
+        if till is not None:
+            await till.close()
+        await asyncio.to_thread(stage.close)
+
+
+def _trade(stage: Stage) -> None:
+    for gateway in stage.gateways:
+        target = scenarios.Target(api=stage.api, sandbox=stage.sandbox, key=stage.key, gateway=gateway)
+        for name in TRADE:
+            scenarios.SCENARIOS[name][1](target, None)
+        paid = scenarios.pay(target, user="ben")
+        target.act("/disputes", {target.stand.money: paid["gateway_reference"]})
+    target.call("/api/v1/webhook_endpoints", {"url": "http://127.0.0.1:1024/hook"})
+
+
+async def _keys(till: Till) -> dict[str, str]:
+    made = {name: (await issue(till, f"fuzz {name}", scopes=[name]))[1] for name in ("admin", "write", "read")}
+    return made | {"user": token("ana", exp=int(clock.now().timestamp()) + 86_400), "nobody": "till_sk_sandbox_nobody"}
+
+
+async def _letters(stage: Stage, till: Till) -> list[tuple[str, bytes]]:
+    rows = await stage.fetch("SELECT DISTINCT ON (gateway, type) gateway, body FROM inbox_message ORDER BY 1, type")
+    return [(row["gateway"], till.box.open(row["body"])) for row in rows]
+
+
+def _signs(stage: Stage) -> Iterator[tuple[str, Sign]]:
+    """Sign as each sandbox does, out of its own books."""
+    config = SandboxConfig(stage.folder / "sandbox" / "books.sqlite", stage.sandbox, stage.environment)
+    books = Books(config.books)
+    for stand in gateways.stands():
+        secrets = {name: stage.environment[name] for name in stand.variables}
+        hook = f"{stage.api}/webhooks/{stand.name}"
+        yield (
+            stand.name,
+            partial(_sign, stand, Desk(stand.name, books, secrets, config.merchant, config.public_url, hook)),
+        )
+
+
+def _sign(stand: Stand, desk: Desk, event: str, body: bytes) -> dict[str, str]:
+    return stand.sign(desk, event, body, desk.now())
