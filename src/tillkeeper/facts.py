@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, logs
 
 
 class NoticeKind(StrEnum):
@@ -118,6 +118,10 @@ class Notice:
     occurred_at: datetime | None = None
     live: bool = False
     id: UUID = field(default_factory=ids.new)
+
+    def __post_init__(self) -> None:
+        """Mask what a gateway should not say: its words are stored, shown and sent on."""
+        logs.mask_in(self, "code", "message")
 
     @property
     def failure(self) -> str | None:

@@ -34,7 +34,7 @@ warm_up_share = 10
 memory_growth_percent_max = 10
 quiet_seconds_max = 120
 
-pytestmark = pytest.mark.timeout(3_600 if FULL else 180)
+pytestmark = pytest.mark.timeout(300 if REQUESTS <= 2_000 else 7_200)
 
 PROBLEM = {"content-type": "application/problem+json"}
 UNAVAILABLE = {"maintenance", "gateway_unavailable"}

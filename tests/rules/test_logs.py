@@ -4,7 +4,10 @@ from uuid import uuid4  # noqa: TID251 (what clients use as keys)
 
 import pytest
 
+from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.gateway import Declined, Envelope, Refused, Unknown
 from tillkeeper.kernel import logs
+from tillkeeper.kernel.errors import NotFoundError, problem
 from tillkeeper.kernel.logs import holds_card_number
 
 VISA = "4242424242424242"
@@ -106,3 +109,43 @@ def test_what_is_no_address_is_left_as_it_is(text: str) -> None:
 def test_a_long_text_without_an_address_is_masked_in_time_that_grows_with_its_length() -> None:
     assert logs.mask("a" * 200_000 + "@") == "a" * 200_000 + "@"
     assert logs.mask("a@" * 100_000) == "a@" * 100_000
+
+
+@pytest.mark.parametrize("end", ["\n-----END PRIVATE KEY-----\n, and more", ""])
+def test_a_private_key_is_masked_to_its_end(end: str) -> None:
+    masked = logs.mask(f"key: -----BEGIN PRIVATE KEY-----\nMIIEvQ\nIBADANBg{end}")
+    assert "MIIEvQ" not in masked
+    assert "IBADANBg" not in masked
+    assert masked.startswith("key: ***")
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "DETAIL:  Failing row contains (1, null, Ana Maria,\nSecret Street).",
+        "DETAIL:  Key (name)=(Ana Maria, Secret Street) already exists.",
+        'DETAIL:  Key (name)=(Ana Maria) is not present in table "customer".',
+    ],
+)
+def test_the_row_that_postgresql_quotes_is_masked_and_what_it_says_of_it_is_not(quoted: str) -> None:
+    masked = logs.mask(quoted)
+    assert "Ana" not in masked
+    assert "Secret" not in masked
+    assert masked.startswith(quoted.partition("(")[0])
+
+
+def test_what_a_gateway_says_is_masked_before_it_is_kept() -> None:
+    failed = Notice(
+        kind=NoticeKind.PAYMENT_FAILED, gateway="stripe", references=(), code="declined", message=f"no {VISA}"
+    )
+    assert (failed.code, failed.message) == ("declined", "no ***")
+    assert Declined(code="invalid", message="Invalid API Key: sk_live_abc").message == "Invalid API Key: ***"
+    assert Refused(reason="for ana@buyers.example").reason == "for ***"
+    assert Unknown(reason=f"said {VISA}").reason == "said ***"
+    assert Envelope(event_id="evt_1", type=f"card.{VISA}").type != f"card.{VISA}"
+    assert Envelope(event_id="evt_1", type="payment_intent.succeeded").type == "payment_intent.succeeded"
+
+
+def test_a_problem_says_no_secret_back_to_whoever_sent_it() -> None:
+    told = problem(NotFoundError("There is nothing at /sk_live_abc.", param="whsec_abc"))
+    assert (told["detail"], told["param"]) == ("There is nothing at /***.", "***")

@@ -1,5 +1,6 @@
 """What every gateway must be able to do, in our own words."""
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from uuid import UUID
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway.lines import SettlementPage
+from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import MalformedJsonError, TillError
 from tillkeeper.kernel.secrets import Secrets
+
+NAME = re.compile(r"[a-z_.]{1,64}|[A-Z_.-]{1,64}")
 
 
 class SignatureInvalidError(TillError):
@@ -150,12 +154,20 @@ class Declined:
     card: bool = False
     attempt: str | None = None
 
+    def __post_init__(self) -> None:
+        """Mask what a gateway should not say."""
+        logs.mask_in(self, "code", "message")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """Say that certainly nothing was executed."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        """Mask what a gateway should not say."""
+        logs.mask_in(self, "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +180,10 @@ class Unknown:
     reason: str
     final: bool = False
     counts: bool = True
+
+    def __post_init__(self) -> None:
+        """Mask what a gateway should not say."""
+        logs.mask_in(self, "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +215,11 @@ class Envelope:
     event_id: str
     type: str
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        """Mask a type that is more than a name: it is stored and shown, which the body never is."""
+        if not NAME.fullmatch(self.type):
+            logs.mask_in(self, "type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import ClassVar
 
+from tillkeeper.kernel import logs
+
 
 class TillError(Exception):
     """Say what happened in words that are safe to show, with a code that programs can match.
@@ -82,14 +84,14 @@ def problem(error: TillError) -> dict[str, object]:
         "type": f"/docs/errors/{error.code}",
         "title": error.title,
         "status": int(error.status),
-        "detail": error.detail,
+        "detail": logs.mask(error.detail),
         "code": error.code,
         "category": error.category,
         "retryable": error.retryable,
         "next_step": error.next_step,
     }
     if error.param:
-        described["param"] = error.param
+        described["param"] = logs.mask(error.param)
     if error.decline_code:
-        described["decline_code"] = error.decline_code
+        described["decline_code"] = logs.mask(error.decline_code)
     return described

@@ -17,7 +17,9 @@ SECRET_NAMES = re.compile(
 SECRET_TEXTS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|rzp_(?:live|test)_\w+|\bEAAA[\w-]{8,}|\bsq0[a-z]{3}-[\w-]+|\bA21AA[\w-]+|access_token\$\w+\$\w+\$\w+|Basic\s+[\w+/=]{8,}"
-    r"|-----BEGIN[^-]+-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|-----BEGIN[^-]+-----[^-]*(?:-----END[^-]+-----)?|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    # What PostgreSQL quotes when it refuses a row: all of the row, or the values of a key.
+    r"|(?<=Failing row contains )\([\s\S]*|(?<=\)=)\([^\n]*\)(?= (?:already|is not|is still))"
 )
 EMAIL = re.compile(r"[^\s@<>\"'(),:;=&?/\[\]{}\\]{1,64}(?:@|%40)[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
 """An address of a person; what stands before the @ of a database's address is masked with it, and that is fine."""
@@ -102,6 +104,14 @@ def clean(value: Any) -> Any:
 def mask(text: str) -> str:
     """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown."""
     return str(_clean(text))
+
+
+def mask_in(thing: object, *fields: str) -> None:
+    """Mask texts that others said in the fields of a frozen value that is being made."""
+    for field in fields:
+        text = getattr(thing, field)
+        if isinstance(text, str):
+            object.__setattr__(thing, field, mask(text))
 
 
 def _is_card(text: str) -> bool:

@@ -1,0 +1,111 @@
+"""Secrets and card numbers that exist for one run only, and a search that finds them however they are written."""
+
+import base64
+import json
+import random
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_plus
+
+from tillkeeper.kernel.logs import luhn
+
+GAPS = re.compile(r"[\s\-_./\u2010-\u2015]+")
+around = 150
+ALPHABET = string.ascii_letters + string.digits
+pem_begin, pem_end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """Hold one secret as it is planted, and the part of it that nothing else has."""
+
+    name: str
+    written: str
+    core: str
+
+    @property
+    def in_header(self) -> str:
+        """Write it so that HTTP takes it as the value of a header."""
+        return self.written.replace("\n", " ")
+
+
+def hatch(seed: int) -> list[Canary]:
+    """Make a new canary of each kind."""
+    dice = random.Random(seed)
+    return [*_cards(dice), *_secrets(dice)]
+
+
+def _cards(dice: random.Random) -> Iterator[Canary]:
+    for name, gap in (("card", ""), ("card with spaces", " "), ("card with dashes", "-"), ("card with dots", ".")):
+        number = _card(dice)
+        yield Canary(name, gap.join(number[place : place + 4] for place in range(0, 16, 4)), number)
+    number = _card(dice)
+    yield Canary("card for a URL", "%20".join(number[place : place + 4] for place in range(0, 16, 4)), number)
+    number = _card(dice)
+    yield Canary("card in full-width digits", "".join(chr(ord(digit) + 0xFEE0) for digit in number), number)
+
+
+def _secrets(dice: random.Random) -> Iterator[Canary]:
+    for name, form in {
+        "our key": "till_sk_sandbox_{}",
+        "our publishable key": "till_pk_live_{}",
+        "key of Stripe": "sk_live_{}",
+        "restricted key of Stripe": "rk_test_{}",
+        "webhook secret": "whsec_{}",
+        "key of Razorpay": "rzp_live_{}",
+        "token of Square": "EAAA{}",
+        "secret of Square": "sq0csp-{}",
+        "token of PayPal": "A21AA{}",
+        "token of Braintree": "access_token$production${}$0123456789abcdef",
+        "bearer": "Bearer {}",
+        "database address": "postgresql://till:{}@127.0.0.1:1/till",
+        "private key": f"{pem_begin}\n{{}}\n{pem_end}",
+    }.items():
+        core = "".join(dice.choices(ALPHABET, k=28))
+        yield Canary(name, form.format(core), core)
+    claims, sign = ("".join(dice.choices(ALPHABET, k=30)) for _ in range(2))
+    yield Canary("JWT", f"eyJhbGciOiJIUzI1NiJ9.{claims}.{sign}", claims)
+    password = "".join(dice.choices(ALPHABET, k=20))
+    basic = base64.b64encode(f"till:{password}".encode()).decode()
+    yield Canary("basic", f"Basic {basic}", basic)
+    person = "".join(dice.choices(string.ascii_lowercase, k=14))
+    yield Canary("e-mail", f"{person}@buyers.example", person)
+
+
+def _card(dice: random.Random) -> str:
+    body = "4" + "".join(dice.choices(string.digits, k=14))
+    return next(body + digit for digit in string.digits if luhn(body + digit))
+
+
+def found(text: str, canaries: Iterable[Canary]) -> dict[str, str]:
+    """Name the canaries that a text holds, each with what stands around it.
+
+    They are found split, encoded for a URL or for JSON, in other digits, and in hexadecimal.
+    """
+    once = unquote_plus(text)
+    forms = [text, once, unquote_plus(once), text.encode().decode("unicode_escape", errors="ignore")]
+    forms += [unicodedata.normalize("NFKC", form) for form in forms]
+    forms += [GAPS.sub("", form) for form in forms] + [text.lower()]
+    hits = {}
+    for each in canaries:
+        for core in (each.core, each.core.encode().hex()):
+            form = next((form for form in forms if core in form), None)
+            if form is not None:
+                place = form.index(core)
+                hits[each.name] = form[max(0, place - around) : place + len(core) + around]
+    return hits
+
+
+def disguises(canary: Canary) -> dict[str, str]:
+    """Write a canary in every way in which it could slip through."""
+    return {
+        "plain": canary.written,
+        "in a sentence": f"said {canary.written}, and more",
+        "for a URL": quote(canary.written),
+        "for JSON": json.dumps({"said": canary.written}),
+        "in hexadecimal": canary.core.encode().hex(),
+        "with its digits apart": "-".join(canary.core[place : place + 3] for place in range(0, len(canary.core), 3)),
+    }
