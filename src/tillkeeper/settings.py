@@ -2,12 +2,14 @@
 
 import os
 import re
+from email.utils import parseaddr
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tillkeeper.kernel import smtp
 from tillkeeper.kernel.errors import TillError
 
 REFUSED_NAMES = {
@@ -75,6 +77,15 @@ class Settings(BaseSettings):
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 
+    mail_from: Annotated[str, Field(validation_alias="TILL_MAIL_FROM")] = ""
+    """From whom mail is, such as `Shop <shop@example.com>`; `TILL_SMTP_URL` is read as every secret is."""
+    mail_receipts: Annotated[bool, Field(validation_alias="TILL_MAIL_RECEIPTS")] = False
+    """Send buyers a receipt for what they paid and what they were given back."""
+    mail_alerts_to: Annotated[str, Field(validation_alias="TILL_MAIL_ALERTS_TO")] = ""
+    """Who hears of what needs a person, with commas between."""
+    mail_alerts_per_day_max: Annotated[int, Field(validation_alias="TILL_MAIL_ALERTS_PER_DAY_MAX", ge=1)] = 20
+    """How many alerts a day are sent one by one; the others are gathered into one letter an hour."""
+
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
     """Also send outgoing webhooks to private addresses, such as this machine's own; never in live mode."""
 
@@ -91,6 +102,24 @@ class Settings(BaseSettings):
         for each in _listed(written):
             if not ORIGIN.fullmatch(each):
                 message = f"“{each}” is no origin such as https://shop.example.com, without a path"
+                raise ValueError(message)
+        return written
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, written: str) -> str:
+        name, address = parseaddr(written)
+        if written and not (smtp.is_address(address) and name.isprintable() and written.isprintable()):
+            message = "it is an address such as shop@example.com or Shop <shop@example.com>"
+            raise ValueError(message)
+        return written
+
+    @field_validator("mail_alerts_to")
+    @classmethod
+    def _addresses(cls, written: str) -> str:
+        for each in _listed(written):
+            if not smtp.is_address(each):
+                message = f"“{each[:64]}” is no address such as ops@example.com"
                 raise ValueError(message)
         return written
 
@@ -111,6 +140,16 @@ class Settings(BaseSettings):
     def cors_origins_allowed(self) -> list[str]:
         """List the origins whose pages may call."""
         return _listed(self.cors_origins)
+
+    @property
+    def mail_sender(self) -> tuple[str, str]:
+        """Tell the name and the address from which mail is."""
+        return parseaddr(self.mail_from)
+
+    @property
+    def mail_alert_addresses(self) -> list[str]:
+        """List who hears of what needs a person."""
+        return _listed(self.mail_alerts_to)
 
     @property
     def live(self) -> bool:

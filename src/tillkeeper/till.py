@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from tillkeeper import access, gateways
+from tillkeeper import access, gateways, mail
 from tillkeeper.access import Tokens
 from tillkeeper.audit import SYSTEM, Actor
 from tillkeeper.gateway import ConfigurationError, Gateway, GatewayUnavailableError
@@ -14,12 +14,13 @@ from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.egress import Egress
 from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.mail import Office
 from tillkeeper.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Till:
-    """Hold what a flow may touch: database, gateways, the way out to merchants, clock, box for bodies, tokens."""
+    """Hold what a flow may touch: database, gateways, the way out to merchants, clock, box for bodies, tokens, mail."""
 
     settings: Settings
     db: Database
@@ -27,6 +28,7 @@ class Till:
     box: Box
     egress: Egress
     tokens: Tokens | None = None
+    mail: Office | None = None
     by: Actor = SYSTEM
     """Who acts: whoever lets others act hands them the till in their name."""
     now: Now = clock.now
@@ -36,6 +38,7 @@ class Till:
         """Connect to everything; raises ConfigurationError, SettingsError or DatabaseUnavailableError."""
         secrets = secrets or Secrets()
         tokens = access.open_tokens(settings, secrets)
+        office = mail.open_office(settings, secrets)
         opened = gateways.connect(secrets, mode=settings.mode)
         if settings.live and not opened:
             message = "TILL_MODE is live, and no gateway is configured."
@@ -56,6 +59,7 @@ class Till:
             box=Box(settings.secret_key),
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
             tokens=tokens,
+            mail=office,
             now=now,
         )
 

@@ -1,6 +1,8 @@
 """What a merchant is owed is sent until it is taken: signed, under one id, and nobody waits for somebody slow."""
 
 import asyncio
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tillkeeper.flows import deliver as delivering
 from tillkeeper.flows.deliver import Courier, deliver
 from tillkeeper.flows.read import read
 from tillkeeper.flows.subscribe import change, rotate
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import clock, ids
 from tillkeeper.outbox import deliveries
 from tillkeeper.outbox.deliveries import endpoint_concurrency_max
 from tillkeeper.outbox.endpoints import failing_hours_max
@@ -91,6 +93,38 @@ async def test_an_answer_that_is_no_success_is_tried_again_under_the_same_id(mer
     assert door.taken[0].body == door.taken[1].body
     (done,) = await merchant.deliveries()
     assert (done["status"], [each["status"] for each in done["log"]]) == ("succeeded", [status, 200])
+
+
+def in_seconds(seconds: int) -> str:
+    """Write a moment as HTTP does."""
+    return format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("120", 115, 120),
+        (7200, 7190, 7200),
+        ("999999999999", 86_390, 86_400),
+        ("0", 3, 6),
+        ("-5", 3, 6),
+        ("soon", 3, 6),
+        (-7200, 3, 6),
+        ("Sat, 21 Nov 99999 10:00:00 GMT", 3, 6),
+        ("\u00b2", 3, 6),
+    ],
+)
+async def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then_and_a_day_at_most(
+    merchant: Merchant, asked: str | int, least: int, most: int
+) -> None:
+    said = in_seconds(asked) if isinstance(asked, int) else asked
+    async with receiving(status=503, head=f"Retry-After: {said}\r\n") as door:
+        await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.send()
+    due = "SELECT extract(epoch FROM due_at - clock_timestamp())::int FROM webhook_delivery"
+    pause = await merchant.owner.fetchval(due)
+    assert least <= pause <= most
 
 
 async def test_after_ten_tries_a_delivery_is_dead_and_its_endpoint_goes_on(merchant: Merchant) -> None:

@@ -11,13 +11,17 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 from tests.flows.conftest import Line, Shop
+from tests.flows.mailbox import mailbox
+from tests.flows.test_notify import posted
 
+from tillkeeper.flows.correspond import correspond
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
 from tillkeeper.flows.seal import seal
+from tillkeeper.kernel.clock import Now
 from tillkeeper.ledger import Finding, findings
-from tillkeeper.reports import books, invariants
+from tillkeeper.reports import books, invariants, outgoing
 from tillkeeper.till import Till
 
 NOON = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
@@ -26,6 +30,18 @@ GUARDS_OFF = """
     ALTER TABLE payment DROP CONSTRAINT payment_refunded_check, DROP CONSTRAINT payment_captured_check;
     ALTER TABLE wallet DROP CONSTRAINT wallet_balance_check;
 """
+NUMBERED = """
+    UPDATE outbox_event AS event SET seq = place, created_at = now() - interval '1 hour'
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox_event) AS placed WHERE placed.id = event.id;
+    UPDATE sequencer SET last = (SELECT max(seq) FROM outbox_event) WHERE name = 'outbox'"""
+ENDPOINT = """
+    INSERT INTO webhook_endpoint (id, url, types, secret, cursor, created_at)
+    VALUES (gen_random_uuid(), 'http://127.0.0.1:9999/', '{*}', '', 0, now() - interval '2 hours')"""
+OWED = """
+    INSERT INTO webhook_delivery (id, endpoint_id, event_id, seq, due_at)
+    SELECT gen_random_uuid(), webhook_endpoint.id, event.id, event.seq, now() - interval '1 hour'
+    FROM webhook_endpoint, outbox_event AS event;
+    UPDATE webhook_endpoint SET cursor = (SELECT last FROM sequencer WHERE name = 'outbox')"""
 AGAIN = "INSERT INTO payment_change (payment_id, status_after, step, reason, cause, amount, at)"
 
 
@@ -99,6 +115,21 @@ async def test_a_sound_shop_is_found_sound_lately_and_in_full(shop: Any) -> None
         ("I7", "UPDATE inbox_message SET finished_at = NULL", "neither finished", "recent full"),
         ("I9", "UPDATE seal SET sealed_at = now() WHERE number = 1", "Seal 1 was changed", "recent full"),
         ("I9", "UPDATE posting SET amount = amount + 1", "is not what was sealed", "recent full"),
+        ("I10", "DELETE FROM outbox_event WHERE type = 'payment.succeeded'", "was told to nobody", "recent full"),
+        (
+            "I10",
+            "UPDATE outbox_event SET created_at = now() - interval '1 hour'",
+            "waits for its number",
+            "recent full",
+        ),
+        ("I10", f"{NUMBERED}; {ENDPOINT}", "is not served what has happened", "recent full"),
+        ("I10", f"{NUMBERED}; {ENDPOINT}; {OWED}", "neither delivered nor given up nor being sent", "recent full"),
+        (
+            "I10",
+            f"{NUMBERED}; {ENDPOINT}; {OWED}; UPDATE webhook_delivery SET status = 'succeeded', finished_at = now()",
+            "nobody has taken it",
+            "recent full",
+        ),
         ("other", "UPDATE payment SET amount_disputed = 1", "disputes of a payment do not add up", "recent full"),
     ],
 )
@@ -167,7 +198,7 @@ def test_every_promise_that_proves_an_invariant_exists() -> None:
 
 async def test_every_promise_can_be_asked_about_what_changed_last_alone(till: Till) -> None:
     async with till.db.transaction(read_only=True) as tx:
-        for sentence, query in books.PROMISES.items():
+        for sentence, query in (books.PROMISES | outgoing.PROMISES).items():
             assert await books.breaches(tx, sentence, query, recent=True) == []
 
 
@@ -187,3 +218,22 @@ async def test_a_recent_look_reads_what_changed_last_and_not_the_whole_history(s
         read_rows = (await tx.fetchval(rows)) - before
 
     assert read_rows < 3 * books.recent_max
+
+
+def standing_at(moment: datetime) -> Now:
+    """Make a clock that stands."""
+    return lambda: moment
+
+
+async def test_what_is_broken_is_written_to_operators_once_a_day(spoilt: Any) -> None:
+    async with mailbox() as box:
+        till = posted(spoilt.till, box)
+        await life(spoilt)
+        await spoilt.owner.execute(f"{GUARDS_OFF}; UPDATE wallet SET balance = -1")
+        for minute in range(3):
+            await examine(replace(till, now=standing_at(NOON + timedelta(minutes=minute))))
+        while await correspond(till):
+            pass
+    (taken,) = box.letters
+    assert taken.message["Subject"] == "Something that must always be true is not"
+    assert "I5" in taken.text

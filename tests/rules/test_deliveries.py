@@ -44,3 +44,16 @@ def test_nothing_else_is_a_success_and_a_redirect_least_of_all(status: int | Non
 def test_gone_means_gone(failures: int) -> None:
     verdict = rules.judge(410, failures=failures, jitter_percent=0)
     assert (verdict.status, verdict.gone) == (Status.DEAD, True)
+
+
+@given(st.integers(0, 8), st.integers(0, 10**9))
+def test_a_receiver_is_left_alone_for_as_long_as_it_asks_up_to_a_day_and_never_less_than_the_schedule(
+    failures: int, asked: int
+) -> None:
+    plain = rules.judge(503, failures=failures, jitter_percent=0).delay_ms
+    verdict = rules.judge(503, failures=failures, jitter_percent=0, retry_after_seconds=asked)
+    assert verdict.delay_ms == max(plain, min(asked, 86_400) * 1000)
+
+
+def test_asking_for_patience_makes_no_try_more() -> None:
+    assert rules.judge(503, failures=9, jitter_percent=0, retry_after_seconds=5).status is Status.DEAD

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "events": "events:app",
         "gateways": "gateways:app",
         "ledger": "ledger:app",
+        "mail": "mail:app",
         "maintenance": "maintenance:app",
         "reconcile": "reconcile:app",
         "risk": "risk:app",

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tillkeeper.flows.notify import alert
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.egress import Reply
@@ -85,10 +86,23 @@ async def _record(till: Till, delivery: Delivery, reply: Reply) -> None:
         if not await deliveries.record(tx, delivery, reply, verdict):
             return  # somebody else has it by now, and says what came of it
         disabled = await _note(tx, delivery, verdict)
+        await _alert(tx, till, delivery, verdict, disabled=disabled)
     if disabled:
         logs.events.error("webhook_endpoint_disabled", endpoint=ids.text("endpoint", delivery.endpoint))
     if verdict.status is Status.DEAD:
         logs.events.warning("delivery_dead", delivery=ids.text("delivery", delivery.id))
+
+
+async def _alert(tx: Transaction, till: Till, delivery: Delivery, verdict: Verdict, *, disabled: bool) -> None:
+    """Let operators hear of what was given up, and of an endpoint that is not served any more."""
+    endpoint = ids.text("endpoint", delivery.endpoint)
+    if verdict.status is Status.DEAD:
+        given_up = ids.text("delivery", delivery.id)
+        await alert(
+            tx, till, "delivery.dead", delivery.id, delivery=given_up, type=delivery.event.type, endpoint=endpoint
+        )
+    if disabled:
+        await alert(tx, till, "endpoint.disabled", delivery.id, endpoint=endpoint)
 
 
 async def _note(tx: Transaction, delivery: Delivery, verdict: Verdict) -> bool:

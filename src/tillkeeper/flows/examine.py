@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from tillkeeper.flows.notify import alert
 from tillkeeper.flows.read import read
-from tillkeeper.kernel import logs
+from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import Finding, findings
 from tillkeeper.reports import invariants
 from tillkeeper.till import Till
 
 night_hour = 3
 """The hour, in UTC, at which everything is proved."""
+samples_told = 3
+EXAMINED = UUID(int=0)
+"""What the ids of alerts are derived from, together with a name and a day."""
 recent_lease_seconds = 300
 full_lease_seconds = 7_200
 
@@ -33,7 +39,19 @@ async def _examine(till: Till, scope: str, slot: datetime, lease_seconds: int) -
         if not await findings.finish(tx, scope, slot):
             return 0
         await findings.save(tx, found, scope=scope, at=till.now())
+        await _alert_operators(tx, till, found)
     return _alert(scope, found)
+
+
+async def _alert_operators(tx: Transaction, till: Till, found: Sequence[Finding]) -> None:
+    """Write to operators of each thing that is broken, once a day until it is mended."""
+    day = till.now().date().isoformat()
+    for finding in found:
+        if finding.violations:
+            source = ids.derive(EXAMINED, finding.name, day)
+            sample = "; ".join(finding.sample[:samples_told])
+            told = {"invariant": finding.name, "violations": finding.violations, "sample": sample}
+            await alert(tx, till, "invariant.broken", source, what=invariants.TITLES[finding.name], **told)
 
 
 def _alert(scope: str, found: Sequence[Finding]) -> int:

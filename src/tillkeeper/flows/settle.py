@@ -9,6 +9,7 @@ from tillkeeper import fulfilment, inbox, ledger, operations, outbox, payments, 
 from tillkeeper.facts import EXPIRED, PAYOUT_KINDS, REFUND_KINDS, Change, Goods, Notice, NoticeKind, Step, Verdict
 from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, pass_on, refund_call
+from tillkeeper.flows.notify import alert_of_dead
 from tillkeeper.flows.pay_out import pay_out
 from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
@@ -122,6 +123,8 @@ async def rescue(till: Till) -> int:
     async with till.db.transaction() as tx:
         lost = await inbox.take_lost_batch(tx)
         batch = await inbox.suspect(tx, lost.messages[0]) if lost and len(lost.messages) == 1 else None
+        if lost and batch is None:
+            await alert_of_dead(tx, till, lost.messages)
     if batch:
         try:
             await _settle_singly(till, batch.messages[0])
@@ -160,6 +163,7 @@ async def _settle(till: Till, batch: Batch) -> None:
             said[message.id].append(by_notice[notice.id])
         endings = [_ending(message, read[message.id], said[message.id]) for message in messages]
         await inbox.finish(tx, endings)
+        await alert_of_dead(tx, till, _given_up(endings))
         if any(ending.status == "parked" for ending in endings):  # perhaps beside the capture that it waits for
             await _release(tx, decisions)
         await inbox.close_batch(tx, batch)
@@ -177,7 +181,13 @@ async def _settle_singly(till: Till, message: UUID) -> None:
         logs.webhook.exception("message_failed", message=str(message), error=type(error).__name__)
         async with till.db.transaction() as tx:
             failed = await inbox.claim(tx, alone.messages)
-            await inbox.finish(tx, [inbox.retry(each, reason) for each in failed])
+            endings = [inbox.retry(each, reason) for each in failed]
+            await inbox.finish(tx, endings)
+            await alert_of_dead(tx, till, _given_up(endings))
+
+
+def _given_up(endings: Sequence[Ending]) -> list[UUID]:
+    return [ending.message for ending in endings if ending.status == "dead"]
 
 
 def _translate(till: Till, message: Message) -> list[Notice]:

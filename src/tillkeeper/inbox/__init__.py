@@ -90,6 +90,11 @@ async def suspect(tx: Transaction, message: UUID) -> Batch | None:
     return Batch(id=message, messages=(message,)) if begun else None
 
 
+async def dead(tx: Transaction, message: UUID) -> dict[str, str] | None:
+    """Tell gateway, type and reason of a message that was given up; None when it was not."""
+    return await store.dead(tx, message)
+
+
 async def absolve(tx: Transaction, batch: Batch) -> None:
     """Take back a try that said nothing about its message; it is tried on its own again."""
     await store.absolve(tx, batch.id)

@@ -180,6 +180,14 @@ async def claim(tx: Transaction, messages: Sequence[UUID]) -> list[Message]:
     return [_message(row) for row in rows]
 
 
+async def dead(tx: Transaction, message: UUID) -> dict[str, str] | None:
+    """Read what is known of a message that was given up."""
+    row = await tx.fetchrow(
+        "SELECT gateway, type, reason FROM inbox_message WHERE id = $1 AND status = 'dead'", message
+    )
+    return dict(row) if row else None
+
+
 async def requeue(tx: Transaction, selection: Selection, limit: int) -> list[UUID]:
     """Make messages due again, with all their attempts before them."""
     rows = await tx.fetch(

@@ -5,7 +5,8 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Self
@@ -24,6 +25,7 @@ url_length_max = 2000
 addresses_max = 4
 """How many of a host's addresses are tried."""
 PORTS = {"http": 80, "https": 443}
+seconds_digits_max = 9
 port_min = 1024
 """Below it stand the services of machines; only those of the web are called."""
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -65,6 +67,8 @@ class Reply:
     status: int | None = None
     body: str | None = None
     error: str | None = None
+    retry_after_seconds: int | None = None
+    """When the receiver wants to be asked again, if it says so."""
 
     @property
     def delivered(self) -> bool:
@@ -119,16 +123,16 @@ class Egress:
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 destination = self.check(url)
-                status, shown = await self._send(destination, headers, body)
+                reply = await self._send(destination, headers, body)
         except InvalidFieldError as error:
             return Reply(latency_ms=read_ms(), error=error.detail)
         except ForbiddenAddressError as error:
             return Reply(latency_ms=read_ms(), error=str(error))
         except (httpx2.HTTPError, TimeoutError, OSError, UnicodeError) as error:
             return Reply(latency_ms=read_ms(), error=_explain(error))
-        return Reply(latency_ms=read_ms(), status=status, body=shown)
+        return replace(reply, latency_ms=read_ms())
 
-    async def _send(self, destination: Destination, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    async def _send(self, destination: Destination, headers: dict[str, str], body: bytes) -> Reply:
         """Send to the first of the checked addresses that takes a connection."""
         checked = await self._addresses(destination)
         for address in checked[:-1]:
@@ -162,9 +166,7 @@ class Egress:
             )
         return self._opened
 
-    async def _send_to(
-        self, address: str, destination: Destination, headers: dict[str, str], body: bytes
-    ) -> tuple[int, str]:
+    async def _send_to(self, address: str, destination: Destination, headers: dict[str, str], body: bytes) -> Reply:
         """Send to one address, under the name of the host: that is whose certificate must be shown."""
         request = httpx2.Request(
             "POST",
@@ -181,9 +183,21 @@ class Egress:
         )
         response = await self._transport().handle_async_request(request)
         try:
-            return response.status_code, await _beginning(response)
+            pause = _asked_seconds(response.headers.get("Retry-After", ""))
+            shown = await _beginning(response)
+            return Reply(latency_ms=0, status=response.status_code, body=shown, retry_after_seconds=pause)
         finally:
             await response.aclose()
+
+
+def _asked_seconds(text: str) -> int | None:
+    """Read a Retry-After, in seconds or as a date; None for what is neither, or over."""
+    if text.isascii() and text.isdigit():
+        return int(text[:seconds_digits_max])
+    try:
+        return max(0, int((parsedate_to_datetime(text) - clock.now()).total_seconds())) or None
+    except (ValueError, TypeError, OverflowError):  # no date, or one without an offset
+        return None
 
 
 async def _beginning(response: httpx2.Response) -> str:

@@ -8,7 +8,19 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.outbox import rules, store
 from tillkeeper.outbox.values import TYPES, Event, Numbered
 
-__all__ = ["TYPES", "Event", "Numbered", "add", "announce", "following", "last_before", "move", "place", "sequence"]
+__all__ = [
+    "TYPES",
+    "Event",
+    "Numbered",
+    "add",
+    "announce",
+    "following",
+    "hold",
+    "last_before",
+    "move",
+    "place",
+    "sequence",
+]
 
 
 async def add(tx: Transaction, changes: Iterable[Change], goods: Sequence[Goods]) -> None:
@@ -43,6 +55,11 @@ async def following(tx: Transaction, seq: int, limit: int) -> list[Numbered]:
 async def place(tx: Transaction, name: str) -> int | None:
     """Tell the number up to which a named listener has heard; None for one that is new."""
     return await store.place(tx, name)
+
+
+async def hold(tx: Transaction, name: str) -> int | None:
+    """Tell a listener's place as `place` does, and keep others from moving it until this transaction ends."""
+    return await store.hold(tx, name)
 
 
 async def move(tx: Transaction, name: str, seq: int) -> None:

@@ -69,6 +69,12 @@ async def place(tx: Transaction, name: str) -> int | None:
     return found
 
 
+async def hold(tx: Transaction, name: str) -> int | None:
+    """Read a listener's place, one reader at a time."""
+    found: int | None = await tx.fetchval("SELECT seq FROM event_cursor WHERE name = $1 FOR NO KEY UPDATE", name)
+    return found
+
+
 async def move(tx: Transaction, name: str, seq: int) -> None:
     """Write a listener's place."""
     await tx.execute(

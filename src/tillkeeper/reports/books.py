@@ -135,6 +135,9 @@ WITH payment AS (
 ), inbox_message AS (
     SELECT * FROM inbox_message WHERE status IN ('received', 'parked')
     UNION ALL (SELECT * FROM inbox_message ORDER BY received_at DESC, id DESC LIMIT {recent_max})
+), webhook_delivery AS (
+    SELECT * FROM webhook_delivery WHERE status = 'pending'
+    UNION ALL (SELECT * FROM webhook_delivery ORDER BY created_at DESC, id DESC LIMIT {recent_max})
 )
 """
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tillkeeper import audit, ledger
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import Finding, findings, seals
-from tillkeeper.reports import books, time
+from tillkeeper.reports import books, outgoing, time
 
 overdue_minutes = 15
 """A webhook that has been due for longer is not being worked on."""
@@ -18,9 +18,10 @@ TITLES = {
     "I6": "A payment is captured once; whatever is captured beyond that goes back",
     "I7": "Every webhook ends, or is being worked on",
     "I9": "The chain of seals holds, every journal in it, and the chain of the audit log",
+    "I10": "What was captured is told, and each event is delivered, given up, or being sent",
     "other": "What payments, goods and books promise each other besides",
 }
-"""The names under which findings are kept and measured; I2, I8, I10 and I11 need eyes outside the database."""
+"""The names under which findings are kept and measured; I2, I8 and I11 need eyes outside the database."""
 
 OF_PROMISES = {
     "a captured payment was not delivered exactly once": "I3",
@@ -65,6 +66,8 @@ async def examine(tx: Transaction, *, recent: bool) -> list[Finding]:
         if not (recent and sentence in SUMS_UP_ALL):
             wrong[OF_PROMISES.get(sentence, "other")] += await books.breaches(tx, sentence, query, recent=recent)
     wrong["I7"] += await books.breaches(tx, "a webhook is neither finished nor worked on", WEBHOOKS, recent=recent)
+    for sentence, query in outgoing.PROMISES.items():
+        wrong["I10"] += await books.breaches(tx, sentence, query, recent=recent)
     wrong["I9"] += await seals.verify(tx, recent=recent)
     wrong["I9"] += await audit.verify(tx, recent=recent)
     return [Finding(name, len(found), tuple(found)) for name, found in wrong.items()]

@@ -7,6 +7,7 @@ from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.correct_fees import correct_fees
+from tillkeeper.flows.correspond import correspond
 from tillkeeper.flows.deliver import Courier
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.expire import expire
@@ -15,6 +16,7 @@ from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.lapse import lapse
 from tillkeeper.flows.let_go import let_go
+from tillkeeper.flows.notify import notify
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.reconcile import plan, reconcile
 from tillkeeper.flows.revoke import revoke
@@ -85,6 +87,8 @@ JOBS = (
     *(Job(name="settle", run=settle, every_seconds=poll_seconds, woken=True) for _ in range(settlers)),
     Job(name="rescue", run=rescue, every_seconds=5),
     Job(name="announce", run=_announce, every_seconds=poll_seconds),
+    Job(name="notify", run=notify, every_seconds=5),
+    Job(name="correspond", run=correspond, every_seconds=5),
     Job(name="sweep", run=sweep, every_seconds=poll_seconds),
     Job(name="fulfil", run=fulfil, every_seconds=5),
     Job(name="revoke", run=revoke, every_seconds=5),

@@ -1,10 +1,9 @@
 """What is sent where: one row for each event and endpoint, tried until it is taken or given up."""
 
-import random
 from collections.abc import Sequence
 from uuid import UUID
 
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import backoff, ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
@@ -60,5 +59,9 @@ async def cancel(tx: Transaction, endpoint: UUID) -> None:
 
 def judge(delivery: Delivery, reply: Reply) -> Verdict:
     """Decide how a delivery goes on."""
-    jitter_percent = random.randint(0, rules.jitter_percent_max)  # noqa: S311 (jitter, not a secret)
-    return rules.judge(reply.status, failures=delivery.failures, jitter_percent=jitter_percent)
+    return rules.judge(
+        reply.status,
+        failures=delivery.failures,
+        jitter_percent=backoff.jitter_percent(),
+        retry_after_seconds=reply.retry_after_seconds,
+    )

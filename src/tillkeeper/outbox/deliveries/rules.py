@@ -2,19 +2,27 @@
 
 from http import HTTPStatus
 
+from tillkeeper.kernel import backoff
+from tillkeeper.kernel.backoff import jitter_percent_max
 from tillkeeper.outbox.deliveries.values import Status, Verdict
 
-retry_seconds = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""The schedule that Standard Webhooks recommends: ten tries in three days, the first one at once."""
-jitter_percent_max = 20
+__all__ = ["asked_seconds_max", "jitter_percent_max", "judge"]
+
+asked_seconds_max = 86_400
+"""The longest pause that a receiver may ask for: as long as the longest of the schedule."""
 
 
-def judge(answer: int | None, *, failures: int, jitter_percent: int) -> Verdict:
-    """Decide how a delivery goes on after an HTTP status, or after none, that followed so many failed tries."""
+def judge(answer: int | None, *, failures: int, jitter_percent: int, retry_after_seconds: int | None = None) -> Verdict:
+    """Decide how a delivery goes on after an HTTP status, or after none, that followed so many failed tries.
+
+    A receiver that says when to come again is left alone for that long, and never for less than the schedule says.
+    """
     if answer is not None and HTTPStatus.OK <= answer < HTTPStatus.MULTIPLE_CHOICES:
         return Verdict(status=Status.SUCCEEDED)
     if answer == HTTPStatus.GONE:
         return Verdict(status=Status.DEAD, gone=True)
-    if failures >= len(retry_seconds):
+    delay_ms = backoff.standard_ms(failures, jitter_percent)
+    if delay_ms is None:
         return Verdict(status=Status.DEAD)
-    return Verdict(status=Status.PENDING, delay_ms=retry_seconds[failures] * 10 * (100 + jitter_percent))
+    asked_ms = min(retry_after_seconds or 0, asked_seconds_max) * 1000
+    return Verdict(status=Status.PENDING, delay_ms=max(delay_ms, asked_ms))

@@ -1,0 +1,106 @@
+"""Every limit lets exactly as much pass as it says, and not one more; docs/limits.md names them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.web.bad_requests import CUSTOMERS, GOOD, HOOK, PAYMENTS, SUM, good, signed
+from tests.web.conftest import Front
+
+from tillkeeper.flows.authorize import issue
+from tillkeeper.kernel import sheets
+from tillkeeper.kernel.errors import MalformedJsonError
+from tillkeeper.reports import paging
+from tillkeeper.web import caller, intake, shell, strict
+from tillkeeper.web.api import payments
+
+LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
+PAST = {"gateway_unavailable", ""}
+"""What is answered to what has passed every limit: the gateway of these tests cannot be reached."""
+
+
+async def code(front: Front, path: str, content: object, **headers: str) -> str:
+    """Send something, and say which error it got if it got one."""
+    answer = await front.call("POST", path, content, **headers)
+    return "" if answer.is_success else str(answer.json()["code"])
+
+
+def padded(body: object, size: int) -> bytes:
+    """Write a body with so much white space that it has a size."""
+    return json.dumps(body).encode().ljust(size)
+
+
+@pytest.mark.parametrize(("more", "codes"), [(0, PAST), (1, {"too_large"})])
+async def test_a_body_may_be_as_large_as_the_limit(front: Front, more: int, codes: set[str]) -> None:
+    assert await code(front, PAYMENTS, padded(SUM, shell.body_bytes_max + more)) in codes
+
+
+@pytest.mark.parametrize(("more", "codes"), [(0, {"malformed_json"}), (1, {"too_large"})])
+async def test_a_webhook_may_be_as_large_as_the_limit(front: Front, more: int, codes: set[str]) -> None:
+    body = b"x" * (intake.body_bytes_max + more)
+    assert await code(front, HOOK, body, Stripe_Signature=signed(body)) in codes
+
+
+@pytest.mark.parametrize(("more", "codes"), [(0, {"file_unreadable"}), (1, {"too_large"})])
+async def test_a_report_may_be_as_large_as_the_limit(front: Front, more: int, codes: set[str]) -> None:
+    path = f"{shell.FILES_TO}?gateway=stripe"
+    body = b"x" * (sheets.file_bytes_max + more)
+    _, key = await issue(front.till, "edges", scopes=["admin"])
+    assert await code(front, path, body, key=key, Content_Type="text/csv") in codes
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * (levels + 1) + b"]" * (levels + 1)
+
+
+def test_a_body_may_be_nested_as_deep_as_the_limit() -> None:
+    assert strict.parse(nested(strict.depth_max))
+    with pytest.raises(MalformedJsonError):
+        strict.parse(nested(strict.depth_max + 1))
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [(1, 200), (0, 422), (paging.limit_max, 200), (paging.limit_max + 1, 422)]
+)
+@pytest.mark.parametrize("path", [PAYMENTS, CUSTOMERS, "/api/v1/events", "/api/v1/inbox", "/api/v1/ledger/journals"])
+async def test_a_page_may_be_as_long_as_the_limit(front: Front, path: str, limit: int, status: int) -> None:
+    assert (await front.call("GET", f"{path}?limit={limit}", key="read")).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("length", "codes"), [(caller.key_length_max, PAST), (caller.key_length_max + 1, {"idempotency_key_missing"})]
+)
+async def test_an_idempotency_key_may_be_as_long_as_the_limit(front: Front, length: int, codes: set[str]) -> None:
+    assert await code(front, PAYMENTS, GOOD, Idempotency_Key="k" * length) in codes
+
+
+def entries(count: int) -> dict[str, str]:
+    return {f"n{number}": "v" for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("fits", "exceeds"),
+    [
+        (
+            {"metadata": entries(payments.metadata_entries_max)},
+            {"metadata": entries(payments.metadata_entries_max + 1)},
+        ),
+        ({"metadata": {"n" * 40: "v"}}, {"metadata": {"n" * 41: "v"}}),
+        ({"metadata": {"n": "v" * 500}}, {"metadata": {"n": "v" * 501}}),
+        ({"user": "u" * 200}, {"user": "u" * 201}),
+        ({"quantity": 1}, {"quantity": 0}),
+        ({"description": "d" * 200}, {"description": "d" * 201}),
+    ],
+    ids=["entries", "names", "values", "user", "quantity", "description"],
+)
+async def test_a_field_may_be_as_long_as_the_limit(front: Front, fits: Any, exceeds: Any) -> None:
+    assert await code(front, PAYMENTS, good(**fits)) in PAST
+    assert await code(front, PAYMENTS, good(**exceeds)) == "invalid_field"
+
+
+def test_the_documents_name_the_limits_that_hold() -> None:
+    written = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", LIMITS.read_text())]
+    held = (shell.body_bytes_max, intake.body_bytes_max, sheets.file_bytes_max, strict.depth_max, paging.limit_max)
+    assert set(held) | {caller.key_length_max, payments.metadata_entries_max} <= set(written)
