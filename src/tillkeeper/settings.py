@@ -18,6 +18,7 @@ REFUSED_NAMES = {
     "PAYMENT_ENVIRONMENT": "Its new name is TILL_MODE, with the values sandbox, test and live.",
 }
 secret_key_length_min = 16
+ROLES = ("viewer", "support", "finance", "developer", "admin")
 ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?", re.ASCII)
 
 
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
     """Addresses and networks, with commas between, whose X-Forwarded-For is believed."""
     cors_origins: Annotated[str, Field(validation_alias="TILL_CORS_ORIGINS")] = ""
     """Pages of which origins may call from a browser, with commas between."""
+    second_factor_roles: Annotated[str, Field(validation_alias="TILL_SECOND_FACTOR_ROLES")] = ""
+    """Which roles are not used without a second factor, with commas between."""
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 
@@ -123,6 +126,15 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return written
 
+    @field_validator("second_factor_roles")
+    @classmethod
+    def _roles(cls, written: str) -> str:
+        unknown = set(_listed(written)) - set(ROLES)
+        if unknown:
+            message = f"“{unknown.pop()}” is no role; there are {', '.join(ROLES)}"
+            raise ValueError(message)
+        return written
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.risk_review_score > self.risk_block_score:
@@ -150,6 +162,11 @@ class Settings(BaseSettings):
     def mail_alert_addresses(self) -> list[str]:
         """List who hears of what needs a person."""
         return _listed(self.mail_alerts_to)
+
+    @property
+    def roles_with_second_factor(self) -> list[str]:
+        """List the roles that are not used without a second factor."""
+        return _listed(self.second_factor_roles)
 
     @property
     def live(self) -> bool:

@@ -9,7 +9,7 @@ import pyotp
 from tillkeeper.access.limits import Meter
 from tillkeeper.access.staff import Role
 from tillkeeper.flows.employ import employ, offer_second_factor, use_second_factor
-from tillkeeper.flows.sign_in import sign_in
+from tillkeeper.flows.sign_in import Proof, sign_in
 from tillkeeper.kernel import clock
 from tillkeeper.till import Till
 
@@ -32,8 +32,12 @@ class Person:
 
     async def enter(self, *, till: Till | None = None, **given: Any) -> str:
         """Try to sign in."""
-        wish = {"email": EMAIL, "password": self.password, "address": "192.0.2.1"} | given
-        return await sign_in(till or self.till, Meter(), **wish)
+        email = given.pop("email", EMAIL)
+        return await sign_in(till or self.till, Meter(), email, self.proof(**given))
+
+    def proof(self, **given: Any) -> Proof:
+        """Show what somebody knows."""
+        return Proof(**{"password": self.password, "address": "192.0.2.1"} | given)
 
 
 def later(till: Till, **passed: int) -> Till:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from tillkeeper.access import ForbiddenError, KeyKind, UnauthenticatedError
+from tillkeeper.access import ForbiddenError, KeyKind, Right, UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue, revoke
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+
+RIGHTS = {"read": Right.SEE, "write": Right.REFUND, "admin": Right.KEEP_KEYS}
 
 
 async def test_a_key_is_known_by_its_text_and_carries_its_scopes(shop: Any) -> None:
@@ -61,9 +63,9 @@ async def test_a_scope_includes_the_lesser_ones_and_no_more(shop: Any, scope: st
     _, text = await issue(shop.till, "server", scopes=[scope])
     principal = await authorize(shop.till, text)
     opened = set()
-    for wanted in ("read", "write", "admin"):
+    for wanted, right in RIGHTS.items():
         try:
-            principal.require(wanted)
+            principal.require(right)
             opened.add(wanted)
         except ForbiddenError:
             continue
@@ -98,9 +100,9 @@ async def test_a_publishable_key_says_what_it_is_and_has_no_scope(shop: Any) -> 
     _, text = await issue(shop.till, "web page", kind=KeyKind.PUBLISHABLE)
     assert text.startswith("till_pk_sandbox_")
     principal = await authorize(shop.till, text)
-    for scope in ("read", "write", "admin"):
+    for right in Right:
         with pytest.raises(ForbiddenError):
-            principal.require(scope)
+            principal.require(right)
 
 
 async def test_a_publishable_key_cannot_be_given_a_scope(shop: Any) -> None:

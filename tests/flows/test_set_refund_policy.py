@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.flows.asking import BEN, CAREFUL, ask, rule
 
+from tillkeeper.access import StepUpNeededError
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, RequestNeededError, SecondPersonNeededError, refund
 from tillkeeper.flows.set_refund_policy import set_refund_policy
@@ -56,6 +57,21 @@ async def test_without_direct_refunds_a_program_gives_back_only_what_the_policy_
         await back(10)  # more than the share that goes back
     await rule(shop, Policy())
     assert await back(10) == 201
+
+
+async def test_above_what_the_policy_approves_itself_a_person_gives_the_password_again(shop: Any) -> None:
+    payment = await shop.paid()
+    await rule(shop, Policy(auto_approve_amounts={"EUR": 100}))
+
+    async def back(amount: int, *, fresh: bool = False) -> int:
+        wanted = RefundWish(payment=ids.parse("payment", payment["id"]), amount=amount, fresh=fresh)
+        return (await refund(shop.till, shop.wish(None, (amount, fresh)), wanted)).status
+
+    assert await back(60) == 201
+    with pytest.raises(StepUpNeededError):
+        await back(41)  # many small refunds are one large one
+    assert await back(40) == 201
+    assert await back(41, fresh=True) == 201
 
 
 async def test_nobody_gets_around_the_second_person_by_changing_the_rules(shop: Any) -> None:

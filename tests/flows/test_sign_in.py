@@ -11,8 +11,8 @@ from tillkeeper.access import staff
 from tillkeeper.access.limits import Meter, RateLimitedError, start_of
 from tillkeeper.access.staff import SecondFactorNeededError, SessionOverError, SignInFailedError
 from tillkeeper.flows.employ import disable, reset_password, set_role
-from tillkeeper.flows.sign_in import recognise, sign_in, sign_out, step_up
-from tillkeeper.kernel import clock
+from tillkeeper.flows.sign_in import Proof, recognise, sign_in, sign_out, step_up
+from tillkeeper.kernel import clock, ids
 
 
 @pytest.fixture
@@ -100,10 +100,12 @@ async def test_a_new_password_ends_every_session_and_the_old_password(shop: Any,
     assert await finn.enter(password=new)
 
 
-async def test_another_role_counts_from_the_next_request_on(shop: Any, finn: Person) -> None:
+async def test_another_role_ends_every_session(shop: Any, finn: Person) -> None:
     token = await finn.enter()
     await set_role(shop.till, EMAIL, staff.Role.VIEWER)
-    assert (await recognise(shop.till, token)).role == "viewer"
+    with pytest.raises(SessionOverError):
+        await recognise(shop.till, token)
+    assert (await recognise(shop.till, await finn.enter())).role == "viewer"
 
 
 async def test_with_a_second_factor_a_code_is_needed_too(finn: Person) -> None:
@@ -144,11 +146,12 @@ async def test_what_is_dangerous_needs_the_password_of_the_last_ten_minutes(shop
     token = await finn.enter()
     soon = later(shop.till, minutes=11)
     assert staff.is_fresh((await recognise(shop.till, token)).proved_at, shop.till.now())
-    assert not staff.is_fresh((await recognise(soon, token)).proved_at, soon.now())
+    session = await recognise(soon, token)
+    assert not staff.is_fresh(session.proved_at, soon.now())
     with pytest.raises(SignInFailedError):
-        await step_up(soon, Meter(), token=token, password="wrong password", address="192.0.2.1")
+        await step_up(soon, Meter(), session, finn.proof(password="wrong password"))
     assert not staff.is_fresh((await recognise(soon, token)).proved_at, soon.now())
-    await step_up(soon, Meter(), token=token, password=finn.password, address="192.0.2.1")
+    await step_up(soon, Meter(), session, finn.proof())
     assert staff.is_fresh((await recognise(soon, token)).proved_at, soon.now())
 
 
@@ -169,7 +172,7 @@ async def test_an_address_tries_twenty_times_a_minute_whomever(shop: Any) -> Non
     meter, refused = Meter(), 0
     for number in range(22):
         try:
-            await sign_in(fixed, meter, email=f"x{number}@example.com", password="guess", address="192.0.2.1")
+            await sign_in(fixed, meter, f"x{number}@example.com", Proof(password="guess", address="192.0.2.1"))
         except RateLimitedError:
             refused += 1
         except SignInFailedError:
@@ -177,10 +180,31 @@ async def test_an_address_tries_twenty_times_a_minute_whomever(shop: Any) -> Non
     assert refused == 2
 
 
-async def test_who_signed_in_is_in_the_audit_log(shop: Any, finn: Person) -> None:
-    await finn.enter()
-    row = await shop.owner.fetchrow("SELECT * FROM audit_entry ORDER BY number DESC LIMIT 1")
+async def last_entry(shop: Any) -> Any:
+    """Read what was written down last."""
+    return await shop.owner.fetchrow("SELECT * FROM audit_entry ORDER BY number DESC LIMIT 1")
+
+
+async def test_who_signed_in_and_out_is_in_the_audit_log(shop: Any, finn: Person) -> None:
+    token = await finn.enter()
+    row = await last_entry(shop)
     assert (row["action"], row["actor_name"]) == ("member.signed_in", EMAIL)
+    await sign_out(shop.till, token)
+    row = await last_entry(shop)
+    assert (row["action"], row["actor_name"]) == ("member.signed_out", EMAIL)
+
+
+async def test_who_could_not_be_let_in_is_in_the_audit_log_without_what_was_typed(shop: Any, finn: Person) -> None:
+    typed = ["a password typed in the wrong field", "wrong password"]
+    with pytest.raises(SignInFailedError):
+        await finn.enter(email=typed[0], password=typed[1])
+    row = await last_entry(shop)
+    assert (row["action"], row["subject"]) == ("member.sign_in_failed", "nobody")
+    assert not [word for word in typed if word in str(dict(row))]
+    with pytest.raises(SignInFailedError):
+        await finn.enter(password=typed[1])
+    row = await last_entry(shop)
+    assert (row["action"], row["subject"]) == ("member.sign_in_failed", ids.text("member", finn.id))
 
 
 def test_a_form_token_belongs_to_one_session_of_one_installation() -> None:

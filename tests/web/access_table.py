@@ -3,25 +3,44 @@
 from enum import Enum
 
 IN, WHO, NO = "let in", "401", "403"
-CALLERS = (
-    "anonymous", "revoked", "expired", "expired token", "forged token",
-    "publishable", "own user", "other user", "read", "write", "admin",
-)  # fmt: skip
+UNKNOWN = ("anonymous", "revoked", "expired", "expired token", "forged token", "over session")
+KEYS = ("read", "write", "admin")
+ROLES = ("viewer", "support", "finance", "developer", "administrator")
+CALLERS = (*UNKNOWN, "publishable", "own user", "other user", *KEYS, *ROLES)
+ALL = " ".join(ROLES)
+
+
+def row(scope: str, roles: str, *, users: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Write down who is let in: keys from a scope on, people with a role, and end users."""
+    welcome = {*KEYS[KEYS.index(scope) :], *roles.split(), *users}
+    return tuple(WHO if caller in UNKNOWN else IN if caller in welcome else NO for caller in CALLERS)
+
+
+ANY_USER = ("own user", "other user")
+"""Whose things these are is decided by what is found: tests/web/test_end_users.py."""
+NAMED = ("own user",)
 
 
 class May(Enum):
-    """Name who may call a route: the callers above, in their order."""
+    """Name who may call a route."""
 
-    ANYBODY = (IN, IN, IN, IN, IN, IN, IN, IN, IN, IN, IN)
-    KNOWN = (WHO, WHO, WHO, WHO, WHO, IN, IN, IN, IN, IN, IN)
-    READ = (WHO, WHO, WHO, WHO, WHO, NO, NO, NO, IN, IN, IN)
-    WRITE = (WHO, WHO, WHO, WHO, WHO, NO, NO, NO, NO, IN, IN)
-    ADMIN = (WHO, WHO, WHO, WHO, WHO, NO, NO, NO, NO, NO, IN)
-    READ_OR_ANY_USER = (WHO, WHO, WHO, WHO, WHO, NO, IN, IN, IN, IN, IN)
-    """Whose things these are is decided by what is found: tests/web/test_end_users.py."""
-    WRITE_OR_ANY_USER = (WHO, WHO, WHO, WHO, WHO, NO, IN, IN, NO, IN, IN)
-    READ_OR_NAMED_USER = (WHO, WHO, WHO, WHO, WHO, NO, IN, NO, IN, IN, IN)
-    WRITE_OR_NAMED_USER = (WHO, WHO, WHO, WHO, WHO, NO, IN, NO, NO, IN, IN)
+    ANYBODY = (IN,) * len(CALLERS)
+    KNOWN = row("read", ALL, users=("publishable", *ANY_USER))
+    SIGNED_IN = tuple(WHO if caller in UNKNOWN else IN if caller in ROLES else NO for caller in CALLERS)
+    SEE = row("read", ALL)
+    SEE_OR_ANY_USER = row("read", ALL, users=ANY_USER)
+    SEE_OR_NAMED_USER = row("read", ALL, users=NAMED)
+    SELL = row("write", "support administrator")
+    SELL_OR_ANY_USER = row("write", "support administrator", users=ANY_USER)
+    SELL_OR_NAMED_USER = row("write", "support administrator", users=NAMED)
+    CARE = row("write", "support finance administrator")
+    CARE_OR_ANY_USER = row("write", "support finance administrator", users=ANY_USER)
+    YIELD = row("write", "finance administrator")
+    JUDGE = row("admin", "support finance administrator")
+    MONEY = row("admin", "finance administrator")
+    WATCH = row("admin", "finance developer administrator")
+    PLUMBING = row("admin", "developer administrator")
+    RULE = row("admin", "administrator")
 
 
 TABLE = {
@@ -35,95 +54,102 @@ TABLE = {
     "GET /ready": May.ANYBODY,
     "GET /api/v1/payments/health": May.ANYBODY,
     "GET /api/v1/packages": May.KNOWN,
-    "POST /api/v1/payments": May.WRITE_OR_ANY_USER,
-    "GET /api/v1/payments": May.READ_OR_ANY_USER,
-    "GET /api/v1/payments/{payment}": May.READ_OR_ANY_USER,
-    "GET /api/v1/payments/{payment}/timeline": May.READ,
-    "POST /api/v1/payments/{payment}/capture": May.WRITE,
-    "POST /api/v1/payments/{payment}/cancel": May.WRITE_OR_ANY_USER,
-    "POST /api/v1/payments/{payment}/confirm": May.WRITE_OR_ANY_USER,
-    "POST /api/v1/payments/{payment}/sync": May.WRITE,
-    "POST /api/v1/refunds": May.WRITE,
-    "GET /api/v1/refunds": May.READ_OR_ANY_USER,
-    "GET /api/v1/refunds/{refund}": May.READ_OR_ANY_USER,
-    "POST /api/v1/refunds/{refund}/fail": May.ADMIN,
-    "POST /api/v1/refund_requests": May.WRITE_OR_ANY_USER,
-    "POST /api/v1/refund_requests/bulk": May.WRITE,
-    "GET /api/v1/refund_requests": May.READ_OR_ANY_USER,
-    "GET /api/v1/refund_requests/{refund_request}": May.READ_OR_ANY_USER,
-    "POST /api/v1/refund_requests/{refund_request}/approve": May.ADMIN,
-    "POST /api/v1/refund_requests/{refund_request}/reject": May.ADMIN,
-    "GET /api/v1/refund_policies": May.ADMIN,
-    "PUT /api/v1/refund_policies": May.ADMIN,
-    "POST /api/v1/customers": May.WRITE,
-    "GET /api/v1/customers": May.READ,
-    "GET /api/v1/customers/{customer}": May.READ,
-    "GET /api/v1/disputes": May.READ,
-    "GET /api/v1/disputes/{dispute}": May.READ,
-    "GET /api/v1/disputes/{dispute}/evidence": May.READ,
-    "POST /api/v1/disputes/{dispute}/evidence": May.WRITE,
-    "POST /api/v1/disputes/{dispute}/accept": May.WRITE,
-    "GET /api/v1/users/{user}/wallet": May.READ_OR_NAMED_USER,
-    "GET /api/v1/users/{user}/wallet/entries": May.READ_OR_NAMED_USER,
-    "POST /api/v1/users/{user}/wallet/spend": May.WRITE_OR_NAMED_USER,
-    "POST /api/v1/users/{user}/wallet/grant": May.ADMIN,
-    "POST /api/v1/users/{user}/wallet/take": May.ADMIN,
-    "POST /api/v1/users/{user}/wallet/write_off": May.ADMIN,
-    "GET /api/v1/users/{user}/cards": May.READ_OR_NAMED_USER,
-    "POST /api/v1/users/{user}/cards/{card}/use": May.WRITE_OR_NAMED_USER,
-    "GET /api/v1/inbox": May.READ,
-    "POST /api/v1/inbox/replay": May.ADMIN,
-    "POST /api/v1/inbox/{message}/replay": May.ADMIN,
-    "POST /api/v1/inbox/{message}/ignore": May.ADMIN,
-    "GET /api/v1/ledger/trial_balance": May.READ,
-    "GET /api/v1/ledger/accounts": May.READ,
-    "GET /api/v1/ledger/journals": May.READ,
-    "GET /api/v1/ledger/statements/{account:path}": May.READ,
-    "GET /api/v1/ledger/seals": May.READ,
-    "GET /api/v1/ledger/checks": May.READ,
-    "GET /api/v1/reports/{step}": May.READ,
-    "POST /api/v1/reconciliation/runs": May.ADMIN,
-    "GET /api/v1/reconciliation/runs": May.READ,
-    "GET /api/v1/reconciliation/discrepancies": May.READ,
-    "GET /api/v1/reconciliation/discrepancies/{discrepancy}": May.READ,
-    "POST /api/v1/reconciliation/discrepancies/{discrepancy}/resolve": May.ADMIN,
-    "GET /api/v1/reconciliation/ages": May.READ,
-    "POST /api/v1/settlements/import": May.ADMIN,
-    "GET /api/v1/admin/gateways/status": May.ADMIN,
-    "PUT /api/v1/admin/gateways/{gateway}/config": May.ADMIN,
-    "POST /api/v1/admin/gateways/{gateway}/enable": May.ADMIN,
-    "POST /api/v1/admin/gateways/{gateway}/disable": May.ADMIN,
-    "POST /api/v1/admin/gateways/{gateway}/drain": May.ADMIN,
-    "GET /api/v1/admin/audit": May.ADMIN,
-    "GET /api/v1/admin/keys": May.ADMIN,
-    "POST /api/v1/admin/keys": May.ADMIN,
-    "POST /api/v1/admin/keys/{key}/revoke": May.ADMIN,
-    "POST /api/v1/packages": May.ADMIN,
-    "PUT /api/v1/packages/{package}": May.ADMIN,
-    "GET /api/v1/packages/{package}/history": May.ADMIN,
-    "GET /api/v1/admin/maintenance": May.ADMIN,
-    "PUT /api/v1/admin/maintenance": May.ADMIN,
-    "POST /api/v1/payments/{payment}/approve": May.ADMIN,
-    "POST /api/v1/payments/{payment}/reject": May.ADMIN,
-    "GET /api/v1/admin/risk/rules": May.READ,
-    "PUT /api/v1/admin/risk/rules": May.ADMIN,
-    "POST /api/v1/admin/risk/try": May.ADMIN,
-    "GET /api/v1/admin/risk/lists": May.READ,
-    "POST /api/v1/admin/risk/lists": May.ADMIN,
-    "DELETE /api/v1/admin/risk/lists/{entry}": May.ADMIN,
-    "GET /api/v1/events": May.READ,
-    "GET /api/v1/events/{event}": May.READ,
-    "GET /api/v1/deliveries": May.READ,
-    "GET /api/v1/deliveries/{delivery}": May.READ,
-    "POST /api/v1/deliveries/{delivery}/resend": May.ADMIN,
-    "GET /api/v1/webhook_endpoints": May.ADMIN,
-    "POST /api/v1/webhook_endpoints": May.ADMIN,
-    "GET /api/v1/webhook_endpoints/{endpoint}": May.ADMIN,
-    "PATCH /api/v1/webhook_endpoints/{endpoint}": May.ADMIN,
-    "DELETE /api/v1/webhook_endpoints/{endpoint}": May.ADMIN,
-    "POST /api/v1/webhook_endpoints/{endpoint}/rotate": May.ADMIN,
-    "POST /api/v1/webhook_endpoints/{endpoint}/test": May.ADMIN,
-    "POST /api/v1/webhook_endpoints/{endpoint}/recover": May.ADMIN,
+    "POST /api/v1/payments": May.SELL_OR_ANY_USER,
+    "GET /api/v1/payments": May.SEE_OR_ANY_USER,
+    "GET /api/v1/payments/{payment}": May.SEE_OR_ANY_USER,
+    "GET /api/v1/payments/{payment}/timeline": May.SEE,
+    "POST /api/v1/payments/{payment}/capture": May.CARE,
+    "POST /api/v1/payments/{payment}/cancel": May.CARE_OR_ANY_USER,
+    "POST /api/v1/payments/{payment}/confirm": May.CARE_OR_ANY_USER,
+    "POST /api/v1/payments/{payment}/sync": May.CARE,
+    "POST /api/v1/refunds": May.CARE,
+    "GET /api/v1/refunds": May.SEE_OR_ANY_USER,
+    "GET /api/v1/refunds/{refund}": May.SEE_OR_ANY_USER,
+    "POST /api/v1/refunds/{refund}/fail": May.MONEY,
+    "POST /api/v1/refund_requests": May.CARE_OR_ANY_USER,
+    "POST /api/v1/refund_requests/bulk": May.CARE,
+    "GET /api/v1/refund_requests": May.SEE_OR_ANY_USER,
+    "GET /api/v1/refund_requests/{refund_request}": May.SEE_OR_ANY_USER,
+    "POST /api/v1/refund_requests/{refund_request}/approve": May.MONEY,
+    "POST /api/v1/refund_requests/{refund_request}/reject": May.MONEY,
+    "GET /api/v1/refund_policies": May.MONEY,
+    "PUT /api/v1/refund_policies": May.RULE,
+    "POST /api/v1/customers": May.SELL,
+    "GET /api/v1/customers": May.SEE,
+    "GET /api/v1/customers/{customer}": May.SEE,
+    "GET /api/v1/disputes": May.SEE,
+    "GET /api/v1/disputes/{dispute}": May.SEE,
+    "GET /api/v1/disputes/{dispute}/evidence": May.SEE,
+    "POST /api/v1/disputes/{dispute}/evidence": May.CARE,
+    "POST /api/v1/disputes/{dispute}/accept": May.YIELD,
+    "GET /api/v1/users/{user}/wallet": May.SEE_OR_NAMED_USER,
+    "GET /api/v1/users/{user}/wallet/entries": May.SEE_OR_NAMED_USER,
+    "POST /api/v1/users/{user}/wallet/spend": May.SELL_OR_NAMED_USER,
+    "POST /api/v1/users/{user}/wallet/grant": May.MONEY,
+    "POST /api/v1/users/{user}/wallet/take": May.MONEY,
+    "POST /api/v1/users/{user}/wallet/write_off": May.MONEY,
+    "GET /api/v1/users/{user}/cards": May.SEE_OR_NAMED_USER,
+    "POST /api/v1/users/{user}/cards/{card}/use": May.SELL_OR_NAMED_USER,
+    "GET /api/v1/inbox": May.SEE,
+    "POST /api/v1/inbox/replay": May.PLUMBING,
+    "POST /api/v1/inbox/{message}/replay": May.PLUMBING,
+    "POST /api/v1/inbox/{message}/ignore": May.PLUMBING,
+    "GET /api/v1/ledger/trial_balance": May.SEE,
+    "GET /api/v1/ledger/accounts": May.SEE,
+    "GET /api/v1/ledger/journals": May.SEE,
+    "GET /api/v1/ledger/statements/{account:path}": May.SEE,
+    "GET /api/v1/ledger/seals": May.SEE,
+    "GET /api/v1/ledger/checks": May.SEE,
+    "GET /api/v1/reports/{step}": May.SEE,
+    "POST /api/v1/reconciliation/runs": May.MONEY,
+    "GET /api/v1/reconciliation/runs": May.SEE,
+    "GET /api/v1/reconciliation/discrepancies": May.SEE,
+    "GET /api/v1/reconciliation/discrepancies/{discrepancy}": May.SEE,
+    "POST /api/v1/reconciliation/discrepancies/{discrepancy}/resolve": May.MONEY,
+    "GET /api/v1/reconciliation/ages": May.SEE,
+    "POST /api/v1/settlements/import": May.MONEY,
+    "GET /api/v1/admin/gateways/status": May.WATCH,
+    "PUT /api/v1/admin/gateways/{gateway}/config": May.PLUMBING,
+    "POST /api/v1/admin/gateways/{gateway}/enable": May.PLUMBING,
+    "POST /api/v1/admin/gateways/{gateway}/disable": May.PLUMBING,
+    "POST /api/v1/admin/gateways/{gateway}/drain": May.PLUMBING,
+    "GET /api/v1/admin/audit": May.MONEY,
+    "GET /api/v1/admin/keys": May.RULE,
+    "POST /api/v1/admin/keys": May.RULE,
+    "POST /api/v1/admin/keys/{key}/revoke": May.RULE,
+    "POST /api/v1/packages": May.RULE,
+    "PUT /api/v1/packages/{package}": May.RULE,
+    "GET /api/v1/packages/{package}/history": May.RULE,
+    "GET /api/v1/admin/maintenance": May.PLUMBING,
+    "PUT /api/v1/admin/maintenance": May.PLUMBING,
+    "POST /api/v1/payments/{payment}/approve": May.JUDGE,
+    "POST /api/v1/payments/{payment}/reject": May.JUDGE,
+    "GET /api/v1/admin/risk/rules": May.SEE,
+    "PUT /api/v1/admin/risk/rules": May.RULE,
+    "POST /api/v1/admin/risk/try": May.RULE,
+    "GET /api/v1/admin/risk/lists": May.SEE,
+    "POST /api/v1/admin/risk/lists": May.JUDGE,
+    "DELETE /api/v1/admin/risk/lists/{entry}": May.JUDGE,
+    "GET /api/v1/events": May.SEE,
+    "GET /api/v1/events/{event}": May.SEE,
+    "GET /api/v1/deliveries": May.SEE,
+    "GET /api/v1/deliveries/{delivery}": May.SEE,
+    "POST /api/v1/deliveries/{delivery}/resend": May.PLUMBING,
+    "GET /api/v1/webhook_endpoints": May.PLUMBING,
+    "POST /api/v1/webhook_endpoints": May.PLUMBING,
+    "GET /api/v1/webhook_endpoints/{endpoint}": May.PLUMBING,
+    "PATCH /api/v1/webhook_endpoints/{endpoint}": May.PLUMBING,
+    "DELETE /api/v1/webhook_endpoints/{endpoint}": May.PLUMBING,
+    "POST /api/v1/webhook_endpoints/{endpoint}/rotate": May.PLUMBING,
+    "POST /api/v1/webhook_endpoints/{endpoint}/test": May.PLUMBING,
+    "POST /api/v1/webhook_endpoints/{endpoint}/recover": May.PLUMBING,
+    "POST /api/v1/session": May.ANYBODY,
+    "GET /api/v1/session": May.SIGNED_IN,
+    "DELETE /api/v1/session": May.SIGNED_IN,
+    "POST /api/v1/session/proof": May.SIGNED_IN,
+    "PUT /api/v1/session/password": May.SIGNED_IN,
+    "POST /api/v1/session/second_factor": May.SIGNED_IN,
+    "POST /api/v1/session/second_factor/confirm": May.SIGNED_IN,
     "GET /checkout/assets/{name}": May.ANYBODY,
     "GET /checkout/{payment}": May.ANYBODY,
     "GET /checkout/{payment}/state": May.ANYBODY,

@@ -3,20 +3,25 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from starlette.routing import BaseRoute, Mount
-from tests.web.access_table import CALLERS, IN, TABLE, May
+from tests.web.access_table import CALLERS, IN, ROLES, TABLE, May
 from tests.web.conftest import Front, token
+from tests.web.people import Browser, browse
 
-from tillkeeper.access import KeyKind
+from tillkeeper.access import HOLDERS, KeyKind
+from tillkeeper.access.staff import Role
 from tillkeeper.flows.authorize import issue
 from tillkeeper.kernel import clock
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
 ABSENT = "01h455vb4pex5vsknk084sn02q"
 VALUES = {"user": "ana", "code": "forbidden", "account:path": "deferred:EUR", "step": "daily", "gateway": "nobody"}
+SAFE = ("GET", "MOUNT")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FORGED = "a secret that nobody here has ever heard of"
 
@@ -71,28 +76,91 @@ def test_every_row_speaks_of_every_caller() -> None:
     assert {len(may.value) for may in May} == {len(CALLERS)}
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("MOUNT")])
-async def test_a_route_lets_in_whom_its_row_says(
-    front: Front, callers: dict[str, str], route: str, caller: str
-) -> None:
+@pytest.fixture(scope="module")
+async def browsers(front: Front) -> dict[str, Browser]:
+    """Sign somebody in for each role, and somebody whose session is over."""
+    roles = dict(zip(ROLES, Role, strict=True))
+    found = {name: await browse(front, f"{role}@example.com", role=role) for name, role in roles.items()}
+    found["over session"] = await browse(front, "over@example.com", role=Role.ADMIN)
+    await front.owner.execute(
+        "UPDATE staff_session SET seen_at = now() - interval '31 minutes' FROM staff_member"
+        " WHERE staff_member.id = member_id AND email = 'over@example.com'"
+    )
+    return found
+
+
+async def knock(front: Front, route: str, credentials: str | Browser) -> Any:
+    """Call a route with next to nothing in the body."""
     method = route.partition(" ")[0]
     content: object = {} if method in {"POST", "PUT", "PATCH"} else b""
-    more = {"Content-Type": "application/json"} if method in {"PUT", "PATCH"} else {}
-    answer = await front.call(method, address(route), content, key=callers[caller], **more)
-    expected = TABLE[route].value[CALLERS.index(caller)]
-    found = str(answer.status_code) if answer.status_code in {401, 403} else IN
-    assert found == expected, answer.text
-    assert answer.status_code < 500, answer.text
+    if isinstance(credentials, Browser):
+        return await credentials.call(method, address(route), content)
+    return await front.call(method, address(route), content, key=credentials)
+
+
+@pytest.mark.parametrize("route", [route for route in TABLE if not route.startswith("MOUNT")])
+async def test_a_route_lets_in_whom_its_row_says(
+    front: Front, callers: dict[str, str], browsers: dict[str, Browser], route: str
+) -> None:
+    found, told = {}, {}
+    if route == "DELETE /api/v1/session":  # or nobody would have one for the routes that come after it
+        browsers = browsers | {name: await browsers[name].again() for name in ROLES}
+    for caller in CALLERS:
+        answer = await knock(front, route, browsers.get(caller) or callers.get(caller, ""))
+        found[caller] = str(answer.status_code) if answer.status_code in {401, 403} else IN
+        told[caller] = answer.text
+        assert answer.status_code < 500, (caller, answer.text)
+    assert found == dict(zip(CALLERS, TABLE[route].value, strict=True)), told
+
+
+@pytest.mark.parametrize(
+    "route", [route for route, may in TABLE.items() if may is not May.ANYBODY and route.partition(" ")[0] not in SAFE]
+)
+async def test_a_browser_changes_nothing_that_its_user_did_not_mean(
+    front: Front, browsers: dict[str, Browser], route: str
+) -> None:
+    boss, other = browsers["administrator"], browsers["viewer"]
+    method, before = route.partition(" ")[0], await front.counts()
+    forged = [
+        {"X_CSRF_Token": ""},
+        {"X_CSRF_Token": other.form_token},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ]
+    for more in forged:
+        answer = await boss.call(method, address(route), {}, **more)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed"), (more, answer.text)
+    assert await front.counts() == before
 
 
 async def test_a_caller_who_is_not_let_in_is_not_told_whether_a_thing_exists(
-    front: Front, callers: dict[str, str]
+    front: Front, callers: dict[str, str], browsers: dict[str, Browser]
 ) -> None:
     there = (await front.call("GET", "/api/v1/admin/keys?limit=1", key=callers["admin"])).json()["data"][0]["id"]
-    for caller in ("anonymous", "own user", "write"):
-        answers = [
-            (await front.call("POST", f"/api/v1/admin/keys/{id_}/revoke", {}, key=callers[caller])).json()
-            for id_ in (there, f"key_{ABSENT}")
-        ]
+    for caller in ("anonymous", "own user", "write", "developer"):
+        answers = []
+        for id_ in (there, f"key_{ABSENT}"):
+            path = f"/api/v1/admin/keys/{id_}/revoke"
+            who = browsers.get(caller)
+            answer = await (who.call("POST", path, {}) if who else front.call("POST", path, {}, key=callers[caller]))
+            answers.append(answer.json())
+        assert answers[0]["status"] in {401, 403}
         assert answers[0] | {"request_id": ""} == answers[1] | {"request_id": ""}
+
+
+def test_the_table_of_rights_in_the_documents_is_the_one_in_the_program() -> None:
+    lines = re.findall(r"^\| `(\w+)` \|(.+)\|$", DOCUMENT.read_text(), re.MULTILINE)
+    written = {name: [cell.strip() for cell in cells.split("|")] for name, cells in lines}
+    known = {
+        right.value: [f"`{holders.scope}`", *("✓" if role in holders.roles else "" for role in Role)]
+        for right, holders in HOLDERS.items()
+    }
+    assert {name: cells[-6:] for name, cells in written.items()} == known
+
+
+def test_the_rights_that_ask_for_the_password_again_are_named_in_the_documents() -> None:
+    lines = re.findall(r"^\| `(\w+)` \|(.+)\|$", DOCUMENT.read_text(), re.MULTILINE)
+    marked = {name for name, cells in lines if "(fresh)" in cells}
+    assert marked == {right.value for right, holders in HOLDERS.items() if holders.fresh}

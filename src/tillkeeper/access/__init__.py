@@ -6,13 +6,14 @@ from uuid import UUID
 
 from tillkeeper.access import limits, rules, store
 from tillkeeper.access.keyset import IssuerUnavailableError
+from tillkeeper.access.rights import HOLDERS, SCOPES, Right
 from tillkeeper.access.tokens import Tokens, looks_like_one, open_tokens
 from tillkeeper.access.values import (
-    SCOPES,
     ForbiddenError,
     KeyKind,
     NewKey,
     Principal,
+    StepUpNeededError,
     TokenRefusedError,
     UnauthenticatedError,
 )
@@ -22,12 +23,15 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import NotFoundError
 
 __all__ = [
+    "HOLDERS",
     "SCOPES",
     "ForbiddenError",
     "IssuerUnavailableError",
     "KeyKind",
     "NewKey",
     "Principal",
+    "Right",
+    "StepUpNeededError",
     "TokenRefusedError",
     "Tokens",
     "UnauthenticatedError",

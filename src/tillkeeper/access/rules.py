@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import SupportsInt
 
-from tillkeeper.access.values import SCOPES, KeyKind, NewKey, TokenRefusedError
+from tillkeeper.access.rights import SCOPES
+from tillkeeper.access.values import KeyKind, NewKey, TokenRefusedError
 from tillkeeper.kernel.errors import InvalidFieldError
 
 name_length_max = 100

@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from tillkeeper.access import rights
+from tillkeeper.access.rights import HOLDERS, Right
+from tillkeeper.access.staff.values import Role
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import TillError
-
-SCOPES = ("read", "write", "admin")
 
 
 class UnauthenticatedError(TillError):
@@ -41,6 +42,16 @@ class ForbiddenError(TillError):
     next_step = "Use a key with the scope named above, or the token of the user whom it is about."
 
 
+class StepUpNeededError(TillError):
+    """Report something dangerous that somebody asks for who gave the password too long ago."""
+
+    code = "step_up_needed"
+    status = 403
+    title = "Prove once more that it is you"
+    category = "authentication_error"
+    next_step = "Give the password again with POST /api/v1/session/proof, then send the same request again."
+
+
 class KeyKind(StrEnum):
     """Name the two kinds of keys: one for servers, and one that anybody may see."""
 
@@ -68,38 +79,61 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Hold who calls: the bearer of a key with its scopes, or an end user, who sees and pays only their own things.
+    """Hold who calls: the bearer of a key, an end user, who sees and pays only their own things, or one of our people.
 
-    A publishable key has no scopes.
+    A publishable key has no scopes. `fresh` tells whether whoever calls has proved it a moment ago; keys always have.
     """
 
     name: str
     key: UUID | None = None
     scopes: frozenset[str] = frozenset()
     user: str | None = None
+    member: UUID | None = None
+    role: Role | None = None
+    fresh: bool = True
 
     def __post_init__(self) -> None:
-        """Be one of the two."""
-        assert (self.key is None) != (self.user is None), "whoever calls has a key, or is a user"
+        """Be one of the three."""
+        known = [each for each in (self.key, self.user, self.member) if each is not None]
+        assert len(known) == 1, "whoever calls has a key, is a user, or is one of our people"
+        assert (self.member is None) == (self.role is None), "our people, and nobody else, have roles"
 
     @property
     def id(self) -> str:
         """Name the caller as it is written down beside what it did."""
+        if self.member:
+            return ids.text("member", self.member)
         return ids.text("key", self.key) if self.key else f"user:{self.user}"
 
     @property
     def spoken_of(self) -> str:
         """Name the caller in a sentence that it is told."""
+        if self.member:
+            return self.name
         return f"The key “{self.name}”" if self.key else "This user"
 
-    def require(self, scope: str) -> None:
-        """Raise ForbiddenError unless it is a key with the scope; admin includes write, write includes read."""
-        if self.user is not None:
-            message = f"An end user may not do that; it takes a secret key with the scope “{scope}”."
-            raise ForbiddenError(message)
-        if not self.scopes & set(SCOPES[SCOPES.index(scope) :]):
-            message = f"The key “{self.name}” lacks the scope “{scope}”."
-            raise ForbiddenError(message)
+    def may(self, right: Right) -> bool:
+        """Tell whether this is a key with the scope for it, or somebody with the role."""
+        return self.role in HOLDERS[right].roles if self.role else rights.of_key(self.scopes, right)
+
+    def require(self, right: Right) -> None:
+        """Raise ForbiddenError without the right."""
+        if self.may(right):
+            return
+        holders = HOLDERS[right]
+        if self.role:
+            roles = ", ".join(sorted(holders.roles))
+            message = f"The role “{self.role}” may not do that; it takes one of {roles}."
+        elif self.user is not None:
+            message = f"An end user may not do that; it takes a secret key with the scope “{holders.scope}”."
+        else:
+            message = f"The key “{self.name}” lacks the scope “{holders.scope}”."
+        raise ForbiddenError(message)
+
+    def require_fresh(self) -> None:
+        """Raise StepUpNeededError for somebody whose password was given too long ago for what is dangerous."""
+        if not self.fresh:
+            raise StepUpNeededError
 
     def speak_for(self, user: str) -> None:
         """Raise ForbiddenError when an end user names somebody else."""

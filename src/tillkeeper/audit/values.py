@@ -24,6 +24,10 @@ class Action(StrEnum):
     """Name what is written down when somebody does it."""
 
     SIGNED_IN = "member.signed_in"
+    SIGN_IN_FAILED = "member.sign_in_failed"
+    SIGNED_OUT = "member.signed_out"
+    PROVED_AGAIN = "member.proved_again"
+    PASSWORD_CHANGED = "member.password_changed"  # noqa: S105 (the name of an action)
     MEMBER_CREATED = "member.created"
     MEMBER_ROLE_SET = "member.role_set"
     MEMBER_PASSWORD_RESET = "member.password_reset"  # noqa: S105 (the name of an action)

@@ -50,9 +50,9 @@ def find(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
 
 @app.command("set-role")
 def set_role(email: Email, role: Role, *, data_dir: context.DataDir = context.DATA_DIR) -> None:
-    """Let somebody do something else."""
+    """Let somebody do something else; every session ends."""
     context.with_till(data_dir, lambda till: employ.set_role(till, email, role))
-    typer.echo(f"{email} is {role} from the next request on.")
+    typer.echo(f"{email} is {role}, and signed out everywhere.")
 
 
 @app.command("reset-password")

@@ -25,7 +25,7 @@ async def employ(till: Till, email: str, *, role: Role) -> tuple[UUID, str]:
 
 
 async def set_role(till: Till, email: str, role: Role) -> None:
-    """Let somebody do something else, from the next request on; raises NotFoundError."""
+    """Let somebody do something else, from the next time they sign in; every session ends. Raises NotFoundError."""
     async with till.db.transaction() as tx:
         member = await staff.find(tx, email)
         await staff.set_role(tx, member, role)

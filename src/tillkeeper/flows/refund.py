@@ -5,6 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from tillkeeper import audit, fulfilment, idempotency, operations, payments, refund_requests
+from tillkeeper.access import StepUpNeededError
 from tillkeeper.audit import Action
 from tillkeeper.flows import operate, settle
 from tillkeeper.flows.checkout import CREATED, take_over
@@ -15,7 +16,7 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.operations import Operation
 from tillkeeper.payments import Decision, Payment, Refund, RefundNotAllowedError
-from tillkeeper.refund_requests import Approved, Facts
+from tillkeeper.refund_requests import Approved, Facts, Policy
 from tillkeeper.reports import refund as report
 from tillkeeper.till import Till
 
@@ -36,7 +37,8 @@ class RequestNeededError(RefundNotAllowedError):
 class RefundWish:
     """Hold what is to be refunded: all that is left when no amount is named, of used goods only on purpose.
 
-    `by_admin` tells whether whoever asks may do what the policy would not do by itself.
+    `by_admin` tells whether whoever asks may do what the policy would not do by itself, and `fresh` whether they have
+    proved a moment ago who they are.
     """
 
     payment: UUID
@@ -44,6 +46,7 @@ class RefundWish:
     reason: str | None = None
     of_used_goods: bool = False
     by_admin: bool = True
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +174,22 @@ async def _check_policy(tx: Transaction, till: Till, wanted: RefundWish, weighed
     """Refuse what this caller may not give back directly."""
     await _check_alone(tx, weighed)
     policy = await refund_requests.policy(tx)
+    if not wanted.fresh:
+        check_fresh(policy, weighed)
     if policy.direct_refunds or wanted.by_admin:
         return
     ruling = refund_requests.decide(policy, weighed.facts, weighed.refund.amount, override=False, now=till.now())
     if not isinstance(ruling, Approved):
         raise RequestNeededError(ruling.reason, param="amount")
+
+
+def check_fresh(policy: Policy, weighed: Weighed) -> None:
+    """Refuse what is too large for somebody whose password was given long ago; raises StepUpNeededError."""
+    most = policy.auto_approve_max(weighed.refund.currency)
+    if weighed.total > most:
+        shown = money.show(most, weighed.refund.currency)
+        message = f"More than {shown} would have gone back of this payment in all: give your password again first."
+        raise StepUpNeededError(message)
 
 
 async def _check_alone(tx: Transaction, weighed: Weighed) -> None:

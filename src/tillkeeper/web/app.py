@@ -35,6 +35,7 @@ from tillkeeper.web.api import (
     refund_requests,
     refunds,
     risk,
+    session,
     webhook_endpoints,
 )
 from tillkeeper.web.intake import Webhooks
@@ -86,6 +87,7 @@ def build(till: Till) -> ASGIApp:
         keys,
         audit,
         risk,
+        session,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

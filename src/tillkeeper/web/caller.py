@@ -9,14 +9,16 @@ from fastapi import Depends, Header, Path, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
-from tillkeeper.access import Principal, UnauthenticatedError
+from tillkeeper.access import HOLDERS, ForbiddenError, Principal, Right, UnauthenticatedError, staff
+from tillkeeper.access.staff import SecondFactorRequiredError, Session
 from tillkeeper.audit import Actor
 from tillkeeper.flows.authorize import authorize
 from tillkeeper.flows.limit import admit
+from tillkeeper.flows.sign_in import recognise
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.till import Till
-from tillkeeper.web import address, strict
+from tillkeeper.web import address, cookie, strict
 from tillkeeper.web.errors import IdempotencyKeyMissingError
 
 key_length_max = 255
@@ -28,26 +30,62 @@ User = Annotated[str, Path(min_length=1, max_length=200)]
 KEY = Header(description="1 to 255 printable characters: new for each new intent, the same to repeat a request.")
 
 
+SESSION_PATH = "/api/v1/session"
+NOBODY = Actor(id="anonymous", name="somebody unknown")
+
+
 def till_of(request: Request) -> Till:
     """Find the till that this application serves, in the name of whoever calls."""
     till: Till = request.app.state.till
     principal: Principal | None = getattr(request.state, "principal", None)
     if principal is None:
-        return till
-    who = Actor(id="user", name="an end user") if principal.user else Actor(id=principal.id, name=principal.name)
+        who = NOBODY
+    elif principal.user:
+        who = Actor(id="user", name="an end user")
+    else:
+        who = Actor(id=principal.id, name=principal.name)
     return replace(till, by=replace(who, request=request.state.request_id))
+
+
+def client_of(request: Request) -> str:
+    """Tell which address calls."""
+    return address.client_of(request.scope, request.app.state.trusted_proxies)
 
 
 async def principal_of(
     request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 ) -> Principal:
-    """Find who calls, whatever they may do; raises UnauthenticatedError."""
-    if bearer is None:
-        raise UnauthenticatedError
-    principal = await authorize(till_of(request), bearer.credentials)
+    """Find who calls, whatever they may do; raises UnauthenticatedError.
+
+    A key or a token counts before a cookie: a program that sends one means it.
+    """
+    if bearer is not None:
+        principal = await authorize(till_of(request), bearer.credentials)
+    else:
+        principal = await _signed_in(request)
     request.state.principal = principal
     await _count(request, principal)
     return principal
+
+
+async def _signed_in(request: Request) -> Principal:
+    """Find who is signed in; raises UnauthenticatedError, SessionOverError or ForgeryError."""
+    till, token = till_of(request), cookie.token_of(request)
+    if token is None:
+        raise UnauthenticatedError
+    session = await recognise(till, token)
+    cookie.check_meant(request, session)
+    request.state.session = session
+    if session.role in till.settings.roles_with_second_factor and not session.second_factor:
+        _check_setting_up(request)
+    fresh = staff.is_fresh(session.proved_at, till.now())
+    return Principal(name=session.email, member=session.member, role=session.role, fresh=fresh)
+
+
+def _check_setting_up(request: Request) -> None:
+    """Let somebody who has yet to set up a second factor do that and nothing else."""
+    if not request.url.path.startswith(SESSION_PATH):
+        raise SecondFactorRequiredError
 
 
 async def _count(request: Request, principal: Principal) -> None:
@@ -56,9 +94,8 @@ async def _count(request: Request, principal: Principal) -> None:
     who, limit = principal.id, settings.key_requests_per_minute_max
     if not principal.scopes:
         limit = settings.user_requests_per_minute_max
-        if principal.user is None:
-            client = address.client_of(request.scope, state.trusted_proxies)
-            who = f"{who} {address.counted_as(client)}"
+        if principal.key:
+            who = f"{who} {address.counted_as(client_of(request))}"
     request.state.standing = await admit(state.till, state.meter, who, limit=limit, name=principal.spoken_of)
 
 
@@ -66,44 +103,60 @@ Anybody = Annotated[Principal, Depends(principal_of)]
 """Whoever is known here: looked up once in a request, however many ask."""
 
 
-def with_scope(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency that lets only secret keys with a scope pass."""
+async def session_of(request: Request, principal: Anybody) -> Session:
+    """Find the session of somebody who is signed in; raises ForbiddenError for whoever comes with a key or token."""
+    if principal.member is None:
+        message = "This is for people who are signed in; a key or token is no session."
+        raise ForbiddenError(message)
+    session: Session = request.state.session
+    return session
 
-    async def check(principal: Anybody) -> Principal:
-        principal.require(scope)
+
+def may(right: Right) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that lets only secret keys and people of ours pass who have a right."""
+
+    async def check(request: Request, principal: Anybody) -> Principal:
+        _check(request, principal, right)
         return principal
 
     return check
 
 
-def with_scope_or_user(scope: str) -> Callable[..., Awaitable[Principal]]:
+def may_or_user(right: Right) -> Callable[..., Awaitable[Principal]]:
     """Make a dependency that also lets end users pass; whoever uses it shows and changes only what is theirs."""
 
-    async def check(principal: Anybody) -> Principal:
+    async def check(request: Request, principal: Anybody) -> Principal:
         if principal.user is None:
-            principal.require(scope)
+            _check(request, principal, right)
         return principal
 
     return check
 
 
-def about_user(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency that lets keys with a scope pass, and the user whom the address names."""
+def about_user(right: Right) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that lets whoever has a right pass, and the user whom the address names."""
 
-    async def check(principal: Anybody, user: User) -> Principal:
+    async def check(request: Request, principal: Anybody, user: User) -> Principal:
         if principal.user is None:
-            principal.require(scope)
+            _check(request, principal, right)
         principal.speak_for(user)
         return principal
 
     return check
 
 
+def _check(request: Request, principal: Principal, right: Right) -> None:
+    """Let only those pass who have a right, and prove it again where the right asks for that."""
+    principal.require(right)
+    if HOLDERS[right].fresh and request.method not in cookie.SAFE_METHODS:
+        principal.require_fresh()
+
+
 async def wish_of(request: Request, principal: Anybody, idempotency_key: Annotated[str, KEY]) -> Wish:
     """Read the Idempotency-Key of a request; raises IdempotencyKeyMissingError.
 
     All secret keys of a mode share one scope, so that a key rotated in mid-retry does not charge twice. Every end user
-    has a scope of their own.
+    has a scope of their own, and so has each of our people.
     """
     key = idempotency_key
     if not 1 <= len(key) <= key_length_max or not key.isascii() or not key.isprintable():
@@ -111,6 +164,12 @@ async def wish_of(request: Request, principal: Anybody, idempotency_key: Annotat
     strict.check_text(key)
     body = strict.parse(await request.body())
     asked = json.dumps([request.method, request.url.path, body], sort_keys=True, separators=(",", ":"))
+    return Wish(scope=_scope_of(request, principal), key=key, request_sha=sha256(asked.encode()))
+
+
+def _scope_of(request: Request, principal: Principal) -> str:
+    """Tell among whose keys an Idempotency-Key is looked for."""
     mode = till_of(request).settings.mode
-    scope = f"secret:{mode}" if principal.user is None else f"user:{mode}:{principal.user}"
-    return Wish(scope=scope, key=key, request_sha=sha256(asked.encode()))
+    if principal.user is not None:
+        return f"user:{mode}:{principal.user}"
+    return f"secret:{mode}" if principal.key else f"member:{mode}:{principal.id}"

@@ -7,11 +7,21 @@ from uuid import UUID
 import pyotp
 
 from tillkeeper.access.staff import rules, store
-from tillkeeper.access.staff.rules import fits, form_token, hashed, is_fresh
+from tillkeeper.access.staff.rules import (
+    check_password,
+    ends_at,
+    fits,
+    form_token,
+    fresh_until,
+    hashed,
+    is_fresh,
+    totp_address,
+)
 from tillkeeper.access.staff.values import (
     Member,
     Role,
     SecondFactorNeededError,
+    SecondFactorRequiredError,
     Session,
     SessionOverError,
     SignInFailedError,
@@ -25,18 +35,22 @@ __all__ = [
     "Member",
     "Role",
     "SecondFactorNeededError",
+    "SecondFactorRequiredError",
     "Session",
     "SessionOverError",
     "SignInFailedError",
     "add",
     "begin",
     "check_code",
+    "check_password",
     "disable",
     "drop_totp",
     "end",
+    "ends_at",
     "find",
     "fits",
     "form_token",
+    "fresh_until",
     "hashed",
     "is_fresh",
     "look_up",
@@ -45,6 +59,7 @@ __all__ = [
     "recognise",
     "set_password",
     "set_role",
+    "totp_address",
     "use_totp",
 ]
 
@@ -80,8 +95,9 @@ async def find(tx: Transaction, email: str) -> Member:
 
 
 async def set_role(tx: Transaction, member: Member, role: Role) -> None:
-    """Let somebody do something else, from the next request on."""
+    """Let somebody do something else, and end every session that began with the role before."""
     await store.set_role(tx, member.id, role)
+    await store.end_all(tx, member.id)
 
 
 async def set_password(tx: Transaction, member: Member, password: str) -> None:

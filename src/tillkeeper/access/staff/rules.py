@@ -20,6 +20,7 @@ session_hours_max = 12
 proof_minutes = 10
 totp_seconds = 30
 totp_steps_around = 1
+ISSUER = "Tillkeeper"
 HASHER = PasswordHasher()
 
 
@@ -52,8 +53,9 @@ def nobodys() -> str:
 
 def fits(password: str, kept: str | None) -> bool:
     """Tell whether a password is the one that was hashed; takes as long when there is none."""
+    nobody = nobodys()  # made by whoever comes first, so that it is not only strangers whom a new process lets wait
     try:
-        return len(password) <= password_length_max and HASHER.verify(kept or nobodys(), password)
+        return len(password) <= password_length_max and HASHER.verify(kept or nobody, password)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -72,9 +74,24 @@ def alive_since(now: datetime) -> tuple[datetime, datetime]:
     return now - timedelta(minutes=idle_minutes), now - timedelta(hours=session_hours_max)
 
 
+def fresh_until(proved_at: datetime) -> datetime:
+    """Tell until when what is dangerous may be done without giving the password again."""
+    return proved_at + timedelta(minutes=proof_minutes)
+
+
 def is_fresh(proved_at: datetime, now: datetime) -> bool:
     """Tell whether the password was given recently enough for what is dangerous."""
-    return now < proved_at + timedelta(minutes=proof_minutes)
+    return now < fresh_until(proved_at)
+
+
+def ends_at(begun_at: datetime) -> datetime:
+    """Tell when a session ends, however much it is used."""
+    return begun_at + timedelta(hours=session_hours_max)
+
+
+def totp_address(secret: str, email: str) -> str:
+    """Write a second factor as apps read it from a picture."""
+    return pyotp.TOTP(secret, interval=totp_seconds).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
 def form_token(secret: str, session: bytes) -> str:

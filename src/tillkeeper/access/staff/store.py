@@ -98,7 +98,8 @@ async def session(tx: Transaction, digest: bytes, *, seen_since: datetime, begun
     """Find a session that is good, of somebody who is."""
     row = await tx.fetchrow(
         """
-        SELECT staff_session.*, email, role FROM staff_session JOIN staff_member ON staff_member.id = member_id
+        SELECT staff_session.*, email, role, totp IS NOT NULL AS second_factor
+        FROM staff_session JOIN staff_member ON staff_member.id = member_id
         WHERE digest = $1 AND seen_at > $2 AND staff_session.created_at > $3 AND disabled_at IS NULL
         """,
         digest,
@@ -112,6 +113,7 @@ async def session(tx: Transaction, digest: bytes, *, seen_since: datetime, begun
         member=row["member_id"],
         email=row["email"],
         role=Role(row["role"]),
+        second_factor=row["second_factor"],
         created_at=row["created_at"],
         proved_at=row["proved_at"],
     )

@@ -39,6 +39,16 @@ class SecondFactorNeededError(TillError):
     next_step = "Sign in again with the code that your app shows, or with a recovery code."
 
 
+class SecondFactorRequiredError(TillError):
+    """Report somebody whose role is not used without a second factor, and who has none yet."""
+
+    code = "second_factor_required"
+    status = 403
+    title = "This role is not used without a second factor"
+    category = "authentication_error"
+    next_step = "Set one up: POST /api/v1/session/second_factor, then confirm it with a code of your app."
+
+
 class SessionOverError(TillError):
     """Report a session that is over, was ended, or never was."""
 
@@ -68,11 +78,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Hold who is signed in; `proved_at` is when the password was last given."""
+    """Hold who is signed in; `proved_at` is when the password was last given, `second_factor` whether there is one."""
 
     digest: bytes
     member: UUID
     email: str
     role: Role
+    second_factor: bool
     created_at: datetime
     proved_at: datetime
+
+    @property
+    def shown(self) -> str:
+        """Write the id of whoever it is as it is shown."""
+        return ids.text("member", self.member)

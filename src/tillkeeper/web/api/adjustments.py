@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.grant import Gift, grant, grant_max
 from tillkeeper.flows.take import Taking, take
 from tillkeeper.flows.write_off import Forgiving, write_off
@@ -17,7 +17,7 @@ from tillkeeper.web.moments import Moment
 
 router = api.router("goods")
 User = Annotated[str, Path(min_length=1, max_length=200)]
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Granter = Annotated[Principal, Depends(caller.may(Right.ADJUST_CREDITS))]
 Credits = Annotated[int, Field(ge=1, le=grant_max)]
 Reason = Annotated[str, Field(min_length=1, max_length=200, examples=["an apology for the outage"])]
 
@@ -49,7 +49,7 @@ class WriteOff(api.Body):
     "/users/{user}/wallet/grant", response_model=None, responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS}
 )
 async def grant_credits(
-    request: Request, user: User, body: Grant, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, user: User, body: Grant, admin: Granter, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Give a user credits that nobody paid for; what the user owes is repaid first."""
     gift = Gift(
@@ -67,7 +67,7 @@ async def grant_credits(
     "/users/{user}/wallet/take", response_model=None, responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS}
 )
 async def take_credits(
-    request: Request, user: User, body: Take, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, user: User, body: Take, admin: Granter, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Take credits away from a user, those that nobody paid for first; never more than there are."""
     wanted = Taking(user=user, amount=body.amount, reason=body.reason, made_by=admin.id)
@@ -80,7 +80,7 @@ async def take_credits(
     responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS},
 )
 async def write_off_debt(
-    request: Request, user: User, body: WriteOff, admin: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, user: User, body: WriteOff, admin: Granter, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Forgive what a user owes."""
     wanted = Forgiving(user=user, reason=body.reason, made_by=admin.id, amount=body.amount)

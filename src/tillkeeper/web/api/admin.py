@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.catalog import Package
 from tillkeeper.flows import maintain
 from tillkeeper.flows.offer import add, change
@@ -19,7 +19,8 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("admin")
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Seller = Annotated[Principal, Depends(caller.may(Right.SET_PRICES))]
+Operator = Annotated[Principal, Depends(caller.may(Right.STEER))]
 PackageId = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,63}$")]
 Code = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Prices = Annotated[
@@ -65,7 +66,7 @@ class MaintenanceShape(BaseModel):
 @router.post(
     "/packages", status_code=201, response_model=None, responses={201: {"model": shapes.Package}, **shapes.ERRORS}
 )
-async def add_package(request: Request, body: NewPackage, _: Admin) -> JSONResponse:
+async def add_package(request: Request, body: NewPackage, _: Seller) -> JSONResponse:
     """Put a new package up for sale."""
     till = caller.till_of(request)
     await add(till, Package(**body.model_dump()))
@@ -73,7 +74,7 @@ async def add_package(request: Request, body: NewPackage, _: Admin) -> JSONRespo
 
 
 @router.put("/packages/{package}", response_model=None, responses={200: {"model": shapes.Package}, **shapes.ERRORS})
-async def change_package(request: Request, package: PackageId, body: ChangePackage, _: Admin) -> JSONResponse:
+async def change_package(request: Request, package: PackageId, body: ChangePackage, _: Seller) -> JSONResponse:
     """Change a package as a whole; `active: false` takes it off the shelf."""
     till = caller.till_of(request)
     await change(till, Package(id=package, **body.model_dump()))
@@ -84,21 +85,21 @@ async def change_package(request: Request, package: PackageId, body: ChangePacka
     "/packages/{package}/history", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS}
 )
 async def package_history(
-    request: Request, package: PackageId, _: Admin, *, limit: Annotated[int, Query(ge=1, le=100)] = 100
+    request: Request, package: PackageId, _: Seller, *, limit: Annotated[int, Query(ge=1, le=100)] = 100
 ) -> JSONResponse:
     """List what a package was and cost, who changed it and when, newest first."""
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.history(tx, package, limit)))
 
 
 @router.get("/admin/maintenance", response_model=None, responses={200: {"model": MaintenanceShape}, **shapes.ERRORS})
-async def show_maintenance(request: Request, _: Admin) -> JSONResponse:
+async def show_maintenance(request: Request, _: Operator) -> JSONResponse:
     """Tell whether new payments are kept waiting, and why."""
     till = caller.till_of(request)
     return JSONResponse(_described(await read(till, lambda tx: maintain.state(tx, till))))
 
 
 @router.put("/admin/maintenance", response_model=None, responses={200: {"model": MaintenanceShape}, **shapes.ERRORS})
-async def set_maintenance(request: Request, body: Maintain, _: Admin) -> JSONResponse:
+async def set_maintenance(request: Request, body: Maintain, _: Operator) -> JSONResponse:
     """Keep new payments waiting, or take them again; webhooks, refunds and everything else go on."""
     till = caller.till_of(request)
     return JSONResponse(_described(await maintain.maintain(till, active=body.active, reason=body.reason)))

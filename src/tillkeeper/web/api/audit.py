@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.audit import Action
 from tillkeeper.flows.read import read
 from tillkeeper.reports import audit as report
@@ -52,7 +52,7 @@ class AuditPage(BaseModel):
 @router.get("/admin/audit", response_model=None, responses={200: {"model": AuditPage}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("admin"))],
+    _: Annotated[Principal, Depends(caller.may(Right.SEE_AUDIT))],
     *,
     actor: Text = None,
     action: Action | None = None,

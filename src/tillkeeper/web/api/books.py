@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.read import read
 from tillkeeper.flows.replay import ignore, replay, replay_all
 from tillkeeper.inbox import Selection
@@ -39,7 +39,7 @@ class Ignore(api.Body):
 @router.get("/inbox", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find_messages(
     request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    _: Annotated[Principal, Depends(caller.may(Right.SEE))],
     *,
     status: Literal["received", "processed", "parked", "ignored", "quarantined", "dead"] | None = None,
     payment: Annotated[str | None, Query(max_length=64)] = None,
@@ -59,7 +59,7 @@ async def find_messages(
     responses={200: {"description": "How many webhooks are worked on again."}, **shapes.ERRORS},
 )
 async def replay_selection(
-    request: Request, body: ReplaySelection, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+    request: Request, body: ReplaySelection, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]
 ) -> JSONResponse:
     """Work again on every webhook that fits; effects that they had already are not repeated."""
     selection = Selection(
@@ -74,7 +74,7 @@ async def replay_selection(
     responses={200: {"description": "The webhook is worked on again."}, **shapes.ERRORS},
 )
 async def replay_message(
-    request: Request, message: str, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+    request: Request, message: str, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]
 ) -> JSONResponse:
     """Work on one webhook again; an effect that it had already is not repeated."""
     await replay(caller.till_of(request), ids.parse("message", message))
@@ -87,7 +87,7 @@ async def replay_message(
     responses={200: {"description": "The webhook is set aside for good."}, **shapes.ERRORS},
 )
 async def ignore_message(
-    request: Request, message: str, body: Ignore, _: Annotated[Principal, Depends(caller.with_scope("admin"))]
+    request: Request, message: str, body: Ignore, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]
 ) -> JSONResponse:
     """Set one webhook aside for good, saying why."""
     await ignore(caller.till_of(request), ids.parse("message", message), reason=body.reason)

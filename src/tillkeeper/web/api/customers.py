@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.customers import Profile
 from tillkeeper.flows.read import read
 from tillkeeper.flows.register import register
@@ -40,7 +40,7 @@ class CreateCustomer(api.Body):
     },
 )
 async def create(
-    request: Request, body: CreateCustomer, _: Annotated[Principal, Depends(caller.with_scope("write"))]
+    request: Request, body: CreateCustomer, _: Annotated[Principal, Depends(caller.may(Right.SELL))]
 ) -> JSONResponse:
     """Find or create a customer: the same `external_id`, or else the same `email`, is the same customer."""
     profile = Profile(external_id=body.external_id, email=body.email, name=body.name)
@@ -50,7 +50,7 @@ async def create(
 
 @router.get("/customers/{customer}", response_model=None, responses={200: {"model": shapes.Customer}, **shapes.ERRORS})
 async def show(
-    request: Request, customer: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+    request: Request, customer: str, _: Annotated[Principal, Depends(caller.may(Right.SEE))]
 ) -> JSONResponse:
     """Show a customer."""
     id_ = ids.parse("customer", customer)
@@ -60,7 +60,7 @@ async def show(
 @router.get("/customers", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Annotated[Principal, Depends(caller.with_scope("read"))],
+    _: Annotated[Principal, Depends(caller.may(Right.SEE))],
     *,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,

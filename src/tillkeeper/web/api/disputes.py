@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.facts import DisputeStatus
 from tillkeeper.flows.read import read
 from tillkeeper.flows.respond import Answering, draft, respond
@@ -20,8 +20,9 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("disputes")
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
-Writer = Annotated[Principal, Depends(caller.with_scope("write"))]
+Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
+Advocate = Annotated[Principal, Depends(caller.may(Right.ANSWER_DISPUTES))]
+Yielder = Annotated[Principal, Depends(caller.may(Right.ACCEPT_DISPUTES))]
 Once = Annotated[Wish, Depends(caller.wish_of)]
 Text = Annotated[str, Field(min_length=1, max_length=5000)]
 Short = Annotated[str, Field(min_length=1, max_length=254)]
@@ -62,14 +63,14 @@ async def show_evidence(request: Request, dispute: str, _: Reader) -> JSONRespon
 
 @router.post("/disputes/{dispute}/evidence", response_model=None, responses=ANSWERED)
 async def submit_evidence(
-    request: Request, dispute: str, body: SubmitEvidence, principal: Writer, wish: Once
+    request: Request, dispute: str, body: SubmitEvidence, principal: Advocate, wish: Once
 ) -> JSONResponse:
     """Hand in what speaks for you: our records of the delivery, and your own words. Most gateways take it once."""
     return await _respond(request, dispute, principal, wish, Words(**body.model_dump()))
 
 
 @router.post("/disputes/{dispute}/accept", response_model=None, responses=ANSWERED)
-async def accept(request: Request, dispute: str, body: AcceptDispute, principal: Writer, wish: Once) -> JSONResponse:
+async def accept(request: Request, dispute: str, body: AcceptDispute, principal: Yielder, wish: Once) -> JSONResponse:
     """Give a dispute up: the customer keeps the money."""
     del body
     return await _respond(request, dispute, principal, wish, None)
@@ -113,7 +114,7 @@ async def _respond(
         dispute=ids.parse("dispute", dispute),
         by_id=principal.id,
         by_name=principal.name,
-        by_admin="admin" in principal.scopes,
+        by_admin=principal.may(Right.DECIDE_REFUNDS),
         words=words,
     )
     return api.replayed(await respond(caller.till_of(request), wish, answering))

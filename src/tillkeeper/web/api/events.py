@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.read import read
 from tillkeeper.flows.redeliver import resend as send_again
 from tillkeeper.kernel import ids
@@ -20,8 +20,8 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import event_shapes, shapes
 
 router = api.router("events")
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
+Developer = Annotated[Principal, Depends(caller.may(Right.KEEP_ENDPOINTS))]
 Limit = Annotated[int, Query(ge=1, le=paging.limit_max)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Id = Annotated[str | None, Query(max_length=64)]
@@ -100,7 +100,7 @@ async def show_delivery(request: Request, delivery: str, _: Reader) -> JSONRespo
     response_model=None,
     responses={200: {"model": event_shapes.Delivery}, **shapes.ERRORS},
 )
-async def resend(request: Request, delivery: str, principal: Admin) -> JSONResponse:
+async def resend(request: Request, delivery: str, principal: Developer) -> JSONResponse:
     """Send an event to an endpoint again, under the same id, with the whole schedule of retries before it."""
     await send_again(caller.till_of(request), ids.parse("delivery", delivery))
     return await show_delivery(request, delivery, principal)

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.read import read
 from tillkeeper.flows.steer import steer
 from tillkeeper.reports import gateways as report
@@ -16,7 +16,8 @@ from tillkeeper.web.api import shapes
 
 router = api.router("gateways")
 priority_max = 1000
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Watcher = Annotated[Principal, Depends(caller.may(Right.SEE_GATEWAYS))]
+Operator = Annotated[Principal, Depends(caller.may(Right.STEER))]
 
 
 class Config(api.Body):
@@ -28,7 +29,7 @@ class Config(api.Body):
 
 
 @router.get("/admin/gateways/status", response_model=None, responses={200: {"model": shapes.Gateways}, **shapes.ERRORS})
-async def status(request: Request, _: Admin) -> JSONResponse:
+async def status(request: Request, _: Watcher) -> JSONResponse:
     """Show how every configured gateway is used and how it does."""
     till = caller.till_of(request)
     return JSONResponse(await read(till, lambda tx: report.show(tx, till.gateways)))
@@ -39,7 +40,7 @@ async def status(request: Request, _: Admin) -> JSONResponse:
     response_model=None,
     responses={200: {"model": shapes.Gateways}, **shapes.ERRORS},
 )
-async def configure(request: Request, gateway: str, body: Config, _: Admin) -> JSONResponse:
+async def configure(request: Request, gateway: str, body: Config, _: Operator) -> JSONResponse:
     """Change a gateway's place in the order, or the fee to expect of it."""
     await steer(caller.till_of(request), gateway, **body.model_dump(exclude_unset=True))
     return await status(request, _)
@@ -50,7 +51,7 @@ async def configure(request: Request, gateway: str, body: Config, _: Admin) -> J
     response_model=None,
     responses={200: {"model": shapes.Gateways}, **shapes.ERRORS},
 )
-async def enable(request: Request, gateway: str, _: Admin) -> JSONResponse:
+async def enable(request: Request, gateway: str, _: Operator) -> JSONResponse:
     """Let new payments go through a gateway."""
     await steer(caller.till_of(request), gateway, switch=Switch.ON)
     return await status(request, _)
@@ -59,7 +60,7 @@ async def enable(request: Request, gateway: str, _: Admin) -> JSONResponse:
 @router.post(
     "/admin/gateways/{gateway}/drain", response_model=None, responses={200: {"model": shapes.Gateways}, **shapes.ERRORS}
 )
-async def drain(request: Request, gateway: str, _: Admin) -> JSONResponse:
+async def drain(request: Request, gateway: str, _: Operator) -> JSONResponse:
     """Send no new payments to a gateway, and finish those it has."""
     await steer(caller.till_of(request), gateway, switch=Switch.DRAINING)
     return await status(request, _)
@@ -70,7 +71,7 @@ async def drain(request: Request, gateway: str, _: Admin) -> JSONResponse:
     response_model=None,
     responses={200: {"model": shapes.Gateways}, **shapes.ERRORS},
 )
-async def disable(request: Request, gateway: str, _: Admin) -> JSONResponse:
+async def disable(request: Request, gateway: str, _: Operator) -> JSONResponse:
     """Tell a gateway nothing at all until it is enabled again; what it tells us is heard all the same."""
     await steer(caller.till_of(request), gateway, switch=Switch.OFF)
     return await status(request, _)

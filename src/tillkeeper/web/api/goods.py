@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.read import read
 from tillkeeper.flows.spend import spend, spend_max
 from tillkeeper.flows.use import use
@@ -17,8 +17,8 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("goods")
-Reader = Annotated[Principal, Depends(caller.about_user("read"))]
-Writer = Annotated[Principal, Depends(caller.about_user("write"))]
+Reader = Annotated[Principal, Depends(caller.about_user(Right.SEE))]
+Writer = Annotated[Principal, Depends(caller.about_user(Right.SELL))]
 
 
 class Spend(api.Body):

@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import KeyKind, Principal
+from tillkeeper.access import KeyKind, Principal, Right
 from tillkeeper.flows.authorize import issue, revoke
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids
@@ -19,7 +19,7 @@ from tillkeeper.web.moments import Moment
 router = api.router("keys")
 scopes_max = 3
 CREATED = 201
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Keeper = Annotated[Principal, Depends(caller.may(Right.KEEP_KEYS))]
 Scope = Annotated[str, Field(min_length=1, max_length=16, examples=["write"])]
 
 
@@ -59,7 +59,7 @@ class RevokeKey(api.Body):
 
 
 @router.post("/admin/keys", status_code=201, response_model=None, responses={201: {"model": NewKey}, **shapes.ERRORS})
-async def create(request: Request, body: CreateKey, _: Admin) -> JSONResponse:
+async def create(request: Request, body: CreateKey, _: Keeper) -> JSONResponse:
     """Make a key; its text is in this answer and is never shown again."""
     till = caller.till_of(request)
     made, text = await issue(till, body.name, scopes=body.scopes, kind=body.kind, expires_at=body.expires_at)
@@ -70,7 +70,7 @@ async def create(request: Request, body: CreateKey, _: Admin) -> JSONResponse:
 @router.get("/admin/keys", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Admin,
+    _: Keeper,
     *,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -80,7 +80,7 @@ async def find(
 
 
 @router.post("/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": Key}, **shapes.ERRORS})
-async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Admin) -> JSONResponse:
+async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Keeper) -> JSONResponse:
     """End a key at once: the next call with it gets 401."""
     till, id_ = caller.till_of(request), ids.parse("key", key)
     await revoke(till, id_)

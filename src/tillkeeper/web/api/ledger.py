@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tillkeeper import ledger
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.read import read, read_settled
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -21,7 +21,7 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("ledger")
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
+Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
 Limit = Annotated[int, Query(ge=1, le=paging.limit_max)]
 Cursor = Annotated[str | None, Query(max_length=400)]
 Format = Annotated[Literal["json", "csv"], Query(alias="format")]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validat
 from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import ForbiddenError, Principal
+from tillkeeper.access import ForbiddenError, Principal, Right
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
@@ -32,9 +32,10 @@ from tillkeeper.web.api import shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("payments")
-Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
-Writer = Annotated[Principal, Depends(caller.with_scope("write"))]
-Buyer = Annotated[Principal, Depends(caller.with_scope_or_user("write"))]
+Reader = Annotated[Principal, Depends(caller.may_or_user(Right.SEE))]
+Handler = Annotated[Principal, Depends(caller.may(Right.HANDLE_PAYMENTS))]
+Buyer = Annotated[Principal, Depends(caller.may_or_user(Right.SELL))]
+Payer = Annotated[Principal, Depends(caller.may_or_user(Right.HANDLE_PAYMENTS))]
 Once = Annotated[Wish, Depends(caller.wish_of)]
 metadata_entries_max = 50
 confirm_entries_max = 20
@@ -211,7 +212,7 @@ async def capture_payment(
     request: Request,
     payment: str,
     body: Capture,
-    _: Writer,
+    _: Handler,
     wish: Once,
 ) -> JSONResponse:
     """Take authorised money, all of it or a part."""
@@ -226,7 +227,7 @@ async def cancel_payment(
     request: Request,
     payment: str,
     body: Cancel,
-    principal: Buyer,
+    principal: Payer,
     wish: Once,
 ) -> JSONResponse:
     """End a payment that is not captured; an end user one that is not even authorised."""
@@ -246,7 +247,7 @@ async def cancel_payment(
         **shapes.ERRORS,
     },
 )
-async def confirm_payment(request: Request, payment: str, body: Confirm, principal: Buyer) -> JSONResponse:
+async def confirm_payment(request: Request, payment: str, body: Confirm, principal: Payer) -> JSONResponse:
     """Go on with what the customer approved in a page of yours; safe to repeat."""
     till, id_ = caller.till_of(request), ids.parse("payment", payment)
     await _check_own(till, id_, principal)
@@ -257,7 +258,7 @@ async def confirm_payment(request: Request, payment: str, body: Confirm, princip
 @router.post(
     "/payments/{payment}/sync", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
-async def sync_payment(request: Request, payment: str, _: Writer) -> JSONResponse:
+async def sync_payment(request: Request, payment: str, _: Handler) -> JSONResponse:
     """Ask the gateway what has become of a payment, apply its answer, and show it."""
     return JSONResponse(await sync(caller.till_of(request), ids.parse("payment", payment)))
 
@@ -280,7 +281,7 @@ async def show(request: Request, payment: str, principal: Reader) -> JSONRespons
     responses={200: {"description": "Everything that happened, in order."}, **shapes.ERRORS},
 )
 async def show_timeline(
-    request: Request, payment: str, _: Annotated[Principal, Depends(caller.with_scope("read"))]
+    request: Request, payment: str, _: Annotated[Principal, Depends(caller.may(Right.SEE))]
 ) -> JSONResponse:
     """Show everything that happened to a payment, in order."""
     id_ = ids.parse("payment", payment)

@@ -8,7 +8,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.facts import LineKind
 from tillkeeper.flows.clear_up import clear_up
 from tillkeeper.flows.import_bank import import_bank
@@ -116,8 +116,8 @@ class Imported(BaseModel):
 
 
 router = api.router("reconciliation")
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
+Bookkeeper = Annotated[Principal, Depends(caller.may(Right.RECONCILE))]
+Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=paging.limit_max)]
 FILES = frozenset({"text/csv", "application/csv", "text/plain", "application/octet-stream"})
@@ -143,7 +143,7 @@ class Resolution(api.Body):
     response_model=None,
     responses={202: {"model": ReconciliationRun}, **shapes.ERRORS},
 )
-async def start(request: Request, body: RunWish, _: Admin) -> JSONResponse:
+async def start(request: Request, body: RunWish, _: Bookkeeper) -> JSONResponse:
     """Let the worker compare a day of a gateway, also one that was compared before."""
     till = caller.till_of(request)
     gateway = check_gateway(till, body.gateway)
@@ -227,10 +227,11 @@ async def show(request: Request, discrepancy: str, _: Reader) -> JSONResponse:
     response_model=None,
     responses={200: {"model": Discrepancy}, **shapes.ERRORS},
 )
-async def resolve(request: Request, discrepancy: str, body: Resolution, principal: Admin) -> JSONResponse:
-    """Close a discrepancy in the name of the key that is used; a second time is refused, so nothing is posted twice."""
+async def resolve(request: Request, discrepancy: str, body: Resolution, principal: Bookkeeper) -> JSONResponse:
+    """Close a discrepancy in the name of whoever asks; a second time is refused, so nothing is posted twice."""
     till, id_ = caller.till_of(request), ids.parse("discrepancy", discrepancy)
-    await clear_up(till, id_, action=body.action, reason=body.reason, by=f"key {principal.name}")
+    by = f"key {principal.name}" if principal.key else principal.name
+    await clear_up(till, id_, action=body.action, reason=body.reason, by=by)
     return JSONResponse(await read(till, lambda tx: report.show(tx, id_, till.now())))
 
 
@@ -241,7 +242,7 @@ async def resolve(request: Request, discrepancy: str, body: Resolution, principa
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def take_in(
-    request: Request, _: Admin, *, source: Annotated[str, Query(alias="gateway", max_length=32)]
+    request: Request, _: Bookkeeper, *, source: Annotated[str, Query(alias="gateway", max_length=32)]
 ) -> JSONResponse:
     """Take in the report that a gateway's dashboard offers, or the account of the bank (`gateway=bank`), as CSV.
 

@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.abandon import abandon
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
@@ -19,7 +19,7 @@ from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 
 router = api.router("refunds")
-Reader = Annotated[Principal, Depends(caller.with_scope_or_user("read"))]
+Reader = Annotated[Principal, Depends(caller.may_or_user(Right.SEE))]
 
 
 class CreateRefund(api.Body):
@@ -39,7 +39,7 @@ class CreateRefund(api.Body):
 async def create(
     request: Request,
     body: CreateRefund,
-    principal: Annotated[Principal, Depends(caller.with_scope("write"))],
+    principal: Annotated[Principal, Depends(caller.may(Right.REFUND))],
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
     """Give money back, and take the goods back with it."""
@@ -47,7 +47,8 @@ async def create(
         payment=ids.parse("payment", body.payment),
         amount=body.amount,
         reason=body.reason,
-        by_admin="admin" in principal.scopes,
+        by_admin=principal.may(Right.DECIDE_REFUNDS),
+        fresh=principal.fresh,
     )
     return api.replayed(await refund(caller.till_of(request), wish, wanted))
 
@@ -63,7 +64,7 @@ async def fail(
     request: Request,
     refund: str,
     body: FailRefund,
-    _: Annotated[Principal, Depends(caller.with_scope("admin"))],
+    _: Annotated[Principal, Depends(caller.may(Right.RECONCILE))],
 ) -> JSONResponse:
     """End a refund of which nobody could find out whether it was made, after a look at the gateway's dashboard.
 

@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows.assess import limits_of
 from tillkeeper.flows.guard import Listing, put_on_list, set_rules, take_off_list
 from tillkeeper.flows.read import read
@@ -21,8 +21,9 @@ from tillkeeper.web.api import shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("risk")
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
-Reader = Annotated[Principal, Depends(caller.with_scope("read"))]
+Reviewer = Annotated[Principal, Depends(caller.may(Right.REVIEW))]
+Lawgiver = Annotated[Principal, Depends(caller.may(Right.SET_RULES))]
+Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
 days_max = 365
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -142,14 +143,14 @@ async def show_rules(request: Request, _: Reader) -> JSONResponse:
 
 
 @router.put("/admin/risk/rules", response_model=None, responses={200: {"model": RuleList}, **shapes.ERRORS})
-async def replace_rules(request: Request, body: Rules, _: Admin) -> JSONResponse:
+async def replace_rules(request: Request, body: Rules, _: Lawgiver) -> JSONResponse:
     """Put these rules in force in the place of all others."""
     await set_rules(caller.till_of(request), [each.rule() for each in body.rules])
     return await show_rules(request, _)
 
 
 @router.post("/admin/risk/try", response_model=None, responses={200: {"model": Trial}, **shapes.ERRORS})
-async def try_rule(request: Request, body: Try, _: Admin) -> JSONResponse:
+async def try_rule(request: Request, body: Try, _: Lawgiver) -> JSONResponse:
     """Try a rule on payments of the past before it is switched on; nothing changes."""
     till, rule = caller.till_of(request), body.rule.rule()
     check_rules([rule])
@@ -163,7 +164,7 @@ async def show_lists(request: Request, _: Reader, *, side: Annotated[Side | None
 
 
 @router.post("/admin/risk/lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS})
-async def put_entry(request: Request, body: ListEntry, _: Admin) -> JSONResponse:
+async def put_entry(request: Request, body: ListEntry, _: Reviewer) -> JSONResponse:
     """Write somebody on a list; who is there already gets the new note and time."""
     listing = Listing(
         side=body.side,
@@ -177,7 +178,7 @@ async def put_entry(request: Request, body: ListEntry, _: Admin) -> JSONResponse
 
 
 @router.delete("/admin/risk/lists/{entry}", status_code=204, response_model=None, responses=shapes.ERRORS)
-async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=64)], _: Admin) -> Response:
+async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=64)], _: Reviewer) -> Response:
     """Take somebody off a list."""
     await take_off_list(caller.till_of(request), ids.parse("entry", entry))
     return Response(status_code=204)
@@ -187,7 +188,7 @@ async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=6
     "/payments/{payment}/approve", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
 async def approve(
-    request: Request, payment: str, body: Approve, _: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: Approve, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Take the money of a payment that was held for a person to look at."""
     verdict = Verdict(approved=True, reason=body.reason)
@@ -198,7 +199,7 @@ async def approve(
     "/payments/{payment}/reject", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
 )
 async def reject(
-    request: Request, payment: str, body: Reject, _: Admin, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: Reject, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Let the money of a payment go that was held for a person to look at."""
     verdict = Verdict(approved=False, reason=body.reason, block=body.block)

@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse, Response
 
-from tillkeeper.access import Principal
+from tillkeeper.access import Principal, Right
 from tillkeeper.flows import subscribe
 from tillkeeper.flows.read import read
 from tillkeeper.flows.redeliver import recover as send_missed
@@ -22,7 +22,8 @@ from tillkeeper.web.api import event_shapes, shapes
 
 router = api.router("webhook endpoints")
 types_max = len(TYPES) + 1
-Admin = Annotated[Principal, Depends(caller.with_scope("admin"))]
+Developer = Annotated[Principal, Depends(caller.may(Right.KEEP_ENDPOINTS))]
+Trusted = Annotated[Principal, Depends(caller.may(Right.REVEAL_SECRETS))]
 Url = Annotated[str, Field(min_length=1, max_length=url_length_max, examples=["https://shop.example/webhooks"])]
 Types = Annotated[
     tuple[Annotated[str, Field(max_length=64)], ...],
@@ -63,7 +64,7 @@ class Recover(api.Body):
 
 
 @router.post("/webhook_endpoints", status_code=201, response_model=None, responses={201: WITH_SECRET, **shapes.ERRORS})
-async def create(request: Request, body: CreateEndpoint, _: Admin) -> JSONResponse:
+async def create(request: Request, body: CreateEndpoint, _: Trusted) -> JSONResponse:
     """Add an endpoint, which is told of everything from now on; its `secret` is shown here and never again."""
     till = caller.till_of(request)
     id_, secret = await subscribe.subscribe(till, url=body.url, types=body.types, description=body.description)
@@ -74,7 +75,7 @@ async def create(request: Request, body: CreateEndpoint, _: Admin) -> JSONRespon
 @router.get("/webhook_endpoints", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
 async def find(
     request: Request,
-    _: Admin,
+    _: Developer,
     *,
     limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -84,14 +85,14 @@ async def find(
 
 
 @router.get("/webhook_endpoints/{endpoint}", response_model=None, responses=ANSWER)
-async def show(request: Request, endpoint: str, _: Admin) -> JSONResponse:
+async def show(request: Request, endpoint: str, _: Developer) -> JSONResponse:
     """Show an endpoint: how many events wait for it, since when it takes nothing, and why it is off if it is."""
     id_ = ids.parse("endpoint", endpoint)
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
 
 
 @router.patch("/webhook_endpoints/{endpoint}", response_model=None, responses=ANSWER)
-async def change(request: Request, endpoint: str, body: ChangeEndpoint, principal: Admin) -> JSONResponse:
+async def change(request: Request, endpoint: str, body: ChangeEndpoint, principal: Developer) -> JSONResponse:
     """Change an endpoint; one that is switched on again is told of what happens from now on."""
     decided = body.model_dump(exclude_unset=True)
     await subscribe.change(caller.till_of(request), ids.parse("endpoint", endpoint), **decided)
@@ -104,14 +105,14 @@ async def change(request: Request, endpoint: str, body: ChangeEndpoint, principa
     response_model=None,
     responses={204: {"description": "It is gone."}, **shapes.ERRORS},
 )
-async def delete(request: Request, endpoint: str, _: Admin) -> Response:
+async def delete(request: Request, endpoint: str, _: Developer) -> Response:
     """Take an endpoint away; what was owed to it is canceled, and its log stays."""
     await subscribe.unsubscribe(caller.till_of(request), ids.parse("endpoint", endpoint))
     return Response(status_code=204)
 
 
 @router.post("/webhook_endpoints/{endpoint}/rotate", response_model=None, responses={200: WITH_SECRET, **shapes.ERRORS})
-async def rotate(request: Request, endpoint: str, body: Rotate, _: Admin) -> JSONResponse:
+async def rotate(request: Request, endpoint: str, body: Rotate, _: Trusted) -> JSONResponse:
     """Make a new secret, shown here and never again; until the grace is over the old one signs as well."""
     till, id_ = caller.till_of(request), ids.parse("endpoint", endpoint)
     secret = await subscribe.rotate(till, id_, grace=timedelta(hours=body.grace_hours))
@@ -123,7 +124,7 @@ async def rotate(request: Request, endpoint: str, body: Rotate, _: Admin) -> JSO
     response_model=None,
     responses={200: {"model": event_shapes.WebhookTest}, **shapes.ERRORS},
 )
-async def test(request: Request, endpoint: str, _: Admin) -> JSONResponse:
+async def test(request: Request, endpoint: str, _: Developer) -> JSONResponse:
     """Send an event of the type `endpoint.test` once, now, and show what came of it."""
     event, reply = await subscribe.try_out(caller.till_of(request), ids.parse("endpoint", endpoint))
     return JSONResponse(
@@ -144,7 +145,7 @@ async def test(request: Request, endpoint: str, _: Admin) -> JSONResponse:
     response_model=None,
     responses={200: {"model": event_shapes.WebhookRecovery}, **shapes.ERRORS},
 )
-async def recover(request: Request, endpoint: str, body: Recover, _: Admin) -> JSONResponse:
+async def recover(request: Request, endpoint: str, body: Recover, _: Developer) -> JSONResponse:
     """Send every event since a moment that the endpoint has not taken, in order."""
     id_ = ids.parse("endpoint", endpoint)
     count = await send_missed(caller.till_of(request), id_, since=body.since)

@@ -90,7 +90,7 @@ class Counter:
     @paper.explained
     async def switch_user(self, request: Request) -> Response:
         """Go on as the other demo user."""
-        form = await visitor.take_form(request, self._till.settings.secret_key)
+        form = await visitor.take_form(request, self._till.settings)
         who = Visitor(session=visitor.recognise(request).session, user=form.user())
         back = _place(_code(form.field("currency")), form.field("gateway"))
         onward = RedirectResponse(back, HTTPStatus.SEE_OTHER)
@@ -100,7 +100,7 @@ class Counter:
     @paper.explained
     async def buy(self, request: Request) -> Response:
         """Open a checkout, once for each form that was shown, and lead the way to it."""
-        form = await visitor.take_form(request, self._till.settings.secret_key)
+        form = await visitor.take_form(request, self._till.settings)
         replay = await self._checkout(form)
         if replay.status == DeclinedError.status:
             raise DeclinedError(str(replay.body["detail"]))

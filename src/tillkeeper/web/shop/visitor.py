@@ -5,13 +5,15 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tillkeeper.kernel.crypto import same
 from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.settings import Settings
+from tillkeeper.web import origin
 
 USERS = ("ana", "ben")
 USER_COOKIE = "shop_user"
@@ -95,23 +97,20 @@ def seal(secret: str, visitor: Visitor, key: str) -> str:
     return hmac.new(secret.encode(), f"shop form\n{visitor.session}\n{key}".encode(), hashlib.sha256).hexdigest()
 
 
-async def take_form(request: Request, secret: str) -> Form:
+async def take_form(request: Request, settings: Settings) -> Form:
     """Read a form that came from our own page; raises FormRefusedError."""
-    _check_origin(request)
+    _check_origin(request, settings.public_url)
     fields = _parse(await request.body())
     key = fields.pop("key", "")
-    if not KEY.fullmatch(key) or not same(fields.pop("seal", ""), seal(secret, recognise(request), key)):
+    if not KEY.fullmatch(key) or not same(fields.pop("seal", ""), seal(settings.secret_key, recognise(request), key)):
         message = "Its token is missing, or was made for another browser."
         raise FormRefusedError(message)
     return Form(fields=fields, key=key)
 
 
-def _check_origin(request: Request) -> None:
+def _check_origin(request: Request, public_url: str) -> None:
     """Believe what the browser says about the page behind a form; the token decides when it says nothing."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    foreign_site = site is not None and site != "same-origin"
-    foreign_origin = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign_site or foreign_origin:
+    if origin.is_foreign(request, public_url):
         message = "The browser says that another site sent it."
         raise FormRefusedError(message)
 
