@@ -52,6 +52,7 @@ TABLE = {
     "MOUNT /static": May.ANYBODY,
     "GET /health": May.ANYBODY,
     "GET /ready": May.ANYBODY,
+    "GET /status": May.ANYBODY,
     "GET /api/v1/payments/health": May.ANYBODY,
     "GET /api/v1/packages": May.KNOWN,
     "POST /api/v1/payments": May.SELL_OR_ANY_USER,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.web.conftest import TEMPLATE, Front
+from tests.web.conftest import TEMPLATE, Front, Json
 from tests.web.running import Shop, numbers, opened
 
 from tillkeeper.ops.embedded_postgres import Databases
@@ -60,6 +60,43 @@ async def test_a_payment_names_its_customer_and_the_gateway_gets_to_know_them(sh
     assert payment["customer"] == customer["id"]
     known = await shop.get(f"{CUSTOMERS}/{customer['id']}")
     assert known["gateways"]["stripe"].startswith("cus_")
+
+
+async def test_fifty_first_purchases_of_one_user_at_once_are_fifty_payments_of_one_customer(shop: Shop) -> None:
+    async def buy(number: int) -> Json:
+        """Buy as a server does that has never heard of this user."""
+        wish = {"external_id": "fay", "email": "fay@shop.test"}
+        customer = (await shop.post(CUSTOMERS, wish)).json()["id"]
+        return await shop.open("fay", customer=customer, key=f"first purchase {number}", gateway="stripe")
+
+    bought = await asyncio.gather(*(buy(number) for number in range(50)))
+
+    assert len({payment["id"] for payment in bought}) == 50
+    [customer] = {payment["customer"] for payment in bought}
+    listed = (await shop.get(f"{CUSTOMERS}?limit=100"))["data"]
+    assert [each["id"] for each in listed if each["external_id"] == "fay"] == [customer]
+    async with shop.till.db.transaction(read_only=True) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM end_user WHERE name = 'fay'") == 1
+        links = [row["reference"] for row in await tx.fetch("SELECT reference FROM customer_link")]
+    called = (await shop.get(f"{CUSTOMERS}/{customer}"))["gateways"]["stripe"]
+    assert links.count(called) == 1
+    sessions = await asyncio.gather(*(session_of(shop, payment) for payment in bought))
+    # Whoever came while the gateway was still being told pays as a stranger there, and as Fay here.
+    assert {session["customer"] for session in sessions} - {None} == {called}
+    known = (await at_gateway(shop, "customers?email=fay%40shop.test"))["data"]
+    assert [each["id"] for each in known] == [called]
+
+
+async def session_of(shop: Shop, payment: Json) -> Json:
+    """Ask the gateway what it knows of a checkout."""
+    return await at_gateway(shop, f"checkout/sessions/{payment['gateway_reference']}")
+
+
+async def at_gateway(shop: Shop, path: str) -> Json:
+    """Ask the gateway what it knows."""
+    headers = {"Authorization": "Bearer sk_test_web_tests"}
+    found: Json = (await shop.http.get(f"{shop.sandbox}/stripe/v1/{path}", headers=headers)).json()
+    return found
 
 
 @pytest.mark.usefixtures("own_log")

@@ -9,6 +9,7 @@ import pytest
 from tests.web.conftest import TEMPLATE, token
 from tests.web.running import Shop, opened
 
+from tillkeeper.flows.authorize import issue, revoke
 from tillkeeper.ops.embedded_postgres import Databases
 
 ABSENT = "01h455vb4pex5vsknk084sn02q"
@@ -190,6 +191,19 @@ async def test_an_idempotency_key_of_the_server_is_not_one_of_its_users(market: 
     by_server = (await market.post(PAYMENTS, wish, key="shared key")).json()
     by_user = (await ana.post(PAYMENTS, wish, key="shared key")).json()
     assert by_server["id"] != by_user["id"]
+
+
+async def test_a_secret_key_that_is_rotated_in_mid_retry_opens_no_second_payment(market: Shop) -> None:
+    wish = PACKAGE | {"user": "ana"}
+    old, old_text = await issue(market.till, "before", scopes=["write"])
+    _, new_text = await issue(market.till, "after", scopes=["write"])
+    lost = (await replace(market, key=old_text).post(PAYMENTS, wish, key="rotated")).json()
+    await revoke(market.till, old)
+    assert (await replace(market, key=old_text).post(PAYMENTS, wish, key="rotated")).status_code == 401
+    repeated = await replace(market, key=new_text).post(PAYMENTS, wish, key="rotated")
+    assert (repeated.headers["idempotent-replayed"], repeated.json()) == ("true", lost)
+    other = await replace(market, key=new_text).post(PAYMENTS, wish | {"user": "ben"}, key="rotated")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import address, announcements, caller, documents, errors, shop
+from tillkeeper.web import address, announcements, caller, documents, errors, shop, status
 from tillkeeper.web.api import (
     adjustments,
     admin,
@@ -94,6 +94,7 @@ def build(till: Till) -> ASGIApp:
     app.add_api_route("/ready", _ready, include_in_schema=False)
     app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
+    status.add(app, till)
     documents.add(app)
     announcements.add(app)
     app.router.routes.extend(shop.result_routes(till))
