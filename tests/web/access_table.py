@@ -89,6 +89,7 @@ TABLE = {
     "POST /api/v1/users/{user}/wallet/grant": May.MONEY,
     "POST /api/v1/users/{user}/wallet/take": May.MONEY,
     "POST /api/v1/users/{user}/wallet/write_off": May.MONEY,
+    "POST /api/v1/users/{user}/erase": May.RULE,
     "GET /api/v1/users/{user}/cards": May.SEE_OR_NAMED_USER,
     "POST /api/v1/users/{user}/cards/{card}/use": May.SELL_OR_NAMED_USER,
     "GET /api/v1/inbox": May.SEE,

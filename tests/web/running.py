@@ -102,8 +102,8 @@ def listening() -> tuple[socket.socket, str]:
 
 
 @asynccontextmanager
-async def opened(database_url: str, folder: Path) -> AsyncIterator[Shop]:
-    """Run everything on a migrated database."""
+async def opened(database_url: str, folder: Path, **more: str) -> AsyncIterator[Shop]:
+    """Run everything on a migrated database, with more in the environment when it is wanted."""
     (door, url), (gate, sandbox_url) = listening(), listening()
     sandbox = build_sandbox(
         SandboxConfig(
@@ -113,7 +113,7 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Shop]:
             webhook_urls={"stripe": f"{url}/webhooks/stripe"},
         )
     )
-    till, stop = await open_till(database_url, sandbox_url, TILL_PUBLIC_URL=url), asyncio.Event()
+    till, stop = await open_till(database_url, sandbox_url, TILL_PUBLIC_URL=url, **more), asyncio.Event()
     working = asyncio.create_task(work(till, stop))
     _, key = await issue(till, "merchant", scopes=["write"])
     try:

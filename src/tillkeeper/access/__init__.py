@@ -37,6 +37,7 @@ __all__ = [
     "UnauthenticatedError",
     "authenticate",
     "create",
+    "forget_user",
     "looks_like_one",
     "open_tokens",
     "revoke",
@@ -77,3 +78,8 @@ async def take_calls(tx: Transaction, who: str, start: datetime, wanted: int) ->
     if taken == wanted:  # the first of its window cleans up behind those that are over
         await store.forget(tx, start - timedelta(minutes=limits.windows_kept_minutes))
     return taken
+
+
+async def forget_user(tx: Transaction, user: str) -> None:
+    """Forget how often an end user has called."""
+    await store.forget_caller(tx, f"user:{user}")

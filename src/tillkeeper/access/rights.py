@@ -44,6 +44,8 @@ class Right(StrEnum):
     SET_RULES = "set_rules"
     """Set risk rules and refund policies."""
     KEEP_KEYS = "keep_keys"
+    ERASE = "erase"
+    """Erase what is known of a user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ HOLDERS: Mapping[Right, Holders] = {
     Right.SET_PRICES: _held("admin"),
     Right.SET_RULES: _held("admin", fresh=True),
     Right.KEEP_KEYS: _held("admin", fresh=True),
+    Right.ERASE: _held("admin", fresh=True),
 }
 
 

@@ -63,3 +63,8 @@ async def take(tx: Transaction, who: str, start: datetime, wanted: int) -> int:
 async def forget(tx: Transaction, before: datetime) -> None:
     """Drop windows that are over."""
     await tx.execute("DELETE FROM rate_window WHERE start < $1", before)
+
+
+async def forget_caller(tx: Transaction, who: str) -> None:
+    """Drop the counts of one caller."""
+    await tx.execute("DELETE FROM rate_window WHERE who = $1", who)

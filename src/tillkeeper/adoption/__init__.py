@@ -32,6 +32,7 @@ __all__ = [
     "claim",
     "digest_of",
     "digests",
+    "erase",
     "key_of",
     "read",
 ]
@@ -47,3 +48,8 @@ async def claim(tx: Transaction, records: Sequence[Record], at: datetime) -> dic
     new = {key_of(each): (ids.new(), digest_of(each)) for each in records}
     taken = await store.insert(tx, new, at)
     return {key: id_ for key, (id_, _) in new.items() if key in taken}
+
+
+async def erase(tx: Transaction, *, user: str, payments: Sequence[UUID]) -> None:
+    """Forget what an earlier system called a user and their payments; brought again, they would be somebody new."""
+    await store.erase(tx, user, payments)

@@ -39,3 +39,15 @@ async def insert(tx: Transaction, new: dict[Key, tuple[UUID, bytes]], at: dateti
         at,
     )
     return {(row["kind"], row["external_id"]) for row in rows}
+
+
+async def erase(tx: Transaction, user: str, payments: Sequence[UUID]) -> None:
+    """Name what was taken over by our own ids."""
+    await tx.execute(
+        """
+        UPDATE adoption SET external_id = 'erased_' || id, digest = ''
+        WHERE (kind = 'user' AND external_id = $1) OR (kind = 'payment' AND id = ANY ($2::uuid[]))
+        """,
+        user,
+        list(payments),
+    )

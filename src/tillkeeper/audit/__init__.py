@@ -1,14 +1,14 @@
 """The audit log: who changed what, when, why and from what to what; entries are only ever added."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tillkeeper.audit import store
-from tillkeeper.audit.values import SYSTEM, Action, Actor
+from tillkeeper.audit.values import END_USER, SYSTEM, Action, Actor
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.db import Transaction
 
-__all__ = ["SYSTEM", "Action", "Actor", "record", "verify"]
+__all__ = ["END_USER", "SYSTEM", "Action", "Actor", "erase", "record", "verify"]
 
 recent_entries = 1_000
 Picture = Mapping[str, object]
@@ -28,6 +28,14 @@ async def record(
     """Write down a change in its own transaction, without secrets; last in it, because entries wait for each other."""
     changed = (logs.clean(before), logs.clean(after))
     await store.insert(tx, ids.new(), by, action, subject, changed, logs.mask(reason) if reason else None, at)
+
+
+async def erase(tx: Transaction, subjects: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Take words out of entries about somebody; return what vouches for the rest, by the number of each.
+
+    It is kept with an entry of its own, `Action.USER_ERASED`; without that the chain is broken there.
+    """
+    return await store.erase(tx, subjects, names)
 
 
 async def verify(tx: Transaction, *, recent: bool) -> list[str]:

@@ -15,7 +15,20 @@ class Actor:
     name: str
     request: str | None = None
 
+    @property
+    def is_buyer(self) -> bool:
+        """Tell whether an end user acts, whose own business is told by what was changed."""
+        return self.id == END_USER_ID
 
+    @property
+    def is_person(self) -> bool:
+        """Tell whether somebody of the merchant's acts by hand; programs do the same thousands of times a minute."""
+        return self.id.startswith(PEOPLE)
+
+
+END_USER_ID = "user"
+PEOPLE = ("member_", "cli:")
+END_USER = Actor(id=END_USER_ID, name="an end user")
 SYSTEM = Actor(id="till", name="Tillkeeper itself")
 """Who acts when no person and no key does: the worker, and the demo that sets itself up."""
 
@@ -35,6 +48,16 @@ class Action(StrEnum):
     MEMBER_DISABLED = "member.disabled"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    PAYMENT_CREATED = "payment.created"
+    CAPTURE_REQUESTED = "payment.capture_requested"
+    CANCEL_REQUESTED = "payment.cancel_requested"
+    EVIDENCE_SUBMITTED = "dispute.evidence_submitted"
+    DISPUTE_ACCEPTED = "dispute.accepted"
+    CUSTOMER_REGISTERED = "customer.registered"
+    CREDITS_SPENT = "credits.spent"
+    CARD_USED = "card.used"
+    COMPARISON_REQUESTED = "reconciliation.requested"
+    FILE_IMPORTED = "settlement.imported"
     PACKAGE_OFFERED = "package.offered"
     GATEWAY_STEERED = "gateway.steered"
     REFUND_CREATED = "refund.created"
@@ -56,9 +79,11 @@ class Action(StrEnum):
     REVIEW_APPROVED = "review.approved"
     REVIEW_REJECTED = "review.rejected"
     MAINTENANCE_SET = "maintenance.set"
+    USER_ERASED = "user.erased"
     ENDPOINT_CREATED = "webhook_endpoint.created"
     ENDPOINT_CHANGED = "webhook_endpoint.changed"
     ENDPOINT_ROTATED = "webhook_endpoint.rotated"
     ENDPOINT_DELETED = "webhook_endpoint.deleted"
+    ENDPOINT_TESTED = "webhook_endpoint.tested"
     ENDPOINT_RECOVERED = "webhook_endpoint.recovered"
     DELIVERY_RESENT = "delivery.resent"

@@ -1,6 +1,6 @@
 """The people who buy. Everything else knows them by a surrogate, so that the books hold nothing personal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from tillkeeper.customers import rules, store
@@ -9,7 +9,20 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
 
-__all__ = ["Customer", "Profile", "ensure", "ensure_all", "find", "get", "link", "reference", "register"]
+__all__ = [
+    "Customer",
+    "Profile",
+    "ensure",
+    "ensure_all",
+    "erase",
+    "find",
+    "get",
+    "link",
+    "lock",
+    "named",
+    "reference",
+    "register",
+]
 
 name_length_max = 200
 
@@ -26,6 +39,9 @@ async def ensure_all(tx: Transaction, names: Iterable[str]) -> dict[str, UUID]:
         if not 1 <= len(name) <= name_length_max or not name.isprintable() or name != name.strip():
             message = f"A user is 1 to {name_length_max} printable characters without spaces around them."
             raise InvalidFieldError(message, param="user")
+        if rules.is_erased(name):
+            message = "That is how somebody is called who was erased; nobody else can be."
+            raise InvalidFieldError(message, param="user")
     return await store.ensure_users(tx, wanted)
 
 
@@ -33,6 +49,25 @@ async def find(tx: Transaction, name: str) -> UUID | None:
     """Find a user by the merchant's own name."""
     found: UUID | None = await tx.fetchval("SELECT id FROM end_user WHERE name = $1", name)
     return found
+
+
+async def lock(tx: Transaction, name: str) -> UUID | None:
+    """Find a user by the merchant's own name, and let nobody else change who it is."""
+    return await store.lock_user(tx, name)
+
+
+async def named(tx: Transaction, name: str) -> UUID | None:
+    """Find the customer whom the merchant calls so."""
+    found = await store.find(tx, external_id=name, email_key=None)
+    return found[0].id if found else None
+
+
+async def erase(tx: Transaction, user: UUID, known_as: Sequence[UUID]) -> tuple[str, list[str]]:
+    """Forget who a user is, and the customers who are the same person; return the name that is left, and those gone."""
+    gone = await store.names(tx, user, known_as)
+    left = ids.text(rules.ERASED, user)
+    await store.erase(tx, user, left, known_as)
+    return left, [name for name in gone if name != left]
 
 
 async def register(tx: Transaction, profile: Profile) -> tuple[UUID, bool]:

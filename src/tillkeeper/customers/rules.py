@@ -8,6 +8,9 @@ from tillkeeper.customers.values import Customer, Profile
 from tillkeeper.kernel.errors import InvalidFieldError
 
 text_length_max = 200
+ERASED = "erased"
+ERASED_NAME = re.compile(rf"{ERASED}_[0-9a-hjkmnp-tv-z]{{26}}")
+"""What is left of somebody's name; whoever took it would have that wallet."""
 email_length_max = 254
 EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]+\.[^\s@<>()\[\]\\,;:\".]+")
 """Something before and something with a dot after one @: whether it can be reached, only a letter can tell."""
@@ -57,3 +60,8 @@ def filled(customer: Customer, profile: Profile, *, email_taken: bool) -> Custom
         email_key=customer.email_key or key,
         name=customer.name or profile.name,
     )
+
+
+def is_erased(name: str) -> bool:
+    """Tell whether a name is what is left of somebody's."""
+    return ERASED_NAME.fullmatch(name) is not None

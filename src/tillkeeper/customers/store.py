@@ -72,6 +72,39 @@ async def insert_link(tx: Transaction, customer: UUID, gateway: str, called: str
     )
 
 
+async def lock_user(tx: Transaction, name: str) -> UUID | None:
+    """Lock a user by the merchant's own name."""
+    found: UUID | None = await tx.fetchval("SELECT id FROM end_user WHERE name = $1 FOR NO KEY UPDATE", name)
+    return found
+
+
+async def names(tx: Transaction, user: UUID, customers: Sequence[UUID]) -> list[str]:
+    """List every name and address by which somebody is known."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT known FROM (
+            SELECT name AS known FROM end_user WHERE id = $1
+            UNION SELECT unnest(ARRAY[external_id, email, email_key, name]) FROM customer WHERE id = ANY ($2::uuid[])
+        ) AS names WHERE known IS NOT NULL
+        """,
+        user,
+        customers,
+    )
+    return [row["known"] for row in rows]
+
+
+async def erase(tx: Transaction, user: UUID, left: str, customers: Sequence[UUID]) -> None:
+    """Forget names and addresses, also those that gateways have."""
+    await tx.execute("UPDATE end_user SET name = $2 WHERE id = $1", user, left)
+    await tx.execute(
+        """
+        UPDATE customer SET external_id = NULL, email = NULL, email_key = NULL, name = NULL WHERE id = ANY ($1::uuid[])
+        """,
+        customers,
+    )
+    await tx.execute("DELETE FROM customer_link WHERE customer_id = ANY ($1::uuid[])", customers)
+
+
 def _customer(row: Record) -> Customer:
     return Customer(
         id=row["id"],

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from tillkeeper import idempotency, operations, payments
+from tillkeeper import audit, idempotency, operations, payments
+from tillkeeper.audit import Action
 from tillkeeper.flows import operate
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids
@@ -89,7 +90,17 @@ async def _begin(
             message = "The payment is being captured or canceled already."
             raise InvalidStateError(message)
         await idempotency.attach(tx, wish, payment)
+        if not ruling:  # or the ruling is written down already
+            await _note(tx, till, operation)
         return (operation,)
+
+
+async def _note(tx: Transaction, till: Till, operation: Operation) -> None:
+    """Write down who asked for it; buyers may end what they opened themselves."""
+    if till.by.is_buyer:
+        return
+    subject, after = ids.text("payment", operation.payment), {"amount": operation.amount} if operation.amount else None
+    await audit.record(tx, till.by, ASKED_FOR[operation.kind], subject, after=after, at=till.now())
 
 
 def _check(payment: Payment, kind: Kind, allowed: Sequence[Status], amount: int | None) -> None:
@@ -116,6 +127,7 @@ ALLOWED = {
     Kind.CANCEL: (Status.REQUIRES_ACTION, Status.REQUIRES_CAPTURE, Status.IN_REVIEW, Status.PROCESSING),
 }
 UNPAID = (Status.REQUIRES_ACTION, Status.PROCESSING)
+ASKED_FOR = {Kind.CAPTURE: Action.CAPTURE_REQUESTED, Kind.CANCEL: Action.CANCEL_REQUESTED}
 PAST = {Kind.CAPTURE: "captured", Kind.CANCEL: "canceled"}
 WANTED = {Kind.CAPTURE: (Status.SUCCEEDED,), Kind.CANCEL: (Status.CANCELED, Status.EXPIRED)}
 

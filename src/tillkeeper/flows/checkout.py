@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tillkeeper import catalog, customers, idempotency, operations, outbox, payments, risk
+from tillkeeper import audit, catalog, customers, idempotency, operations, outbox, payments, risk
+from tillkeeper.audit import Action
 from tillkeeper.facts import Sale
 from tillkeeper.flows import maintain, operate, settle
 from tillkeeper.flows.assess import assess
@@ -117,8 +118,12 @@ async def _remember_wish(till: Till, wish: Wish, purchase: Purchase) -> Replay |
         await idempotency.attach(tx, wish, new.id)
         if assessment.decision is Decision.BLOCK:
             await _turn_away(tx, till, new.id)
-            return new.id, None
-        return new.id, await _open_at(tx, new.id, new.gateway, new.created_at)
+            operation = None
+        else:
+            operation = await _open_at(tx, new.id, new.gateway, new.created_at)
+        if till.by.is_person:
+            await audit.record(tx, till.by, Action.PAYMENT_CREATED, str(told["payment"]), after=told, at=till.now())
+        return new.id, operation
 
 
 async def _turn_away(tx: Transaction, till: Till, payment: UUID) -> None:

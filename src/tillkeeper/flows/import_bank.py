@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from tillkeeper import settlement
+from tillkeeper.flows.import_settlement import note_file
 from tillkeeper.flows.pay_out import arrive
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import retry_conflicts
@@ -21,6 +22,7 @@ async def import_bank(till: Till, file: bytes) -> int:
     told = settlement.read_bank(file)
     if not told:
         return 0
+    await note_file(till, "bank", file)
     new = await _keep(till, told)
     logs.reconciliation.info("bank_imported", new=new)
     return new

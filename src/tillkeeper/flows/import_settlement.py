@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from tillkeeper import ledger, settlement
+from tillkeeper import audit, ledger, settlement
+from tillkeeper.audit import Action
 from tillkeeper.facts import LineKind, Notice, NoticeKind, PayoutFacts, SettlementLine, UnreadLine
 from tillkeeper.flows.book_lines import book_explained
 from tillkeeper.flows.pay_out import arrive
@@ -14,6 +15,7 @@ from tillkeeper.flows.reconcile import check_gateway, link
 from tillkeeper.flows.settle import apply
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel import failpoints, logs
+from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.reports import matching
 from tillkeeper.settlement import lines, runs
@@ -68,12 +70,20 @@ async def import_file(till: Till, gateway: str, file: bytes) -> Taken:
     reader = check_gateway(till, gateway)
     # A large file takes seconds to read, and whoever waits for this process should not.
     page = await asyncio.to_thread(reader.read_settlement, file)
+    await note_file(till, gateway, file)
     taken = Taken()
     for start in range(0, max(len(page.lines), len(page.unread)), lines_max):
         part = slice(start, start + lines_max)
         taken += await _keep(till, reader, page.lines[part], page.unread[part], None)
     logs.reconciliation.info("file_imported", gateway=gateway, new=taken.new, unread=taken.unread)
     return taken
+
+
+async def note_file(till: Till, source: str, file: bytes) -> None:
+    """Write down who hands a file in, before its parts are taken one by one."""
+    told = {"bytes": len(file), "sha256": sha256(file).hex()}
+    async with till.db.transaction() as tx:
+        await audit.record(tx, till.by, Action.FILE_IMPORTED, source, after=told, at=till.now())
 
 
 @retry_conflicts

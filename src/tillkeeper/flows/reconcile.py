@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from tillkeeper import ledger, outbox, payments
+from tillkeeper import audit, ledger, outbox, payments
+from tillkeeper.audit import Action
 from tillkeeper.flows.book_lines import book_explained, book_lines, book_opened, book_tolerated
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel import failpoints, ids, logs
@@ -82,6 +83,8 @@ async def ask(till: Till, gateway: str, day: date) -> None:
     today = lines.day_of(till.now(), ZoneInfo(check_gateway(till, gateway).settlement_zone))
     async with till.db.transaction() as tx:
         await runs.ask(tx, gateway, [day], today)
+        asked = {"day": day.isoformat()}
+        await audit.record(tx, till.by, Action.COMPARISON_REQUESTED, gateway, after=asked, at=till.now())
 
 
 async def reconcile_day(till: Till, gateway: str, day: date) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tillkeeper import idempotency, payments, refund_requests
+from tillkeeper.audit import Action
 from tillkeeper.flows.read import read
-from tillkeeper.flows.request_refund import Asked, consider, open_request
+from tillkeeper.flows.request_refund import Asked, consider, note_decision, open_request
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import failpoints, ids
 from tillkeeper.kernel.db import retry_conflicts
@@ -122,6 +123,7 @@ async def _ask(till: Till, bulk: UUID, asked: Asked) -> dict[str, object]:
             made = await refund_requests.of_bulk(tx, bulk, asked.payment)
             if made is None:
                 made, _ = await open_request(tx, till, await consider(tx, till, asked), leased=False, bulk=bulk)
+                await note_decision(tx, till, Action.REFUND_REQUESTED, made, asked.note)
     except DatabaseUnavailableError:
         raise
     except TillError as error:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from tillkeeper import idempotency, operations, payments, refund_requests, responses
+from tillkeeper import audit, idempotency, operations, payments, refund_requests, responses
+from tillkeeper.audit import Action
 from tillkeeper.facts import DisputeStatus
 from tillkeeper.flows import operate
 from tillkeeper.flows.defend import sealed
@@ -85,13 +86,22 @@ async def _begin(till: Till, wish: Wish, answering: Answering) -> Replay | tuple
         _check(till, found, answering.kind)
         response, operation = await _written(tx, till, found, answering)
         if answering.words is None and await _waits_for_another(tx, found, answering):
-            return await _kept(tx, wish, response)
+            replay = await _kept(tx, wish, response)
+            await _note(tx, till, answering)
+            return replay
         await responses.remember(tx, response)
         if await operations.ask(tx, [operation]):
             message = "An answer to this dispute is on its way already."
             raise InvalidStateError(message)
         await idempotency.attach(tx, wish, response.id)
+        await _note(tx, till, answering)
         return response.id, operation
+
+
+async def _note(tx: Transaction, till: Till, answering: Answering) -> None:
+    """Write down who answered, and not what: the answer itself is kept with the dispute."""
+    action = Action.DISPUTE_ACCEPTED if answering.kind is ResponseKind.ACCEPT else Action.EVIDENCE_SUBMITTED
+    await audit.record(tx, till.by, action, ids.text("dispute", answering.dispute), at=till.now())
 
 
 async def _waits_for_another(tx: Transaction, dispute: Dispute, answering: Answering) -> bool:

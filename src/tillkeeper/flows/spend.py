@@ -1,6 +1,7 @@
 """Let a user spend credits: never more than there are, earned money recognised with them."""
 
-from tillkeeper import customers, idempotency, ledger
+from tillkeeper import audit, customers, idempotency, ledger
+from tillkeeper.audit import Action
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.wallet import InsufficientCreditsError
 from tillkeeper.idempotency import Replay, Wish
@@ -34,4 +35,7 @@ async def spend(till: Till, wish: Wish, *, user: str, amount: int, reason: str) 
         await ledger.post(tx, [recipes.spend(made, user=buyer, units=amount, earned=earned, at=now)])
         body = await report.show(tx, user) | {"spend": ids.text("spend", made), "spent": amount, "reason": reason}
         await idempotency.finish(tx, wish, OK, body)
+        if till.by.is_person:
+            subject, spent = ids.text("user", buyer), {"amount": amount}
+            await audit.record(tx, till.by, Action.CREDITS_SPENT, subject, after=spent, reason=reason, at=now)
         return Replay(status=OK, body=body)

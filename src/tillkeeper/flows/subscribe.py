@@ -72,6 +72,7 @@ async def try_out(till: Till, endpoint: UUID) -> tuple[UUID, Reply]:
     """Send an endpoint an event that means nothing, and return its id with what came of it; raises NotFoundError."""
     async with till.db.transaction() as tx:
         found = await endpoints.find(tx, endpoint)
+        await _note(tx, till, Action.ENDPOINT_TESTED, endpoint)
     data: dict[str, object] = {"endpoint": ids.text("endpoint", endpoint)}
     event = Numbered(id=ids.new(), seq=0, type="endpoint.test", data=data, created_at=till.now())
     return event.id, await post(till, event, url=found.url, secrets=found.secrets)

@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
-from tillkeeper import customers, idempotency
+from tillkeeper import audit, customers, idempotency
+from tillkeeper.audit import Action
 from tillkeeper.fulfilment import packs
 from tillkeeper.idempotency import Replay, Wish
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import cards as report
@@ -26,4 +28,6 @@ async def use(till: Till, wish: Wish, *, user: str, card: UUID) -> Replay:
         await packs.use(tx, owner, card, at=till.now())
         body = await report.show(tx, card)
         await idempotency.finish(tx, wish, OK, body)
+        if till.by.is_person:
+            await audit.record(tx, till.by, Action.CARD_USED, ids.text("card", card), at=till.now())
         return Replay(status=OK, body=body)

@@ -95,3 +95,11 @@ async def forget(tx: Transaction, wish: Wish) -> None:
 async def purge(tx: Transaction, *, unresolved: Sequence[UUID]) -> int:
     """Forget answered keys after a day, except those of what is not resolved yet; return how many."""
     return await store.purge(tx, kept_hours, unresolved)
+
+
+async def erase(
+    tx: Transaction, *, name: str, left: str, mode: str, objects: Sequence[UUID], shown: Sequence[str]
+) -> None:
+    """Forget the answers that speak of a user; their keys stay, and a repeat is told which object it made."""
+    scopes = (f"user:{mode}:{name}", f"user:{mode}:{left}")
+    await store.erase(tx, name, scopes, objects, shown)

@@ -74,3 +74,24 @@ async def purge(tx: Transaction, hours: int, kept: Sequence[UUID]) -> int:
         hours,
         list(kept),
     )
+
+
+async def erase(
+    tx: Transaction, user: str, scopes: tuple[str, str], objects: Sequence[UUID], shown: Sequence[str]
+) -> None:
+    """Leave of answers only what they are about, and name a user's own keys anew."""
+    await tx.execute(
+        """
+        UPDATE idempotency_key
+        SET body = jsonb_strip_nulls(jsonb_build_object(
+            'id', body -> 'id', 'object', body -> 'object', 'status', body -> 'status', 'erased', true))
+        WHERE status IS NOT NULL AND (
+            resource_id = ANY ($1::uuid[]) OR body ->> 'user' = $2 OR body ->> 'payment' = ANY ($3::text[])
+            OR scope = $4)
+        """,
+        list(objects),
+        user,
+        list(shown),
+        scopes[0],
+    )
+    await tx.execute("UPDATE idempotency_key SET scope = $2 WHERE scope = $1", *scopes)

@@ -9,7 +9,7 @@ from tillkeeper.inbox import rules, store
 from tillkeeper.inbox.values import Arrival, Batch, Ending, Message, Selection
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 
 __all__ = [
     "Arrival",
@@ -116,7 +116,10 @@ async def requeue(tx: Transaction, selection: Selection) -> list[UUID]:
 
 
 async def replay(tx: Transaction, message: UUID) -> None:
-    """Make one message due again, whatever became of it; raises NotFoundError."""
+    """Make one message due again, whatever became of it; raises NotFoundError or InvalidStateError."""
+    if await store.is_erased(tx, message):
+        message_ = "What this webhook said was erased with the user of whom it spoke."
+        raise InvalidStateError(message_)
     if not await store.set_status(tx, message, "received", "replayed by hand"):
         raise NotFoundError(NO_MESSAGE)
 
@@ -145,6 +148,16 @@ async def finish(tx: Transaction, endings: Sequence[Ending]) -> None:
 async def release(tx: Transaction, waited_for: Sequence[str]) -> None:
     """Wake parked messages whose payment has become known."""
     await store.release(tx, waited_for)
+
+
+async def untied(tx: Transaction, *, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, bytes]]:
+    """List finished messages of which nobody knows what payment they are about, with their sealed bodies."""
+    return await store.untied(tx, since, after, limit)
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID]) -> int:
+    """Forget what finished messages about payments said, and these others; return how many. That they came stays."""
+    return await store.erase(tx, payments, others)
 
 
 def park(message: Message, reason: str, *, waits_for: str | None, ours: bool, payment: UUID | None) -> Ending:

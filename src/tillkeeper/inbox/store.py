@@ -196,7 +196,8 @@ async def requeue(tx: Transaction, selection: Selection, limit: int) -> list[UUI
         SET status = 'received', attempts = 0, deaths = 0, due_at = clock_timestamp(), finished_at = NULL
         WHERE id IN (
             SELECT id FROM inbox_message
-            WHERE status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
+            WHERE length(body) > 0
+              AND status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
               AND ($4::timestamptz IS NULL OR received_at >= $4) AND ($5::timestamptz IS NULL OR received_at < $5)
             ORDER BY received_at LIMIT $6
             FOR NO KEY UPDATE
@@ -291,3 +292,37 @@ async def release(tx: Transaction, waited_for: Sequence[str]) -> None:
 
 def _message(row: Record) -> Message:
     return Message(id=row["id"], gateway=row["gateway"], type=row["type"], body=row["body"], attempts=row["attempts"])
+
+
+async def is_erased(tx: Transaction, message: UUID) -> bool:
+    """Tell whether a message is there, and empty."""
+    return bool(await tx.fetchval("SELECT length(body) = 0 FROM inbox_message WHERE id = $1", message))
+
+
+async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, bytes]]:
+    """List finished messages without a payment, by their ids, which sort by age."""
+    rows = await tx.fetch(
+        """
+        SELECT id, body FROM inbox_message
+        WHERE payment_id IS NULL AND finished_at IS NOT NULL AND length(body) > 0 AND received_at >= $1
+          AND ($2::uuid IS NULL OR id > $2)
+        ORDER BY id LIMIT $3
+        """,
+        since,
+        after,
+        limit,
+    )
+    return [(row["id"], row["body"]) for row in rows]
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID]) -> int:
+    """Empty finished messages."""
+    return await tx.execute(
+        """
+        UPDATE inbox_message
+        SET body = '', reason = CASE WHEN reason IS NULL THEN NULL ELSE 'erased' END
+        WHERE (payment_id = ANY ($1::uuid[]) OR id = ANY ($2::uuid[])) AND finished_at IS NOT NULL AND length(body) > 0
+        """,
+        list(payments),
+        list(others),
+    )

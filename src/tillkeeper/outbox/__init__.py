@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from tillkeeper.facts import Change, Goods
 from tillkeeper.kernel.db import Transaction
@@ -14,6 +15,7 @@ __all__ = [
     "Numbered",
     "add",
     "announce",
+    "erase",
     "following",
     "hold",
     "last_before",
@@ -65,3 +67,8 @@ async def hold(tx: Transaction, name: str) -> int | None:
 async def move(tx: Transaction, name: str, seq: int) -> None:
     """Note the number up to which a named listener has heard."""
     await store.move(tx, name, seq)
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Forget the words in events about payments, and what endpoints answered to them."""
+    await store.erase(tx, payments)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.outbox.values import Event, Numbered
@@ -84,4 +85,23 @@ async def move(tx: Transaction, name: str, seq: int) -> None:
         """,
         name,
         seq,
+    )
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Take out reasons that are no codes of ours, and the bodies of answers."""
+    await tx.execute(
+        """
+        UPDATE outbox_event SET data = jsonb_set(data, '{reason}', '"erased"')
+        WHERE payment_id = ANY ($1::uuid[]) AND data ->> 'reason' ~ ': '
+        """,
+        list(payments),
+    )
+    await tx.execute(
+        """
+        UPDATE webhook_try SET body = NULL
+        FROM webhook_delivery AS delivery JOIN outbox_event AS event ON event.id = delivery.event_id
+        WHERE webhook_try.delivery_id = delivery.id AND event.payment_id = ANY ($1::uuid[])
+        """,
+        list(payments),
     )

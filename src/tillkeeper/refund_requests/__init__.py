@@ -39,6 +39,7 @@ __all__ = [
     "agree",
     "approve",
     "decide",
+    "erase",
     "get",
     "lock",
     "loosens",
@@ -46,6 +47,7 @@ __all__ = [
     "need",
     "needs_second_person",
     "of_bulk",
+    "of_payments",
     "of_refunds",
     "policy",
     "reject",
@@ -155,3 +157,13 @@ def _check_open(request: RefundRequest) -> None:
     if request.state is not State.OPEN:
         message = f"The request is {request.state} already."
         raise InvalidStateError(message)
+
+
+async def of_payments(tx: Transaction, payments: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """List the requests for the money of these payments, and those of them that nobody has decided."""
+    return await store.of_payments(tx, payments)
+
+
+async def erase(tx: Transaction, requests: Sequence[UUID], *, name: str, left: str) -> None:
+    """Forget what was said in requests, and who of the buyers said it; what was decided stays."""
+    await store.erase(tx, requests, name=name, left=left)

@@ -162,6 +162,40 @@ async def approvers(tx: Transaction, request: UUID) -> list[str]:
     return [row["by_id"] for row in rows]
 
 
+async def of_payments(tx: Transaction, payments: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """List the requests for payments, and those of them that are open."""
+    rows = await tx.fetch("SELECT id, state FROM refund_request WHERE payment_id = ANY ($1::uuid[])", list(payments))
+    return [row["id"] for row in rows], [row["id"] for row in rows if row["state"] == State.OPEN]
+
+
+async def erase(tx: Transaction, requests: Sequence[UUID], *, name: str, left: str) -> None:
+    """Take the words out of requests, and the buyer's name."""
+    await tx.execute(
+        """
+        UPDATE refund_request
+        SET note = NULL, evidence = '[]', decision = 'erased',
+            override_reason = CASE WHEN override_reason IS NULL THEN NULL ELSE 'erased' END,
+            requested_by_id = CASE WHEN requested_by_id = 'user:' || $2 THEN 'user:' || $3 ELSE requested_by_id END,
+            requested_by_name = CASE WHEN requested_by_id = 'user:' || $2 THEN $3 ELSE requested_by_name END
+        WHERE id = ANY ($1::uuid[])
+        """,
+        list(requests),
+        name,
+        left,
+    )
+    await tx.execute(
+        """
+        UPDATE refund_request_step
+        SET note = NULL, by_name = CASE WHEN by_id = 'user:' || $2 THEN $3 ELSE by_name END,
+            by_id = CASE WHEN by_id = 'user:' || $2 THEN 'user:' || $3 ELSE by_id END
+        WHERE request_id = ANY ($1::uuid[])
+        """,
+        list(requests),
+        name,
+        left,
+    )
+
+
 def _request(row: Record) -> RefundRequest:
     return RefundRequest(
         id=row["id"],

@@ -1,5 +1,6 @@
 """Answers to disputes: what speaks for us, written from our own records, or that we give the dispute up."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
@@ -17,6 +18,7 @@ __all__ = [
     "Words",
     "agreed_by_another",
     "assemble",
+    "erase",
     "get",
     "remember",
 ]
@@ -35,3 +37,8 @@ async def get(tx: Transaction, response: UUID) -> Response | None:
 async def agreed_by_another(tx: Transaction, dispute: UUID, by_id: str) -> bool:
     """Tell whether another person has said before that a dispute is given up."""
     return await store.agreed_by_another(tx, dispute, by_id)
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Forget what was said to disputes of payments, and leave that it was said."""
+    await store.erase(tx, payments)

@@ -1,5 +1,6 @@
 """All SQL of answers to disputes."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
@@ -54,3 +55,10 @@ async def agreed_by_another(tx: Transaction, dispute: UUID, by_id: str) -> bool:
         by_id,
     )
     return found
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Drop the sealed words of answers."""
+    await tx.execute(
+        "UPDATE dispute_response SET body = '' WHERE payment_id = ANY ($1::uuid[]) AND body IS NOT NULL", list(payments)
+    )

@@ -42,6 +42,7 @@ __all__ = [
     "assess",
     "check",
     "count_failures",
+    "erase",
     "judge",
     "keys",
     "keys_of",
@@ -124,6 +125,15 @@ async def remove(tx: Transaction, entry: UUID) -> None:
 async def keys_of(tx: Transaction, payment: UUID) -> Mapping[Trait, bytes]:
     """Read by what the buyer of a payment is recognised."""
     return await store.keys_of(tx, payment)
+
+
+async def erase(tx: Transaction, user: UUID, payments: Sequence[UUID], *, name: str, secret: str) -> list[UUID]:
+    """Forget by what a buyer could be recognised, and take the user off every list; return the entries that changed.
+
+    Addresses and devices that are blocked stay so, without a word about whose they were.
+    """
+    key = keys(secret, user=user, address=None, fingerprint=None)[Trait.USER]
+    return await store.erase(tx, payments, user_key=key, name=name)
 
 
 def _facts(case: Case, counted: Mapping[str, int], now: datetime) -> dict[Fact, int | str | None]:

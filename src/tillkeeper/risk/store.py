@@ -164,3 +164,27 @@ def _rule(row: Record) -> Rule:
         reason=row["reason"],
         enabled=row["enabled"],
     )
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID], *, user_key: bytes, name: str) -> list[UUID]:
+    """Drop what buyers of payments are recognised by; the lists first, because they are found by it."""
+    gone = await tx.fetch(
+        "DELETE FROM risk_list WHERE trait = 'user' AND (key = $1 OR shown = $2) RETURNING id", user_key, name
+    )
+    wordless = await tx.fetch(
+        """
+        UPDATE risk_list SET shown = 'erased', note = 'erased'
+        WHERE key IN (
+            SELECT unnest(ARRAY[address_key, fingerprint_key]) FROM risk_assessment WHERE payment_id = ANY ($1::uuid[]))
+        RETURNING id
+        """,
+        list(payments),
+    )
+    await tx.execute(
+        """
+        UPDATE risk_assessment SET user_key = NULL, address_key = NULL, fingerprint_key = NULL, facts = '{}'
+        WHERE payment_id = ANY ($1::uuid[])
+        """,
+        list(payments),
+    )
+    return [row["id"] for row in (*gone, *wordless)]

@@ -25,6 +25,7 @@ from tillkeeper.web.api import (
     books,
     customers,
     disputes,
+    erasure,
     events,
     gateways,
     goods,
@@ -88,6 +89,7 @@ def build(till: Till) -> ASGIApp:
         audit,
         risk,
         session,
+        erasure,
     ):
         app.include_router(part.router)
     app.add_api_route("/health", _health, include_in_schema=False)

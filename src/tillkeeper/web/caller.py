@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from tillkeeper.access import HOLDERS, ForbiddenError, Principal, Right, UnauthenticatedError, staff
 from tillkeeper.access.staff import SecondFactorRequiredError, Session
-from tillkeeper.audit import Actor
+from tillkeeper.audit import END_USER, Actor
 from tillkeeper.flows.authorize import authorize
 from tillkeeper.flows.limit import admit
 from tillkeeper.flows.sign_in import recognise
@@ -41,7 +41,7 @@ def till_of(request: Request) -> Till:
     if principal is None:
         who = NOBODY
     elif principal.user:
-        who = Actor(id="user", name="an end user")
+        who = END_USER
     else:
         who = Actor(id=principal.id, name=principal.name)
     return replace(till, by=replace(who, request=request.state.request_id))

@@ -34,6 +34,7 @@ __all__ = [
     "Purse",
     "Revocation",
     "Settled",
+    "erase",
     "give",
     "give_back",
     "grant",
@@ -170,3 +171,8 @@ async def remember(tx: Transaction, taken: Sequence[Revocation]) -> None:
 async def revocations(tx: Transaction, refunds: Sequence[UUID]) -> dict[UUID, Revocation]:
     """Read how refunds were taken from lots."""
     return await store.revocations(tx, refunds)
+
+
+async def erase(tx: Transaction, user: UUID) -> None:
+    """Forget for what a user spent credits, and leave how many."""
+    await store.erase(tx, user)

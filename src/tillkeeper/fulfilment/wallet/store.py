@@ -212,3 +212,8 @@ def _lot(row: Record) -> Lot:
         lost=row["lost"],
         expires_at=row["expires_at"],
     )
+
+
+async def erase(tx: Transaction, user: UUID) -> None:
+    """Take the words out of what was spent; the histories have a function of their own for that."""
+    await tx.execute("UPDATE wallet_spend SET reason = 'erased' WHERE user_id = $1", user)

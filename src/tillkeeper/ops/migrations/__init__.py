@@ -24,6 +24,8 @@ PACKAGE = FOLDER.parents[1]
 LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
 HISTORY_TABLES = "payment_change, wallet_entry, wallet_adjustment, audit_entry"
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
+HISTORY_FUNCTIONS = ("erase_history", "erase_audit")
+"""What takes words about people out of histories, and can do nothing else to them."""
 
 
 def upgrade(owner_url: str, *, app_role: str | None = None) -> list[str]:
@@ -88,7 +90,7 @@ def _grant(connection: Connection, role: str) -> None:
         f"GRANT INSERT ON {HISTORY_TABLES} TO {name}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}",
-        *(f"GRANT EXECUTE ON FUNCTION {function} TO {name}" for function in LEDGER_FUNCTIONS),
+        *(f"GRANT EXECUTE ON FUNCTION {function} TO {name}" for function in (*LEDGER_FUNCTIONS, *HISTORY_FUNCTIONS)),
     ):
         connection.exec_driver_sql(statement)
 

@@ -9,7 +9,7 @@ from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement.lines import rules, store
 from tillkeeper.settlement.lines.rules import day_of
-from tillkeeper.settlement.lines.store import covered_until, paid_out_until, save_window, window
+from tillkeeper.settlement.lines.store import covered_until, erase, paid_out_until, save_window, window
 from tillkeeper.settlement.lines.values import Line, Link, Side, Taken, Unread, Window
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Window",
     "covered_until",
     "day_of",
+    "erase",
     "link",
     "paid_out_until",
     "save_window",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 from tillkeeper.facts import LineKind
 from tillkeeper.kernel.db import Record, Transaction
@@ -166,3 +167,15 @@ async def paid_out_until(tx: Transaction, gateway: str) -> datetime | None:
 
 def _line(row: Record) -> Line:
     return Line(**{name: row[name] for name in COLUMNS} | {"kind": LineKind(row["kind"])})
+
+
+async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
+    """Drop what lines said beside their numbers."""
+    await tx.execute(
+        """
+        UPDATE settlement_line SET raw = ''
+        WHERE our_payment = ANY ($1::uuid[]) OR our_refund = ANY ($1::uuid[])
+           OR id IN (SELECT line_id FROM settlement_link WHERE object = ANY ($1::uuid[]))
+        """,
+        list(objects),
+    )

@@ -22,7 +22,7 @@ from tillkeeper.settlement.runs.rules import (
     tolerated_minor,
     wait,
 )
-from tillkeeper.settlement.runs.store import ask_unfinished, lock, put_off, take
+from tillkeeper.settlement.runs.store import ask_unfinished, erase, lock, put_off, take
 from tillkeeper.settlement.runs.values import (
     Action,
     Discrepancy,
@@ -65,6 +65,7 @@ __all__ = [
     "ask_unfinished",
     "begin",
     "close",
+    "erase",
     "explain_linked",
     "explain_rest",
     "find",

@@ -292,3 +292,12 @@ def _discrepancy(row: Record) -> Discrepancy:
         accepted=row["action"] == "accept",
         first_seen_at=row["first_seen_at"],
     )
+
+
+async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
+    """Drop why people closed what did not match."""
+    await tx.execute(
+        "UPDATE discrepancy SET reason = 'erased'"
+        " WHERE reason IS NOT NULL AND (payment_id = ANY ($1::uuid[]) OR object = ANY ($1::uuid[]))",
+        list(objects),
+    )

@@ -1,0 +1,68 @@
+"""What payments keep of the person who paid: found by the user, and erased with all numbers left as they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.payments.traces import store
+
+__all__ = ["Traces", "erase", "of_user", "references"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """Hold what a user's purchases left; `customers` are theirs alone, `shared` others buy as well.
+
+    `unfinished` says of what money may still move.
+    """
+
+    payments: Sequence[UUID]
+    refunds: Sequence[UUID]
+    disputes: Sequence[UUID]
+    customers: Sequence[UUID]
+    shared: Sequence[UUID]
+    unfinished: Sequence[str]
+
+    @property
+    def objects(self) -> list[UUID]:
+        """List everything that can have lines, keys or requests of its own."""
+        return [*self.payments, *self.refunds, *self.disputes]
+
+    @property
+    def shown(self) -> list[str]:
+        """Write the ids as they are shown."""
+        named = {"payment": self.payments, "refund": self.refunds, "dispute": self.disputes}
+        return [ids.text(prefix, each) for prefix, found in named.items() for each in found]
+
+
+async def of_user(tx: Transaction, user: UUID) -> Traces:
+    """Lock a user's payments, and list all that hangs on them."""
+    paid = await store.payments(tx, user)
+    payments = [row["id"] for row in paid]
+    refunds, disputes = await store.refunds(tx, payments), await store.disputes(tx, payments)
+    open_ = {"payment": paid, "refund": refunds, "dispute": disputes}
+    customers = await store.customers(tx, user, payments)
+    return Traces(
+        payments=payments,
+        refunds=[row["id"] for row in refunds],
+        disputes=[row["id"] for row in disputes],
+        customers=[row["customer_id"] for row in customers if not row["shared"]],
+        shared=[row["customer_id"] for row in customers if row["shared"]],
+        unfinished=[ids.text(kind, row["id"]) for kind, rows in open_.items() for row in rows if row["unfinished"]],
+    )
+
+
+async def references(tx: Transaction, user: UUID) -> tuple[list[str], datetime | None]:
+    """List what gateways call a user's purchases and the person, and when the first of them began."""
+    rows = await store.references(tx, user)
+    begun = await store.begun_at(tx, user)
+    return sorted({row["reference"] for row in rows}), begun
+
+
+async def erase(tx: Transaction, user: UUID, traces: Traces) -> None:
+    """Take out every word that a person wrote or that tells who it is."""
+    await store.erase(tx, list(traces.payments))
+    await store.erase_history(tx, user, list(traces.payments))
