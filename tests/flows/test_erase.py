@@ -117,6 +117,10 @@ async def planted(shop: Any, known: Any) -> None:
         f"UPDATE inbox_message SET reason = '{WORD}'",
         f"UPDATE refund_request SET override_reason = '{WORD}'",
         f'UPDATE outbox_event SET data = data || \'{{"reason": "given up: {WORD}"}}\'',
+        (
+            "INSERT INTO mail_letter (id, kind, topic, data, reason) SELECT gen_random_uuid(), 'receipt', 'x',"
+            f" jsonb_build_object('payment', '{known[0]['id']}', 'reason', 'told: {WORD}'), '{WORD}'"
+        ),
         f"INSERT INTO rate_window VALUES ('user:{NAME}', now(), 1)",
         "INSERT INTO webhook_endpoint (id, url, types, cursor, secret) SELECT gen_random_uuid(), 'u', '{*}', 0, 's'",
     ):
@@ -209,6 +213,8 @@ async def test_nothing_that_tells_who_somebody_was_is_left_anywhere(shop: Any) -
         "refund_request.override_reason",
         "outbox_event.data",
         "webhook_try.body",
+        "mail_letter.reason",
+        "mail_letter.data",
         "settlement_line.raw",
     } <= before[WORD]
 

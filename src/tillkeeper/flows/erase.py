@@ -12,6 +12,7 @@ from tillkeeper import (
     customers,
     idempotency,
     inbox,
+    mail,
     outbox,
     refund_requests,
     responses,
@@ -121,6 +122,7 @@ async def _erase(tx: Transaction, till: Till, user: str, whose: UUID, found: Tra
     await responses.erase(tx, found.payments)
     entries = await risk.erase(tx, whose, found.payments, name=user, secret=till.settings.secret_key)
     await outbox.erase(tx, found.payments)
+    await mail.erase(tx, found.shown)
     await lines.erase(tx, found.objects)
     await runs.erase(tx, found.objects)
     await adoption.erase(tx, user=user, payments=found.payments)

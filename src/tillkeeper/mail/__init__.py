@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "claim",
     "compose",
+    "erase",
     "gather",
     "is_address",
     "judge",
@@ -65,6 +66,11 @@ async def gather(tx: Transaction, *, alerts_per_day_max: int, now: datetime) -> 
 async def record(tx: Transaction, letter: Leased, verdict: Verdict) -> bool:
     """Write what came of a try; false when its lease was lost meanwhile, and then nothing is written."""
     return await store.record(tx, letter, verdict)
+
+
+async def erase(tx: Transaction, payments: Sequence[str]) -> None:
+    """Forget what mail servers said to letters about payments, which may name whom they were for."""
+    await store.erase(tx, payments)
 
 
 def judge(letter: Leased, receipt: Receipt) -> Verdict:

@@ -115,3 +115,16 @@ async def gather(tx: Transaction, limit: int) -> list[tuple[str, Mapping[str, An
         limit,
     )
     return [(row["topic"], row["data"]) for row in sorted(rows, key=lambda row: row["id"])]
+
+
+async def erase(tx: Transaction, payments: Sequence[str]) -> None:
+    """Take the words out of letters about payments."""
+    await tx.execute(
+        """
+        UPDATE mail_letter
+        SET reason = CASE WHEN reason IS NULL THEN NULL ELSE 'erased' END,
+            data = CASE WHEN data ->> 'reason' ~ ': ' THEN jsonb_set(data, '{reason}', '"erased"') ELSE data END
+        WHERE data ->> 'payment' = ANY ($1::text[])
+        """,
+        list(payments),
+    )
