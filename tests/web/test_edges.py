@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.web.bad_requests import CUSTOMERS, GOOD, HOOK, PAYMENTS, SUM, good, signed
@@ -104,3 +105,32 @@ def test_the_documents_name_the_limits_that_hold() -> None:
     written = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", LIMITS.read_text())]
     held = (shell.body_bytes_max, intake.body_bytes_max, sheets.file_bytes_max, strict.depth_max, paging.limit_max)
     assert set(held) | {caller.key_length_max, payments.metadata_entries_max} <= set(written)
+
+
+BEYOND = "0001-01-01T00:00:00+14:00"
+"""A moment that no calendar in UTC knows."""
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/webhook_endpoints/endpoint_01h455vb4pex5vsknk084sn02q/recover", {"since": BEYOND}),
+        ("/api/v1/inbox/replay", {"since": BEYOND}),
+        ("/api/v1/inbox/replay", {"until": "10000-01-01T00:00:00Z"}),
+        ("/api/v1/inbox/replay", {"until": 1_800_000_000}),
+        ("/api/v1/refund_requests/bulk", {"filter": {"captured_after": BEYOND}, "reason_code": "other"}),
+        ("/api/v1/payments", good(context={"account_created_at": BEYOND})),
+    ],
+)
+async def test_a_moment_beyond_all_calendars_is_refused(front: Front, path: str, body: Any) -> None:
+    _, key = await issue(front.till, "edges", scopes=["admin"])
+    assert await code(front, path, body, key=key) == "invalid_field"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events?since=", "/api/v1/admin/audit?until=", "/api/v1/ledger/trial_balance?as_of="]
+)
+async def test_a_moment_beyond_all_calendars_is_no_question(front: Front, path: str) -> None:
+    _, key = await issue(front.till, "edges", scopes=["admin"])
+    answer = await front.call("GET", path + quote(BEYOND), key=key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")

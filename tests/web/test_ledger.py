@@ -138,9 +138,9 @@ async def test_the_journals_of_a_payment_are_its_capture_its_fee_and_its_goods(s
 async def test_the_worker_seals_and_examines_by_itself(shop: Shop) -> None:
     seals = await shop.until("/api/v1/ledger/seals", lambda page: any(row["journals"] for row in page["data"]))
     assert [row["number"] for row in seals["data"]] == sorted((row["number"] for row in seals["data"]), reverse=True)
-    checks = await shop.until("/api/v1/ledger/checks", lambda page: len(page["data"]) == 16)
+    checks = await shop.until("/api/v1/ledger/checks", lambda page: len(page["data"]) == 18)
     assert checks["sound"]
-    assert {row["name"] for row in checks["data"]} >= {"I1", "I3", "I4", "I5", "I6", "I7", "I9"}
+    assert {row["name"] for row in checks["data"]} >= {"I1", "I3", "I4", "I5", "I6", "I7", "I9", "I10"}
 
 
 @pytest.mark.parametrize("step", ["daily", "monthly"])

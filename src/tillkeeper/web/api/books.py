@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
@@ -14,10 +14,10 @@ from tillkeeper.kernel import ids
 from tillkeeper.reports import inbox, paging
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Moment
 
 router = api.router("books")
 Settled = Literal["processed", "parked", "ignored", "quarantined", "dead"]
-Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-21T10:00:00Z"])]
 
 
 class ReplaySelection(api.Body):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
@@ -23,6 +23,7 @@ from tillkeeper.reports import payment as payment_report
 from tillkeeper.reports import refund_request as report
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Moment
 
 router = api.router("refund requests")
 OK, PROPOSED = 200, 202
@@ -40,7 +41,6 @@ Note = Annotated[str, Field(min_length=1, max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 PaymentId = Annotated[str, Field(max_length=64, examples=["payment_01h455vb4pex5vsknk084sn02q"])]
 Code = Annotated[ReasonCode, Field(strict=False)]
-Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-21T10:00:00Z"])]
 Amounts = Annotated[
     dict[str, Annotated[int, Field(ge=0, le=amount_max)]], Field(max_length=currencies_max, examples=[{"EUR": 5000}])
 ]

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from tillkeeper.access import Principal, Right
@@ -19,6 +19,7 @@ from tillkeeper.reports import paging
 from tillkeeper.reports import webhook_endpoint as report
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import event_shapes, shapes
+from tillkeeper.web.moments import Moment
 
 router = api.router("webhook endpoints")
 types_max = len(TYPES) + 1
@@ -60,7 +61,7 @@ class Rotate(api.Body):
 class Recover(api.Body):
     """Say since when what was missed is to be sent."""
 
-    since: Annotated[AwareDatetime, Field(strict=False, examples=["2026-11-21T10:00:00Z"])]
+    since: Moment
 
 
 @router.post("/webhook_endpoints", status_code=201, response_model=None, responses={201: WITH_SECRET, **shapes.ERRORS})
