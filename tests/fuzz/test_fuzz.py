@@ -1,6 +1,6 @@
 """Requests and webhooks without number that nobody should send: each gets a documented answer and leaves nothing.
 
-2,000 and 500 on every change, 200,000 and 50,000 with TILL_TEST_FULL=1, others with TILL_FUZZ_REQUESTS. TILL_FUZZ_SEED
+1,000 and 250 on every change, 200,000 and 50,000 with TILL_TEST_FULL=1, others with TILL_FUZZ_REQUESTS. TILL_FUZZ_SEED
 repeats a run, and what went wrong is printed as a command for a shell.
 """
 
@@ -25,7 +25,7 @@ from tillkeeper.web import documents
 
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
 SEED = int(os.environ.get("TILL_FUZZ_SEED") or random.randrange(10**6))
-REQUESTS = int(os.environ.get("TILL_FUZZ_REQUESTS") or (200_000 if FULL else 2_000))
+REQUESTS = int(os.environ.get("TILL_FUZZ_REQUESTS") or (200_000 if FULL else 1_000))
 requests_per_webhook = 4
 INPUTS = REQUESTS + REQUESTS // requests_per_webhook
 accepted_share_min = 5
@@ -34,7 +34,7 @@ warm_up_share = 10
 memory_growth_percent_max = 10
 quiet_seconds_max = 120
 
-pytestmark = pytest.mark.timeout(300 if REQUESTS <= 2_000 else 7_200)
+pytestmark = pytest.mark.timeout(300 if REQUESTS <= 1_000 else 7_200)
 
 PROBLEM = {"content-type": "application/problem+json"}
 UNAVAILABLE = {"maintenance", "gateway_unavailable"}
