@@ -1,18 +1,22 @@
 """What somebody else than the gateway brings to the door, over HTTP: true bodies told again, and false witnesses."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from tests.gateways.counter import CREDITS, Counter
 from tests.gateways.serving import Letter
+from tests.gateways.subject import having
 from tests.gateways.trial import Trial, connect
 
 from tillkeeper.gateway import Accepted
+from tillkeeper.kernel import clock
 from tillkeeper.till import Till
 from tillkeeper.web.app import build
 
@@ -130,3 +134,37 @@ async def test_a_certificate_that_an_attacker_names_is_never_fetched(
     assert await counts(counter) == before
     assert await bring(door, counter, true_letter) == (200, "accepted")  # the true one is fetched from its place
     assert trap.visitors == 0
+
+
+UNSTORABLE = "a\x00b"
+"""What JSON can hold and PostgreSQL cannot."""
+
+
+def with_each_text_spoilt(thing: Any) -> Iterator[Any]:
+    """Write a thing again and again, each time with another of its texts spoilt."""
+    inside = thing.items() if isinstance(thing, dict) else enumerate(thing) if isinstance(thing, list) else ()
+    if isinstance(thing, str):
+        yield UNSTORABLE
+    for name, part in list(inside):
+        for spoilt in with_each_text_spoilt(part):
+            changed = thing.copy()
+            changed[name] = spoilt
+            yield changed
+
+
+@having()
+async def test_a_signed_webhook_that_holds_what_no_database_can_store_harms_nobody(
+    trial: Trial, counter: Counter, door: httpx2.AsyncClient
+) -> None:
+    letters = await paid(counter, trial)
+    told = set()
+    spoilt = [each for letter in letters for each in with_each_text_spoilt(letter.event)]
+    for number, event in enumerate(spoilt):
+        new = {name: f"{event[name]}{number}" for name in ("id", "event_id") if name in event}
+        body = json.dumps(event | new).encode()
+        headers = trial.house.sign(trial.subject.name, body, clock.now(), event=f"evt{number:013}")
+        told.add(await bring(door, counter, Letter(headers, body)))
+    assert told <= {(200, "accepted"), (200, "duplicate"), (400, "malformed_json"), (400, "signature_invalid")}
+    await counter.settle()
+    left = await counter.owner.fetch("SELECT reason FROM inbox_message WHERE status = 'received' AND attempts = 0")
+    assert left == []

@@ -149,3 +149,7 @@ def test_what_a_gateway_says_is_masked_before_it_is_kept() -> None:
 def test_a_problem_says_no_secret_back_to_whoever_sent_it() -> None:
     told = problem(NotFoundError("There is nothing at /sk_live_abc.", param="whsec_abc"))
     assert (told["detail"], told["param"]) == ("There is nothing at /***.", "***")
+
+
+def test_a_masked_text_can_be_stored() -> None:
+    assert logs.mask("a\x00b\ud800c") == "a\ufffdb\ufffdc"

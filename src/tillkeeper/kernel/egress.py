@@ -208,7 +208,7 @@ async def _beginning(response: httpx2.Response) -> str:
         read += chunk
         if len(read) >= body_bytes_max:
             break
-    return logs.mask(read[:body_bytes_max].decode(errors="replace").replace("\x00", "\ufffd"))
+    return logs.mask(read[:body_bytes_max].decode(errors="replace"))
 
 
 def _parse(url: str) -> Destination:

@@ -21,6 +21,8 @@ SECRET_TEXTS = re.compile(
     # What PostgreSQL quotes when it refuses a row: all of the row, or the values of a key.
     r"|(?<=Failing row contains )\([\s\S]*|(?<=\)=)\([^\n]*\)(?= (?:already|is not|is still))"
 )
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL takes in no text."""
 EMAIL = re.compile(r"[^\s@<>\"'(),:;=&?/\[\]{}\\]{1,64}(?:@|%40)[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
 """An address of a person; what stands before the @ of a database's address is masked with it, and that is fine."""
 GAP = r"[\s._/\-\u2010-\u2015]{0,2}"
@@ -102,8 +104,8 @@ def clean(value: Any) -> Any:
 
 
 def mask(text: str) -> str:
-    """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown."""
-    return str(_clean(text))
+    """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown, and what cannot be stored."""
+    return UNSTORABLE.sub("\ufffd", str(_clean(text)))
 
 
 def mask_in(thing: object, *fields: str) -> None:
