@@ -168,7 +168,14 @@ class Market:
             if fits(shown):
                 return shown
             await asyncio.sleep(look_seconds)
-        message = f"nothing moved for {stalled_seconds_max} s: {shown}"
+        calls = await self.stage.fetch(
+            "SELECT * FROM operation WHERE payment_id = $1 ORDER BY id", ids.parse("payment", payment["id"])
+        )
+        others = await self.stage.fetch("""
+            SELECT state, gateway, kind, lease_until > clock_timestamp() AS leased, count(*), max(finished_at)
+            FROM operation GROUP BY 1, 2, 3, 4
+        """)
+        message = f"nothing moved for {stalled_seconds_max} s: {shown}\n{calls}\n{others}"
         raise AssertionError(message)
 
 

@@ -166,11 +166,11 @@ class Stage:
         message = f"{url} did not answer within {up_timeout_seconds} s"
         raise AssertionError(message)
 
-    async def fetch(self, sql: str) -> list[asyncpg.Record]:
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database itself, as its owner."""
         connection = await asyncpg.connect(self.owner_url)
         try:
-            rows: list[asyncpg.Record] = await connection.fetch(sql)
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
             return rows
         finally:
             await connection.close()
