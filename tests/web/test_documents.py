@@ -105,11 +105,14 @@ async def test_the_description_is_valid_and_every_reference_in_it_leads_somewher
     schemas = spec["components"]["schemas"]
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
-    assert {reference.rpartition("/")[2] for reference in references(spec)} <= schemas.keys()
+    known = schemas.keys() | spec["components"]["responses"].keys()
+    assert {reference.rpartition("/")[2] for reference in references(spec)} <= known
     operations = [call for path in spec["paths"].values() for call in path.values()]
     names = [call["operationId"] for call in operations]
     assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
     assert all(call["summary"] for call in operations)
+    assert {tag for call in operations for tag in call["tags"]} == {tag["name"] for tag in spec["tags"]}
 
 
 async def test_every_call_that_is_promised_is_described_and_every_described_call_exists(front: Front) -> None:
@@ -126,7 +129,7 @@ async def test_every_type_of_event_is_described_with_an_example_that_fits(front:
     spec = await described(front)
     assert spec["webhooks"].keys() == set(TYPES)
     for type_, item in spec["webhooks"].items():
-        (example,) = item["post"]["requestBody"]["content"]["application/json"]["schema"]["examples"]
+        example = item["post"]["requestBody"]["content"]["application/json"]["example"]
         assert example["type"] == type_
         announced(spec, type_).validate(example)
 

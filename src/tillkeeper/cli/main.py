@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "listen": "listen:listen",
         "bench": "bench:bench",
         "import": "importing:take_over",
+        "openapi": "openapi:openapi",
         "report": "report:report",
         "payments": "payments:app",
         "refund": "refunds:give_back",

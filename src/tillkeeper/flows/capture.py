@@ -139,16 +139,17 @@ async def _remember_answer(
     async with till.db.transaction() as tx:
         if operation and answer and not await operate.record(tx, till, operation, answer):
             raise InProgressError
-        replay = await _show(tx, payment, kind)
+        replay = await _show(tx, payment, kind, till.by.request)
         await idempotency.finish(tx, wish, replay.status, replay.body)
     return replay
 
 
-async def _show(tx: Transaction, payment: UUID, kind: Kind) -> Replay:
+async def _show(tx: Transaction, payment: UUID, kind: Kind, request: str | None) -> Replay:
     shown = await report.show(tx, payment)
     if shown["status"] in WANTED[kind]:
         return Replay(status=OK, body=shown)
     if await operations.unfinished_ending(tx, payment):
         return Replay(status=ACCEPTED, body=shown)
     lost = InvalidStateError(f"The payment could not be {PAST[kind]}: it is {shown['status']}.")
-    return Replay(status=InvalidStateError.status, body=problem(lost) | {"payment": shown["id"]})
+    about = {"payment": shown["id"], "request_id": request}
+    return Replay(status=InvalidStateError.status, body=problem(lost) | about)

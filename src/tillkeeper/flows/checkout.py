@@ -213,26 +213,25 @@ async def _remember_answer(
             await idempotency.forget(tx, wish)  # certainly nothing happened, so the same key may try again
             replay = None
         else:
-            replay = _show(await report.show(tx, payment), answer)
+            replay = _show(await report.show(tx, payment), answer, till.by.request)
             await idempotency.finish(tx, wish, replay.status, replay.body)
     if replay is None:
         raise GatewayUnavailableError
     return replay
 
 
-def _show(shown: dict[str, object], answer: operate.Answer | None) -> Replay:
+def _show(shown: dict[str, object], answer: operate.Answer | None, request: str | None) -> Replay:
+    about = {"payment": shown["id"], "request_id": request}
     match shown["status"]:
         case Status.FAILED:
             error = shown["last_error"]
             assert isinstance(error, dict), "a failed payment says why"
             text, code = str(error["message"]), str(error["code"])
             if code == RiskBlockedError.code:
-                return Replay(
-                    status=RiskBlockedError.status, body=problem(RiskBlockedError()) | {"payment": shown["id"]}
-                )
+                return Replay(status=RiskBlockedError.status, body=problem(RiskBlockedError()) | about)
             by_card = answer is None or (isinstance(answer.outcome, Declined) and answer.outcome.card)
             kind = DeclinedError if by_card else RefusedByGatewayError
-            return Replay(status=kind.status, body=problem(kind(text, decline_code=code)) | {"payment": shown["id"]})
+            return Replay(status=kind.status, body=problem(kind(text, decline_code=code)) | about)
         case Status.OUTCOME_UNKNOWN:
             return Replay(status=ACCEPTED, body=shown)
         case _:

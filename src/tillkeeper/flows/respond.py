@@ -213,15 +213,18 @@ async def _remember_answer(
         if operation and answer and not await operate.record(tx, till, operation, answer):
             raise InProgressError
         said = await report.response(tx, answering.dispute, response)
-        replay = _replay(await report.show(tx, answering.dispute), said, answer)
+        replay = _replay(await report.show(tx, answering.dispute), said, answer, till.by.request)
         await idempotency.finish(tx, wish, replay.status, replay.body)
     return replay
 
 
-def _replay(shown: dict[str, object], said: Mapping[str, object], answer: operate.Answer | None) -> Replay:
+def _replay(
+    shown: dict[str, object], said: Mapping[str, object], answer: operate.Answer | None, request: str | None
+) -> Replay:
     if said["status"] != "declined":
         return Replay(status=ACCEPTED if said["status"] == "pending" else OK, body=shown)
     outcome = answer.outcome if answer else None
     why = outcome.message if isinstance(outcome, Declined) else str(said["error"])
     lost = InvalidStateError(f"The gateway refused the answer: {why}")
-    return Replay(status=InvalidStateError.status, body=problem(lost) | {"dispute": shown["id"]})
+    about = {"dispute": shown["id"], "request_id": request}
+    return Replay(status=InvalidStateError.status, body=problem(lost) | about)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -39,6 +39,7 @@ from tillkeeper.web.api import (
     session,
     webhook_endpoints,
 )
+from tillkeeper.web.description import DescribedApp
 from tillkeeper.web.intake import Webhooks
 from tillkeeper.web.shell import RATE_HEADERS, Shell
 
@@ -77,17 +78,27 @@ DESCRIPTION = "Captured money becomes goods delivered once, and books that balan
 
 def build(till: Till) -> ASGIApp:
     """Build the application for an open till; whoever runs it closes the till."""
-    app = FastAPI(
+    app = described()
+    app.state.till = till
+    app.state.meter = Meter()
+    app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
+    app.router.routes.extend(shop.result_routes(till))
+    if till.settings.shop:
+        origins = [gateway.checkout_origin for gateway in till.gateways.values()]
+        app.router.routes.extend(shop.shop_routes(till, checkout_origins=origins))
+    return Webhooks(Shell(_for_browsers(app, till)), Intake(till), app.state.meter)
+
+
+def described() -> DescribedApp:
+    """Build the API and its documents, which can be described without a till."""
+    app = DescribedApp(
         title="Tillkeeper",
         version=VERSION,
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
+        generate_unique_id_function=_operation_id,
     )
-    app.state.till = till
-    app.state.meter = Meter()
-    app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
     app.add_exception_handler(TillError, _till_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -101,11 +112,12 @@ def build(till: Till) -> ASGIApp:
     status.add(app, till)
     documents.add(app)
     announcements.add(app)
-    app.router.routes.extend(shop.result_routes(till))
-    if till.settings.shop:
-        origins = [gateway.checkout_origin for gateway in till.gateways.values()]
-        app.router.routes.extend(shop.shop_routes(till, checkout_origins=origins))
-    return Webhooks(Shell(_for_browsers(app, till)), Intake(till), app.state.meter)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation for programs that are generated from the description; such a name never changes."""
+    return f"{route.tags[0]}_{route.name}".replace(" ", "_") if route.tags else route.name
 
 
 def _for_browsers(app: ASGIApp, till: Till) -> ASGIApp:

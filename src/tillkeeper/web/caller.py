@@ -27,7 +27,10 @@ BEARER = HTTPBearer(
     description="A secret key (`till keys create` makes one), a publishable key, or the token of an end user.",
 )
 User = Annotated[str, Path(min_length=1, max_length=200)]
-KEY = Header(description="1 to 255 printable characters: new for each new intent, the same to repeat a request.")
+KEY = Header(
+    alias="Idempotency-Key",
+    description="1 to 255 printable characters: new for each new intent, the same to repeat a request.",
+)
 
 
 SESSION_PATH = "/api/v1/session"

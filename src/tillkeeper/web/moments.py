@@ -1,4 +1,4 @@
-"""Moments in requests: they say their offset, and are in UTC from then on."""
+"""Moments: in requests they say their offset, and are in UTC from then on; in answers they are in UTC."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,3 +20,6 @@ def _moment(text: object) -> datetime:
 Moment = Annotated[
     datetime, BeforeValidator(_moment, json_schema_input_type=str), Field(examples=["2026-11-21T10:00:00Z"])
 ]
+
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""Describe a moment of an answer, which a report has written."""

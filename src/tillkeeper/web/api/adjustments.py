@@ -46,7 +46,10 @@ class WriteOff(api.Body):
 
 
 @router.post(
-    "/users/{user}/wallet/grant", response_model=None, responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS}
+    "/users/{user}/wallet/grant",
+    name="grant",
+    response_model=None,
+    responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS},
 )
 async def grant_credits(
     request: Request, user: User, body: Grant, admin: Granter, wish: Annotated[Wish, Depends(caller.wish_of)]
@@ -64,7 +67,10 @@ async def grant_credits(
 
 
 @router.post(
-    "/users/{user}/wallet/take", response_model=None, responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS}
+    "/users/{user}/wallet/take",
+    name="take",
+    response_model=None,
+    responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS},
 )
 async def take_credits(
     request: Request, user: User, body: Take, admin: Granter, wish: Annotated[Wish, Depends(caller.wish_of)]
@@ -76,6 +82,7 @@ async def take_credits(
 
 @router.post(
     "/users/{user}/wallet/write_off",
+    name="write_off",
     response_model=None,
     responses={200: {"model": shapes.Adjustment}, **shapes.ERRORS},
 )

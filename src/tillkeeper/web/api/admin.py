@@ -17,6 +17,7 @@ from tillkeeper.reports import time
 from tillkeeper.routing import Maintenance
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Instant
 
 router = api.router("admin")
 Seller = Annotated[Principal, Depends(caller.may(Right.SET_PRICES))]
@@ -53,6 +54,19 @@ class Maintain(api.Body):
     reason: Annotated[str, Field(min_length=1, max_length=200, examples=["moving to a larger machine"])] | None = None
 
 
+class PackageRevision(BaseModel):
+    """What a package was from a moment on, and who decided so."""
+
+    kind: str
+    title: str
+    quantity: int
+    prices: dict[str, int]
+    tax_bps: dict[str, int]
+    active: bool
+    changed_by: str | None
+    changed_at: Instant
+
+
 class MaintenanceShape(BaseModel):
     """Whether new payments are kept waiting, and why."""
 
@@ -60,7 +74,7 @@ class MaintenanceShape(BaseModel):
     active: bool
     reason: str | None
     changed_by: str | None
-    changed_at: str | None
+    changed_at: Instant | None
 
 
 @router.post(
@@ -82,7 +96,9 @@ async def change_package(request: Request, package: PackageId, body: ChangePacka
 
 
 @router.get(
-    "/packages/{package}/history", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS}
+    "/packages/{package}/history",
+    response_model=None,
+    responses={200: {"model": shapes.Page[PackageRevision]}, **shapes.ERRORS},
 )
 async def package_history(
     request: Request, package: PackageId, _: Seller, *, limit: Annotated[int, Query(ge=1, le=100)] = 100
@@ -91,7 +107,12 @@ async def package_history(
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.history(tx, package, limit)))
 
 
-@router.get("/admin/maintenance", response_model=None, responses={200: {"model": MaintenanceShape}, **shapes.ERRORS})
+@router.get(
+    "/admin/maintenance",
+    name="maintenance",
+    response_model=None,
+    responses={200: {"model": MaintenanceShape}, **shapes.ERRORS},
+)
 async def show_maintenance(request: Request, _: Operator) -> JSONResponse:
     """Tell whether new payments are kept waiting, and why."""
     till = caller.till_of(request)

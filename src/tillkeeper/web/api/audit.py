@@ -13,7 +13,7 @@ from tillkeeper.reports import audit as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
-from tillkeeper.web.moments import Moment
+from tillkeeper.web.moments import Instant, Moment
 
 router = api.router("audit")
 Text = Annotated[str | None, Query(max_length=200)]
@@ -29,7 +29,7 @@ class AuditEntry(BaseModel):
     id: str = Field(examples=["audit_01h455vb4pex5vsknk084sn02q"])
     object: Literal["audit_entry"]
     number: int
-    at: str
+    at: Instant
     actor: str = Field(examples=["key_01h455vb4pex5vsknk084sn02q"])
     actor_name: str
     action: Action
@@ -41,15 +41,7 @@ class AuditEntry(BaseModel):
     digest: str
 
 
-class AuditPage(BaseModel):
-    """A page of the audit log."""
-
-    data: list[AuditEntry]
-    has_more: bool
-    next_cursor: str | None
-
-
-@router.get("/admin/audit", response_model=None, responses={200: {"model": AuditPage}, **shapes.ERRORS})
+@router.get("/admin/audit", response_model=None, responses={200: {"model": shapes.Page[AuditEntry]}, **shapes.ERRORS})
 async def find(
     request: Request,
     _: Annotated[Principal, Depends(caller.may(Right.SEE_AUDIT))],

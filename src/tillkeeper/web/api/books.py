@@ -13,10 +13,10 @@ from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
 from tillkeeper.reports import inbox, paging
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import shapes
+from tillkeeper.web.api import book_shapes, shapes
 from tillkeeper.web.moments import Moment
 
-router = api.router("books")
+router = api.router("inbox")
 Settled = Literal["processed", "parked", "ignored", "quarantined", "dead"]
 
 
@@ -36,7 +36,12 @@ class Ignore(api.Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-@router.get("/inbox", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/inbox",
+    name="find",
+    response_model=None,
+    responses={200: {"model": shapes.Page[book_shapes.InboxMessage]}, **shapes.ERRORS},
+)
 async def find_messages(
     request: Request,
     _: Annotated[Principal, Depends(caller.may(Right.SEE))],
@@ -55,8 +60,9 @@ async def find_messages(
 
 @router.post(
     "/inbox/replay",
+    name="replay_many",
     response_model=None,
-    responses={200: {"description": "How many webhooks are worked on again."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.Replayed}, **shapes.ERRORS},
 )
 async def replay_selection(
     request: Request, body: ReplaySelection, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]
@@ -70,8 +76,9 @@ async def replay_selection(
 
 @router.post(
     "/inbox/{message}/replay",
+    name="replay",
     response_model=None,
-    responses={200: {"description": "The webhook is worked on again."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.InboxVerdict}, **shapes.ERRORS},
 )
 async def replay_message(
     request: Request, message: str, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]
@@ -83,8 +90,9 @@ async def replay_message(
 
 @router.post(
     "/inbox/{message}/ignore",
+    name="ignore",
     response_model=None,
-    responses={200: {"description": "The webhook is set aside for good."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.InboxVerdict}, **shapes.ERRORS},
 )
 async def ignore_message(
     request: Request, message: str, body: Ignore, _: Annotated[Principal, Depends(caller.may(Right.REPLAY))]

@@ -57,7 +57,9 @@ async def show(
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
 
 
-@router.get("/customers", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/customers", response_model=None, responses={200: {"model": shapes.Page[shapes.Customer]}, **shapes.ERRORS}
+)
 async def find(
     request: Request,
     _: Annotated[Principal, Depends(caller.may(Right.SEE))],

@@ -53,7 +53,10 @@ class AcceptDispute(api.Body):
 
 
 @router.get(
-    "/disputes/{dispute}/evidence", response_model=None, responses={200: {"model": shapes.Evidence}, **shapes.ERRORS}
+    "/disputes/{dispute}/evidence",
+    name="evidence",
+    response_model=None,
+    responses={200: {"model": shapes.Evidence}, **shapes.ERRORS},
 )
 async def show_evidence(request: Request, dispute: str, _: Reader) -> JSONResponse:
     """Show what our own records have to say to a dispute; nothing is sent."""
@@ -83,7 +86,7 @@ async def show(request: Request, dispute: str, _: Reader) -> JSONResponse:
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_)))
 
 
-@router.get("/disputes", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/disputes", response_model=None, responses={200: {"model": shapes.Page[shapes.Dispute]}, **shapes.ERRORS})
 async def find(
     request: Request,
     _: Reader,

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from tillkeeper.web.moments import Instant
+
 
 class Event(BaseModel):
     """Something that happened; `type`, `timestamp` and `data` are what an endpoint is sent."""
@@ -13,7 +15,7 @@ class Event(BaseModel):
     sequence: int
     payment: str | None
     type: str = Field(examples=["payment.succeeded"])
-    timestamp: str
+    timestamp: Instant
     data: dict[str, Any]
 
 
@@ -27,11 +29,11 @@ class WebhookEndpoint(BaseModel):
     description: str | None
     enabled: bool
     disabled_reason: str | None
-    disabled_at: str | None
+    disabled_at: Instant | None
     failing_since: str | None
     pending: int
-    previous_secret_until: str | None
-    created_at: str
+    previous_secret_until: Instant | None
+    created_at: Instant
 
 
 class WebhookEndpointWithSecret(WebhookEndpoint):
@@ -64,14 +66,14 @@ class DeliveryTry(BaseModel):
     """One try: the status that was answered and the beginning of the body, or the error that stood in the way."""
 
     number: int
-    at: str
+    at: Instant
     status: int | None
     latency_ms: int
     error: str | None
     body: str | None
 
 
-class Delivery(BaseModel):
+class DeliverySummary(BaseModel):
     """An event on its way to an endpoint; `canceled` ones went with their endpoint."""
 
     id: str = Field(examples=["delivery_01h455vb4pex5vsknk084sn02q"])
@@ -84,7 +86,12 @@ class Delivery(BaseModel):
     tries: int
     last_status: int | None
     last_error: str | None
-    next_try_at: str | None
-    created_at: str
-    finished_at: str | None
+    next_try_at: Instant | None
+    created_at: Instant
+    finished_at: Instant | None
+
+
+class Delivery(DeliverySummary):
+    """An event on its way to an endpoint, with every try."""
+
     log: list[DeliveryTry]

@@ -27,7 +27,12 @@ Cursor = Annotated[str | None, Query(max_length=200)]
 Id = Annotated[str | None, Query(max_length=64)]
 
 
-@router.get("/events", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/events",
+    name="find",
+    response_model=None,
+    responses={200: {"model": shapes.Page[event_shapes.Event]}, **shapes.ERRORS},
+)
 async def find_events(
     request: Request,
     _: Reader,
@@ -54,14 +59,21 @@ async def find_events(
     return JSONResponse(await read(caller.till_of(request), lambda tx: events.find(tx, wanted)))
 
 
-@router.get("/events/{event}", response_model=None, responses={200: {"model": event_shapes.Event}, **shapes.ERRORS})
+@router.get(
+    "/events/{event}", name="show", response_model=None, responses={200: {"model": event_shapes.Event}, **shapes.ERRORS}
+)
 async def show_event(request: Request, event: str, _: Reader) -> JSONResponse:
     """Show an event; `type`, `timestamp` and `data` are what an endpoint is sent."""
     id_ = ids.parse("event", event)
     return JSONResponse(await read(caller.till_of(request), lambda tx: events.show(tx, id_)))
 
 
-@router.get("/deliveries", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/deliveries",
+    name="deliveries",
+    response_model=None,
+    responses={200: {"model": shapes.Page[event_shapes.DeliverySummary]}, **shapes.ERRORS},
+)
 async def find_deliveries(
     request: Request,
     _: Reader,
@@ -84,7 +96,10 @@ async def find_deliveries(
 
 
 @router.get(
-    "/deliveries/{delivery}", response_model=None, responses={200: {"model": event_shapes.Delivery}, **shapes.ERRORS}
+    "/deliveries/{delivery}",
+    name="delivery",
+    response_model=None,
+    responses={200: {"model": event_shapes.Delivery}, **shapes.ERRORS},
 )
 async def show_delivery(request: Request, delivery: str, _: Reader) -> JSONResponse:
     """Show a delivery with every try: its status, how long it took, and the beginning of the answer."""

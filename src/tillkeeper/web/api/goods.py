@@ -32,20 +32,28 @@ class Use(api.Body):
     """Use a card; there is nothing to say beside that."""
 
 
-@router.get("/packages", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/packages", response_model=None, responses={200: {"model": shapes.Page[shapes.Package]}, **shapes.ERRORS})
 async def packages(request: Request, _: caller.Anybody) -> JSONResponse:
     """List what is for sale."""
     return JSONResponse(await read(caller.till_of(request), catalogue.find))
 
 
-@router.get("/users/{user}/wallet", response_model=None, responses={200: {"model": shapes.Wallet}, **shapes.ERRORS})
+@router.get(
+    "/users/{user}/wallet",
+    name="wallet",
+    response_model=None,
+    responses={200: {"model": shapes.Wallet}, **shapes.ERRORS},
+)
 async def show(request: Request, user: caller.User, _: Reader) -> JSONResponse:
     """Show a user's credits; a user who never bought has none."""
     return JSONResponse(await read(caller.till_of(request), lambda tx: wallet.show(tx, user)))
 
 
 @router.get(
-    "/users/{user}/wallet/entries", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS}
+    "/users/{user}/wallet/entries",
+    name="wallet_entries",
+    response_model=None,
+    responses={200: {"model": shapes.Page[shapes.WalletEntry]}, **shapes.ERRORS},
 )
 async def entries(
     request: Request,
@@ -60,7 +68,12 @@ async def entries(
     return JSONResponse(await read(till, lambda tx: wallet.entries(tx, user, limit=limit, before=cursor)))
 
 
-@router.get("/users/{user}/cards", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/users/{user}/cards",
+    name="cards",
+    response_model=None,
+    responses={200: {"model": shapes.Page[shapes.Card]}, **shapes.ERRORS},
+)
 async def find_cards(
     request: Request,
     user: caller.User,
@@ -94,8 +107,9 @@ async def use_card(
 
 @router.post(
     "/users/{user}/wallet/spend",
+    name="spend",
     response_model=None,
-    responses={200: {"model": shapes.Wallet}, **shapes.ERRORS},
+    responses={200: {"model": shapes.Spending}, **shapes.ERRORS},
 )
 async def spend_credits(
     request: Request,

@@ -14,7 +14,7 @@ from tillkeeper.reports import key as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
-from tillkeeper.web.moments import Moment
+from tillkeeper.web.moments import Instant, Moment
 
 router = api.router("keys")
 scopes_max = 3
@@ -33,10 +33,10 @@ class Key(BaseModel):
     mode: Literal["sandbox", "test", "live"]
     ends_with: str
     scopes: list[Literal["read", "write", "admin"]]
-    created_at: str
-    last_used_at: str | None
-    expires_at: str | None
-    revoked_at: str | None
+    created_at: Instant
+    last_used_at: Instant | None
+    expires_at: Instant | None
+    revoked_at: Instant | None
 
 
 class NewKey(Key):
@@ -67,7 +67,7 @@ async def create(request: Request, body: CreateKey, _: Keeper) -> JSONResponse:
     return JSONResponse(shown | {"key": text}, status_code=CREATED, headers={"Cache-Control": "no-store"})
 
 
-@router.get("/admin/keys", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/admin/keys", response_model=None, responses={200: {"model": shapes.Page[Key]}, **shapes.ERRORS})
 async def find(
     request: Request,
     _: Keeper,
@@ -79,7 +79,9 @@ async def find(
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
 
 
-@router.post("/admin/keys/{key}/revoke", response_model=None, responses={200: {"model": Key}, **shapes.ERRORS})
+@router.post(
+    "/admin/keys/{key}/revoke", name="revoke", response_model=None, responses={200: {"model": Key}, **shapes.ERRORS}
+)
 async def revoke_key(request: Request, key: str, _body: RevokeKey, _: Keeper) -> JSONResponse:
     """End a key at once: the next call with it gets 401."""
     till, id_ = caller.till_of(request), ids.parse("key", key)

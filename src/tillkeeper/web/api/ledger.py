@@ -18,7 +18,7 @@ from tillkeeper.reports.periods import Step
 from tillkeeper.reports.statement import Question
 from tillkeeper.till import Till
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import shapes
+from tillkeeper.web.api import book_shapes, shapes
 
 router = api.router("ledger")
 Reader = Annotated[Principal, Depends(caller.may(Right.SEE))]
@@ -31,6 +31,7 @@ Cut = Annotated[
     datetime | None, Query(description="What was in the books before then; the same cut gives the same figures again.")
 ]
 csv_lines_at_once = 1_000
+CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 
 def _utc(moment: datetime | None, param: str) -> datetime | None:
@@ -50,7 +51,7 @@ def _utc(moment: datetime | None, param: str) -> datetime | None:
 @router.get(
     "/ledger/trial_balance",
     response_model=None,
-    responses={200: {"description": "Every account, and debits equal to credits."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.TrialBalance, **CSV}, **shapes.ERRORS},
 )
 async def trial_balance(
     request: Request, _: Reader, *, as_of: AsOf = None, recorded_before: Cut = None, form: Format = "json"
@@ -69,7 +70,11 @@ async def trial_balance(
     return _download(_once(sheet.lines(books.COLUMNS, shown["accounts"])), "trial-balance")
 
 
-@router.get("/ledger/accounts", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/ledger/accounts",
+    response_model=None,
+    responses={200: {"model": shapes.Page[book_shapes.Account]}, **shapes.ERRORS},
+)
 async def accounts(
     request: Request,
     _: Reader,
@@ -84,7 +89,12 @@ async def accounts(
     return JSONResponse(found)
 
 
-@router.get("/ledger/journals", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/ledger/journals",
+    name="journals",
+    response_model=None,
+    responses={200: {"model": shapes.Page[book_shapes.Journal]}, **shapes.ERRORS},
+)
 async def find_journals(
     request: Request,
     _: Reader,
@@ -102,8 +112,9 @@ async def find_journals(
 
 @router.get(
     "/ledger/statements/{account:path}",
+    name="statement",
     response_model=None,
-    responses={200: {"description": "The lines of an account, the latest fact first."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.Statement, **CSV}, **shapes.ERRORS},
 )
 async def show_statement(
     request: Request,
@@ -139,7 +150,7 @@ async def show_statement(
 @router.get(
     "/ledger/seals",
     response_model=None,
-    responses={200: {"model": shapes.Page}, **shapes.ERRORS},
+    responses={200: {"model": shapes.Page[book_shapes.Seal]}, **shapes.ERRORS},
 )
 async def seals(
     request: Request,
@@ -152,7 +163,7 @@ async def seals(
     return JSONResponse(await read(caller.till_of(request), lambda tx: journals.chain(tx, before=cursor, limit=limit)))
 
 
-@router.get("/ledger/checks", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/ledger/checks", response_model=None, responses={200: {"model": book_shapes.Checks}, **shapes.ERRORS})
 async def checks(request: Request, _: Reader) -> JSONResponse:
     """Show the last word on everything that must always be true: looked at every minute, and in full every night."""
     return JSONResponse(await read(caller.till_of(request), invariants.latest))
@@ -161,7 +172,7 @@ async def checks(request: Request, _: Reader) -> JSONResponse:
 @router.get(
     "/reports/{step}",
     response_model=None,
-    responses={200: {"description": "A row per period, gateway, currency and package."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.Report, **CSV}, **shapes.ERRORS},
 )
 async def report(
     request: Request,

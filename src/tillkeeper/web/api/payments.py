@@ -28,7 +28,7 @@ from tillkeeper.reports import payment as report
 from tillkeeper.risk import Context as RiskContext
 from tillkeeper.till import Till
 from tillkeeper.web import address, api, caller
-from tillkeeper.web.api import shapes
+from tillkeeper.web.api import book_shapes, shapes
 from tillkeeper.web.moments import Moment
 
 router = api.router("payments")
@@ -41,6 +41,11 @@ metadata_entries_max = 50
 confirm_entries_max = 20
 OK = 200
 ACCEPTED = 202
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"model": shapes.Payment},
+    202: {"model": shapes.Payment, "description": "The gateway did not answer; we keep asking it."},
+    **shapes.ERRORS,
+}
 
 
 def _web_address(text: str) -> str:
@@ -206,7 +211,10 @@ class Cancel(api.Body):
 
 
 @router.post(
-    "/payments/{payment}/capture", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+    "/payments/{payment}/capture",
+    name="capture",
+    response_model=None,
+    responses=ANSWERED,
 )
 async def capture_payment(
     request: Request,
@@ -221,7 +229,10 @@ async def capture_payment(
 
 
 @router.post(
-    "/payments/{payment}/cancel", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+    "/payments/{payment}/cancel",
+    name="cancel",
+    response_model=None,
+    responses=ANSWERED,
 )
 async def cancel_payment(
     request: Request,
@@ -240,12 +251,9 @@ async def cancel_payment(
 
 @router.post(
     "/payments/{payment}/confirm",
+    name="confirm",
     response_model=None,
-    responses={
-        200: {"model": shapes.Payment},
-        202: {"model": shapes.Payment, "description": "The gateway did not answer; we keep asking it."},
-        **shapes.ERRORS,
-    },
+    responses=ANSWERED,
 )
 async def confirm_payment(request: Request, payment: str, body: Confirm, principal: Payer) -> JSONResponse:
     """Go on with what the customer approved in a page of yours; safe to repeat."""
@@ -256,7 +264,10 @@ async def confirm_payment(request: Request, payment: str, body: Confirm, princip
 
 
 @router.post(
-    "/payments/{payment}/sync", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
+    "/payments/{payment}/sync",
+    name="sync",
+    response_model=None,
+    responses={200: {"model": shapes.Payment}, **shapes.ERRORS},
 )
 async def sync_payment(request: Request, payment: str, _: Handler) -> JSONResponse:
     """Ask the gateway what has become of a payment, apply its answer, and show it."""
@@ -277,8 +288,9 @@ async def show(request: Request, payment: str, principal: Reader) -> JSONRespons
 
 @router.get(
     "/payments/{payment}/timeline",
+    name="timeline",
     response_model=None,
-    responses={200: {"description": "Everything that happened, in order."}, **shapes.ERRORS},
+    responses={200: {"model": book_shapes.Timeline}, **shapes.ERRORS},
 )
 async def show_timeline(
     request: Request, payment: str, _: Annotated[Principal, Depends(caller.may(Right.SEE))]
@@ -290,7 +302,7 @@ async def show_timeline(
     return JSONResponse(await read(till, lambda tx: timeline.show(tx, id_)))
 
 
-@router.get("/payments", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/payments", response_model=None, responses={200: {"model": shapes.Page[shapes.Payment]}, **shapes.ERRORS})
 async def find(
     request: Request,
     principal: Reader,

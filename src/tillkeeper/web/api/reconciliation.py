@@ -24,6 +24,7 @@ from tillkeeper.settlement.runs import Action, Kind, Status
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
 from tillkeeper.web.errors import UnsupportedMediaTypeError
+from tillkeeper.web.moments import Instant
 
 
 class ReconciliationRun(BaseModel):
@@ -39,9 +40,9 @@ class ReconciliationRun(BaseModel):
     tolerated: int
     open: dict[str, int]
     error: str | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
 
 
 class DiscrepancyLine(BaseModel):
@@ -51,7 +52,7 @@ class DiscrepancyLine(BaseModel):
     kind: LineKind
     object: str | None
     parent: str | None
-    occurred_at: str
+    occurred_at: Instant
 
 
 class Discrepancy(BaseModel):
@@ -76,10 +77,10 @@ class Discrepancy(BaseModel):
     suspended: bool
     payment: str | None
     line: DiscrepancyLine | None
-    first_seen_at: str
+    first_seen_at: Instant
     age_days: Literal["0-1", "2-7", "8-30", "over 30"]
     next_step: str | None
-    closed_at: str | None
+    closed_at: Instant | None
     closed_by: str | None
     action: Action | None
     reason: str | None
@@ -157,7 +158,11 @@ async def start(request: Request, body: RunWish, _: Bookkeeper) -> JSONResponse:
     return JSONResponse(shown, status_code=202)
 
 
-@router.get("/reconciliation/runs", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/reconciliation/runs",
+    response_model=None,
+    responses={200: {"model": shapes.Page[ReconciliationRun]}, **shapes.ERRORS},
+)
 async def find_runs(
     request: Request,
     _: Reader,
@@ -176,7 +181,9 @@ async def find_runs(
 
 
 @router.get(
-    "/reconciliation/discrepancies", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS}
+    "/reconciliation/discrepancies",
+    response_model=None,
+    responses={200: {"model": shapes.Page[Discrepancy]}, **shapes.ERRORS},
 )
 async def find(
     request: Request,
@@ -237,6 +244,7 @@ async def resolve(request: Request, discrepancy: str, body: Resolution, principa
 
 @router.post(
     "/settlements/import",
+    name="import_file",
     response_model=None,
     responses={200: {"model": Imported}, **shapes.ERRORS},
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},

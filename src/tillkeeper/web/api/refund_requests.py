@@ -206,7 +206,11 @@ async def show(request: Request, refund_request: str, principal: Reader) -> JSON
     return JSONResponse(_shown(principal, found))
 
 
-@router.get("/refund_requests", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/refund_requests",
+    response_model=None,
+    responses={200: {"model": shapes.Page[shapes.RefundRequest]}, **shapes.ERRORS},
+)
 async def find(
     request: Request,
     principal: Reader,
@@ -228,7 +232,11 @@ async def find(
     return JSONResponse(page | {"data": [_shown(principal, each) for each in page["data"]]})
 
 
-@router.get("/refund_policies", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/refund_policies",
+    response_model=None,
+    responses={200: {"model": shapes.Page[shapes.RefundPolicy]}, **shapes.ERRORS},
+)
 async def policies(request: Request, _: Judge) -> JSONResponse:
     """List the rules that are in force and those before them, the present ones first."""
     return JSONResponse(await read(caller.till_of(request), refund_policy.find))

@@ -82,7 +82,7 @@ async def show(request: Request, refund: str, principal: Reader) -> JSONResponse
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.show(tx, id_, user=principal.user)))
 
 
-@router.get("/refunds", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get("/refunds", response_model=None, responses={200: {"model": shapes.Page[shapes.Refund]}, **shapes.ERRORS})
 async def find(
     request: Request,
     principal: Reader,

@@ -17,8 +17,8 @@ from tillkeeper.reports import risk as report
 from tillkeeper.risk import Fact, Operator, Rule, Side, Trait
 from tillkeeper.risk import check as check_rules
 from tillkeeper.web import api, caller
-from tillkeeper.web.api import shapes
-from tillkeeper.web.moments import Moment
+from tillkeeper.web.api import payments, shapes
+from tillkeeper.web.moments import Instant, Moment
 
 router = api.router("risk")
 Reviewer = Annotated[Principal, Depends(caller.may(Right.REVIEW))]
@@ -112,8 +112,8 @@ class Entry(BaseModel):
     value: str
     note: str
     added_by: str
-    added_at: str
-    expires_at: str | None
+    added_at: Instant
+    expires_at: Instant | None
 
 
 class Entries(BaseModel):
@@ -136,7 +136,9 @@ class Trial(BaseModel):
     stopped: dict[str, Any]
 
 
-@router.get("/admin/risk/rules", response_model=None, responses={200: {"model": RuleList}, **shapes.ERRORS})
+@router.get(
+    "/admin/risk/rules", name="rules", response_model=None, responses={200: {"model": RuleList}, **shapes.ERRORS}
+)
 async def show_rules(request: Request, _: Reader) -> JSONResponse:
     """List the rules by which payments are scored."""
     return JSONResponse(await read(caller.till_of(request), report.rules))
@@ -157,7 +159,9 @@ async def try_rule(request: Request, body: Try, _: Lawgiver) -> JSONResponse:
     return JSONResponse(await read(till, lambda tx: report.try_rule(tx, rule, days=body.days, limits=limits_of(till))))
 
 
-@router.get("/admin/risk/lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS})
+@router.get(
+    "/admin/risk/lists", name="lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS}
+)
 async def show_lists(request: Request, _: Reader, *, side: Annotated[Side | None, Query()] = None) -> JSONResponse:
     """List who is never held up, and who never pays."""
     return JSONResponse(await read(caller.till_of(request), lambda tx: report.lists(tx, side)))
@@ -184,9 +188,7 @@ async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=6
     return Response(status_code=204)
 
 
-@router.post(
-    "/payments/{payment}/approve", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
-)
+@router.post("/payments/{payment}/approve", response_model=None, responses=payments.ANSWERED)
 async def approve(
     request: Request, payment: str, body: Approve, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
@@ -195,9 +197,7 @@ async def approve(
     return api.replayed(await review(caller.till_of(request), wish, ids.parse("payment", payment), verdict))
 
 
-@router.post(
-    "/payments/{payment}/reject", response_model=None, responses={200: {"model": shapes.Payment}, **shapes.ERRORS}
-)
+@router.post("/payments/{payment}/reject", response_model=None, responses=payments.ANSWERED)
 async def reject(
     request: Request, payment: str, body: Reject, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:

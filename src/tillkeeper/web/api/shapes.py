@@ -1,6 +1,6 @@
 """What the API answers, described for its readers; the reports build it."""
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -8,10 +8,11 @@ from tillkeeper.facts import DisputeStatus
 from tillkeeper.payments import Status
 from tillkeeper.refund_requests import ReasonCode
 from tillkeeper.routing import Breaker, Switch
+from tillkeeper.web.moments import Instant
 
 
 class Problem(BaseModel):
-    """An error in the form of RFC 9457."""
+    """An error in the form of RFC 9457; one that was stored for its key is repeated with its own `request_id`."""
 
     type: str = Field(examples=["/docs/errors/invalid_field"])
     title: str
@@ -24,6 +25,8 @@ class Problem(BaseModel):
     request_id: str
     param: str | None = None
     decline_code: str | None = None
+    payment: str | None = Field(default=None, examples=["payment_01h455vb4pex5vsknk084sn02q"])
+    dispute: str | None = None
 
 
 class NextAction(BaseModel):
@@ -82,9 +85,9 @@ class Payment(BaseModel):
     risk: Risk | None
     last_error: dict[str, str | None] | None
     metadata: dict[str, str]
-    created_at: str
-    expires_at: str
-    captured_at: str | None
+    created_at: Instant
+    expires_at: Instant
+    captured_at: Instant | None
 
 
 class Refund(BaseModel):
@@ -107,8 +110,8 @@ class Refund(BaseModel):
     gateway: str
     gateway_reference: str | None
     error: str | None
-    created_at: str
-    settled_at: str | None
+    created_at: Instant
+    settled_at: Instant | None
 
 
 class RefundRequestStep(BaseModel):
@@ -118,7 +121,7 @@ class RefundRequestStep(BaseModel):
     by: str
     by_id: str
     note: str | None
-    at: str
+    at: Instant
 
 
 class RefundRequest(BaseModel):
@@ -141,8 +144,8 @@ class RefundRequest(BaseModel):
     refund: str | None
     bulk: str | None
     requested_by: str
-    created_at: str
-    decided_at: str | None
+    created_at: Instant
+    decided_at: Instant | None
     history: list[RefundRequestStep]
 
 
@@ -187,7 +190,7 @@ class RefundPolicy(BaseModel):
     status: Literal["in_force", "proposed", "past"]
     note: str | None
     set_by: str | None
-    set_at: str | None
+    set_at: Instant | None
     agreed_by: str | None
 
 
@@ -200,7 +203,7 @@ class Customer(BaseModel):
     name: str | None = Field(examples=["Ana Lovelace"])
     external_id: str | None = Field(examples=["user-42"])
     gateways: dict[str, str] = Field(examples=[{"stripe": "cus_QmYx1a2b3c"}])
-    created_at: str
+    created_at: Instant
 
 
 class DisputeResponse(BaseModel):
@@ -210,7 +213,7 @@ class DisputeResponse(BaseModel):
     status: Literal["waiting_for_second_person", "pending", "done", "declined", "unknown"]
     error: str | None
     by: str
-    at: str
+    at: Instant
 
 
 class Dispute(BaseModel):
@@ -227,7 +230,7 @@ class Dispute(BaseModel):
     currency: str
     status: DisputeStatus
     reason: str | None = Field(examples=["fraudulent"])
-    due_at: str | None
+    due_at: Instant | None
     overdue: bool
     due_soon: bool
     response: DisputeResponse | None
@@ -236,8 +239,8 @@ class Dispute(BaseModel):
     fee: int | None
     gateway: str
     gateway_reference: str
-    opened_at: str
-    closed_at: str | None
+    opened_at: Instant
+    closed_at: Instant | None
 
 
 class Evidence(BaseModel):
@@ -285,6 +288,26 @@ class Wallet(BaseModel):
     currency: Literal["CRD"]
 
 
+class Spending(Wallet):
+    """A wallet after credits were spent, and what was spent."""
+
+    spend: str = Field(examples=["spend_01h455vb4pex5vsknk084sn02q"])
+    spent: int
+    reason: str
+
+
+class WalletEntry(BaseModel):
+    """A movement of a wallet; what was spent or taken is negative."""
+
+    kind: str = Field(examples=["grant"])
+    amount: int
+    balance_before: int
+    balance_after: int
+    source: str = Field(examples=["payment_01h455vb4pex5vsknk084sn02q"])
+    reason: str | None
+    at: Instant
+
+
 class Card(BaseModel):
     """A user's card; one that was used and then taken back is `revoked_after_use`."""
 
@@ -296,9 +319,9 @@ class Card(BaseModel):
     tier: str
     pack: str
     status: Literal["owned", "suspended", "revoked", "revoked_after_use"]
-    used_at: str | None
+    used_at: Instant | None
     payment: str
-    created_at: str
+    created_at: Instant
 
 
 class Adjustment(Wallet):
@@ -308,7 +331,7 @@ class Adjustment(Wallet):
     kind: Literal["bonus", "adjustment", "write_off"]
     amount: int
     reason: str
-    expires_at: str | None
+    expires_at: Instant | None
     debt_repaid: int | None = None
 
 
@@ -335,10 +358,10 @@ class Gateway(BaseModel):
     features: list[str]
     breaker: Breaker
     failures: int
-    retry_at: str | None
+    retry_at: Instant | None
     attempts: GatewayAttempts
     calls_waiting: int
-    last_webhook_at: str | None
+    last_webhook_at: Instant | None
 
 
 class Gateways(BaseModel):
@@ -348,12 +371,20 @@ class Gateways(BaseModel):
     data: list[Gateway]
 
 
-class Page(BaseModel):
-    """A page of a list."""
+Item = TypeVar("Item")
 
-    data: list[dict[str, Any]]
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list; `next_cursor` is the `cursor` of the page after it."""
+
+    data: list[Item]
     has_more: bool
     next_cursor: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name the page of each kind of thing after it."""
+        return f"{params[0].__name__}Page"
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -73,7 +73,11 @@ async def create(request: Request, body: CreateEndpoint, _: Trusted) -> JSONResp
     return JSONResponse({**shown, "secret": secret}, status_code=201)
 
 
-@router.get("/webhook_endpoints", response_model=None, responses={200: {"model": shapes.Page}, **shapes.ERRORS})
+@router.get(
+    "/webhook_endpoints",
+    response_model=None,
+    responses={200: {"model": shapes.Page[event_shapes.WebhookEndpoint]}, **shapes.ERRORS},
+)
 async def find(
     request: Request,
     _: Developer,
