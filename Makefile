@@ -14,6 +14,7 @@ test: ## run the test suite
 api: ## record the API's examples, and write its description and its client anew
 	TILL_TEST_RENEW=1 ./till test -n0 -q tests/web/test_examples.py -k really
 	./till openapi > docs/openapi.json
+	.venv/bin/python clients/python/generate.py
 
 doctor: ## look at what this installation needs
 	./till doctor

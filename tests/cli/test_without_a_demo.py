@@ -146,3 +146,9 @@ def test_a_command_dies_quietly_when_its_reader_goes_away() -> None:
     command = f"{sys.executable} -m tillkeeper trigger --list | true"
     answer = subprocess.run(["sh", "-c", command], env=environment(), capture_output=True, text=True, check=False)  # noqa: S607
     assert "Traceback" not in answer.stderr
+
+
+def test_the_description_of_the_api_is_printed_without_an_installation() -> None:
+    answer = till("openapi")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == (Path(__file__).parents[2] / "docs" / "openapi.json").read_text()

@@ -24,8 +24,8 @@ from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
 PAGE = (Path(__file__).parents[2] / "docs" / "importing.md").read_text()
-EXAMPLE = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]
-ANSWER = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
+EXAMPLE = re.findall(r"```json example.jsonl\n(.*?)```", PAGE, re.DOTALL)[0]
+ANSWER = re.findall(r"```text output\n(.*?)```", PAGE, re.DOTALL)[0]
 SECRET = "a secret of the importer's tests"
 users_max = 1_300
 

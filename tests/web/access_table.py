@@ -48,6 +48,8 @@ TABLE = {
     "GET /docs": May.ANYBODY,
     "GET /docs/errors": May.ANYBODY,
     "GET /docs/errors/{code}": May.ANYBODY,
+    "GET /docs/{page:path}": May.ANYBODY,
+    "MOUNT /docs/images": May.ANYBODY,
     "GET /openapi.json": May.ANYBODY,
     "MOUNT /static": May.ANYBODY,
     "GET /health": May.ANYBODY,

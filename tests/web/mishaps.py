@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from http import HTTPStatus
 
 from tests.web.bad_requests import CARD, signed
 from tests.web.stops import bought, disputed, opened, silence, trouble
@@ -40,9 +41,10 @@ async def unreadable(tour: Tour) -> None:
     await raw(tour, "method_not_allowed", "/api/v1/payments", method="DELETE")
     await raw(tour, "idempotency_key_missing", "/api/v1/payments", json.dumps(WISH).encode())
     await raw(tour, "signature_invalid", "/webhooks/stripe", b"{}", Stripe_Signature=signed(b"{}", secret="wrong"))
-    for _ in range(intake.unverified_per_minute_max):
+    for _ in range(2 * intake.unverified_per_minute_max + 1):  # a minute may end in between
         answer = await tour.shop.http.post(f"{tour.shop.url}/webhooks/stripe", content=b"{}")
-    answer = await tour.shop.http.post(f"{tour.shop.url}/webhooks/stripe", content=b"{}")
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            break
     tour.failed("rate_limited", answer)
     await tour.fail("file_unreadable", "reconciliation_import_file", "a,b\n1,2\n", gateway="stripe")
 

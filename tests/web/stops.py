@@ -5,10 +5,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pyotp
 from tests.flows.receiver import Receiver
 from tests.web.conftest import Json
-from tests.web.tour import Tour
+from tests.web.tour import COOKIE, Tour
 
+from tillkeeper.access.staff import Role
+from tillkeeper.flows.employ import employ
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.reconcile import reconcile
@@ -43,6 +46,8 @@ async def all_of_them(tour: Tour, receiver: Receiver) -> None:
     await administration(tour)
     await risk(tour)
     await deliveries(tour, receiver)
+    await session(tour)
+    await tour.call("users_erase", {"reason": "asked for it"}, user="dora")
 
 
 async def opened(tour: Tour, user: str, **more: Any) -> Json:
@@ -121,8 +126,8 @@ async def trouble(tour: Tour, **dial: Any) -> AsyncIterator[None]:
 
 
 def silence(tour: Tour, path: str) -> AbstractAsyncContextManager[None]:
-    """Let the gateway do what it is asked, and cut every connection before its answer."""
-    return trouble(tour, lost_reply_percent=100, only_paths=[path])
+    """Let the gateway say that something is wrong with it; done it has nothing, so no webhook tells either."""
+    return trouble(tour, error_before_percent=100, only_paths=[path])
 
 
 async def goods(tour: Tour) -> None:
@@ -320,6 +325,31 @@ async def endpoints(tour: Tour, receiver: Receiver) -> None:
     await tour.call("webhook_endpoints_change", {"description": "the new game server"}, endpoint=id_)
     await tour.call("webhook_endpoints_rotate", {"grace_hours": 24}, endpoint=id_)
     await tour.call("webhook_endpoints_test", endpoint=id_)
+
+
+async def session(tour: Tour) -> None:
+    """Sign in as one of the merchant's people, set up a second factor, and change the password."""
+    _, password = await employ(tour.shop.till, "finn@example.com", role=Role.ADMIN)
+    wish = {"email": "finn@example.com", "password": password}
+    await tour.fail("sign_in_failed", "session_create", wish | {"password": "a guess"}, key=COOKIE)
+    begun = await tour.call("session_create", wish, key=COOKIE, code=201)
+    await tour.fail("csrf_failed", "session_prove", {"password": password}, key=COOKIE)
+    tour.browser.headers["X-CSRF-Token"] = begun["csrf_token"]
+    await tour.call("session_show", key=COOKIE)
+    await tour.owner.execute("UPDATE staff_session SET proved_at = now() - interval '1 hour'")
+    await tour.fail("step_up_needed", "session_offer", {}, key=COOKIE)
+    await tour.call("session_prove", {"password": password}, key=COOKIE)
+    offered = await tour.call("session_offer", {}, key=COOKIE, code=201)
+    code = pyotp.TOTP(offered["secret"]).at(int(clock.now().timestamp()))
+    codes = await tour.call("session_confirm", {"code": code}, key=COOKIE)
+    await tour.fail("second_factor_needed", "session_create", wish, key=COOKIE)
+    change = {"password": password, "code": codes["codes"][0], "new_password": "a longer one than before"}
+    begun = await tour.call("session_set_password", change, key=COOKIE)
+    tour.browser.headers["X-CSRF-Token"] = begun["csrf_token"]
+    token = dict(tour.browser.cookies)
+    await tour.call("session_end", key=COOKIE, code=204)
+    tour.browser.cookies.update(token)
+    await tour.fail("session_over", "session_show", key=COOKIE)
 
 
 async def deliveries(tour: Tour, receiver: Receiver) -> None:

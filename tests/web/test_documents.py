@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Front
 
 from tillkeeper.outbox import TYPES
-from tillkeeper.web import documents
+from tillkeeper.web import documents, guides
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
 PROMISED = {
@@ -80,6 +80,7 @@ CONTRACT = {
     "database_unavailable",
 }
 OUTSIDE = re.compile(r"""(?:src|href|action)\s*=\s*["']?(?:https?:)?//|@import|url\(\s*["']?(?:https?:)?//""")
+LEADS_OUT = re.compile(r'<a href="https?://[^"]*"')  # whoever follows it leaves; the page itself does not
 INSIDE = re.compile(r"""(?:src|href)="(/[^"]+)\"""")
 
 
@@ -149,13 +150,18 @@ async def test_an_answer_has_the_fields_that_the_description_promises(front: Fro
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs", "/docs/errors", *(f"/docs/errors/{code}" for code in documents.documented())]
+    "path",
+    [
+        *("/docs", "/docs/errors"),
+        *(f"/docs/errors/{code}" for code in documents.documented()),
+        *(f"/docs/{name}" for name in guides.pages() if name != "errors"),
+    ],
 )
 async def test_a_page_needs_nothing_from_another_machine(front: Front, path: str) -> None:
     page = await front.call("GET", path, key="")
     assert page.status_code == 200
     assert "default-src 'self'" in page.headers["content-security-policy"]
-    assert OUTSIDE.findall(page.text) == []
+    assert OUTSIDE.findall(LEADS_OUT.sub("", page.text)) == []
     for link in INSIDE.findall(page.text):
         part = await front.call("GET", link, key="")
         assert part.status_code == 200, link
@@ -187,3 +193,21 @@ def test_every_error_of_the_contract_exists() -> None:
 def test_the_list_of_errors_in_the_documents_is_the_list_of_errors_in_the_program() -> None:
     written = re.findall(r"^###+ `(\w+)`", ERRORS.read_text(), re.MULTILINE)
     assert sorted(written) == sorted(documents.documented())
+
+
+def test_every_link_of_a_guide_leads_to_a_page_and_a_heading_that_the_server_has() -> None:
+    for name in guides.pages():
+        for page, anchor in re.findall(r'href="/docs/(?!errors)([^"#]*)(?:#([^"]*))?"', guides.show(name).html):
+            assert page in guides.pages(), (name, page)
+            assert not anchor or f'id="{anchor}"' in guides.show(page).html, (name, page, anchor)
+
+
+def test_a_guide_shows_no_marks_of_its_source_and_no_links_out_of_the_documents() -> None:
+    html = "".join(guides.show(name).html for name in guides.pages())
+    assert "not executed:" not in html
+    assert not re.search(r'href="(?!https?:|/docs|#)', html)
+
+
+async def test_a_page_that_is_not_there_is_not_found(front: Front) -> None:
+    for page in ("nothing", "../README", "images/../../README.md", "decisions/0001"):
+        assert (await front.call("GET", f"/docs/{page}", key="")).status_code == 404

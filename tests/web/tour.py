@@ -11,18 +11,22 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import httpx2
 import jsonschema
 from tests.web.conftest import Json
 from tests.web.running import Shop, patience_seconds
 
 from tillkeeper.web import description
 
+COOKIE = "cookie"
+"""The key of those who have none, and are signed in."""
 numbers = itertools.count(1)
 ID = re.compile(r"\b([a-z]+(?:_[a-z]+)?)_(0[0-9a-z]{25})\b")
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 STEADY: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)"), "2026-11-21T10:00:00.000Z"),
     (re.compile(r"\b20\d\d-\d\d-\d\d(?!T)\b"), "2026-11-21"),
+    (re.compile(r"\b\d\d:\d\d UTC\b"), "10:00 UTC"),
     (re.compile(r"whsec_[A-Za-z0-9+/=]+"), "whsec_…"),
     (re.compile(r"till_sk_sandbox_[A-Za-z0-9_-]+"), "till_sk_sandbox_…"),
     (re.compile(r"\b(cs|pi)(_test)?_\w+_secret_\w+"), "cs_test_a1B2c3D4e5F6g7H8_secret_i9J0k1L2m3N4o5P6"),
@@ -49,6 +53,7 @@ class Tour:
     spec: Json
     keys: dict[str, str]
     owner: asyncpg.Connection
+    browser: httpx2.AsyncClient
     operations: dict[str, Json] = field(default_factory=dict)
     errors: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Json] = field(default_factory=dict)
@@ -123,13 +128,14 @@ class Tour:
         for parameter, value in given.items():
             path = path.replace(f"{{{parameter}}}", quote(str(value), safe=":"))
         query = urlencode({name: value for name, value in given.items() if places[name] == "query"})
-        headers = {"Authorization": f"Bearer {self.keys[key]}"}
+        headers = {} if key == COOKIE else {"Authorization": f"Bearer {self.keys[key]}"}
         if "Idempotency-Key" in places:
             headers["Idempotency-Key"] = f"tour-{next(numbers)}"
         sent: Json = {"content": body, "headers": {"Content-Type": "text/csv"}} if isinstance(body, str) else {}
         sent = sent or ({"json": body} if body is not None else {})
         sent["headers"] = headers | sent.get("headers", {})
-        return await self.shop.http.request(method.upper(), f"{self.shop.url}{path}?{query}", **sent)
+        http = self.browser if key == COOKIE else self.shop.http
+        return await http.request(method.upper(), f"{self.shop.url}{path}?{query}", **sent)
 
 
 def closed(spec: Json) -> Json:
@@ -151,9 +157,7 @@ def _steady(value: Any, replaced: dict[str, str], seen: dict[tuple[str, str], in
     match value:
         case dict():
             return {
-                _text(name, replaced, seen): VOLATILE[name]
-                if name in VOLATILE and each is not None
-                else _steady(each, replaced, seen)
+                _text(name, replaced, seen): VOLATILE[name] if name in VOLATILE else _steady(each, replaced, seen)
                 for name, each in value.items()
             }
         case list():
@@ -183,7 +187,7 @@ def _text(text: str, replaced: dict[str, str], seen: dict[tuple[str, str], int])
     return text
 
 
-def shape(value: Any, depth: int = 3) -> Any:
+def shape(value: Any, depth: int) -> Any:
     """Tell which fields something has; of a list, which fields its things have."""
     if depth == 0:
         return None

@@ -82,6 +82,7 @@ def build(till: Till) -> ASGIApp:
     app.state.till = till
     app.state.meter = Meter()
     app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
+    status.add(app, till)
     app.router.routes.extend(shop.result_routes(till))
     if till.settings.shop:
         origins = [gateway.checkout_origin for gateway in till.gateways.values()]
@@ -109,7 +110,6 @@ def described() -> DescribedApp:
     app.add_api_route("/ready", _ready, include_in_schema=False)
     app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
-    status.add(app, till)
     documents.add(app)
     announcements.add(app)
     return app

@@ -19,6 +19,14 @@ FAMILIES = {
     "5XX": ("ServerError", 500, "What is wrong here, and whether to try again."),
 }
 """What stands for many errors: the name that they have together, their first status, and what they say."""
+NAMES = {
+    "tillkeeper__audit__values__Action": "AuditAction",
+    "tillkeeper__outbox__deliveries__values__Status": "DeliveryStatus",
+    "tillkeeper__payments__values__Status": "PaymentStatus",
+    "tillkeeper__settlement__runs__values__Action": "DiscrepancyAction",
+    "tillkeeper__settlement__runs__values__Status": "DiscrepancyStatus",
+}
+"""Names of schemas for readers, where FastAPI takes those of modules to tell two of the same name apart."""
 TAGS = {
     "payments": "Open a checkout, and see what became of it.",
     "refunds": "Give money back, and take the goods back with it.",
@@ -36,6 +44,8 @@ TAGS = {
     "keys": "Who may call.",
     "audit": "Who changed what.",
     "risk": "Which payments are held or turned away, and why.",
+    "session": "Who of your people is signed in, in a browser.",
+    "users": "Forget who somebody was.",
 }
 
 
@@ -45,7 +55,7 @@ class DescribedApp(FastAPI):
     def openapi(self) -> Json:
         """Describe the API, once."""
         if not self.openapi_schema:
-            self.openapi_schema = complete(super().openapi(), examples())
+            self.openapi_schema = complete(_renamed(super().openapi()), examples())
         return self.openapi_schema
 
 
@@ -69,6 +79,14 @@ def operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
                 yield method, path, operation
 
 
+def _renamed(spec: Json) -> Json:
+    text = json.dumps(spec)
+    for found, better in NAMES.items():
+        text = text.replace(found, better)
+    renamed: Json = json.loads(text)
+    return renamed
+
+
 def complete(spec: Json, recorded: Mapping[str, Any]) -> Json:
     """Add to what the routes say: the licence, the chapters, the errors and the examples."""
     spec["info"]["license"] = LICENSE
@@ -78,6 +96,8 @@ def complete(spec: Json, recorded: Mapping[str, Any]) -> Json:
         name: _family(status, says, recorded["errors"]) for name, status, says in FAMILIES.values()
     }
     for _, _, operation in operations(spec):
+        if operation.get("description", "").strip() == f"{operation['summary']}.":
+            del operation["description"]  # FastAPI says the first sentence twice
         for family, (name, *_) in FAMILIES.items():
             operation["responses"][family] = {"$ref": f"#/components/responses/{name}"}
         _illustrate(operation, recorded["operations"].get(operation["operationId"], {}))

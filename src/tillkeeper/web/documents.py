@@ -1,4 +1,4 @@
-"""The documents that the server itself serves: the API's pages and a page for every error, all offline."""
+"""The documents that the server itself serves: the API's pages, the guides, and a page for every error, all offline."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from tillkeeper.kernel.errors import NotFoundError, TillError
+from tillkeeper.web import guides
 
 FOLDER = Path(__file__).parent
 PAGES = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
@@ -22,12 +23,14 @@ INTERNAL = frozenset({"configuration", "secret_unreadable"})
 
 
 def add(app: FastAPI) -> None:
-    """Serve /docs, /docs/errors and /static."""
+    """Serve /docs with its guides and errors, and /static."""
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/docs/errors", _errors, include_in_schema=False)
     app.add_api_route("/docs/errors/{code}", _error, include_in_schema=False)
+    app.mount("/docs/images", StaticFiles(directory=guides.FOLDER / "images"), name="images")
+    app.add_api_route("/docs/{page:path}", _guide, include_in_schema=False)
 
 
 def documented() -> dict[str, type[TillError]]:
@@ -66,3 +69,11 @@ async def _error(code: str) -> HTMLResponse:
         message = f"There is no error “{code[:64]}”; /docs/errors lists them all."
         raise NotFoundError(message)
     return HTMLResponse(PAGES.get_template("error.html").render(error=error), headers={"Content-Security-Policy": CSP})
+
+
+async def _guide(page: str) -> HTMLResponse:
+    if page not in guides.pages():
+        message = f"There is no page “{page[:64]}”; /docs/index lists them all."
+        raise NotFoundError(message)
+    text = PAGES.get_template("guide.html").render(guide=guides.show(page))
+    return HTMLResponse(text, headers={"Content-Security-Policy": CSP})

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 
@@ -17,9 +17,8 @@ def _moment(text: object) -> datetime:
     raise PydanticCustomError(kind, "is not a moment of RFC 3339 such as 2027-01-31T00:00:00Z")
 
 
-Moment = Annotated[
-    datetime, BeforeValidator(_moment, json_schema_input_type=str), Field(examples=["2026-11-21T10:00:00Z"])
-]
+WRITTEN = {"type": "string", "format": "date-time", "examples": ["2026-11-21T10:00:00Z"]}
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(WRITTEN)]
 
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """Describe a moment of an answer, which a report has written."""

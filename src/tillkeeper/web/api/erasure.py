@@ -32,7 +32,9 @@ class Erasure(BaseModel):
     customers_kept: list[str]
 
 
-@router.post("/users/{user}/erase", response_model=None, responses={200: {"model": Erasure}, **shapes.ERRORS})
+@router.post(
+    "/users/{user}/erase", name="erase", response_model=None, responses={200: {"model": Erasure}, **shapes.ERRORS}
+)
 async def erase_user(
     request: Request,
     user: caller.User,

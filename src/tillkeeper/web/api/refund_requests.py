@@ -64,13 +64,13 @@ class CreateRequest(api.Body):
     override_reason: Note | None = None
 
 
-class Approve(api.Body):
+class ApproveRequest(api.Body):
     """Agree, perhaps with a word about it."""
 
     note: Note | None = None
 
 
-class Reject(api.Body):
+class RejectRequest(api.Body):
     """Say why a request is turned down."""
 
     reason: Note
@@ -182,7 +182,9 @@ async def create_many(request: Request, body: CreateBulk, principal: Writer, wis
 
 
 @router.post("/refund_requests/{refund_request}/approve", response_model=None, responses=ANSWER)
-async def approve(request: Request, refund_request: str, body: Approve, principal: Judge, wish: Once) -> JSONResponse:
+async def approve(
+    request: Request, refund_request: str, body: ApproveRequest, principal: Judge, wish: Once
+) -> JSONResponse:
     """Agree to a request; with the last agreement that is needed the money goes back."""
     principal.require_fresh()  # nobody is asked about what the policy lets go by itself, so this is never small
     id_ = ids.parse("refund_request", refund_request)
@@ -191,7 +193,9 @@ async def approve(request: Request, refund_request: str, body: Approve, principa
 
 
 @router.post("/refund_requests/{refund_request}/reject", response_model=None, responses=ANSWER)
-async def reject(request: Request, refund_request: str, body: Reject, principal: Judge, wish: Once) -> JSONResponse:
+async def reject(
+    request: Request, refund_request: str, body: RejectRequest, principal: Judge, wish: Once
+) -> JSONResponse:
     """Turn a request down, saying why."""
     id_ = ids.parse("refund_request", refund_request)
     till = caller.till_of(request)

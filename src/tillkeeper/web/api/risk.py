@@ -69,13 +69,13 @@ class ListEntry(api.Body):
     expires_at: Moment | None = None
 
 
-class Approve(api.Body):
+class ApprovePayment(api.Body):
     """Take the money of a payment that was held."""
 
     reason: Text | None = None
 
 
-class Reject(api.Body):
+class RejectPayment(api.Body):
     """Let the money of a payment go that was held; `block` keeps the same buyer from paying again."""
 
     reason: Text | None = None
@@ -190,7 +190,7 @@ async def remove_entry(request: Request, entry: Annotated[str, Path(max_length=6
 
 @router.post("/payments/{payment}/approve", response_model=None, responses=payments.ANSWERED)
 async def approve(
-    request: Request, payment: str, body: Approve, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: ApprovePayment, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Take the money of a payment that was held for a person to look at."""
     verdict = Verdict(approved=True, reason=body.reason)
@@ -199,7 +199,7 @@ async def approve(
 
 @router.post("/payments/{payment}/reject", response_model=None, responses=payments.ANSWERED)
 async def reject(
-    request: Request, payment: str, body: Reject, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
+    request: Request, payment: str, body: RejectPayment, _: Reviewer, wish: Annotated[Wish, Depends(caller.wish_of)]
 ) -> JSONResponse:
     """Let the money of a payment go that was held for a person to look at."""
     verdict = Verdict(approved=False, reason=body.reason, block=body.block)

@@ -15,6 +15,7 @@ from tillkeeper.reports import time
 from tillkeeper.web import api, caller, cookie
 from tillkeeper.web.address import counted_as
 from tillkeeper.web.api import shapes
+from tillkeeper.web.moments import Instant
 
 router = api.router("session")
 CREATED = 201
@@ -43,9 +44,9 @@ class SessionShape(BaseModel):
     member: MemberShape
     rights: list[Right]
     csrf_token: str
-    created_at: str
-    fresh_until: str
-    ends_at: str
+    created_at: Instant
+    fresh_until: Instant
+    ends_at: Instant
 
 
 class SecondFactorShape(BaseModel):
@@ -84,7 +85,7 @@ class ChangePassword(ProveAgain):
     new_password: Annotated[str, Field(min_length=12, max_length=256, examples=["a longer one than before"])]
 
 
-class Confirm(api.Body):
+class ConfirmSecondFactor(api.Body):
     """Show a code of the second factor that was offered."""
 
     code: Code
@@ -171,7 +172,7 @@ async def offer(request: Request, _body: NoFields, session: Mine, principal: cal
     response_model=None,
     responses={200: {"model": RecoveryCodes}, **shapes.ERRORS},
 )
-async def confirm(request: Request, body: Confirm, session: Mine) -> JSONResponse:
+async def confirm(request: Request, body: ConfirmSecondFactor, session: Mine) -> JSONResponse:
     """Put the second factor to use, by a code of it; the answer holds recovery codes, which are shown once."""
     codes = await use_second_factor(caller.till_of(request), session.member, body.code)
     return JSONResponse({"object": "recovery_codes", "codes": codes}, headers=NO_STORE)
