@@ -50,6 +50,13 @@ def test_a_missing_package_for_another_system_is_none(tmp_path: Path) -> None:
     assert doctor.check_packages(lock).state is State.OK
 
 
+def test_a_package_that_other_versions_of_python_have_newer_is_as_locked(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    mine = f"pytest=={pytest.__version__} ; python_full_version < '3.12'\n"
+    lock.write_text(f"{mine}pytest==99.0 ; python_full_version >= '3.12'\n")
+    assert doctor.check_packages(lock).state is State.OK
+
+
 def test_missing_postgresql_programs_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILL_POSTGRES_BIN", str(tmp_path))
     assert is_a_problem_with_a_fix(doctor.check_postgres())

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -84,17 +85,18 @@ def check_packages(lock: Path) -> Finding:
         return Finding(
             "packages", State.NOTE, "no lock file here", "Nothing, if you installed the package without its repository."
         )
-    different = []
-    pins = list(PIN.finditer(lock.read_text()))
-    for pin in pins:
-        installed = _installed(pin["name"])
-        if installed != pin["version"] and (installed or not pin["marker"]):  # a marker: not meant for every system
-            different.append(f"{pin['name']} {installed or 'is missing'} (locked: {pin['version']})")
+    different, locked = [], defaultdict(list)
+    for pin in PIN.finditer(lock.read_text()):
+        locked[pin["name"]].append(pin)
+    for name, pins in locked.items():
+        installed, versions = _installed(name), [pin["version"] for pin in pins]
+        if installed not in versions and (installed or not pins[0]["marker"]):  # a marker: not meant for every system
+            different.append(f"{name} {installed or 'is missing'} (locked: {' or '.join(versions)})")
     if different:
         more = ", …" if len(different) > differences_shown_max else ""
         found = ", ".join(different[:differences_shown_max]) + more
         return Finding("packages", State.PROBLEM, found, "Delete .venv and run ./till again.")
-    return Finding("packages", State.OK, f"{len(pins)} as locked")
+    return Finding("packages", State.OK, f"{len(locked)} as locked")
 
 
 def _installed(name: str) -> str | None:
