@@ -50,7 +50,7 @@ paid() { # a payment of somebody, as the pages take for granted where they speak
 """What a reader has who comes to any page: the demo's addresses, its key, and the words of the quickstart."""
 
 
-BEFORE = {"refunds.md": "payment=$(paid refunds)\n"}
+BEFORE = {"refunds.md": "payment=$(paid refunds)\n", "erasure.md": "paid ana\n"}
 """What else pages take for granted."""
 
 

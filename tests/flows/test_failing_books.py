@@ -19,6 +19,7 @@ NOTES = {
 }
 """What notes the try itself: messages, calls, keys, turns."""
 PARTLY = {
+    "audit_entry": "SELECT * FROM audit_entry WHERE action NOT LIKE '%requested'",
     "payment_change": "SELECT * FROM payment_change WHERE step NOT IN ('none', 'fee_untold')",
     "payment_reference": "SELECT * FROM payment_reference WHERE false",
     "late_delivery": "SELECT payment_id, status FROM late_delivery",
