@@ -77,7 +77,7 @@ async def test_nothing_is_sent_again_to_an_endpoint_that_is_off_or_deleted(merch
         await resend(merchant.till, ids.new())
 
 
-async def test_what_an_endpoint_missed_while_it_was_off_is_recovered_in_order(merchant: Merchant) -> None:
+async def test_what_an_endpoint_missed_while_it_was_off_is_recovered_once(merchant: Merchant) -> None:
     async with receiving() as door:
         endpoint, _ = await merchant.subscribe(door.url)
         before = await merchant.announce("payment.created")

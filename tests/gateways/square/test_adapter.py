@@ -37,6 +37,7 @@ from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.secrets import Secrets
 
 nesting_deep = 100_000
+orders_asked_for = 20
 short_timeout_ms = 500
 OK, DECLINED = {"source_id": "cnon:card-nonce-ok"}, {"source_id": "cnon:card-nonce-declined"}
 
@@ -638,6 +639,18 @@ async def test_a_charge_that_nobody_can_find_and_nobody_can_cancel_stays_in_doub
     for data in ({}, other):
         assert isinstance(await square.confirm(order, None, data), Unknown)
     assert [line["status"] for line in payments(house)] == ["COMPLETED"]
+
+
+async def test_a_question_that_takes_many_calls_is_answered_although_answers_get_lost(
+    house: Any, square: Square
+) -> None:
+    house.control("PUT", "faults", {"lost_reply_percent": 10, "error_before_percent": 5, "seed": 3})
+    outcomes = [await square.confirm(an_order(embedded=True), None, {}) for _ in range(orders_asked_for)]
+    house.control("PUT", "faults", {})
+    assert sum(house.control("GET", "injected")["counts"].values()) > orders_asked_for
+    in_doubt = [outcome for outcome in outcomes if isinstance(outcome, Unknown)]
+    assert len(in_doubt) * 4 < orders_asked_for, in_doubt
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, Declined)} == {"NOT_CHARGED"}
 
 
 async def test_a_token_that_was_exchanged_in_its_file_is_used_at_once(rude: RudeServer, tmp_path: Any) -> None:

@@ -18,12 +18,15 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.square.webhook import Object
-from tillkeeper.kernel import outside
+from tillkeeper.kernel import clock, outside
 
 API_VERSION = "2026-09-16"
 connect_timeout_seconds = 10
 total_timeout_seconds = 30
 connections_max = 100
+asks_max = 3
+asking_seconds_max = 5
+"""A question is asked again within this time only: whoever waited long for no answer comes back later."""
 HTTP_OK = 200
 HTTP_BAD_REQUEST = 400
 HTTP_TIMED_OUT = 408
@@ -81,6 +84,20 @@ class Wire:
         except (httpx2.HTTPError, TimeoutError) as error:
             return Unknown(reason=f"Square did not answer: {type(error).__name__}")
         return _sorted(answer.status_code, answer.content)
+
+    async def ask(
+        self, method: str, path: str, body: Object | None = None, *, query: Mapping[str, str] | None = None
+    ) -> Object | Failure:
+        """Make a call that does no more when it is made again; an answer that is lost at once is asked for again.
+
+        What takes many calls, such as going through a list, would hardly ever end if each lost answer ended it.
+        """
+        elapsed_ms = clock.timer_ms()
+        for _ in range(asks_max - 1):
+            answer = await self.call(method, path, body, query=query)
+            if not isinstance(answer, Unknown) or elapsed_ms() > asking_seconds_max * 1000:
+                return answer
+        return await self.call(method, path, body, query=query)
 
     async def tell(self, read: Read, method: str, path: str, body: Object | None = None) -> Outcome:
         """Make a call and read its answer."""

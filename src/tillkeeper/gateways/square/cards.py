@@ -99,7 +99,7 @@ class Cards:
 
     async def _cancel(self, key: str) -> Unknown | None:
         """Let go of whatever came of a charge under a key; None when it takes no money any more."""
-        answer = await self.wire.call("POST", "payments/cancel", {"idempotency_key": key})
+        answer = await self.wire.ask("POST", "payments/cancel", {"idempotency_key": key})
         return None if isinstance(answer, dict) else lookup.in_doubt(answer)
 
     def _body(self, order: Order, data: Mapping[str, str]) -> Object:

@@ -29,7 +29,7 @@ async def pages(wire: Wire, path: str, *, query: Mapping[str, str]) -> AsyncIter
     """Read the pages of a list, up to a failure."""
     asked = dict(query)
     for _ in range(pages_max):
-        page = await wire.call("GET", path, query=asked)
+        page = await wire.ask("GET", path, query=asked)
         yield page
         if not isinstance(page, dict) or not page.get("cursor"):
             return
