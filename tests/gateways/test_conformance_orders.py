@@ -24,6 +24,7 @@ from tillkeeper.gateway import Feature
 from tillkeeper.kernel import clock, ids
 from tillkeeper.reports import payment
 
+patience_seconds = 20
 ORDERS = list(permutations(range(5)))
 NAMES = re.compile(r"\d{8}(?:-\d{4}){3}-\d{12}|(?!\d{4}-\d\d-\d\d)(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
 """What may be a gateway's name of something; moments begin with a date, and a uuid may happen to be all digits."""
@@ -69,13 +70,18 @@ async def a_life(trial: Trial, amount: int, part: int, rest: int, end: NoticeKin
 
 
 async def _first(trial: Trial, paid: Paid, names: set[str], kind: NoticeKind, amount: int | None) -> tuple[str, str]:
-    """Find the first webhook that told a fact of a payment, and read its event's id."""
+    """Wait for the first webhook that tells a fact of a payment, and read its event's id."""
 
     def tells(fact: Notice) -> bool:
         ours = fact.payment == paid.order.payment or bool(names & {*fact.references})
         return ours and fact.kind is kind and amount in {None, fact.amount}
 
-    letter = next(each for each in trial.letters() if any(map(tells, trial.gateway.translate(each.body))))
+    elapsed_ms, letter = clock.timer_ms(), None
+    while letter is None and elapsed_ms() < patience_seconds * 1000:
+        told = (each for each in trial.letters() if any(map(tells, trial.gateway.translate(each.body))))
+        letter = next(told, None)
+        await asyncio.sleep(0 if letter else 0.05)
+    assert letter, f"nobody told of {kind} {amount} within {patience_seconds} s"
     envelope = await trial.gateway.verify(letter.headers, letter.body, clock.now())
     return envelope.event_id, letter.body.decode()
 
