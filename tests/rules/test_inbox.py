@@ -4,7 +4,7 @@ import pytest
 
 from tillkeeper.inbox import rules
 from tillkeeper.inbox.values import Message
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import backoff, ids
 
 
 def tried(attempts: int) -> Message:
@@ -25,7 +25,7 @@ def test_a_message_that_failed_every_time_is_a_dead_letter_with_its_reason() -> 
 @pytest.mark.parametrize("attempts", range(5))
 def test_jitter_only_ever_makes_the_wait_longer_and_by_a_fifth_at_most(attempts: int) -> None:
     plain = rules.retry(tried(attempts), "why", jitter_percent=0).delay_ms
-    longest = rules.retry(tried(attempts), "why", jitter_percent=rules.jitter_percent_max).delay_ms
+    longest = rules.retry(tried(attempts), "why", jitter_percent=backoff.jitter_percent_max).delay_ms
     assert plain
     assert longest
     assert plain < longest <= plain * 1.2

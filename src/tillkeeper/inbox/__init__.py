@@ -1,13 +1,12 @@
 """Webhooks in: stored before they are acknowledged, worked on exactly once."""
 
-import random
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.inbox import rules, store
 from tillkeeper.inbox.values import Arrival, Batch, Ending, Message, Selection
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import backoff, ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 
@@ -163,14 +162,10 @@ async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID
 def park(message: Message, reason: str, *, waits_for: str | None, ours: bool, payment: UUID | None) -> Ending:
     """Let a message wait for what it speaks of."""
     return rules.park(
-        message, reason, waits_for=waits_for, ours=ours, payment=payment, jitter_percent=_jitter_percent()
+        message, reason, waits_for=waits_for, ours=ours, payment=payment, jitter_percent=backoff.jitter_percent()
     )
 
 
 def retry(message: Message, reason: str) -> Ending:
     """Try a failed message again later, or give it up as a dead letter."""
-    return rules.retry(message, reason, jitter_percent=_jitter_percent())
-
-
-def _jitter_percent() -> int:
-    return random.randint(0, rules.jitter_percent_max)  # noqa: S311 (jitter, not a secret)
+    return rules.retry(message, reason, jitter_percent=backoff.jitter_percent())

@@ -7,7 +7,6 @@ from tillkeeper.inbox.values import Ending, Message
 retry_seconds = (60, 300, 900, 3600, 7200)
 park_seconds = (2, 10, *retry_seconds)
 """Parked messages usually wait for something that is seconds away, so the first looks are early."""
-jitter_percent_max = 20
 
 
 def retry(message: Message, reason: str, *, jitter_percent: int) -> Ending:
