@@ -59,6 +59,8 @@ def _bodies(said: str) -> Iterator[Request]:
         body = {"url": said, "name": 1, "scopes": [said], "value": said}
         yield "POST", path, {"Content-Type": "application/json"}, json.dumps(body).encode()
     yield "POST", "/api/v1/settlements/import?gateway=stripe", {"Content-Type": "text/csv"}, said.encode()
+    entry = {"email": said[:254], "password": said[:256], "code": said[:64]}
+    yield "POST", "/api/v1/session", {"Content-Type": "application/json"}, json.dumps(entry).encode()
 
 
 def taken(card: Canary) -> Iterator[Request]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import datetime as dt
 import email
 import email.policy
 import ipaddress
@@ -14,9 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.certificates import certify
 
 HOST = "127.0.0.1"
 
@@ -156,27 +153,8 @@ async def mailbox(**settings: object) -> AsyncIterator[Mailbox]:
 
 
 def identity(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Make a certificate for this machine, signed by itself: what a server shows, and what trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
-    day = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(day - dt.timedelta(days=3650))
-        .not_valid_after(day + dt.timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = folder / "mail.pem"
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    """Make a certificate for this machine: what a server shows, and what trusts it."""
+    file = certify(x509.IPAddress(ipaddress.ip_address(HOST)), folder / "mail.pem")
     shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     shown.load_cert_chain(file)
     return shown, ssl.create_default_context(cafile=str(file))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -11,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.certificates import certify
 from tests.flows.receiver import Receiver, receiving
 
 from tillkeeper.kernel import addresses, egress
@@ -338,28 +335,7 @@ async def test_an_address_that_takes_no_connection_is_followed_by_the_next() -> 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Make a certificate for shop.example, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
-    day = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(day - dt.timedelta(days=3650))
-        .not_valid_after(day + dt.timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("shop.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = tmp_path / "shop.pem"
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
+    return certify(x509.DNSName("shop.example"), tmp_path / "shop.pem")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ TRIES = 50 if os.environ.get("TILL_TEST_FULL") else 2
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 JUDGES: list[CheckFunction] = [
     checks.status_code_conformance,
+    checks.content_type_conformance,
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
