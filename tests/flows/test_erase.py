@@ -122,7 +122,10 @@ async def planted(shop: Any, known: Any) -> None:
             f" jsonb_build_object('payment', '{known[0]['id']}', 'reason', 'told: {WORD}'), '{WORD}'"
         ),
         f"INSERT INTO rate_window VALUES ('user:{NAME}', now(), 1)",
-        "INSERT INTO webhook_endpoint (id, url, types, cursor, secret) SELECT gen_random_uuid(), 'u', '{*}', 0, 's'",
+        (
+            "INSERT INTO webhook_endpoint (id, url, types, cursor, owed_since, secret)"
+            " SELECT gen_random_uuid(), 'u', '{*}', 0, 0, 's'"
+        ),
     ):
         await shop.owner.execute(statement)
     await shop.owner.execute(

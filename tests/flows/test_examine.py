@@ -35,8 +35,8 @@ NUMBERED = """
     FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outbox_event) AS placed WHERE placed.id = event.id;
     UPDATE sequencer SET last = (SELECT max(seq) FROM outbox_event) WHERE name = 'outbox'"""
 ENDPOINT = """
-    INSERT INTO webhook_endpoint (id, url, types, secret, cursor, created_at)
-    VALUES (gen_random_uuid(), 'http://127.0.0.1:9999/', '{*}', '', 0, now() - interval '2 hours')"""
+    INSERT INTO webhook_endpoint (id, url, types, secret, cursor, owed_since, created_at)
+    VALUES (gen_random_uuid(), 'http://127.0.0.1:9999/', '{*}', '', 0, 0, now() - interval '2 hours')"""
 OWED = """
     INSERT INTO webhook_delivery (id, endpoint_id, event_id, seq, due_at)
     SELECT gen_random_uuid(), webhook_endpoint.id, event.id, event.seq, now() - interval '1 hour'
@@ -124,6 +124,12 @@ async def test_a_sound_shop_is_found_sound_lately_and_in_full(shop: Any) -> None
         ),
         ("I10", f"{NUMBERED}; {ENDPOINT}", "is not served what has happened", "recent full"),
         ("I10", f"{NUMBERED}; {ENDPOINT}; {OWED}", "neither delivered nor given up nor being sent", "recent full"),
+        (
+            "I10",
+            f"{NUMBERED}; {ENDPOINT}; {OWED}; DELETE FROM webhook_delivery WHERE seq = 2",
+            "is not owed an event that it wants",
+            "recent full",
+        ),
         (
             "I10",
             f"{NUMBERED}; {ENDPOINT}; {OWED}; UPDATE webhook_delivery SET status = 'succeeded', finished_at = now()",

@@ -16,6 +16,7 @@ from tillkeeper.flows.subscribe import change, unsubscribe
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.outbox import endpoints
+from tillkeeper.reports import books, outgoing
 
 
 @pytest.fixture
@@ -75,6 +76,32 @@ async def test_nothing_is_sent_again_to_an_endpoint_that_is_off_or_deleted(merch
             await recover(merchant.till, endpoint, since=clock.now())
     with pytest.raises(NotFoundError):
         await resend(merchant.till, ids.new())
+
+
+async def test_an_endpoint_is_owed_what_it_wanted_at_the_time_and_no_proof_asks_for_more(merchant: Merchant) -> None:
+    async with receiving() as door:
+        await merchant.announce("payment.created")
+        endpoint, _ = await merchant.subscribe(door.url, "refund.created")
+        start = clock.now()
+        await merchant.announce("payment.created", "refund.created")
+        await merchant.send()
+        for decided in ({"types": ["payment.created"]}, {"enabled": False}, {"enabled": True}, {"types": ["*"]}):
+            await change(merchant.till, endpoint, **decided)
+            assert await unowed(merchant) == []
+            await merchant.announce("payment.created", "refund.created")
+            await merchant.send()
+            assert await unowed(merchant) == []
+        assert len(door.ids) == 1 + 1 + 0 + 1 + 2
+        await recover(merchant.till, endpoint, since=start)
+        await merchant.send()
+        assert (len(door.ids), await unowed(merchant)) == (2 * 5, [])
+
+
+async def unowed(merchant: Merchant) -> list[str]:
+    """Ask the proof that every endpoint is owed what it wants."""
+    sentence = "an endpoint is not owed an event that it wants"
+    async with merchant.till.db.transaction(read_only=True) as tx:
+        return await books.breaches(tx, sentence, outgoing.PROMISES[sentence])
 
 
 async def test_what_an_endpoint_missed_while_it_was_off_is_recovered_once(merchant: Merchant) -> None:

@@ -63,6 +63,7 @@ webhook_endpoint = Table(
     Column("failing_since", AT),
     Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("deleted_at", AT),
+    Column("owed_since", BigInteger, CheckConstraint("owed_since >= 0", name="owed_since"), nullable=False),
     CheckConstraint("(deleted_at IS NULL) = (secret IS NOT NULL)", name="secret"),
     CheckConstraint("enabled = (disabled_at IS NULL)", name="disabled"),
     CheckConstraint("(previous_secret IS NULL) = (previous_until IS NULL)", name="previous"),

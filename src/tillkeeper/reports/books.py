@@ -138,6 +138,9 @@ WITH payment AS (
 ), webhook_delivery AS (
     SELECT * FROM webhook_delivery WHERE status = 'pending'
     UNION ALL (SELECT * FROM webhook_delivery ORDER BY created_at DESC, id DESC LIMIT {recent_max})
+), webhook_endpoint AS (
+    SELECT id, enabled, created_at, deleted_at, types, cursor, greatest(owed_since, cursor - {recent_max}) AS owed_since
+    FROM webhook_endpoint
 )
 """
 

@@ -16,6 +16,12 @@ PROMISES = {
         SELECT webhook_endpoint.id::text FROM webhook_endpoint
         JOIN outbox_event ON outbox_event.seq = webhook_endpoint.cursor + 1
         WHERE enabled AND outbox_event.created_at < {LATE} AND webhook_endpoint.created_at < {LATE}""",
+    "an endpoint is not owed an event that it wants": """
+        SELECT outbox_event.id::text FROM webhook_endpoint
+        JOIN outbox_event ON seq > owed_since AND seq <= cursor AND ('*' = ANY (types) OR type = ANY (types))
+        WHERE deleted_at IS NULL
+          AND NOT EXISTS (SELECT FROM webhook_delivery
+                          WHERE endpoint_id = webhook_endpoint.id AND event_id = outbox_event.id)""",
     "an event is neither delivered nor given up nor being sent": f"""
         SELECT webhook_delivery.id::text FROM webhook_delivery
         JOIN webhook_endpoint AS endpoint ON endpoint.id = endpoint_id AND endpoint.enabled

@@ -26,8 +26,8 @@ async def insert(
     """Add an endpoint whose place is behind the newest number."""
     await tx.execute(
         """
-        INSERT INTO webhook_endpoint (id, url, types, description, secret, cursor)
-        SELECT $1, $2, $3::text[], $4, $5, last FROM sequencer WHERE name = 'outbox'
+        INSERT INTO webhook_endpoint (id, url, types, description, secret, cursor, owed_since)
+        SELECT $1, $2, $3::text[], $4, $5, last, last FROM sequencer WHERE name = 'outbox'
         """,
         id_,
         url,
@@ -50,17 +50,20 @@ async def lock(tx: Transaction, endpoint: UUID) -> Endpoint | None:
 
 
 async def change(tx: Transaction, endpoint: Endpoint) -> None:
-    """Write what may be changed; switching on starts behind the newest number."""
+    """Write what may be changed; switching on starts behind the newest number, and other types where it stands."""
     await tx.execute(
         """
-        UPDATE webhook_endpoint SET
+        UPDATE webhook_endpoint AS before SET
             url = $2, types = $3, description = $4, enabled = $5,
             disabled_at = CASE WHEN NOT $5 THEN coalesce(disabled_at, clock_timestamp()) END,
             disabled_reason = CASE WHEN NOT $5 THEN coalesce(disabled_reason, 'Switched off by hand.') END,
             failing_since = CASE WHEN enabled = $5 AND url = $2 THEN failing_since END,
-            cursor = CASE WHEN $5 AND NOT enabled THEN (SELECT last FROM sequencer WHERE name = 'outbox')
-                          ELSE cursor END
-        WHERE id = $1
+            cursor = place, owed_since = CASE WHEN place = cursor AND types = $3 THEN owed_since ELSE place END
+        FROM (
+            SELECT CASE WHEN $5 AND NOT enabled THEN last ELSE cursor END AS place
+            FROM webhook_endpoint, sequencer WHERE webhook_endpoint.id = $1 AND name = 'outbox'
+        ) AS next
+        WHERE before.id = $1
         """,
         endpoint.id,
         endpoint.url,
@@ -125,8 +128,12 @@ async def advance(tx: Transaction, spans: Sequence[Span]) -> None:
 
 
 async def rewind(tx: Transaction, endpoint: UUID, seq: int) -> None:
-    """Move a cursor back."""
-    await tx.execute("UPDATE webhook_endpoint SET cursor = least(cursor, $2) WHERE id = $1", endpoint, seq)
+    """Move a cursor back; what stands behind it is owed."""
+    await tx.execute(
+        "UPDATE webhook_endpoint SET cursor = least(cursor, $2), owed_since = least(owed_since, $2) WHERE id = $1",
+        endpoint,
+        seq,
+    )
 
 
 async def note_success(tx: Transaction, endpoint: UUID) -> None:
