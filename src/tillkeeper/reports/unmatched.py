@@ -118,8 +118,8 @@ ORDER BY captured_at, id
 # A payment's own journals, those of its refunds and of what disagreed about them, against what the gateway's lines of
 # all of these came to. Where a line is still awaited, or something is known to disagree, the rest is explained by that.
 # What is booked for the rest itself does not count, or it would end what it has answered.
-# OFFSET keeps PostgreSQL from going through a clearing account once for each payment, as it would right after an import,
-# before it has counted its tables.
+# OFFSET keeps PostgreSQL from going through a clearing account for each payment, as it would after an import, before it
+# has counted its tables.
 RESTS = f"""
 WITH paid AS MATERIALIZED (
     SELECT {PAYMENT}, line.net + coalesce((
