@@ -31,6 +31,8 @@ FAULTS = {
     "forget_keys": True,
     "not_found_first": 2,
 }
+UNMET = {"razorpay": ("forget_keys",)}
+"""Razorpay takes a key with refunds alone, and we look one up by its receipt before we would send it again."""
 ON_CALLS = ("lost_reply_percent", "error_before_percent", "error_after_percent")
 
 
@@ -122,6 +124,6 @@ async def test_replies_that_get_lost_at_four_gateways_charge_nobody_twice_wherev
     assert set(findings.by_gateway) == set(street.gateways)
     assert findings.rerouted > 0
     for fault in FAULTS:
-        met = [counts[gateway][fault] for gateway in street.gateways]
+        met = [counts[gateway][fault] for gateway in street.gateways if fault not in UNMET.get(gateway, ())]
         assert (min(met) if full else max(met)) > 0, (fault, counts)
     assert min(sum(met[fault] for fault in ON_CALLS) for met in counts.values()) > 0, counts

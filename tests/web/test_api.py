@@ -237,6 +237,23 @@ async def test_payments_are_found_by_user_status_and_gateway(shop: Shop) -> None
         assert (found["has_more"], found["next_cursor"]) == (False, None)
 
 
+async def test_payments_are_found_by_when_they_were_made(shop: Shop) -> None:
+    made = [await shop.open("mira") for _ in range(3)]
+    ids, times = ([payment[name] for payment in made] for name in ("id", "created_at"))
+    for query, wanted in {
+        f"created_after={times[1]}": [ids[2], ids[1]],
+        f"created_before={times[2]}": [ids[1], ids[0]],
+        f"created_after={times[1]}&created_before={times[2]}&status=requires_action": [ids[1]],
+        f"created_after={times[0]}&status=succeeded": [],
+    }.items():
+        found = await shop.get(f"{PAYMENTS}?user=mira&{query}")
+        assert [payment["id"] for payment in found["data"]] == wanted, query
+    refused = await shop.http.get(
+        f"{shop.url}{PAYMENTS}?created_after=yesterday", headers={"Authorization": f"Bearer {shop.key}"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_field")
+
+
 async def replay(shop: Shop, path: str, body: Json) -> tuple[httpx2.Response, httpx2.Response]:
     """Send the same request twice, the second time in other white space and order."""
     key = f"replayed-{next(numbers)}"

@@ -1,6 +1,6 @@
 """The letters that are owed to buyers and operators, and what became of them."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, func
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from tillkeeper.kernel.db import metadata
@@ -34,5 +34,6 @@ mail_letter = Table(
     Index("mail_letter_due_index", "due_at", "id", postgresql_where="status = 'pending'"),
     Index("mail_letter_begun_index", "begun_at", postgresql_where="kind = 'alert' AND begun_at IS NOT NULL"),
     Index("mail_letter_digest_index", "created_at", postgresql_where="kind = 'digest'"),
+    Index("mail_letter_payment_index", text("(data ->> 'payment')")),
 )
 """No address stands here: that of a buyer is looked up, and those of operators are configured."""

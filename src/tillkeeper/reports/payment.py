@@ -1,6 +1,7 @@
 """Payments as the API shows them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import Sale
@@ -34,6 +35,8 @@ class Filter:
     user: str | None = None
     status: str | None = None
     gateway: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
     limit: int = paging.limit_default
     cursor: str | None = None
 
@@ -58,13 +61,17 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
           AND ($2::text IS NULL OR payment.status = $2)
           AND ($3::text IS NULL OR payment.gateway = $3)
           AND ($4::timestamptz IS NULL OR (payment.created_at, payment.id) < ($4, $5::uuid))
-        ORDER BY payment.created_at DESC, payment.id DESC LIMIT $6
+          AND payment.created_at >= coalesce($6::timestamptz, '-infinity')
+          AND payment.created_at < coalesce($7::timestamptz, 'infinity')
+        ORDER BY payment.created_at DESC, payment.id DESC LIMIT $8
         """,
         wanted.user,
         wanted.status,
         wanted.gateway,
         at,
         id_,
+        wanted.created_after,
+        wanted.created_before,
         wanted.limit + 1,
     )
     return paging.page(rows, wanted.limit, "created_at", _show)

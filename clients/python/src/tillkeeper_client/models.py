@@ -90,7 +90,22 @@ class TimelineEntry:
     """Something that happened to a payment; what `data` holds follows from `kind`."""
 
     at: datetime
-    kind: Literal["payment", "attempt", "call", "webhook", "ledger", "delivery", "event"]
+    kind: Literal[
+        "webhook",
+        "risk",
+        "attempt",
+        "call",
+        "request",
+        "dispute",
+        "payment",
+        "ledger",
+        "delivery",
+        "goods",
+        "discrepancy",
+        "event",
+        "sent",
+        "letter",
+    ]
     title: str | None
     data: dict[str, Any]
 

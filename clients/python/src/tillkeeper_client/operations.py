@@ -24,6 +24,8 @@ class Payments:
         user: str | Omitted = OMITTED,
         status: models.PaymentStatus | Omitted = OMITTED,
         gateway: str | Omitted = OMITTED,
+        created_after: datetime | Omitted = OMITTED,
+        created_before: datetime | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> Page[models.Payment]:
@@ -31,7 +33,15 @@ class Payments:
         call = Call(
             method="GET",
             path="/api/v1/payments",
-            query=given(user=user, status=status, gateway=gateway, limit=limit, cursor=cursor),
+            query=given(
+                user=user,
+                status=status,
+                gateway=gateway,
+                created_after=created_after,
+                created_before=created_before,
+                limit=limit,
+                cursor=cursor,
+            ),
         )
         return self._transport.page(call, models.Payment)
 
@@ -1112,6 +1122,8 @@ class AsyncPayments:
         user: str | Omitted = OMITTED,
         status: models.PaymentStatus | Omitted = OMITTED,
         gateway: str | Omitted = OMITTED,
+        created_after: datetime | Omitted = OMITTED,
+        created_before: datetime | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncPage[models.Payment]:
@@ -1119,7 +1131,15 @@ class AsyncPayments:
         call = Call(
             method="GET",
             path="/api/v1/payments",
-            query=given(user=user, status=status, gateway=gateway, limit=limit, cursor=cursor),
+            query=given(
+                user=user,
+                status=status,
+                gateway=gateway,
+                created_after=created_after,
+                created_before=created_before,
+                limit=limit,
+                cursor=cursor,
+            ),
         )
         return await self._transport.page(call, models.Payment)
 

@@ -11,7 +11,22 @@ class TimelineEntry(BaseModel):
     """Something that happened to a payment; what `data` holds follows from `kind`."""
 
     at: Instant
-    kind: Literal["payment", "attempt", "call", "webhook", "ledger", "delivery", "event"]
+    kind: Literal[
+        "webhook",
+        "risk",
+        "attempt",
+        "call",
+        "request",
+        "dispute",
+        "payment",
+        "ledger",
+        "delivery",
+        "goods",
+        "discrepancy",
+        "event",
+        "sent",
+        "letter",
+    ]
     title: str | None
     data: dict[str, Any]
 

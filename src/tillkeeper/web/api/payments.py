@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
@@ -302,22 +302,28 @@ async def show_timeline(
     return JSONResponse(await read(till, lambda tx: timeline.show(tx, id_)))
 
 
+class Wanted(BaseModel):
+    """Which payments to list; nothing named means any.
+
+    Those of the moment itself count as created after it, so that nothing falls between two lists.
+    """
+
+    user: Annotated[str | None, Field(max_length=200)] = None
+    status: Status | None = None
+    gateway: Annotated[str | None, Field(max_length=32)] = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    limit: Annotated[int, Field(ge=1, le=paging.limit_max)] = paging.limit_default
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+
+
 @router.get("/payments", response_model=None, responses={200: {"model": shapes.Page[shapes.Payment]}, **shapes.ERRORS})
-async def find(
-    request: Request,
-    principal: Reader,
-    *,
-    user: Annotated[str | None, Query(max_length=200)] = None,
-    status: Status | None = None,
-    gateway: Annotated[str | None, Query(max_length=32)] = None,
-    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> JSONResponse:
+async def find(request: Request, principal: Reader, wanted: Annotated[Wanted, Query()]) -> JSONResponse:
     """List payments, newest first; an end user's own."""
-    if user is not None:
-        principal.speak_for(user)
-    wanted = report.Filter(user=principal.user or user, status=status, gateway=gateway, limit=limit, cursor=cursor)
-    found: Any = await read(caller.till_of(request), lambda tx: report.find(tx, wanted))
+    if wanted.user is not None:
+        principal.speak_for(wanted.user)
+    filter_ = report.Filter(**wanted.model_dump() | {"user": principal.user or wanted.user})
+    found: Any = await read(caller.till_of(request), lambda tx: report.find(tx, filter_))
     return JSONResponse(found | {"data": [_for(principal, each) for each in found["data"]]})
 
 

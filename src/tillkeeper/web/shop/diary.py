@@ -229,9 +229,25 @@ def _delivery(title: str, data: Json) -> str:
     return f"{VERBS.get(title, title)} {moved}; the wallet holds {left}"
 
 
+def _goods(title: str, data: Json) -> str:
+    return f"Delivered {data['granted']} {title}" if "granted" in data else f"Goods that were owed: {title}"
+
+
 def _event(title: str, data: Json) -> str:
     del data
     return f"Event {title} is kept for the merchant"
+
+
+def _sent(title: str, data: Json) -> str:
+    return f"Event {title} sent to the merchant: {data['status']}"
+
+
+def _risk(title: str, data: Json) -> str:
+    return f"Judged before any gateway heard of it: {title}, score {data['score']}"
+
+
+def _discrepancy(title: str, data: Json) -> str:
+    return f"Compared with the gateway: {title.replace('_', ' ')}, {data['status']}"
 
 
 VERBS = {
@@ -246,7 +262,14 @@ WORDS: dict[str, Callable[[str, Json], str]] = {
     "webhook": _webhook,
     "ledger": _ledger,
     "delivery": _delivery,
+    "goods": _goods,
     "event": _event,
+    "sent": _sent,
+    "risk": _risk,
+    "request": lambda title, _: f"Refund asked for: {title}",
+    "dispute": lambda title, _: f"Answered the bank: {title}",
+    "discrepancy": _discrepancy,
+    "letter": lambda _, data: f"Letter to the buyer: {data['status']}",
 }
 CALLS = {
     "confirm": "take what the customer approved",
@@ -275,5 +298,8 @@ ICONS = {
     "webhook": "in",
     "ledger": "book",
     "delivery": "box",
+    "goods": "box",
     "event": "bell",
+    "sent": "out",
+    "letter": "out",
 }
