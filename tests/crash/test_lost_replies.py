@@ -1,6 +1,6 @@
 """Gateways that act and then say nothing, forget keys and cannot find what they did: nobody is charged twice.
 
-One gateway with 300 payments and four with 200 on every change, 1,000 and 10,000 with TILL_TEST_FULL=1; nobody is
+One gateway with 200 payments and four with 150 on every change, 1,000 and 10,000 with TILL_TEST_FULL=1; nobody is
 killed here, only replies are lost and doors are shut.
 """
 
@@ -61,7 +61,7 @@ def check(stage: Stage, findings: Findings, payments: int) -> None:
 @pytest.mark.timeout(900)
 async def test_replies_that_get_lost_charge_and_refund_nobody_twice(stage: Stage, tell: Callable[[str], None]) -> None:
     seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
-    payments, elapsed_ms = 1_000 if full else 300, clock.timer_ms()
+    payments, elapsed_ms = 1_000 if full else 200, clock.timer_ms()
     async with market.opened(stage, seed) as market_, market.hurrying(stage):
         injected = await trade(market_, payments, seed)
         findings = await market.look(market_)
@@ -107,7 +107,7 @@ async def test_replies_that_get_lost_at_four_gateways_charge_nobody_twice_wherev
     street: Stage, tell: Callable[[str], None]
 ) -> None:
     seed = int(os.environ.get("TILL_CRASH_SEED") or random.randrange(10**6))
-    payments, elapsed_ms = 10_000 if full else 200, clock.timer_ms()
+    payments, elapsed_ms = 10_000 if full else 150, clock.timer_ms()
     async with market.opened(street, seed) as market_, market.hurrying(street):
         async with weather(market_):
             injected = await trade(market_, payments, seed)

@@ -14,7 +14,7 @@ from tillkeeper import inbox
 from tillkeeper.inbox.rules import retry_seconds
 from tillkeeper.kernel import clock, ids
 
-webhooks_in_all = 1_000 if os.environ.get("TILL_TEST_FULL") else 300
+webhooks_in_all = 1_000 if os.environ.get("TILL_TEST_FULL") else 150
 calls_at_once = 16
 stalled_seconds_max = 60
 look_seconds = 0.2
