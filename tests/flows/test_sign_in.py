@@ -1,18 +1,26 @@
 """Whoever proves who they are is let in for a while; a try that is wrong tells nothing and cannot go on for ever."""
 
+import asyncio
+import threading
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
+from tests.flows.mailbox import Mailbox, mailbox
 from tests.flows.people import EMAIL, Person, equip, hire, later
+from tests.flows.test_notify import posted
 
 from tillkeeper.access import staff
 from tillkeeper.access.limits import Meter, RateLimitedError, start_of
 from tillkeeper.access.staff import SecondFactorNeededError, SessionOverError, SignInFailedError
-from tillkeeper.flows.employ import disable, reset_password, set_role
+from tillkeeper.access.staff.hashing import Hasher, hashes_at_once_max, hashes_waiting_max
+from tillkeeper.flows.employ import disable, offer_second_factor, reset_password, set_role, use_second_factor
 from tillkeeper.flows.sign_in import Proof, recognise, sign_in, sign_out, step_up
 from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import InvalidFieldError
 
 
 @pytest.fixture
@@ -180,6 +188,151 @@ async def test_an_address_tries_twenty_times_a_minute_whomever(shop: Any) -> Non
     assert refused == 2
 
 
+async def test_an_address_that_is_over_its_limit_uses_up_no_account(shop: Any, finn: Person) -> None:
+    minute = start_of(clock.now())
+    fixed, meter = replace(shop.till, now=lambda: minute), Meter()
+    for number in range(20):
+        with pytest.raises(SignInFailedError):
+            await sign_in(fixed, meter, f"x{number}@example.com", finn.proof(password="guess"))
+    for _ in range(5):
+        with pytest.raises(RateLimitedError, match="This address"):
+            await sign_in(fixed, meter, EMAIL, finn.proof(password="guess"))
+    assert await finn.enter(till=fixed, address="192.0.2.99")
+
+
+async def test_made_up_accounts_are_tried_as_often_as_real_ones_and_make_no_rows_of_their_own(shop: Any) -> None:
+    minute = start_of(clock.now())
+    fixed = replace(shop.till, now=lambda: minute)
+    for number in range(6):
+        wrong = RateLimitedError if number == 5 else SignInFailedError
+        with pytest.raises(wrong):
+            await sign_in(fixed, Meter(), " X@example.com", Proof(password="guess", address=f"192.0.2.{number}"))
+    made_up = {staff.crowd("a secret", f"x{number}@example.com") for number in range(20_000)}
+    assert 4_000 < len(made_up) <= 4_096
+    assert staff.crowd("another", "x@example.com") != staff.crowd("a secret", "x@example.com")
+
+
+async def test_whoever_is_signed_in_proves_it_again_while_strangers_use_up_the_account(shop: Any, finn: Person) -> None:
+    session = await recognise(shop.till, await finn.enter())
+    minute = start_of(clock.now())
+    fixed = replace(shop.till, now=lambda: minute)
+    for number in range(6):
+        with pytest.raises((SignInFailedError, RateLimitedError)):
+            await finn.enter(till=fixed, password="wrong password", address=f"192.0.2.{number}")
+    for _ in range(4):
+        with pytest.raises(SignInFailedError):
+            await step_up(fixed, Meter(), session, finn.proof(password="wrong password"))
+    await step_up(fixed, Meter(), session, finn.proof())
+    with pytest.raises(RateLimitedError, match="This session"):
+        await step_up(fixed, Meter(), session, finn.proof())
+
+
+async def guess(finn: Person, times: int, *, minutes: int) -> None:
+    """Guess codes with the right password, a minute apart so that nothing else is in the way."""
+    for number in range(times):
+        with pytest.raises(SignInFailedError):
+            await finn.enter(till=later(finn.till, minutes=minutes + number), code="000000")
+
+
+async def test_after_ten_wrong_codes_none_of_the_app_is_looked_at_for_an_hour(shop: Any, finn: Person) -> None:
+    await equip(finn)
+    await guess(finn, 10, minutes=2)
+    soon = later(shop.till, minutes=20)
+    with pytest.raises(RateLimitedError) as refused:
+        await finn.enter(till=soon, code=finn.code(soon.now()))
+    assert 40 * 60 < (refused.value.retry_after_seconds or 0) <= 42 * 60
+    assert await finn.enter(till=soon, code=finn.recovery[0]), "nobody guesses a recovery code"
+    with pytest.raises(SignInFailedError):
+        await finn.enter(till=later(shop.till, minutes=21), password="wrong password", code="000000")
+    after = later(shop.till, minutes=63)
+    assert await finn.enter(till=after, code=finn.code(after.now()))
+    await guess(finn, 10, minutes=65)
+
+
+async def test_a_new_password_ends_what_wrong_codes_began(shop: Any, finn: Person) -> None:
+    await equip(finn)
+    await guess(finn, 10, minutes=2)
+    password = await reset_password(shop.till, EMAIL)
+    finn.secret = await offer_second_factor(shop.till, finn.id)
+    soon = later(shop.till, minutes=20)
+    await use_second_factor(soon, finn.id, finn.code(soon.now()))
+    soon = later(shop.till, minutes=22)
+    assert await finn.enter(till=soon, password=password, code=finn.code(soon.now()))
+
+
+async def test_wrong_codes_of_a_new_second_factor_count_too(shop: Any, finn: Person) -> None:
+    finn.secret = await offer_second_factor(shop.till, finn.id)
+    for _ in range(10):
+        with pytest.raises(InvalidFieldError):
+            await use_second_factor(shop.till, finn.id, "000000")
+    with pytest.raises(RateLimitedError):
+        await use_second_factor(shop.till, finn.id, finn.code())
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Mailbox]:
+    async with mailbox() as opened:
+        yield opened
+
+
+async def test_operators_hear_of_it_when_somebody_with_a_password_guesses_codes(
+    shop: Any, finn: Person, box: Mailbox
+) -> None:
+    await equip(finn)
+    finn.till = posted(shop.till, box)
+    await guess(finn, 9, minutes=2)
+    assert await shop.count("mail_letter") == 0
+    await guess(finn, 1, minutes=11)
+    row = await shop.owner.fetchrow("SELECT kind, topic, data ->> 'member' AS member FROM mail_letter")
+    assert tuple(row) == ("alert", "member.codes_guessed", ids.text("member", finn.id))
+
+
+async def waiting_or_done(shop: Any, task: "asyncio.Task[Any]") -> None:
+    """Wait until a task is over, or waits for a lock of PostgreSQL."""
+    blocked = (
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    while not task.done() and not await shop.owner.fetchval(blocked):  # noqa: ASYNC110 (PostgreSQL offers no event)
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("finn")
+async def test_a_session_that_begins_with_the_old_password_ends_with_the_new_one(shop: Any) -> None:
+    async with shop.till.db.transaction(read_only=True) as tx:
+        member = await staff.find(tx, EMAIL)
+    ready, go = asyncio.Event(), asyncio.Event()
+
+    async def enter() -> str:
+        async with shop.till.db.transaction() as tx:
+            await staff.check_code(tx, member, None, box=shop.till.box, now=shop.till.now())
+            ready.set()
+            await go.wait()
+            return await staff.begin(tx, member, shop.till.now())
+
+    entering = asyncio.create_task(enter())
+    await ready.wait()
+    changing = asyncio.create_task(reset_password(shop.till, EMAIL))
+    await waiting_or_done(shop, changing)
+    go.set()
+    token = await entering
+    await changing
+    with pytest.raises(SessionOverError):
+        await recognise(shop.till, token)
+
+
+async def test_those_who_sign_in_wait_for_each_other_and_nobody_else_waits_for_them() -> None:
+    hasher, open_ = Hasher(), threading.Event()
+    waiting = [asyncio.create_task(hasher.run(open_.wait)) for _ in range(hashes_at_once_max + hashes_waiting_max)]
+    await asyncio.sleep(0)
+    with pytest.raises(RateLimitedError, match="More people"):
+        await hasher.run(open_.wait)
+    assert await asyncio.to_thread(threading.active_count) < 50, "what others run in threads goes on"
+    open_.set()
+    assert all(await asyncio.gather(*waiting))
+    assert await hasher.run(open_.wait)
+
+
 async def last_entry(shop: Any) -> Any:
     """Read what was written down last."""
     return await shop.owner.fetchrow("SELECT * FROM audit_entry ORDER BY number DESC LIMIT 1")
@@ -205,6 +358,13 @@ async def test_who_could_not_be_let_in_is_in_the_audit_log_without_what_was_type
         await finn.enter(password=typed[1])
     row = await last_entry(shop)
     assert (row["action"], row["subject"]) == ("member.sign_in_failed", ids.text("member", finn.id))
+
+
+async def test_the_log_says_from_where_somebody_could_not_be_let_in(finn: Person) -> None:
+    with structlog.testing.capture_logs() as lines, pytest.raises(SignInFailedError):
+        await finn.enter(password="wrong password", address="192.0.2.77")
+    [line] = [line for line in lines if line["event"] == "sign_in_failed"]
+    assert (line["address"], line["subject"]) == ("192.0.2.77", ids.text("member", finn.id))
 
 
 def test_a_form_token_belongs_to_one_session_of_one_installation() -> None:

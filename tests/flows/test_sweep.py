@@ -1,9 +1,11 @@
 """What was put off is folded in, and what is over is forgotten."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
-from tillkeeper.flows.sweep import purge, sweep
+from tillkeeper.flows.sweep import forget_calls, purge, sweep
+from tillkeeper.kernel import clock
 
 ACCOUNTS = ("gateway:stripe:clearing:EUR", "deferred:EUR", "revenue:credits:EUR", "credits:issuer")
 DAY_OLD = "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
@@ -57,3 +59,18 @@ async def test_a_key_is_kept_while_the_outcome_behind_it_is_unresolved(shop: Any
     await shop.operate()
     await purge(shop.till)
     assert await shop.count("idempotency_key") == 0
+
+
+async def test_minutes_that_are_over_are_forgotten_in_batches_and_the_present_ones_stay(shop: Any) -> None:
+    for minutes in (0, 9, 11, 30, 60):
+        start = clock.now() - timedelta(minutes=minutes)
+        await shop.owner.execute("INSERT INTO rate_window VALUES ($1, $2, 1)", f"key_{minutes}", start)
+    assert [await forget_calls(shop.till, limit=2) for _ in range(3)] == [2, 1, 0]
+    left = await shop.owner.fetch("SELECT who FROM rate_window ORDER BY start")
+    assert [row["who"] for row in left] == ["key_9", "key_0"]
+
+
+async def test_minutes_that_are_over_are_found_by_an_index(shop: Any) -> None:
+    await shop.owner.execute("SET enable_seqscan = off")
+    plan = await shop.owner.fetch("EXPLAIN DELETE FROM rate_window WHERE start < now()")
+    assert "rate_window_start_index" in str(plan)

@@ -37,6 +37,7 @@ __all__ = [
     "UnauthenticatedError",
     "authenticate",
     "create",
+    "forget_calls",
     "forget_user",
     "looks_like_one",
     "open_tokens",
@@ -74,10 +75,12 @@ async def revoke(tx: Transaction, key: UUID, at: datetime) -> None:
 
 async def take_calls(tx: Transaction, who: str, start: datetime, wanted: int) -> int:
     """Take calls out of the window that began at `start`; return how many all processes have taken by now."""
-    taken = await store.take(tx, who, start, wanted)
-    if taken == wanted:  # the first of its window cleans up behind those that are over
-        await store.forget(tx, start - timedelta(minutes=limits.windows_kept_minutes))
-    return taken
+    return await store.take(tx, who, start, wanted)
+
+
+async def forget_calls(tx: Transaction, now: datetime, *, limit: int) -> int:
+    """Forget windows that are over for a while, the oldest first; return how many."""
+    return await store.forget(tx, now - timedelta(minutes=limits.windows_kept_minutes), limit)
 
 
 async def forget_user(tx: Transaction, user: str) -> None:

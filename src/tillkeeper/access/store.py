@@ -60,9 +60,18 @@ async def take(tx: Transaction, who: str, start: datetime, wanted: int) -> int:
     return taken
 
 
-async def forget(tx: Transaction, before: datetime) -> None:
-    """Drop windows that are over."""
-    await tx.execute("DELETE FROM rate_window WHERE start < $1", before)
+async def forget(tx: Transaction, before: datetime, limit: int) -> int:
+    """Drop windows that are over, and leave to others those that they are dropping."""
+    return await tx.execute(
+        """
+        DELETE FROM rate_window USING (
+            SELECT who, start FROM rate_window WHERE start < $1 ORDER BY start LIMIT $2 FOR UPDATE SKIP LOCKED
+        ) AS past
+        WHERE rate_window.who = past.who AND rate_window.start = past.start
+        """,
+        before,
+        limit,
+    )
 
 
 async def forget_caller(tx: Transaction, who: str) -> None:

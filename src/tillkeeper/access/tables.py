@@ -1,6 +1,6 @@
 """API keys, of which only digests are kept, and how often who has called."""
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, CheckConstraint, Column, DateTime, Index, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -30,6 +30,7 @@ rate_window = Table(
     Column("who", Text, primary_key=True),
     Column("start", AT, primary_key=True),
     Column("taken", Integer, nullable=False),
+    Index("rate_window_start_index", "start"),
     prefixes=["UNLOGGED"],
 )
 """Counts of a minute: a crash of PostgreSQL empties it, and then a minute is a little more generous."""

@@ -1,13 +1,11 @@
 """Let one of the merchant's people change the own password."""
 
-import asyncio
-
 from tillkeeper import audit
 from tillkeeper.access import staff
 from tillkeeper.access.limits import Meter
 from tillkeeper.access.staff import Session
 from tillkeeper.audit import Action
-from tillkeeper.flows.sign_in import Proof, failures_noted, prove
+from tillkeeper.flows.sign_in import Proof, failures_noted, prove_again
 from tillkeeper.till import Till
 
 
@@ -17,9 +15,9 @@ async def change_password(till: Till, meter: Meter, session: Session, proof: Pro
     Raises InvalidFieldError for a password that is too short or too long, and what signing in raises.
     """
     staff.check_password(new)
-    async with failures_noted(till, session.email):
-        member = await prove(till, meter, session.email, proof)
-        kept = await asyncio.to_thread(staff.hashed, new)
+    async with failures_noted(till, session.email, proof):
+        member = await prove_again(till, meter, session, proof)
+        kept = await staff.hashed(new)
         async with till.db.transaction() as tx:
             await staff.check_code(tx, member, proof.code, box=till.box, now=till.now())
             await staff.set_password(tx, member, kept)

@@ -1,9 +1,10 @@
 """Finish what was left behind, and fold what was put off."""
 
-from tillkeeper import idempotency, ledger, operations, refund_requests
+from tillkeeper import access, idempotency, ledger, operations, refund_requests
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
+windows_batch_max = 5000
 
 
 async def sweep(till: Till, *, limit: int = roll_batch_max) -> int:
@@ -22,3 +23,9 @@ async def purge(till: Till) -> int:
         unresolved = await operations.unresolved(tx)
         requests = await refund_requests.of_refunds(tx, unresolved)
         return await idempotency.purge(tx, unresolved=[*unresolved, *requests])
+
+
+async def forget_calls(till: Till, *, limit: int = windows_batch_max) -> int:
+    """Forget how often everybody called in minutes that are long over; return how many counts that were."""
+    async with till.db.transaction() as tx:
+        return await access.forget_calls(tx, till.now(), limit=limit)

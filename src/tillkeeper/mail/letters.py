@@ -55,6 +55,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "A webhook endpoint was switched off",
         "Mend it, switch it on again, and recover what it has missed.",
     ),
+    "member.codes_guessed": (
+        "Somebody has the password of one of your people, and guesses codes",
+        "`till users ls` says who it is. Unless it was they, `till users reset-password` ends it with a new one.",
+    ),
     "invariant.broken": (
         "Something that must always be true is not",
         "`till ledger check` says what; please stop refunds by hand until it is understood.",

@@ -1,23 +1,25 @@
 """The merchant's own people: who they are, how they prove it, and how long that counts."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pyotp
 
+from tillkeeper.access.limits import RateLimitedError
 from tillkeeper.access.staff import rules, store
+from tillkeeper.access.staff.hashing import fits, hashed
 from tillkeeper.access.staff.rules import (
     check_password,
+    crowd,
     ends_at,
-    fits,
     form_token,
     fresh_until,
-    hashed,
     is_fresh,
     totp_address,
 )
 from tillkeeper.access.staff.values import (
+    Locked,
     Member,
     Role,
     SecondFactorNeededError,
@@ -25,11 +27,12 @@ from tillkeeper.access.staff.values import (
     Session,
     SessionOverError,
     SignInFailedError,
+    WrongCodeError,
 )
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.crypto import Box, sha256
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 
 __all__ = [
     "Member",
@@ -39,10 +42,13 @@ __all__ = [
     "Session",
     "SessionOverError",
     "SignInFailedError",
+    "WrongCodeError",
     "add",
     "begin",
     "check_code",
     "check_password",
+    "count_wrong_code",
+    "crowd",
     "disable",
     "drop_totp",
     "end",
@@ -81,17 +87,16 @@ async def add(tx: Transaction, email: str, *, role: Role, password: str, at: dat
 
 async def look_up(tx: Transaction, email: str) -> Member | None:
     """Find who wants to be let in, if there is such a person."""
-    found = await store.find(tx, email.strip().lower())
-    return found[0] if found else None
+    return await store.find(tx, email.strip().lower())
 
 
 async def find(tx: Transaction, email: str) -> Member:
     """Find somebody by address; raises NotFoundError."""
-    found = await store.find(tx, email.strip().lower())
+    found = await look_up(tx, email)
     if found is None:
         message = "Nobody has this address."
         raise NotFoundError(message)
-    return found[0]
+    return found
 
 
 async def set_role(tx: Transaction, member: Member, role: Role) -> None:
@@ -113,21 +118,37 @@ async def disable(tx: Transaction, member: Member, at: datetime) -> None:
 
 
 async def check_code(tx: Transaction, member: Member, code: str | None, *, box: Box, now: datetime) -> None:
-    """Use up a code of an app, or a recovery code, where there is a second factor; raises what is wrong with it."""
-    found = await store.find(tx, member.email)
-    assert found, "members are never removed"
-    current, used = found
-    if current.disabled_at or current.password != member.password:
+    """Use up a code of an app, or a recovery code, where there is a second factor; raises what is wrong with it.
+
+    Whoever passes keeps the member locked, so that a new password waits for the session, and then ends it.
+    """
+    current = await store.lock(tx, member.id)
+    if current.member.disabled_at or current.member.password != member.password:
         raise SignInFailedError
-    if current.totp is None:
+    if current.member.totp is None:
         return
     if not code:
         raise SecondFactorNeededError
-    step = rules.step_of(code, box.open(current.totp).decode(), now, after=used)
-    if step is not None and await store.use_step(tx, member.id, step):
-        return
-    if not await store.use_code(tx, member.id, _digest(code.strip().lower())):
-        raise SignInFailedError
+    if await store.use_code(tx, member.id, _digest(code.strip().lower())):
+        return  # nobody can guess one of these, so they are good however many codes were wrong
+    _check_codes_left(current, now)
+    step = rules.step_of(code, box.open(current.member.totp).decode(), now, after=current.totp_step)
+    if step is None:
+        raise WrongCodeError
+    await store.use_step(tx, member.id, step)
+
+
+async def count_wrong_code(tx: Transaction, member: UUID, now: datetime) -> bool:
+    """Note that a code was wrong; true when it was the last one that may be, until an hour has passed."""
+    return await store.count_wrong_code(tx, member, rules.guesses_since(now), now) == rules.wrong_codes_per_hour_max
+
+
+def _check_codes_left(member: Locked, now: datetime) -> None:
+    """Raise RateLimitedError while no code of an app is looked at, because too many were wrong."""
+    left = rules.guesses_wait(member.codes_wrong, member.codes_wrong_since, now)
+    if left > timedelta():
+        message = f"{rules.wrong_codes_per_hour_max} codes were wrong. A recovery code still works, and a new password."
+        raise RateLimitedError(message, seconds=left // timedelta(seconds=1) + 1)
 
 
 async def begin(tx: Transaction, member: Member, at: datetime) -> str:
@@ -166,13 +187,14 @@ async def offer_totp(tx: Transaction, member: UUID, *, box: Box) -> str:
     return secret
 
 
-async def use_totp(tx: Transaction, member: UUID, code: str, *, box: Box, now: datetime) -> list[str]:
-    """Put the offered second factor to use; return recovery codes, each good once. Raises InvalidFieldError."""
-    sealed = await store.offered_totp(tx, member)
+async def use_totp(tx: Transaction, member: UUID, code: str, *, box: Box, now: datetime) -> list[str] | None:
+    """Put the offered second factor to use; return recovery codes, each good once, or None when the code is wrong."""
+    current = await store.lock(tx, member)
+    _check_codes_left(current, now)
+    sealed = current.totp_offered
     step = rules.step_of(code, box.open(sealed).decode(), now, after=0) if sealed else None
     if step is None:
-        message = "This is not the code that the app shows now."
-        raise InvalidFieldError(message, param="code")
+        return None
     codes = [secrets.token_hex(recovery_bytes) for _ in range(recovery_codes)]
     await store.use_totp(tx, member, [_digest(each) for each in codes])
     await store.use_step(tx, member, step)

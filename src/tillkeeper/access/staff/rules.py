@@ -20,6 +20,10 @@ session_hours_max = 12
 proof_minutes = 10
 totp_seconds = 30
 totp_steps_around = 1
+wrong_codes_per_hour_max = 10
+"""Of a million codes three are good at a time, so that whoever has a password would guess one within years."""
+guesses_last = timedelta(hours=1)
+crowd_digits = 3
 ISSUER = "Tillkeeper"
 HASHER = PasswordHasher()
 
@@ -67,6 +71,27 @@ def step_of(code: str, secret: str, now: datetime, *, after: int) -> int | None:
         if step > after and hmac.compare_digest(totp.generate_otp(step).encode(), code.encode()):
             return step
     return None
+
+
+def guesses_since(now: datetime) -> datetime:
+    """Tell when the first of the wrong codes must have come that still count."""
+    return now - guesses_last
+
+
+def guesses_wait(wrong: int, since: datetime | None, now: datetime) -> timedelta:
+    """Tell how long no code is looked at, after as many wrong ones."""
+    if since is None or wrong < wrong_codes_per_hour_max:
+        return timedelta()
+    return max(timedelta(), since + guesses_last - now)
+
+
+def crowd(secret: str, email: str) -> str:
+    """Name which of 4,096 counters a made-up account shares with others: it is tried as often as a real one.
+
+    With counters of their own, whoever makes accounts up would make rows up; with one for all, its end would tell.
+    """
+    known = b"made-up account\n" + email.strip().lower().encode()
+    return f"nobody {hmac.new(secret.encode(), known, sha256).hexdigest()[:crowd_digits]}"
 
 
 def alive_since(now: datetime) -> tuple[datetime, datetime]:

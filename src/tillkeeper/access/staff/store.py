@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tillkeeper.access.staff.values import Member, Role, Session
+from tillkeeper.access.staff.values import Locked, Member, Role, Session
 from tillkeeper.kernel.db import Record, Transaction
 
 
@@ -23,10 +23,23 @@ async def insert(tx: Transaction, member: Member, at: datetime) -> bool:
     )
 
 
-async def find(tx: Transaction, email: str) -> tuple[Member, int] | None:
-    """Find somebody by address, with the last moment whose code was used."""
+async def find(tx: Transaction, email: str) -> Member | None:
+    """Find somebody by address."""
     row = await tx.fetchrow("SELECT * FROM staff_member WHERE email = $1", email)
-    return (_member(row), row["totp_step"]) if row else None
+    return _member(row) if row else None
+
+
+async def lock(tx: Transaction, member: UUID) -> Locked:
+    """Lock somebody, who is as they are now until this transaction ends."""
+    row = await tx.fetchrow("SELECT * FROM staff_member WHERE id = $1 FOR NO KEY UPDATE", member)
+    assert row, "members are never removed"
+    return Locked(
+        member=_member(row),
+        totp_step=row["totp_step"],
+        totp_offered=row["totp_offered"],
+        codes_wrong=row["codes_wrong"],
+        codes_wrong_since=row["codes_wrong_since"],
+    )
 
 
 async def set_role(tx: Transaction, member: UUID, role: Role) -> None:
@@ -35,8 +48,8 @@ async def set_role(tx: Transaction, member: UUID, role: Role) -> None:
 
 
 async def set_password(tx: Transaction, member: UUID, password: str) -> None:
-    """Keep the hash of a new password."""
-    await tx.execute("UPDATE staff_member SET password = $2 WHERE id = $1", member, password)
+    """Keep the hash of a new password; who had the old one guesses codes in vain, so those that were wrong are over."""
+    await tx.execute("UPDATE staff_member SET password = $2, codes_wrong = 0 WHERE id = $1", member, password)
 
 
 async def disable(tx: Transaction, member: UUID, at: datetime) -> None:
@@ -47,12 +60,6 @@ async def disable(tx: Transaction, member: UUID, at: datetime) -> None:
 async def offer_totp(tx: Transaction, member: UUID, sealed: bytes) -> None:
     """Keep a second factor that is not in use yet."""
     await tx.execute("UPDATE staff_member SET totp_offered = $2 WHERE id = $1", member, sealed)
-
-
-async def offered_totp(tx: Transaction, member: UUID) -> bytes | None:
-    """Read the second factor that is not in use yet."""
-    found: bytes | None = await tx.fetchval("SELECT totp_offered FROM staff_member WHERE id = $1", member)
-    return found
 
 
 async def use_totp(tx: Transaction, member: UUID, codes: Sequence[bytes]) -> None:
@@ -70,11 +77,25 @@ async def drop_totp(tx: Transaction, member: UUID) -> None:
     await tx.execute("DELETE FROM staff_recovery_code WHERE member_id = $1", member)
 
 
-async def use_step(tx: Transaction, member: UUID, step: int) -> bool:
-    """Use the code of a moment; false when it, or a later one, was used before."""
-    return bool(
-        await tx.execute("UPDATE staff_member SET totp_step = $2 WHERE id = $1 AND totp_step < $2", member, step)
+async def use_step(tx: Transaction, member: UUID, step: int) -> None:
+    """Use the code of a moment of a locked member; none before it is good any more."""
+    await tx.execute("UPDATE staff_member SET totp_step = $2 WHERE id = $1 AND totp_step < $2", member, step)
+
+
+async def count_wrong_code(tx: Transaction, member: UUID, since: datetime, at: datetime) -> int:
+    """Count a wrong code together with those that follow the first one after `since`; return how many there are."""
+    count: int = await tx.fetchval(
+        """
+        UPDATE staff_member
+        SET codes_wrong = CASE WHEN codes_wrong_since > $2 THEN codes_wrong + 1 ELSE 1 END,
+            codes_wrong_since = CASE WHEN codes_wrong_since > $2 THEN codes_wrong_since ELSE $3 END
+        WHERE id = $1 RETURNING codes_wrong
+        """,
+        member,
+        since,
+        at,
     )
+    return count
 
 
 async def use_code(tx: Transaction, member: UUID, digest: bytes) -> bool:

@@ -1,6 +1,17 @@
 """The merchant's own people: passwords as argon2id hashes, sessions and recovery codes as digests."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -19,9 +30,11 @@ staff_member = Table(
     Column("totp_step", BigInteger, nullable=False, server_default="0"),
     Column("created_at", AT, nullable=False),
     Column("disabled_at", AT),
+    Column("codes_wrong", Integer, nullable=False, server_default="0"),
+    Column("codes_wrong_since", AT),
     CheckConstraint("role IN ('viewer', 'support', 'finance', 'developer', 'admin')", name="role"),
 )
-"""`totp_step` is the last moment whose code was used: none is good twice."""
+"""`totp_step` is the last moment whose code was used: none is good twice. `codes_wrong` counts for an hour at most."""
 
 staff_session = Table(
     "staff_session",

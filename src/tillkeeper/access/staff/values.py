@@ -29,6 +29,10 @@ class SignInFailedError(TillError):
     next_step = "Check the address, the password and the code. `till users reset-password` makes a new password."
 
 
+class WrongCodeError(SignInFailedError):
+    """Report that the password was right and the code was not, which nobody outside is told."""
+
+
 class SecondFactorNeededError(TillError):
     """Report that the password was right, and that a code is needed too."""
 
@@ -74,6 +78,17 @@ class Member:
     def shown(self) -> str:
         """Write the id as it is shown."""
         return ids.text("member", self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """Hold one of the merchant's people whom nobody else changes meanwhile, and which codes were used and wrong."""
+
+    member: Member
+    totp_step: int
+    totp_offered: bytes | None
+    codes_wrong: int
+    codes_wrong_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,8 +172,14 @@ async def offer(request: Request, _body: NoFields, session: Mine, principal: cal
     response_model=None,
     responses={200: {"model": RecoveryCodes}, **shapes.ERRORS},
 )
-async def confirm(request: Request, body: ConfirmSecondFactor, session: Mine) -> JSONResponse:
-    """Put the second factor to use, by a code of it; the answer holds recovery codes, which are shown once."""
+async def confirm(
+    request: Request, body: ConfirmSecondFactor, session: Mine, principal: caller.Anybody
+) -> JSONResponse:
+    """Put the second factor to use, by a code of it; the answer holds recovery codes, which are shown once.
+
+    It asks for a password that was given in the last ten minutes.
+    """
+    principal.require_fresh()
     codes = await use_second_factor(caller.till_of(request), session.member, body.code)
     return JSONResponse({"object": "recovery_codes", "codes": codes}, headers=NO_STORE)
 
