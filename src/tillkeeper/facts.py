@@ -1,5 +1,6 @@
 """Values that several packages share: what a gateway told us, and what followed from it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +43,9 @@ PAYOUT_KINDS = frozenset({NoticeKind.PAYOUT_CREATED, NoticeKind.PAYOUT_PAID, Not
 CREDITS = "CRD"
 """The unit in which the books count credits; every other unit is a kind of card pack."""
 WHOLE_BPS = 10_000
+ERASED = "erased"
+ERASED_NAME = re.compile(rf"{ERASED}_[0-9a-hjkmnp-tv-z]{{26}}")
+"""What is left of the name of somebody who was erased; whoever took it would have that wallet."""
 EXPIRED = "expired"
 """The code of a cancellation that happened because time ran out."""
 

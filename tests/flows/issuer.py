@@ -28,10 +28,10 @@ class Issuer:
     url: str = ""
     silent: asyncio.Event | None = None
 
-    def add(self, kid: str, algorithm: str = "RS256", /, **more: Any) -> Any:
+    def add(self, kid: str, algorithm: str = "RS256", /, *, bits: int = 2048, **more: Any) -> Any:
         """Make a key and show its public half."""
         if algorithm.startswith("RS"):
-            key: Any = rsa.generate_private_key(65537, 2048)
+            key: Any = rsa.generate_private_key(65537, bits)
             public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
         else:
             key = ec.generate_private_key(ec.SECP384R1() if algorithm == "ES384" else ec.SECP256R1())

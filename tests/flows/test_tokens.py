@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
+import warnings
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -16,7 +18,8 @@ from tests.flows.issuer import Issuer, issuing, public_pem
 from tillkeeper import access
 from tillkeeper.access import IssuerUnavailableError, TokenRefusedError, Tokens
 from tillkeeper.access.keyset import KeySet
-from tillkeeper.kernel import clock
+from tillkeeper.access.tokens import SharedSecret
+from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.settings import Settings, SettingsError
 
@@ -76,6 +79,26 @@ async def test_the_previous_secret_verifies_while_its_grace_lasts() -> None:
     assert (await tokens.verify(text, clock.now())).user == "ana"
     with pytest.raises(TokenRefusedError):
         await tokens.verify(text, until)
+
+
+async def test_a_secret_that_was_made_too_short_since_the_start_verifies_nothing_and_breaks_nothing(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    secrets = Secrets({"TILL_JWT_SECRET_FILE": str(file), "TILL_JWT_SECRET_PREVIOUS": OLD})
+    tokens = Tokens(SharedSecret(secrets))
+    file.write_text("short")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library that signs, and means this very thing
+        await refused(tokens, jwt.encode(said(), "short", algorithm="HS256"))
+    assert (await tokens.verify(jwt.encode(said(), OLD, algorithm="HS256"), clock.now())).user == "ana"
+
+
+async def test_nobody_signs_in_under_the_name_that_is_left_of_somebody_who_was_erased() -> None:
+    left = ids.text("erased", ids.new())
+    await refused(shared(), jwt.encode(said(left), SECRET, algorithm="HS256"))
+    assert (await shared().verify(jwt.encode(said("erased_ana"), SECRET, algorithm="HS256"), clock.now())).user
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE"])
@@ -146,6 +169,14 @@ async def test_a_shared_secret_that_the_issuer_shows_verifies_nothing(issuer: Is
 async def test_a_key_that_is_not_for_this_verifies_nothing(issuer: Issuer, told: Any) -> None:
     issuer.add("k1", **told)
     await refused(Tokens(KeySet(issuer.url)), issuer.token("k1"))
+
+
+async def test_a_key_that_is_too_short_verifies_nothing_and_breaks_nothing(issuer: Issuer) -> None:
+    issuer.add("k1", bits=1024)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library that signs, and means this very thing
+        text = issuer.token("k1")
+    await refused(Tokens(KeySet(issuer.url)), text)
 
 
 async def test_a_key_verifies_only_with_its_own_algorithm(issuer: Issuer) -> None:
@@ -231,6 +262,7 @@ def test_tokens_are_not_taken_unless_they_are_configured() -> None:
     ("mode", "environment", "named"),
     [
         ("sandbox", {"TILL_JWT_SECRET": "short"}, "32 bytes"),
+        ("sandbox", {"TILL_JWT_SECRET": SECRET, "TILL_JWT_SECRET_PREVIOUS": "short"}, "SECRET_PREVIOUS has less"),
         ("sandbox", {"TILL_JWT_SECRET": SECRET, "TILL_JWKS_URL": "https://id.test/keys"}, "both set"),
         ("live", {"TILL_JWKS_URL": "http://id.test/keys"}, "https://"),
         ("test", {"TILL_JWKS_URL": "id.test/keys"}, "https://"),

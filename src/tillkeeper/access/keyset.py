@@ -129,6 +129,7 @@ def _verifier(told: dict[str, Any]) -> Verifier | None:
     if not algorithms:
         return None
     try:
-        return Verifier(key=PyJWK(told, algorithms[0]).key, algorithms=algorithms)
+        read = PyJWK(told, algorithms[0])
     except PyJWTError:
         return None
+    return None if read.Algorithm.check_key_length(read.key) else Verifier(key=read.key, algorithms=algorithms)

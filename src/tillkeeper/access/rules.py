@@ -6,6 +6,7 @@ from typing import SupportsInt
 
 from tillkeeper.access.rights import SCOPES
 from tillkeeper.access.values import KeyKind, NewKey, TokenRefusedError
+from tillkeeper.facts import ERASED_NAME
 from tillkeeper.kernel.errors import InvalidFieldError
 
 name_length_max = 100
@@ -68,6 +69,9 @@ def _user(claims: Mapping[str, object]) -> str:
         raise TokenRefusedError(message)
     if not user.isprintable() or user != user.strip():
         message = "The token names a user with spaces around the name, or with letters that cannot be shown."
+        raise TokenRefusedError(message)
+    if ERASED_NAME.fullmatch(user):
+        message = "The token names somebody who was erased; nobody is called so."
         raise TokenRefusedError(message)
     return user
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from jwt import InvalidTokenError, PyJWS
+import structlog
+from jwt import PyJWS, PyJWTError
 
 from tillkeeper.access import rules
 from tillkeeper.access.keyset import KeySet
@@ -16,6 +17,7 @@ from tillkeeper.settings import Settings, SettingsError
 SECRET = "TILL_JWT_SECRET"  # noqa: S105 (the name of a variable)
 secret_bytes_min = 32
 token_length_max = 8_192
+log = structlog.get_logger("access")
 SIGNATURES = PyJWS(options={"enforce_minimum_key_length": True})
 
 
@@ -34,9 +36,13 @@ class SharedSecret:
         self._secrets = secrets
 
     async def verifiers(self, kid: str | None, now: datetime) -> list[Verifier]:
-        """List the secrets that are good now, whatever the token calls them."""
+        """List the secrets that are good now and long enough, whatever the token calls them."""
         del kid
-        return [Verifier(key=secret.encode(), algorithms=("HS256",)) for secret in self._secrets.accepted(SECRET, now)]
+        accepted = self._secrets.accepted(SECRET, now)
+        good = [secret for secret in accepted if not _is_short(secret)]
+        if good != accepted:  # a file was written anew since the start, which measured what was there then
+            log.warning("token_secret_too_short", bytes_min=secret_bytes_min)
+        return [Verifier(key=secret.encode(), algorithms=("HS256",)) for secret in good]
 
 
 class Tokens:
@@ -61,9 +67,10 @@ def open_tokens(settings: Settings, secrets: Secrets) -> Tokens | None:
     if secret and url:
         message = f"{SECRET} and TILL_JWKS_URL are both set; tokens are signed in one way or the other."
         raise SettingsError(message)
-    if secret and len(secret.encode()) < secret_bytes_min:
-        message = f"{SECRET} has less than {secret_bytes_min} bytes, and could be guessed."
-        raise SettingsError(message)
+    for name in (SECRET, f"{SECRET}_PREVIOUS"):
+        if secrets.get(name) and _is_short(secrets.get(name)):
+            message = f"{name} has less than {secret_bytes_min} bytes, and could be guessed."
+            raise SettingsError(message)
     if url and not url.startswith("https://") and settings.mode != "sandbox":
         message = "TILL_JWKS_URL does not begin with https://, so anybody on the way could put keys there."
         raise SettingsError(message)
@@ -78,13 +85,17 @@ def looks_like_one(text: str) -> bool:
     return text.count(".") == 2  # noqa: PLR2004 (header, claims and signature)
 
 
+def _is_short(secret: str) -> bool:
+    return len(secret.encode()) < secret_bytes_min
+
+
 def _header(text: str) -> Mapping[str, Any]:
     if len(text) > token_length_max:
         message = f"A token has at most {token_length_max} characters."
         raise TokenRefusedError(message)
     try:
         header: Mapping[str, Any] = SIGNATURES.get_unverified_header(text)
-    except (InvalidTokenError, ValueError) as error:
+    except (PyJWTError, ValueError) as error:
         raise TokenRefusedError from error
     return header
 
@@ -95,7 +106,7 @@ def _claims(text: str, verifiers: list[Verifier]) -> Mapping[str, object]:
         try:
             payload = SIGNATURES.decode(text, verifier.key, algorithms=verifier.algorithms)
             claims = json.loads(payload)
-        except (InvalidTokenError, ValueError, RecursionError):
+        except (PyJWTError, ValueError, RecursionError):
             continue
         if isinstance(claims, dict):
             return claims

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tillkeeper.customers import rules, store
 from tillkeeper.customers.values import Customer, Profile
+from tillkeeper.facts import ERASED
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -65,7 +66,7 @@ async def named(tx: Transaction, name: str) -> UUID | None:
 async def erase(tx: Transaction, user: UUID, known_as: Sequence[UUID]) -> tuple[str, list[str]]:
     """Forget who a user is, and the customers who are the same person; return the name that is left, and those gone."""
     gone = await store.names(tx, user, known_as)
-    left = ids.text(rules.ERASED, user)
+    left = ids.text(ERASED, user)
     await store.erase(tx, user, left, known_as)
     return left, [name for name in gone if name != left]
 

@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tillkeeper.customers.values import Customer, Profile
+from tillkeeper.facts import ERASED_NAME
 from tillkeeper.kernel.errors import InvalidFieldError
 
 text_length_max = 200
-ERASED = "erased"
-ERASED_NAME = re.compile(rf"{ERASED}_[0-9a-hjkmnp-tv-z]{{26}}")
-"""What is left of somebody's name; whoever took it would have that wallet."""
 email_length_max = 254
 EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]+\.[^\s@<>()\[\]\\,;:\".]+")
 """Something before and something with a dot after one @: whether it can be reached, only a letter can tell."""
