@@ -8,8 +8,10 @@ import httpx2
 import jsonschema
 import pytest
 from tests.web.conftest import TEMPLATE, Json
+from tests.web.people import signed_in
 from tests.web.running import Shop, opened
 
+from tillkeeper.access.staff import Role
 from tillkeeper.flows.authorize import issue
 from tillkeeper.ops.embedded_postgres import Databases
 
@@ -63,6 +65,15 @@ async def test_a_dispute_is_given_up(shop: Shop) -> None:
     dispute = await disputed(shop, "bea")
     answer = await shop.post(f"{DISPUTES}/{dispute['id']}/accept", {})
     assert (answer.status_code, answer.json()["status"]) == (200, "lost")
+
+
+async def test_whoever_gives_a_dispute_up_has_just_given_the_password(shop: Shop) -> None:
+    dispute = await disputed(shop, "gus")
+    for minutes, told in ((11, (403, "step_up_needed")), (0, (200, ""))):
+        finn = await signed_in(shop.till, "finn@example.com", role=Role.FINANCE, minutes=minutes)
+        once = {"Idempotency-Key": f"{dispute['id']} {minutes}"}
+        answer = await shop.http.post(f"{shop.url}{DISPUTES}/{dispute['id']}/accept", json={}, headers=finn | once)
+        assert said(answer) == told
 
 
 async def test_disputes_are_listed_by_the_day_on_which_they_must_be_answered(shop: Shop) -> None:

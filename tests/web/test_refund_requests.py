@@ -9,8 +9,10 @@ import httpx2
 import jsonschema
 import pytest
 from tests.web.conftest import TEMPLATE, Json
+from tests.web.people import signed_in
 from tests.web.running import Shop, opened
 
+from tillkeeper.access.staff import Role
 from tillkeeper.flows.authorize import issue
 from tillkeeper.ops.embedded_postgres import Databases
 
@@ -101,6 +103,23 @@ async def test_two_keys_are_two_people_and_one_key_is_one(shop: Shop, boss: dict
     assert said(await shop.post(f"{REQUESTS}/{asked['id']}/approve", {}, **boss)) == (409, "invalid_state")
     other = await bearer(shop, "boss", "admin")
     assert (await shop.post(f"{REQUESTS}/{asked['id']}/approve", {}, **other)).json()["status"] == "refunded"
+
+
+@pytest.mark.usefixtures("default_policy")
+@pytest.mark.parametrize("minutes", [11, 0])
+async def test_whoever_lets_much_money_go_back_has_just_given_the_password(
+    shop: Shop, boss: dict[str, str], minutes: int
+) -> None:
+    assert (await put(shop, {"auto_approve_units": 0}, boss)).status_code == 200
+    finn = await signed_in(shop.till, "finn@example.com", role=Role.FINANCE, minutes=minutes)
+    asked = (await shop.post(REQUESTS, await wish(shop, "gus"))).json()
+    paid = await shop.buy("gus")
+    wishes: Any = ((f"{REQUESTS}/{asked['id']}/approve", {}), ("/api/v1/refunds", {"payment": paid["id"]}))
+    answers = []
+    for path, body in wishes:
+        once = {"Idempotency-Key": f"{path} {asked['id']}"}
+        answers.append(said(await shop.http.post(f"{shop.url}{path}", json=body, headers=finn | once)))
+    assert answers == ([(403, "step_up_needed")] * 2 if minutes else [(200, ""), (201, "")])
 
 
 async def test_an_override_takes_a_key_that_may_decide(shop: Shop, boss: dict[str, str]) -> None:
