@@ -2,6 +2,7 @@
 
 import os
 import re
+from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
@@ -47,8 +48,14 @@ class Settings(BaseSettings):
         int, Field(validation_alias=AliasChoices("TILL_METRICS_PORT", "PAYMENT_PROMETHEUS_PORT"))
     ] = 8001
     maintenance_mode: Annotated[bool, Field(validation_alias="MAINTENANCE_MODE")] = False
-    amount_units_min: Annotated[int, Field(validation_alias="TILL_AMOUNT_UNITS_MIN", ge=0)] = 1
-    amount_units_max: Annotated[int, Field(validation_alias="TILL_AMOUNT_UNITS_MAX", ge=1)] = 50_000
+    payments_enabled: Annotated[bool, Field(validation_alias="PAYMENTS_ENABLED")] = True
+    """The older name of the opposite of MAINTENANCE_MODE; either of them keeps new payments waiting."""
+    amount_units_min: Annotated[
+        int, Field(validation_alias=AliasChoices("TILL_AMOUNT_UNITS_MIN", "PAYMENT_MIN_PAYMENT_AMOUNT"), ge=0)
+    ] = 1
+    amount_units_max: Annotated[
+        int, Field(validation_alias=AliasChoices("TILL_AMOUNT_UNITS_MAX", "PAYMENT_MAX_PAYMENT_AMOUNT"), ge=1)
+    ] = 50_000
     payment_lifetime_minutes: Annotated[
         int, Field(validation_alias="TILL_PAYMENT_LIFETIME_MINUTES", ge=31, le=1439)
     ] = 60
@@ -91,6 +98,19 @@ class Settings(BaseSettings):
 
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
     """Also send outgoing webhooks to private addresses, such as this machine's own; never in live mode."""
+
+    @field_validator("amount_units_min", "amount_units_max", mode="before")
+    @classmethod
+    def _whole_units(cls, written: object) -> object:
+        """Read decimal text, as the older names have it, without losing anything."""
+        try:
+            read = Decimal(str(written))
+        except InvalidOperation:
+            return written
+        if read.is_finite() and read == read.to_integral_value():
+            return int(read)
+        message = "it is a number of whole units, such as 50000"
+        raise ValueError(message)
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -16,4 +16,6 @@ def test_maintenance_is_begun_shown_and_ended(database_url: str) -> None:
 
 
 def test_what_the_environment_keeps_is_said_to_be_kept_by_it(database_url: str) -> None:
-    assert "environment" in maintenance(database_url, "off", MAINTENANCE_MODE="1").stdout
+    assert "MAINTENANCE_MODE is set" in maintenance(database_url, "off", MAINTENANCE_MODE="1").stdout
+    assert "PAYMENTS_ENABLED is false" in maintenance(database_url, "status", PAYMENTS_ENABLED="false").stdout
+    assert "New payments are taken" in maintenance(database_url, "status", PAYMENTS_ENABLED="true").stdout

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.demo import environment, till, till_alone
 
 from tillkeeper.ops.embedded_postgres import Databases
+from tillkeeper.settings import Settings
 
 COMMANDS = (
     "demo",
@@ -100,6 +101,8 @@ def test_a_database_that_does_not_answer_is_unreachable_and_its_password_is_not_
         ({"STRIPE_SECRET_KEY": "sk_test_x"}, "STRIPE_WEBHOOK_SECRET"),
         ({"PAYMENTS_MOCK_MODE": "1"}, "PAYMENTS_MOCK_MODE"),
         ({"REQUIRE_WEBHOOK_SIGNATURE": "false"}, "SIGNATURE"),
+        ({"PAYMENTS_ENABLED": "perhaps"}, "PAYMENTS_ENABLED"),
+        ({"PAYMENT_MIN_PAYMENT_AMOUNT": "0.50"}, "whole units"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_right_stops_the_program_and_is_named(variables: dict[str, str], named: str) -> None:
@@ -108,6 +111,12 @@ def test_a_setting_that_cannot_be_right_stops_the_program_and_is_named(variables
     assert named in answer.stderr
     assert "next" in answer.stderr
     assert "short" not in answer.stderr
+
+
+def test_amounts_under_their_older_names_are_read_exactly() -> None:
+    older = {"PAYMENT_MIN_PAYMENT_AMOUNT": "2.00", "PAYMENT_MAX_PAYMENT_AMOUNT": "1000"}
+    found = Settings.model_validate({"DATABASE_URL": NOWHERE, "TILL_SECRET_KEY": SECRET} | older)
+    assert (found.amount_units_min, found.amount_units_max) == (2, 1000)
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "1"), ("worker",)], ids=" ".join)

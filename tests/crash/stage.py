@@ -30,7 +30,7 @@ WEBHOOK_SECRET = "whsec_for_the_crash_tests"
 STRIPE_KEY = "sk_test_for_the_crash_tests"
 up_timeout_seconds = 40
 poll_seconds = 0.05
-OURS = ("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE")
+OURS = ("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED")
 
 Json = dict[str, Any]
 

@@ -44,8 +44,9 @@ async def test_what_was_begun_is_paid_delivered_and_refunded(shop: Any) -> None:
     assert (await shop.refund(payment))["status"] in {"pending", "succeeded"}
 
 
-async def test_the_environment_keeps_maintenance_whatever_was_decided(shop: Any) -> None:
-    kept = replace(shop.till, settings=shop.till.settings.model_copy(update={"maintenance_mode": True}))
+@pytest.mark.parametrize("setting", [{"maintenance_mode": True}, {"payments_enabled": False}])
+async def test_the_environment_keeps_maintenance_whatever_was_decided(shop: Any, setting: dict[str, bool]) -> None:
+    kept = replace(shop.till, settings=shop.till.settings.model_copy(update=setting))
     found = await maintain(kept, active=False, reason=None)
     assert (found.active, found.changed_by) == (True, "environment")
     with pytest.raises(MaintenanceError):

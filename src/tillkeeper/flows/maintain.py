@@ -8,7 +8,8 @@ from tillkeeper.kernel.errors import TillError
 from tillkeeper.routing import Maintenance
 from tillkeeper.till import Till
 
-BY_ENVIRONMENT = Maintenance(active=True, reason="MAINTENANCE_MODE is set", changed_by="environment")
+MODE = "MAINTENANCE_MODE is set"
+ENABLED = "PAYMENTS_ENABLED is false"
 
 
 class MaintenanceError(TillError):
@@ -23,7 +24,7 @@ class MaintenanceError(TillError):
 
 
 async def maintain(till: Till, *, active: bool, reason: str | None) -> Maintenance:
-    """Begin or end maintenance, for every process at once; return what is in force, which MAINTENANCE_MODE can keep."""
+    """Begin or end maintenance, for every process at once; return what is in force, which the environment can keep."""
     wanted = Maintenance(active=active, reason=reason, changed_by=till.by.name, at=till.now())
     async with till.db.transaction() as tx:
         before = await routing.maintenance(tx)
@@ -38,7 +39,10 @@ async def maintain(till: Till, *, active: bool, reason: str | None) -> Maintenan
 
 async def state(tx: Transaction, till: Till) -> Maintenance:
     """Tell whether new payments are kept waiting, and why."""
-    return BY_ENVIRONMENT if till.settings.maintenance_mode else await routing.maintenance(tx)
+    if till.settings.payments_enabled and not till.settings.maintenance_mode:
+        return await routing.maintenance(tx)
+    reason = MODE if till.settings.maintenance_mode else ENABLED
+    return Maintenance(active=True, reason=reason, changed_by="environment")
 
 
 async def check(tx: Transaction, till: Till) -> None:

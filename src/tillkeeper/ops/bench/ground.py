@@ -25,7 +25,7 @@ from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
 HOST = "127.0.0.1"
-OURS = ("TILL_", "STRIPE_", "DATABASE_", "MAINTENANCE_MODE")
+OURS = ("TILL_", "STRIPE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED")
 NOWHERE = f"http://{HOST}:9/stripe"
 """No gateway is called while measuring; if one were, it would be heard of."""
 MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
