@@ -74,3 +74,17 @@ def test_while_a_secret_is_rotated_either_one_will_do() -> None:
 def test_a_secret_that_is_none_says_so_at_once() -> None:
     with pytest.raises(ValueError, match="whsec_"):
         Webhook("till_sk_sandbox_x!")
+
+
+@pytest.mark.parametrize(
+    "secrets", [(), ("",), ("whsec_",), (SECRET, ""), ("whsec_" + base64.b64encode(b"x" * 23).decode(),)]
+)
+def test_a_secret_that_everybody_could_guess_is_refused_before_anything_is_believed(secrets: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="empty or cut off"):
+        Webhook(*secrets)
+
+
+@pytest.mark.parametrize("moment", ["9" * 17, "9" * 5000, "1" * 5000])
+def test_a_timestamp_of_any_length_is_refused_as_one_that_is_far_away(moment: str) -> None:
+    with pytest.raises(WebhookVerificationError, match="five minutes"):
+        Webhook(SECRET).verify(BODY, signed() | {"Webhook-Timestamp": moment})

@@ -52,10 +52,14 @@ class Taken:
 
 @dataclass
 class Mailbox:
-    """Take letters; `answers` replaces the reply to a command by its first word, and a `password` is asked for."""
+    """Take letters; `answers` replaces the reply to a command by its first word, and a `password` is asked for.
+
+    `refused` are the replies to addresses that get nothing.
+    """
 
     port: int = 0
     answers: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, bytes] = field(default_factory=dict)
     password: str = ""
     identity: ssl.SSLContext | None = None
     letters: list[Taken] = field(default_factory=list)
@@ -100,7 +104,7 @@ class _Talk:
             else:
                 await self._do(word.upper(), rest)
 
-    async def _do(self, word: str, rest: str) -> None:
+    async def _do(self, word: str, rest: str) -> None:  # noqa: C901 (a case for each command)
         match word:
             case "EHLO" | "HELO":
                 offers = [b"here", *([b"STARTTLS"] if self.box.identity and not self.encrypted else [])]
@@ -118,8 +122,10 @@ class _Talk:
                 self.sender, self.to = _address(rest), []
                 await self._say(b"250 ok")
             case "RCPT":
-                self.to.append(_address(rest))
-                await self._say(b"250 ok")
+                address = _address(rest)
+                if address not in self.box.refused:
+                    self.to.append(address)
+                await self._say(self.box.refused.get(address, b"250 ok"))
             case "DATA":
                 await self._say(b"354 go on")
                 raw = (await self.reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")

@@ -4,21 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.flows.locks import held_up
 from tests.flows.mailbox import Mailbox, mailbox
 from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.test_notify import OPS, notice, posted
 
+from tillkeeper import mail
 from tillkeeper.customers import Profile
 from tillkeeper.flows.correspond import correspond, send_trial
 from tillkeeper.flows.notify import alert
 from tillkeeper.flows.register import register
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, secrets
 from tillkeeper.kernel.backoff import STANDARD_SECONDS
 from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.till import Till
 
 ANA = "ana@buyers.example"
@@ -200,6 +204,50 @@ async def test_alerts_go_to_everybody_who_is_named(merchant: Merchant, box: Mail
     await complain(merchant, 1)
     await deliver(merchant, till=till)
     assert box.letters[0].to == (OPS, "ben@shop.example")
+
+
+async def test_an_operator_whose_address_is_refused_among_others_is_told_of(
+    merchant: Merchant, box: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    till = posted(merchant.till, box, mail_alerts_to=f"{OPS}, ben@shop.example")
+    box.refused = {"ben@shop.example": b"550 no such user"}
+    await complain(merchant, 1)
+    await deliver(merchant, till=till)
+    assert (await states(merchant), box.letters[0].to) == (["sent"], (OPS,))
+    assert "2 of 2 (550)" in await merchant.owner.fetchval("SELECT reason FROM mail_letter")
+    assert '"event": "letter_partly_refused"' in capsys.readouterr().err
+
+
+async def test_a_password_that_is_rotated_in_its_file_counts_without_a_restart(
+    merchant: Merchant, box: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "file_reread_seconds", 0)
+    file = tmp_path / "smtp"
+    file.write_text(box.url(login="till:first"))
+    office = mail.open_office(merchant.till.settings, Secrets({"TILL_SMTP_URL_FILE": str(file)}))
+    box.password = "second"
+    await complain(merchant, 1)
+    await deliver(merchant, till=replace(merchant.till, mail=office))
+    assert await states(merchant) == ["pending"]
+    file.write_text(box.url(login="till:second"))
+    await merchant.owner.execute("UPDATE mail_letter SET due_at = now()")
+    await deliver(merchant, till=replace(merchant.till, mail=office))
+    assert (await states(merchant), len(box.letters)) == (["sent"], 1)
+
+
+async def test_workers_that_look_at_the_same_moment_send_no_more_alerts_than_a_day_may_have(
+    merchant: Merchant, box: Mailbox
+) -> None:
+    till = posted(merchant.till, box, mail_alerts_per_day_max=1)
+    await complain(merchant, 4)
+    # Who holds the letters keeps both workers between their count and what they take.
+    async with merchant.owner.transaction():
+        await merchant.owner.execute("LOCK TABLE mail_letter IN EXCLUSIVE MODE")
+        working = [asyncio.create_task(correspond(till)) for _ in range(2)]
+        await held_up(merchant.owner, *working)
+    await asyncio.gather(*working)
+    alerts = "SELECT count(*) FROM mail_letter WHERE kind = 'alert' AND status = 'sent'"
+    assert await merchant.owner.fetchval(alerts) == 1
 
 
 async def test_a_trial_letter_goes_at_once_and_to_an_address_only(merchant: Merchant, box: Mailbox) -> None:

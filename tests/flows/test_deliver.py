@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
+from tests.flows.locks import held_up
 from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.receiver import Receiver, receiving
 
 from tillkeeper.flows import deliver as delivering
-from tillkeeper.flows.deliver import Courier, deliver
+from tillkeeper.flows.deliver import Courier, concurrency_max, deliver
 from tillkeeper.flows.read import read
+from tillkeeper.flows.redeliver import resend
 from tillkeeper.flows.subscribe import change, rotate
 from tillkeeper.kernel import clock, ids
 from tillkeeper.outbox import deliveries
@@ -364,3 +366,65 @@ async def test_a_receiver_that_breaks_off_is_tried_again(merchant: Merchant) -> 
     (waiting,) = await merchant.deliveries()
     assert (waiting["status"], waiting["last_status"]) == ("pending", None)
     assert waiting["last_error"].startswith("The connection broke off")
+
+
+@pytest.mark.parametrize("status", [410, 500])
+async def test_what_an_address_says_that_an_endpoint_had_before_does_not_count_against_the_new_one(
+    merchant: Merchant, status: int
+) -> None:
+    async with receiving(gate=asyncio.Event(), status=status) as old, receiving() as new:
+        endpoint, _ = await merchant.subscribe(old.url)
+        events = await merchant.announce("payment.created")
+        await merchant.plan()
+        sending = asyncio.create_task(deliver(merchant.till))
+        await wait_for(lambda: old.waiting == 1)
+        await change(merchant.till, endpoint, url=new.url)
+        assert old.gate
+        old.gate.set()
+        await sending
+        shown = await merchant.endpoint(endpoint)
+        assert (shown["enabled"], shown["failing_since"]) == (True, None)
+        assert await merchant.send() == 1, "it is due at its new address at once"
+    assert (old.ids, new.ids) == (events, events)
+
+
+async def test_a_delivery_that_is_begun_anew_during_its_last_try_has_the_whole_schedule_before_it(
+    merchant: Merchant,
+) -> None:
+    async with receiving(status=500) as door:
+        await merchant.subscribe(door.url)
+        await merchant.announce("payment.created")
+        await merchant.send()
+        await merchant.owner.execute("UPDATE webhook_delivery SET failures = 9")
+        await merchant.hurry()
+        door.gate = asyncio.Event()
+        sending = asyncio.create_task(deliver(merchant.till))
+        await wait_for(lambda: door.waiting == 1)
+        (last,) = await merchant.deliveries()
+        await resend(merchant.till, ids.parse("delivery", last["id"]))
+        door.gate.set()
+        await sending
+    (waiting,) = await merchant.deliveries()
+    assert (waiting["status"], waiting["tries"]) == ("pending", 2)
+    assert await merchant.owner.fetchval("SELECT due_at < now() + interval '10 seconds' FROM webhook_delivery")
+
+
+async def test_two_workers_that_look_at_the_same_moment_send_an_endpoint_no_more_than_a_few_together(
+    merchant: Merchant,
+) -> None:
+    await merchant.subscribe("http://127.0.0.1:9999/")
+    await merchant.announce(*["payment.created"] * (2 * endpoint_concurrency_max))
+    await merchant.plan()
+    first_has_taken = asyncio.Event()
+
+    async def claim() -> int:
+        await first_has_taken.wait()
+        async with merchant.till.db.transaction() as tx:
+            return len(await deliveries.claim(tx, concurrency_max))
+
+    second = asyncio.create_task(claim())
+    async with merchant.till.db.transaction() as tx:
+        first = len(await deliveries.claim(tx, concurrency_max))
+        first_has_taken.set()
+        await held_up(merchant.owner, second)
+    assert (first, await second) == (endpoint_concurrency_max, 0)

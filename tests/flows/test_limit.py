@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.flows.locks import held_up
 
 from tillkeeper.access.limits import Meter, RateLimitedError, start_of
 from tillkeeper.flows.limit import admit
@@ -90,6 +91,31 @@ async def test_with_the_next_minute_everybody_may_call_again(shop: Any, minute: 
     assert await admitted(at(shop.till, minute + timedelta(seconds=60)), meter, 2 * LIMIT) == LIMIT
 
 
+async def test_a_call_that_meets_the_turn_of_a_minute_is_counted_in_the_new_one(shop: Any, minute: datetime) -> None:
+    late, turned = minute + timedelta(seconds=59), minute + timedelta(seconds=60)
+    for looks in range(1, 4):
+        moments = iter([late] * looks)
+        till = replace(shop.till, now=lambda moments=moments: next(moments, turned))
+        assert (await admit(till, Meter(), f"key_{looks}", limit=LIMIT, name="It")).remaining == LIMIT - 1
+
+
+async def test_a_call_that_began_in_the_minute_before_leaves_the_blocks_of_others_alone(
+    shop: Any, minute: datetime
+) -> None:
+    meter, moment = Meter(), minute
+    till = replace(shop.till, now=lambda: moment)
+    async with shop.owner.transaction():  # the straggler waits for this row until the minute is over
+        await shop.owner.execute("INSERT INTO rate_window (who, start, taken) VALUES ('straggler', $1, 1)", minute)
+        straggling = asyncio.create_task(admit(till, meter, "straggler", limit=LIMIT, name="It"))
+        await held_up(shop.owner, straggling)
+        moment = minute + timedelta(minutes=1)
+        await admit(till, meter, "key_1", limit=LIMIT, name="It")
+    await straggling
+    await shop.owner.execute("DELETE FROM rate_window")
+    assert await admitted(till, meter, LIMIT // 20 - 1) == LIMIT // 20 - 1
+    assert await shop.count("rate_window") == 0, "what it had taken is still there"
+
+
 async def test_a_refusal_says_when_to_come_back(shop: Any, minute: datetime) -> None:
     till, meter = at(shop.till, minute + timedelta(seconds=45)), Meter()
     standing = await admit(till, meter, "key_1", limit=1, name="The key “game”")
@@ -98,6 +124,7 @@ async def test_a_refusal_says_when_to_come_back(shop: Any, minute: datetime) -> 
     with pytest.raises(RateLimitedError, match="The key “game” may send 1 requests a minute") as refused:
         await admit(till, meter, "key_1", limit=1, name="The key “game”")
     assert 15 <= (refused.value.retry_after_seconds or 0) <= 16
+    assert (refused.value.standing.limit, refused.value.standing.remaining) == (1, 0)
 
 
 async def test_what_is_left_goes_down_with_each_call(shop: Any, minute: datetime) -> None:

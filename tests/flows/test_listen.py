@@ -8,7 +8,9 @@ from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.receiver import Receiver, receiving
 
 from tillkeeper.flows.listen import listen, listen_batch_max, secret_of, tune_in
+from tillkeeper.flows.notify import PLACE
 from tillkeeper.kernel import clock
+from tillkeeper.kernel.errors import InvalidFieldError
 
 
 @pytest.fixture
@@ -82,3 +84,10 @@ async def test_a_listener_waits_for_no_worker_and_stops_at_no_batch(merchant: Me
     async with receiving() as door:
         done, lines = await hear(merchant, door)
     assert (done, len(lines)) == (True, len(events))
+
+
+async def test_no_listener_moves_the_place_of_our_own_letters(merchant: Merchant) -> None:
+    for since in (None, clock.now()):
+        with pytest.raises(InvalidFieldError, match="choose another name"):
+            await tune_in(merchant.till, PLACE, since=since)
+    assert await merchant.owner.fetchval("SELECT count(*) FROM event_cursor") == 0

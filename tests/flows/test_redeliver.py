@@ -147,6 +147,22 @@ async def test_dead_deliveries_begin_anew_when_they_are_recovered(merchant: Merc
     assert (await merchant.deliveries())[0]["status"] == "succeeded"
 
 
+async def test_what_waits_for_its_next_try_is_sent_at_once_when_it_is_recovered(merchant: Merchant) -> None:
+    moment = clock.now()
+    async with receiving(status=500) as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await merchant.announce("payment.created", "payment.succeeded")
+        for _ in range(3):
+            await merchant.send()
+            await merchant.hurry()
+        await merchant.send()
+        door.status = 200
+        assert await merchant.send() == 0, "the next try is hours away"
+        await recover(merchant.till, endpoint, since=moment)
+        assert await merchant.send() == 2
+    assert [each["status"] for each in await merchant.deliveries()] == ["succeeded"] * 2
+
+
 async def test_a_recovery_during_a_fan_out_is_not_forgotten(merchant: Merchant) -> None:
     moment = clock.now()
     await merchant.announce("payment.created")

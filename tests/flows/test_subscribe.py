@@ -138,3 +138,34 @@ async def test_a_secret_without_grace_ends_at_once(merchant: Merchant) -> None:
     assert taken.verify(new)
     with pytest.raises(WebhookVerificationError):
         taken.verify(old)
+
+
+async def test_a_second_rotation_does_not_end_the_secret_that_receivers_still_know(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, old = await merchant.subscribe(door.url)
+        new = await rotate(merchant.till, endpoint)
+        with pytest.raises(InvalidStateError, match="grace"):
+            await rotate(merchant.till, endpoint)
+        await try_out(merchant.till, endpoint)
+    (taken,) = door.taken
+    assert taken.verify(old) == taken.verify(new)
+
+
+async def test_a_rotation_without_grace_ends_every_earlier_secret(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, oldest = await merchant.subscribe(door.url)
+        old = await rotate(merchant.till, endpoint)
+        new = await rotate(merchant.till, endpoint, grace=timedelta())
+        await try_out(merchant.till, endpoint)
+    (taken,) = door.taken
+    assert taken.verify(new)
+    for earlier in (oldest, old):
+        with pytest.raises(WebhookVerificationError):
+            taken.verify(earlier)
+
+
+async def test_when_a_grace_is_over_the_secret_can_be_rotated_again(merchant: Merchant) -> None:
+    endpoint, _ = await merchant.subscribe(NOWHERE)
+    await rotate(merchant.till, endpoint)
+    await merchant.owner.execute("UPDATE webhook_endpoint SET previous_until = now()")
+    assert await rotate(merchant.till, endpoint)

@@ -92,6 +92,15 @@ async def test_a_refusal_is_final_only_when_the_same_letter_would_be_refused_aga
     assert box.letters == []
 
 
+async def test_addresses_that_are_refused_among_others_are_said_by_their_places() -> None:
+    everybody = [ANA, "ben@shop.example", "cleo@shop.example"]
+    async with mailbox(refused={"ben@shop.example": b"450 full", "cleo@shop.example": b"550 no"}) as box:
+        receipt = await Smtp(box.url()).send(letter(), sender=SENDER, to=everybody)
+    assert receipt.taken
+    assert receipt.refused == "It does not go to every address: refused is 2 of 3 (450), 3 of 3 (550)."
+    assert box.letters[0].to == (ANA,)
+
+
 async def test_a_server_that_is_away_is_said_to_be() -> None:
     async with mailbox() as box:
         url = box.url()

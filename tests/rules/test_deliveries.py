@@ -46,6 +46,13 @@ def test_gone_means_gone(failures: int) -> None:
     assert (verdict.status, verdict.gone) == (Status.DEAD, True)
 
 
+@given(st.one_of(st.none(), st.integers(100, 599)), st.integers(0, 20))
+def test_only_a_success_counts_at_an_address_that_the_endpoint_has_left(status: int | None, failures: int) -> None:
+    verdict = rules.judge(status, failures=failures, jitter_percent=0, moved=True, retry_after_seconds=60)
+    taken = status is not None and 200 <= status <= 299
+    assert (verdict.status, verdict.gone, verdict.delay_ms) == (Status.SUCCEEDED if taken else Status.PENDING, False, 0)
+
+
 @given(st.integers(0, 8), st.integers(0, 10**9))
 def test_a_receiver_is_left_alone_for_as_long_as_it_asks_up_to_a_day_and_never_less_than_the_schedule(
     failures: int, asked: int

@@ -572,6 +572,18 @@ def test_a_bank_may_ask_for_more_evidence() -> None:
     assert dispute.status is DisputeStatus.NEEDS_RESPONSE
 
 
+def test_a_stage_that_comes_back_is_told_again_and_under_the_same_ids_when_it_is_heard_again() -> None:
+    stages = [
+        a_dispute(DisputeStatus.UNDER_REVIEW if minute % 2 else DisputeStatus.NEEDS_RESPONSE, minute=minute)
+        for minute in range(6)
+    ]
+    told = [
+        [change.occasion for change in disputed(*stages).changes if change.event == "dispute.updated"] for _ in range(2)
+    ]
+    assert len(set(told[0])) == 5
+    assert told[0] == told[1]
+
+
 def test_a_dispute_with_two_contradicting_ends_is_quarantined() -> None:
     world = disputed(a_dispute(DisputeStatus.WON, minute=1))
     book = Book(payments={PAYMENT: world.payment}, refunds={}, references={}, disputes=world.disputes)

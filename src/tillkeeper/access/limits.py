@@ -13,6 +13,15 @@ blocks_per_window = 20
 callers_max = 50_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Hold what a caller has left until the window ends, as far as this process knows."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+
 class RateLimitedError(TillError):
     """Report somebody who calls more often than is allowed."""
 
@@ -23,18 +32,10 @@ class RateLimitedError(TillError):
     retryable = True
     next_step = "Wait as many seconds as `Retry-After` says, then send the same request with the same Idempotency-Key."
 
-    def __init__(self, detail: str, *, seconds: int) -> None:
+    def __init__(self, detail: str, *, seconds: int, standing: Standing | None = None) -> None:
         super().__init__(detail)
         self.retry_after_seconds = seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Hold what a caller has left until the window ends, as far as this process knows."""
-
-    limit: int
-    remaining: int
-    reset_seconds: int
+        self.standing = standing
 
 
 @dataclass(slots=True)
@@ -73,11 +74,16 @@ def block(limit: int) -> int:
 def spend(window: Window, limit: int, now: datetime) -> Standing:
     """Use one call of what was taken."""
     window.unused -= 1
-    left = int((start_of(now) + timedelta(seconds=window_seconds) - now).total_seconds()) + 1
-    return Standing(limit=limit, remaining=max(0, limit - window.taken) + window.unused, reset_seconds=left)
+    remaining = max(0, limit - window.taken) + window.unused
+    return Standing(limit=limit, remaining=remaining, reset_seconds=_left_seconds(now))
 
 
 def refuse(limit: int, now: datetime, who: str) -> RateLimitedError:
     """Say when to come back."""
-    left = int((start_of(now) + timedelta(seconds=window_seconds) - now).total_seconds()) + 1
-    return RateLimitedError(f"{who} may send {limit} requests a minute.", seconds=left)
+    standing = Standing(limit=limit, remaining=0, reset_seconds=_left_seconds(now))
+    message = f"{who} may send {limit} requests a minute."
+    return RateLimitedError(message, seconds=standing.reset_seconds, standing=standing)
+
+
+def _left_seconds(now: datetime) -> int:
+    return int((start_of(now) + timedelta(seconds=window_seconds) - now).total_seconds()) + 1

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from tillkeeper import customers, mail
+from tillkeeper import customers, mail, outbox
+from tillkeeper.flows.notify import PLACE
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -28,6 +29,8 @@ async def correspond(till: Till) -> int:
         return 0
     most, now = office.alerts_per_day_max, till.now()
     async with till.db.transaction() as tx:
+        # One worker at a time counts what a day and an hour may have, or two would allow twice as much.
+        await outbox.hold(tx, PLACE)
         await mail.gather(tx, alerts_per_day_max=most, now=now)
         letters = await mail.claim(tx, letters_at_once_max, alerts_per_day_max=most, now=now)
     await asyncio.gather(*(_send(till, office, letter) for letter in letters))
@@ -56,11 +59,13 @@ async def _send(till: Till, office: Office, letter: Leased) -> None:
         verdict = await _hand_in(till, office, letter)
     except Exception:  # noqa: BLE001 (a bug met by one letter must not keep the others from going)
         logs.worker.exception("letter_failed", letter=ids.text("letter", letter.id))
-        receipt = Receipt(error="It could not be written; the log of this installation says why.")
+        receipt = Receipt(error="It could not be sent; the log of this installation says why.")
         verdict = mail.judge(letter, receipt)
     await _record(till, letter, verdict)
     if verdict.status is Status.DEAD:
         logs.worker.warning("letter_dead", letter=ids.text("letter", letter.id), reason=verdict.reason)
+    if verdict.status is Status.SENT and verdict.reason:
+        logs.worker.warning("letter_partly_refused", letter=ids.text("letter", letter.id), reason=verdict.reason)
 
 
 async def _hand_in(till: Till, office: Office, letter: Leased) -> Verdict:

@@ -81,9 +81,9 @@ async def _carry(till: Till, delivery: Delivery) -> None:
 
 @retry_conflicts
 async def _record(till: Till, delivery: Delivery, reply: Reply) -> None:
-    verdict = deliveries.judge(delivery, reply)
     async with till.db.transaction() as tx:
-        if not await deliveries.record(tx, delivery, reply, verdict):
+        verdict = await deliveries.record(tx, delivery, reply)
+        if verdict is None:
             return  # somebody else has it by now, and says what came of it
         disabled = await _note(tx, delivery, verdict)
         await _alert(tx, till, delivery, verdict, disabled=disabled)
@@ -106,10 +106,11 @@ async def _alert(tx: Transaction, till: Till, delivery: Delivery, verdict: Verdi
 
 
 async def _note(tx: Transaction, delivery: Delivery, verdict: Verdict) -> bool:
-    """Note what a try says about its endpoint; true when that was switched off for it."""
+    """Note what a try says about its endpoint at the address that was called; true when it was switched off for it."""
+    endpoint, url = delivery.endpoint, delivery.url
     if verdict.status is Status.SUCCEEDED:
-        await endpoints.note_success(tx, delivery.endpoint)
+        await endpoints.note_success(tx, endpoint, url)
         return False
     if verdict.gone:
-        return await endpoints.disable(tx, delivery.endpoint, "It answered 410: it is gone for good.")
-    return await endpoints.note_failure(tx, delivery.endpoint)
+        return await endpoints.disable(tx, endpoint, url, "It answered 410: it is gone for good.")
+    return await endpoints.note_failure(tx, endpoint, url)

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from tillkeeper import outbox
 from tillkeeper.flows.deliver import post
+from tillkeeper.flows.notify import PLACE
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.kernel.egress import Reply
+from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.outbox import Numbered
 from tillkeeper.outbox.endpoints import derive_secret
 from tillkeeper.till import Till
@@ -19,8 +21,12 @@ Heard = Callable[[Numbered, Reply], None]
 async def tune_in(till: Till, name: str, *, since: datetime | None = None) -> tuple[int, int]:
     """Find the place of a listener, and how many events wait after it.
 
-    A new listener starts from now; with a moment, a new or known one starts with the events since then.
+    A new listener starts from now; with a moment, a new or known one starts with the events since then. Raises
+    InvalidFieldError for the name under which our own letters go on: whoever moved their place would lose some.
     """
+    if name == PLACE:
+        message = f"“{PLACE}” is the place of this installation's own letters; choose another name."
+        raise InvalidFieldError(message, param="name")
     await sequence(till, limit=None)
     async with till.db.transaction() as tx:
         newest = await outbox.last_before(tx, None)

@@ -25,8 +25,8 @@ async def resend(till: Till, delivery: UUID) -> None:
 async def recover(till: Till, endpoint: UUID, *, since: datetime) -> int:
     """Owe an endpoint every event since a moment that it has not taken; return how many are looked at again.
 
-    What it was owed and never given, because it was switched off or not there yet, is added; what was given up begins
-    anew; what it has taken is not sent again. Raises NotFoundError or InvalidStateError.
+    What it was owed and never given, because it was switched off or not there yet, is added; what waits for its next
+    try or was given up begins anew; what it has taken is not sent again. Raises NotFoundError or InvalidStateError.
     """
     async with till.db.transaction() as tx:
         found = await endpoints.lock(tx, endpoint)

@@ -47,11 +47,14 @@ async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
 
 @retry_conflicts
 async def rotate(till: Till, endpoint: UUID, *, grace: timedelta = timedelta(hours=grace_hours)) -> str:
-    """Give an endpoint a new secret, returned once; while the grace lasts the one before signs as well."""
+    """Give an endpoint a new secret, returned once; while the grace lasts the one before signs as well.
+
+    Raises NotFoundError, and InvalidStateError while an earlier secret has its grace.
+    """
     secret = endpoints.new_secret()
     async with till.db.transaction() as tx:
-        await endpoints.lock(tx, endpoint)
-        await endpoints.rotate(tx, endpoint, till.box.seal(secret.encode()), grace_seconds=int(grace.total_seconds()))
+        found = await endpoints.lock(tx, endpoint)
+        await endpoints.rotate(tx, found, till.box.seal(secret.encode()), grace_seconds=int(grace.total_seconds()))
         await _note(tx, till, Action.ENDPOINT_ROTATED, endpoint)
     logs.events.info("webhook_endpoint_rotated", endpoint=ids.text("endpoint", endpoint))
     return secret

@@ -4,6 +4,7 @@ import asyncio
 import re
 import smtplib
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from ipaddress import ip_address
@@ -31,10 +32,14 @@ ENCRYPTIONS: dict[str, Encryption] = {"smtps": "tls", "smtp": "starttls", "smtp+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Say what became of a letter: taken, or why not, and whether that is the last word on it."""
+    """Say what became of a letter: taken, or why not, and whether that is the last word on it.
+
+    `refused` says which of several addresses a letter that was taken does not go to.
+    """
 
     error: str | None = None
     final: bool = False
+    refused: str | None = None
 
     @property
     def taken(self) -> bool:
@@ -74,10 +79,10 @@ class Smtp:
                     line.starttls(context=self._trust or ssl.create_default_context())
                 if self._login:
                     line.login(*self._login)
-                line.send_message(letter, from_addr=sender, to_addrs=to)
+                refused = line.send_message(letter, from_addr=sender, to_addrs=to)
         except (smtplib.SMTPException, OSError) as error:
             return _explain(error)
-        return Receipt()
+        return Receipt(refused=_name(refused, to))
 
     def _connect(self, name: str) -> smtplib.SMTP:
         """Greet the server by the name of our address: asking the system for its own can take as long as a call."""
@@ -106,6 +111,12 @@ def _explain(error: smtplib.SMTPException | OSError) -> Receipt:
         case _:
             said = f"The mail server cannot be reached ({type(error).__name__})."
     return Receipt(error=said)
+
+
+def _name(refused: Mapping[str, tuple[int, bytes]], to: Sequence[str]) -> str | None:
+    """Name the addresses that a server refused among others by their places: they are written nowhere."""
+    places = [f"{place} of {len(to)} ({refused[each][0]})" for place, each in enumerate(to, 1) if each in refused]
+    return f"It does not go to every address: refused is {', '.join(places)}." if places else None
 
 
 def is_address(text: str) -> bool:

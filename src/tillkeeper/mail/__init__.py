@@ -75,8 +75,13 @@ async def erase(tx: Transaction, payments: Sequence[str]) -> None:
 
 def judge(letter: Leased, receipt: Receipt) -> Verdict:
     """Decide how a letter goes on."""
-    jitter_percent = backoff.jitter_percent()
-    return rules.judge(receipt.error, final=receipt.final, failures=letter.failures, jitter_percent=jitter_percent)
+    return rules.judge(
+        receipt.error,
+        final=receipt.final,
+        failures=letter.failures,
+        jitter_percent=backoff.jitter_percent(),
+        refused=receipt.refused,
+    )
 
 
 async def _alerts_left(tx: Transaction, alerts_per_day_max: int, now: datetime) -> int:

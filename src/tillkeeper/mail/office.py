@@ -13,13 +13,18 @@ URL = "TILL_SMTP_URL"
 class Office:
     """Hold where letters are handed in, from whom they are, and which are written at all."""
 
-    smtp: Smtp
+    secrets: Secrets
     name: str
     address: str
     alerts_to: tuple[str, ...]
     receipts: bool
     alerts_per_day_max: int
     link: str
+
+    @property
+    def smtp(self) -> Smtp:
+        """Find the mail server as its secret says now, which may have been rotated; raises SettingsError."""
+        return _server(self.secrets.get(URL))
 
 
 def open_office(settings: Settings, secrets: Secrets) -> Office | None:
@@ -33,14 +38,10 @@ def open_office(settings: Settings, secrets: Secrets) -> Office | None:
     if not settings.mail_from:
         message = f"TILL_MAIL_FROM is not set, and {URL} is: say from whom mail is, such as Shop <shop@example.com>."
         raise SettingsError(message)
-    try:
-        smtp = Smtp(url)
-    except ValueError as error:
-        message = f"{URL} cannot be used: {error}."
-        raise SettingsError(message) from None
+    _server(url)
     name, address = settings.mail_sender
     return Office(
-        smtp=smtp,
+        secrets=secrets,
         name=name or "Tillkeeper",
         address=address,
         alerts_to=tuple(settings.mail_alert_addresses),
@@ -48,3 +49,11 @@ def open_office(settings: Settings, secrets: Secrets) -> Office | None:
         alerts_per_day_max=settings.mail_alerts_per_day_max,
         link=settings.public_url.rstrip("/"),
     )
+
+
+def _server(url: str) -> Smtp:
+    try:
+        return Smtp(url)
+    except ValueError as error:
+        message = f"{URL} cannot be used: {error}."
+        raise SettingsError(message) from None

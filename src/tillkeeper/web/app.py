@@ -41,13 +41,13 @@ from tillkeeper.web.api import (
 )
 from tillkeeper.web.description import DescribedApp
 from tillkeeper.web.intake import Webhooks
-from tillkeeper.web.shell import RATE_HEADERS, Shell
+from tillkeeper.web.shell import Shell
 
 VERSION = "0.1.0"
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST", "PUT", "DELETE"],
     "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-Id"],
-    "expose_headers": ["Request-Id", "Idempotent-Replayed", "Retry-After", *RATE_HEADERS],
+    "expose_headers": ["Request-Id", "Idempotent-Replayed", "Retry-After", *errors.RATE_HEADERS],
     "max_age": 600,
 }
 """What browsers may send and read; no cookies, which are for our own pages alone."""

@@ -4,9 +4,11 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
+from tillkeeper.access.limits import RateLimitedError, Standing
 from tillkeeper.kernel.errors import TillError, problem
 
 PROBLEM_JSON = "application/problem+json"
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 class UnknownFieldError(TillError):
@@ -78,6 +80,8 @@ def answer(error: TillError, request_id: str) -> JSONResponse:
     headers = {"Request-Id": request_id}
     if error.retry_after_seconds:
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, RateLimitedError) and error.standing:
+        headers |= rate_headers(error.standing)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
@@ -86,3 +90,9 @@ def answer(error: TillError, request_id: str) -> JSONResponse:
         media_type=PROBLEM_JSON,
         headers=headers,
     )
+
+
+def rate_headers(standing: Standing) -> dict[str, str]:
+    """Tell what is left of a limit, and in how many seconds it begins anew."""
+    told = (standing.limit, standing.remaining, standing.reset_seconds)
+    return {name: str(count) for name, count in zip(RATE_HEADERS, told, strict=True)}

@@ -20,7 +20,6 @@ log = structlog.get_logger("http")
 CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 correlation_length_min = 8
 correlation_length_max = 64
-RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -72,9 +71,7 @@ def _complete(out: MutableHeaders, state: dict[str, Any]) -> None:
         out.setdefault(name, value)
     standing: Standing | None = state.get("standing")
     if standing:
-        told = (standing.limit, standing.remaining, standing.reset_seconds)
-        for name, count in zip(RATE_HEADERS, told, strict=True):
-            out[name] = str(count)
+        out.update(errors.rate_headers(standing))
 
 
 class _Seen:

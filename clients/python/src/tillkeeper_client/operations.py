@@ -930,7 +930,10 @@ class WebhookEndpoints:
         self._transport.send(call)
 
     def rotate(self, endpoint: str, *, grace_hours: int | Omitted = OMITTED) -> models.WebhookEndpointWithSecret:
-        """Make a new secret, shown here and never again; until the grace is over the old one signs as well."""
+        """Make a new secret, shown here and never again; until the grace is over the old one signs as well.
+
+        While it does, another rotation is refused with 409 `invalid_state`, unless `grace_hours` is 0.
+        """
         call = Call(
             method="POST",
             path=f"/api/v1/webhook_endpoints/{in_path(endpoint)}/rotate",
@@ -944,7 +947,7 @@ class WebhookEndpoints:
         return self._transport.model(call, models.WebhookTest)
 
     def recover(self, endpoint: str, *, since: datetime) -> models.WebhookRecovery:
-        """Send every event since a moment that the endpoint has not taken, in order."""
+        """Send now every event since a moment that the endpoint has not taken; their order is not promised."""
         call = Call(
             method="POST", path=f"/api/v1/webhook_endpoints/{in_path(endpoint)}/recover", body=given(since=since)
         )
@@ -2042,7 +2045,10 @@ class AsyncWebhookEndpoints:
         await self._transport.send(call)
 
     async def rotate(self, endpoint: str, *, grace_hours: int | Omitted = OMITTED) -> models.WebhookEndpointWithSecret:
-        """Make a new secret, shown here and never again; until the grace is over the old one signs as well."""
+        """Make a new secret, shown here and never again; until the grace is over the old one signs as well.
+
+        While it does, another rotation is refused with 409 `invalid_state`, unless `grace_hours` is 0.
+        """
         call = Call(
             method="POST",
             path=f"/api/v1/webhook_endpoints/{in_path(endpoint)}/rotate",
@@ -2056,7 +2062,7 @@ class AsyncWebhookEndpoints:
         return await self._transport.model(call, models.WebhookTest)
 
     async def recover(self, endpoint: str, *, since: datetime) -> models.WebhookRecovery:
-        """Send every event since a moment that the endpoint has not taken, in order."""
+        """Send now every event since a moment that the endpoint has not taken; their order is not promised."""
         call = Call(
             method="POST", path=f"/api/v1/webhook_endpoints/{in_path(endpoint)}/recover", body=given(since=since)
         )

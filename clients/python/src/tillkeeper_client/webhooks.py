@@ -16,6 +16,9 @@ from tillkeeper_client.errors import TillkeeperError
 from tillkeeper_client.reading import read
 
 tolerance_seconds = 300
+timestamp_digits_max = 16
+secret_bytes_min = 24
+"""What the standard asks for; the key of a shorter or empty one could be guessed by everybody."""
 Told = models.PaymentTold | models.GoodsTold | models.PayoutTold | models.DiscrepancyTold | dict[str, Any]
 
 
@@ -34,7 +37,10 @@ class Event:
 
 
 class Webhook:
-    """Verify webhooks by the endpoint's secret (`whsec_…`); while it is rotated, give the new one and the old one."""
+    """Verify webhooks by the endpoint's secret (`whsec_…`); while it is rotated, give the new one and the old one.
+
+    Raises ValueError for what is no secret, and for none at all.
+    """
 
     def __init__(self, *secrets: str) -> None:
         try:
@@ -42,12 +48,16 @@ class Webhook:
         except binascii.Error as error:
             message = "A webhook secret is `whsec_` and base64, as it was shown when the endpoint was made."
             raise ValueError(message) from error
+        if not secrets or any(len(secret) < secret_bytes_min for secret in self._secrets):
+            message = "A webhook secret is empty or cut off; give the whole `whsec_…` that was shown for the endpoint."
+            raise ValueError(message)
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Event:
         """Read a webhook from its raw bytes and its headers; raises WebhookVerificationError."""
         named = {name.lower(): value for name, value in headers.items()}
         id_, moment = named.get("webhook-id", ""), named.get("webhook-timestamp", "")
-        if not moment.isdecimal() or abs(time.time() - int(moment)) > tolerance_seconds:
+        is_time = moment.isdecimal() and len(moment) <= timestamp_digits_max
+        if not is_time or abs(time.time() - int(moment)) > tolerance_seconds:
             message = "The webhook has no timestamp, or one that is more than five minutes away."
             raise WebhookVerificationError(message)
         signed = f"{id_}.{moment}.".encode() + body

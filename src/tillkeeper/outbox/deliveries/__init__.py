@@ -11,7 +11,7 @@ from tillkeeper.outbox.deliveries import rules, store
 from tillkeeper.outbox.deliveries.values import Delivery, Status, Verdict
 from tillkeeper.outbox.endpoints import Span
 
-__all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "judge", "owe", "record", "resend"]
+__all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "owe", "record", "resend"]
 
 lease_seconds = 45
 """Longer than the longest try (15 s), so that a lease runs out only under a dead worker."""
@@ -22,7 +22,8 @@ endpoint_concurrency_max = 4
 async def owe(tx: Transaction, spans: Sequence[Span]) -> int:
     """Owe locked endpoints what they want of their stretches of events; return how much.
 
-    What was delivered already stays so; what was given up begins anew, for a stretch comes twice only by request.
+    What was delivered already stays so; what waits for its next try or was given up begins anew, for a stretch comes
+    twice only by request.
     """
     owed = await store.wanted(tx, spans)
     if owed:
@@ -31,13 +32,29 @@ async def owe(tx: Transaction, spans: Sequence[Span]) -> int:
 
 
 async def claim(tx: Transaction, limit: int) -> list[Delivery]:
-    """Lease deliveries that are due, the oldest first, a few for each endpoint at a time."""
+    """Lease deliveries that are due, the oldest first, a few for each endpoint at a time, however many workers ask."""
+    await store.queue_up(tx)
     return await store.claim(tx, ids.new(), limit, endpoint_concurrency_max, lease_seconds)
 
 
-async def record(tx: Transaction, delivery: Delivery, reply: Reply, verdict: Verdict) -> bool:
-    """Write what came of a try; false when its lease was lost meanwhile, and then nothing is written."""
-    return await store.record(tx, delivery, reply, verdict)
+async def record(tx: Transaction, delivery: Delivery, reply: Reply) -> Verdict | None:
+    """Decide how a delivery goes on after a try, and write it down; None when its lease was lost, and nothing is.
+
+    It is judged as it stands by now: somebody may have begun it anew meanwhile, or given its endpoint another address.
+    """
+    held = await store.hold(tx, delivery)
+    if held is None:
+        return None
+    failures, moved = held
+    verdict = rules.judge(
+        reply.status,
+        failures=failures,
+        jitter_percent=backoff.jitter_percent(),
+        retry_after_seconds=reply.retry_after_seconds,
+        moved=moved,
+    )
+    await store.record(tx, delivery, reply, verdict)
+    return verdict
 
 
 async def resend(tx: Transaction, delivery: UUID) -> None:
@@ -55,13 +72,3 @@ async def resend(tx: Transaction, delivery: UUID) -> None:
 async def cancel(tx: Transaction, endpoint: UUID) -> None:
     """End what is still owed to an endpoint."""
     await store.cancel(tx, endpoint)
-
-
-def judge(delivery: Delivery, reply: Reply) -> Verdict:
-    """Decide how a delivery goes on."""
-    return rules.judge(
-        reply.status,
-        failures=delivery.failures,
-        jitter_percent=backoff.jitter_percent(),
-        retry_after_seconds=reply.retry_after_seconds,
-    )

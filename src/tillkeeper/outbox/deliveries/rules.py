@@ -12,13 +12,23 @@ asked_seconds_max = 86_400
 """The longest pause that a receiver may ask for: as long as the longest of the schedule."""
 
 
-def judge(answer: int | None, *, failures: int, jitter_percent: int, retry_after_seconds: int | None = None) -> Verdict:
+def judge(
+    answer: int | None,
+    *,
+    failures: int,
+    jitter_percent: int,
+    retry_after_seconds: int | None = None,
+    moved: bool = False,
+) -> Verdict:
     """Decide how a delivery goes on after an HTTP status, or after none, that followed so many failed tries.
 
-    A receiver that says when to come again is left alone for that long, and never for less than the schedule says.
+    A receiver that says when to come again is left alone for that long, and never for less than the schedule says. What
+    an address refuses from which the endpoint has `moved` is sent to the new one at once.
     """
     if answer is not None and HTTPStatus.OK <= answer < HTTPStatus.MULTIPLE_CHOICES:
         return Verdict(status=Status.SUCCEEDED)
+    if moved:
+        return Verdict(status=Status.PENDING)
     if answer == HTTPStatus.GONE:
         return Verdict(status=Status.DEAD, gone=True)
     delay_ms = backoff.standard_ms(failures, jitter_percent)

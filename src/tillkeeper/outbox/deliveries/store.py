@@ -29,17 +29,22 @@ async def wanted(tx: Transaction, spans: Sequence[Span]) -> list[tuple[UUID, UUI
 
 
 async def insert(tx: Transaction, owed: Sequence[tuple[UUID, UUID, UUID, int]]) -> None:
-    """Add deliveries; one that is there and was given up begins anew."""
+    """Add deliveries; one that was not taken yet begins anew, and keeps its lease when it is on its way."""
     await tx.execute(
         """
         INSERT INTO webhook_delivery AS known (id, endpoint_id, event_id, seq)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
         ON CONFLICT (endpoint_id, event_id) DO UPDATE
         SET status = 'pending', failures = 0, due_at = now(), finished_at = NULL
-        WHERE known.status = 'dead'
+        WHERE known.status IN ('dead', 'pending')
         """,
         *([each[place] for each in owed] for place in range(4)),
     )
+
+
+async def queue_up(tx: Transaction) -> None:
+    """Let one worker at a time count what is under way; before the count, which else would not see what others took."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('webhook deliveries', 0))")
 
 
 async def claim(
@@ -67,7 +72,7 @@ async def claim(
         SET lease_token = $1, lease_until = clock_timestamp() + $4 * interval '1 second'
         FROM due, webhook_endpoint AS endpoint, outbox_event AS event
         WHERE delivery.id = due.id AND endpoint.id = delivery.endpoint_id AND event.id = delivery.event_id
-        RETURNING delivery.id, lease_token, endpoint_id, failures, url, secret, event_id, event.seq, type, data,
+        RETURNING delivery.id, lease_token, endpoint_id, url, secret, event_id, event.seq, type, data,
                   event.created_at, CASE WHEN previous_until > clock_timestamp() THEN previous_secret END AS previous
         """,
         token,
@@ -78,31 +83,47 @@ async def claim(
     return sorted(map(_delivery, rows), key=lambda delivery: delivery.event.seq)
 
 
-async def record(tx: Transaction, delivery: Delivery, reply: Reply, verdict: Verdict) -> bool:
-    """Give the lease back and write the try down, unless somebody else has taken the lease over."""
-    return bool(
-        await tx.execute(
-            """
-            WITH done AS (
-                UPDATE webhook_delivery
-                SET status = $3, tries = tries + 1, failures = failures + 1, lease_token = NULL, lease_until = NULL,
-                    due_at = clock_timestamp() + $4 * interval '1 millisecond',
-                    finished_at = CASE WHEN $3 <> 'pending' THEN clock_timestamp() END
-                WHERE id = $1 AND lease_token = $2 AND status = 'pending'
-                RETURNING id, tries
-            )
-            INSERT INTO webhook_try (delivery_id, number, status, latency_ms, error, body)
-            SELECT id, tries, $5, $6, $7, $8 FROM done
-            """,
-            delivery.id,
-            delivery.token,
-            verdict.status,
-            verdict.delay_ms,
-            reply.status,
-            reply.latency_ms,
-            reply.error,
-            reply.body,
+async def hold(tx: Transaction, delivery: Delivery) -> tuple[int, bool] | None:
+    """Lock a delivery under its lease; tell its failures by now, and whether it was sent to an address of the past.
+
+    None when somebody else has taken the lease over, or when nothing is owed any more.
+    """
+    row = await tx.fetchrow(
+        """
+        SELECT failures, url <> $3 AS moved
+        FROM webhook_delivery AS delivery JOIN webhook_endpoint AS endpoint ON endpoint.id = endpoint_id
+        WHERE delivery.id = $1 AND lease_token = $2 AND status = 'pending'
+        FOR NO KEY UPDATE OF delivery
+        """,
+        delivery.id,
+        delivery.token,
+        delivery.url,
+    )
+    return (row["failures"], row["moved"]) if row else None
+
+
+async def record(tx: Transaction, delivery: Delivery, reply: Reply, verdict: Verdict) -> None:
+    """Give the lease of a locked delivery back, and write the try down."""
+    await tx.execute(
+        """
+        WITH done AS (
+            UPDATE webhook_delivery
+            SET status = $2, tries = tries + 1, failures = failures + 1, lease_token = NULL, lease_until = NULL,
+                due_at = clock_timestamp() + $3 * interval '1 millisecond',
+                finished_at = CASE WHEN $2 <> 'pending' THEN clock_timestamp() END
+            WHERE id = $1
+            RETURNING id, tries
         )
+        INSERT INTO webhook_try (delivery_id, number, status, latency_ms, error, body)
+        SELECT id, tries, $4, $5, $6, $7 FROM done
+        """,
+        delivery.id,
+        verdict.status,
+        verdict.delay_ms,
+        reply.status,
+        reply.latency_ms,
+        reply.error,
+        reply.body,
     )
 
 
@@ -151,5 +172,4 @@ def _delivery(row: Record) -> Delivery:
         event=Numbered(
             id=row["event_id"], seq=row["seq"], type=row["type"], data=row["data"], created_at=row["created_at"]
         ),
-        failures=row["failures"],
     )

@@ -18,10 +18,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Hold an event that is to be sent to an endpoint now, under a lease; `secrets` are sealed.
-
-    `failures` counts the tries since the delivery was begun, or begun anew by hand.
-    """
+    """Hold an event that is to be sent to an endpoint now, under a lease; `secrets` are sealed."""
 
     id: UUID
     token: UUID
@@ -29,7 +26,6 @@ class Delivery:
     url: str
     secrets: tuple[bytes, ...]
     event: Numbered
-    failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,9 +76,18 @@ async def remove(tx: Transaction, endpoint: UUID) -> None:
     await store.remove(tx, endpoint)
 
 
-async def rotate(tx: Transaction, endpoint: UUID, secret: bytes, *, grace_seconds: int) -> None:
-    """Sign with a new sealed secret, and with the one before as well while the grace lasts."""
-    await store.rotate(tx, endpoint, secret, grace_seconds)
+async def rotate(tx: Transaction, endpoint: Endpoint, secret: bytes, *, grace_seconds: int) -> None:
+    """Sign with a new sealed secret, and with the one of a locked endpoint as well while the grace lasts.
+
+    Raises InvalidStateError while an earlier one has its grace: receivers may know no other, and it would end at once.
+    """
+    if grace_seconds and len(endpoint.secrets) > 1:
+        message = (
+            "The secret before this one is still valid, and another rotation would end it at once. Rotate again when "
+            "its grace is over, or with grace_hours 0, which ends every earlier secret now."
+        )
+        raise InvalidStateError(message)
+    await store.rotate(tx, endpoint.id, secret, grace_seconds)
 
 
 async def behind(tx: Transaction, limit: int) -> list[Span]:
@@ -96,20 +105,20 @@ async def rewind(tx: Transaction, endpoint: UUID, seq: int) -> None:
     await store.rewind(tx, endpoint, seq)
 
 
-async def note_success(tx: Transaction, endpoint: UUID) -> None:
-    """Note that an endpoint has taken something."""
-    await store.note_success(tx, endpoint)
+async def note_success(tx: Transaction, endpoint: UUID, url: str) -> None:
+    """Note that an endpoint has taken something at an address; nothing that is said of an earlier one counts."""
+    await store.note_success(tx, endpoint, url)
 
 
-async def note_failure(tx: Transaction, endpoint: UUID) -> bool:
+async def note_failure(tx: Transaction, endpoint: UUID, url: str) -> bool:
     """Note that an endpoint has not taken something; true when it was switched off for doing so all the time."""
     reason = f"Nothing was taken for {failing_hours_max} hours."
-    return await store.note_failure(tx, endpoint, failing_hours_max, reason)
+    return await store.note_failure(tx, endpoint, url, failing_hours_max, reason)
 
 
-async def disable(tx: Transaction, endpoint: UUID, reason: str) -> bool:
-    """Switch an endpoint off; false when it was off already."""
-    return await store.disable(tx, endpoint, reason)
+async def disable(tx: Transaction, endpoint: UUID, url: str, reason: str) -> bool:
+    """Switch an endpoint off; false when it was off already, or has another address by now."""
+    return await store.disable(tx, endpoint, url, reason)
 
 
 def check_types(types: Sequence[str]) -> None:

@@ -136,41 +136,49 @@ async def rewind(tx: Transaction, endpoint: UUID, seq: int) -> None:
     )
 
 
-async def note_success(tx: Transaction, endpoint: UUID) -> None:
+async def note_success(tx: Transaction, endpoint: UUID, url: str) -> None:
     """End a time of failures, if there was one."""
     await tx.execute(
-        "UPDATE webhook_endpoint SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL", endpoint
+        "UPDATE webhook_endpoint SET failing_since = NULL WHERE id = $1 AND url = $2 AND failing_since IS NOT NULL",
+        endpoint,
+        url,
     )
 
 
-async def note_failure(tx: Transaction, endpoint: UUID, hours_max: int, reason: str) -> bool:
+async def note_failure(tx: Transaction, endpoint: UUID, url: str, hours_max: int, reason: str) -> bool:
     """Begin a time of failures, or end the endpoint's service when it lasts too long; true when it was ended."""
     await tx.execute(
-        "UPDATE webhook_endpoint SET failing_since = clock_timestamp() WHERE id = $1 AND failing_since IS NULL",
+        """
+        UPDATE webhook_endpoint SET failing_since = clock_timestamp()
+        WHERE id = $1 AND url = $2 AND failing_since IS NULL
+        """,
         endpoint,
+        url,
     )
     return bool(
         await tx.execute(
             """
-            UPDATE webhook_endpoint SET enabled = false, disabled_at = clock_timestamp(), disabled_reason = $3
-            WHERE id = $1 AND enabled AND failing_since < clock_timestamp() - $2 * interval '1 hour'
+            UPDATE webhook_endpoint SET enabled = false, disabled_at = clock_timestamp(), disabled_reason = $4
+            WHERE id = $1 AND url = $2 AND enabled AND failing_since < clock_timestamp() - $3 * interval '1 hour'
             """,
             endpoint,
+            url,
             hours_max,
             reason,
         )
     )
 
 
-async def disable(tx: Transaction, endpoint: UUID, reason: str) -> bool:
+async def disable(tx: Transaction, endpoint: UUID, url: str, reason: str) -> bool:
     """End an endpoint's service."""
     return bool(
         await tx.execute(
             """
-            UPDATE webhook_endpoint SET enabled = false, disabled_at = clock_timestamp(), disabled_reason = $2
-            WHERE id = $1 AND enabled
+            UPDATE webhook_endpoint SET enabled = false, disabled_at = clock_timestamp(), disabled_reason = $3
+            WHERE id = $1 AND url = $2 AND enabled
             """,
             endpoint,
+            url,
             reason,
         )
     )

@@ -110,7 +110,8 @@ def _move(payment: Payment, known: Dispute, after: Dispute, notice: Notice, now:
     ended = after.status in STEPS and after.status is not known.status
     due = after.due_at.isoformat() if after.due_at else ""
     event = f"dispute.{after.status}" if ended else "dispute.updated"
-    occasion = "" if ended else f"{after.status}:{due}"
+    # A stage can come back with the same last day, so the moment at which the gateway told it belongs to it.
+    occasion = "" if ended else f"{after.status}:{due}:{after.told_at.isoformat()}"
     return _decision(notice, moved, after, replace(made, event=event, occasion=occasion))
 
 

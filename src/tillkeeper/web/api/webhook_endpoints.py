@@ -118,7 +118,10 @@ async def delete(request: Request, endpoint: str, _: Developer) -> Response:
 
 @router.post("/webhook_endpoints/{endpoint}/rotate", response_model=None, responses={200: WITH_SECRET, **shapes.ERRORS})
 async def rotate(request: Request, endpoint: str, body: Rotate, _: Trusted) -> JSONResponse:
-    """Make a new secret, shown here and never again; until the grace is over the old one signs as well."""
+    """Make a new secret, shown here and never again; until the grace is over the old one signs as well.
+
+    While it does, another rotation is refused with 409 `invalid_state`, unless `grace_hours` is 0.
+    """
     till, id_ = caller.till_of(request), ids.parse("endpoint", endpoint)
     secret = await subscribe.rotate(till, id_, grace=timedelta(hours=body.grace_hours))
     return JSONResponse({**await read(till, lambda tx: report.show(tx, id_)), "secret": secret})
@@ -151,7 +154,7 @@ async def test(request: Request, endpoint: str, _: Developer) -> JSONResponse:
     responses={200: {"model": event_shapes.WebhookRecovery}, **shapes.ERRORS},
 )
 async def recover(request: Request, endpoint: str, body: Recover, _: Developer) -> JSONResponse:
-    """Send every event since a moment that the endpoint has not taken, in order."""
+    """Send now every event since a moment that the endpoint has not taken; their order is not promised."""
     id_ = ids.parse("endpoint", endpoint)
     count = await send_missed(caller.till_of(request), id_, since=body.since)
     return JSONResponse({"object": "webhook_recovery", "endpoint": endpoint, "events": count})
