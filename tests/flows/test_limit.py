@@ -124,7 +124,8 @@ async def test_a_refusal_says_when_to_come_back(shop: Any, minute: datetime) -> 
     with pytest.raises(RateLimitedError, match="The key “game” may send 1 requests a minute") as refused:
         await admit(till, meter, "key_1", limit=1, name="The key “game”")
     assert 15 <= (refused.value.retry_after_seconds or 0) <= 16
-    assert (refused.value.standing.limit, refused.value.standing.remaining) == (1, 0)
+    told = refused.value.standing
+    assert told and (told.limit, told.remaining) == (1, 0)
 
 
 async def test_what_is_left_goes_down_with_each_call(shop: Any, minute: datetime) -> None:
