@@ -125,7 +125,8 @@ async def test_a_refusal_says_when_to_come_back(shop: Any, minute: datetime) -> 
         await admit(till, meter, "key_1", limit=1, name="The key “game”")
     assert 15 <= (refused.value.retry_after_seconds or 0) <= 16
     told = refused.value.standing
-    assert told and (told.limit, told.remaining) == (1, 0)
+    assert told
+    assert (told.limit, told.remaining) == (1, 0)
 
 
 async def test_what_is_left_goes_down_with_each_call(shop: Any, minute: datetime) -> None:
