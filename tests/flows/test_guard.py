@@ -12,7 +12,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
 from tillkeeper.reports import risk as report
-from tillkeeper.risk import Fact, Side, Trait
+from tillkeeper.risk import Fact, Operator, Rule, Side, Trait
 
 
 def thief(**more: Any) -> Listing:
@@ -71,3 +71,18 @@ async def test_a_rule_is_tried_on_payments_of_the_past_and_nothing_changes(shop:
     assert shown["decisions"] == [{"before": "allow", "after": "review", "payments": 3}]
     assert (shown["stopped"]["payments"], shown["stopped"]["paid"]) == (3, 3)
     assert await read(shop.till, report.rules) == before
+
+
+async def test_a_rule_that_takes_a_list_is_kept_as_it_was_written(shop: Any) -> None:
+    several = Rule(
+        id="currencies",
+        fact=Fact.CURRENCY,
+        operator=Operator.ONE_OF,
+        value=("EUR", "USD"),
+        score=70,
+        reason="not sold for these",
+    )
+    await set_rules(shop.till, [several])
+    shown: Any = await read(shop.till, report.rules)
+    assert [each["value"] for each in shown["data"]] == [["EUR", "USD"]]
+    assert (await shop.create()).status == 402

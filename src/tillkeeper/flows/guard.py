@@ -7,7 +7,9 @@ from uuid import UUID
 
 from tillkeeper import audit, customers, risk
 from tillkeeper.audit import Action
+from tillkeeper.flows.reconsider import end_open
 from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.risk import Entry, Rule, Side, Trait
 from tillkeeper.till import Till
@@ -34,8 +36,12 @@ async def set_rules(till: Till, rules: Sequence[Rule]) -> None:
     logs.fraud.warning("risk_rules_set", rules=len(rules), by=till.by.name)
 
 
+@retry_conflicts
 async def put_on_list(till: Till, listing: Listing) -> UUID:
-    """Write somebody on a list; raises InvalidFieldError. Who is there already gets the new note and time."""
+    """Write somebody on a list; raises InvalidFieldError. Who is there already gets the new note and time.
+
+    What somebody who is blocked now has open, and has not paid, is ended.
+    """
     async with till.db.transaction() as tx:
         user = await customers.ensure(tx, listing.value) if listing.trait is Trait.USER else None
         if not listing.value.strip():
@@ -58,7 +64,9 @@ async def put_on_list(till: Till, listing: Listing) -> UUID:
             at=till.now(),
             expires_at=listing.expires_at,
         )
-        found = await risk.put(tx, entry)
+        [found] = await risk.put(tx, [entry])
+        if listing.side is Side.BLOCK:
+            await end_open(tx, till, [entry.key])
         listed = {"side": listing.side, "trait": listing.trait, "expires_at": listing.expires_at}
         subject = ids.text("entry", found)
         await audit.record(tx, till.by, Action.RISK_LISTED, subject, after=listed, reason=listing.note, at=till.now())

@@ -15,6 +15,7 @@ from tillkeeper.flows.end import ENDS, end
 from tillkeeper.flows.instruct import capture_call
 from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
+from tillkeeper.flows.reconsider import turn_away
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.kernel import clock, ids, logs, outside
@@ -337,6 +338,7 @@ async def _opened(tx: Transaction, till: Till, operation: Operation, answer: Ans
     decision = payments.open_checkout(payment, opening, till.now())
     await payments.record(tx, [decision], causes=[f"operation {operation.id}"])
     await settle.follow(tx, payments.changes([decision]))
+    await turn_away(tx, till, payment.id)  # whoever was put on a list while the gateway was opening it
 
 
 async def _mark_doubt(tx: Transaction, till: Till, operation: Operation, outcome: Outcome) -> None:
@@ -356,7 +358,8 @@ async def _capture_after_all(tx: Transaction, till: Till, operation: Operation) 
     """
     payment = await payments.lock_one(tx, operation.payment)
     assert payment, "an operation belongs to a payment"
-    if payment.status is Status.REQUIRES_CAPTURE and not payment.manual_capture:
+    held = payment.status is Status.REQUIRES_CAPTURE and not payment.manual_capture
+    if held and not await turn_away(tx, till, payment.id, held=True):
         await operations.ask(tx, [capture_call(payment, till.now())])
 
 

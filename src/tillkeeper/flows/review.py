@@ -7,6 +7,7 @@ from uuid import UUID
 from tillkeeper import audit, payments, risk
 from tillkeeper.audit import Action
 from tillkeeper.flows.capture import conclude
+from tillkeeper.flows.reconsider import end_open
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -50,8 +51,9 @@ async def _rule(till: Till, verdict: Verdict, tx: Transaction, payment: Payment)
 
 async def _block(tx: Transaction, till: Till, payment: Payment, verdict: Verdict) -> None:
     shown = ids.text("payment", payment.id)
-    for trait, key in (await risk.keys_of(tx, payment.id)).items():
-        entry = Entry(
+    keys = await risk.keys_of(tx, payment.id)
+    entries = [
+        Entry(
             id=ids.new(),
             side=Side.BLOCK,
             trait=trait,
@@ -61,4 +63,7 @@ async def _block(tx: Transaction, till: Till, payment: Payment, verdict: Verdict
             added_by=till.by.name,
             at=till.now(),
         )
-        await risk.put(tx, entry)
+        for trait, key in keys.items()
+    ]
+    await risk.put(tx, entries)
+    await end_open(tx, till, keys.values())

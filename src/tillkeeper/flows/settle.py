@@ -11,6 +11,7 @@ from tillkeeper.flows.bookkeep import bookkeep
 from tillkeeper.flows.instruct import instruct, pass_on, refund_call
 from tillkeeper.flows.notify import alert_of_dead
 from tillkeeper.flows.pay_out import pay_out
+from tillkeeper.flows.reconsider import FAILED_TRY, reconsider
 from tillkeeper.inbox import Batch, Ending, Message
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -20,7 +21,6 @@ from tillkeeper.till import Till
 
 settle_batch_max = 100
 reason_length_max = 300
-FAILED_TRY = "payment.attempt_failed"
 REFUND_ENDS = frozenset({Step.REFUND_SUCCEEDED, Step.REFUND_FAILED, Step.SURPLUS_REFUNDED, Step.SURPLUS_RETURNED})
 
 
@@ -56,7 +56,7 @@ async def apply(tx: Transaction, till: Till, notices: Sequence[Notice], causes: 
     known_now = {change.refund for change in changes if change.refund in book.given_up and change.step in REFUND_ENDS}
     if known_now:
         await operations.close(tx, known_now)
-    await pass_on(tx, instruct(changes, till.now()))
+    await pass_on(tx, await reconsider(tx, till, changes, instruct(changes, till.now())))
     await give_back(tx, till, decisions, goods)
     await _release(tx, decisions)
     told = [notice for notice in notices if notice.kind in PAYOUT_KINDS]
@@ -80,7 +80,8 @@ async def follow(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
     goods = await fulfilment.carry_out(tx, changes)
     await ledger.post(tx, bookkeep(changes, goods))
     await outbox.add(tx, changes, goods)
-    await risk.count_failures(tx, [change.payment for change in changes if change.event == FAILED_TRY])
+    failed = [(change.payment, change.effective_at) for change in changes if change.event == FAILED_TRY]
+    await risk.count_failures(tx, failed)
     return goods
 
 

@@ -1,6 +1,6 @@
 """Payments: their states, attempts, refunds and history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -69,6 +69,7 @@ __all__ = [
     "lock",
     "lock_disputes",
     "lock_one",
+    "lock_open",
     "lock_with_refunds",
     "mark_doubt",
     "open_checkout",
@@ -130,6 +131,11 @@ async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
 async def lock_one(tx: Transaction, payment: UUID) -> Payment | None:
     """Lock one payment."""
     return (await store.lock(tx, [payment])).get(payment)
+
+
+async def lock_open(tx: Transaction, payments: Collection[UUID], *, waiting: bool) -> dict[UUID, Payment]:
+    """Lock those of these payments that have no end yet; those that somebody else works on only when `waiting`."""
+    return await store.lock_open(tx, sorted(payments), waiting=waiting) if payments else {}
 
 
 async def lock_with_refunds(tx: Transaction, payment: UUID) -> tuple[Payment | None, dict[UUID, Refund]]:

@@ -39,6 +39,19 @@ async def lock(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Payment]
     return {row["id"]: _payment(row) for row in rows}
 
 
+async def lock_open(tx: Transaction, payments: Sequence[UUID], *, waiting: bool) -> dict[UUID, Payment]:
+    """Lock those of these payments that have no end yet; those that somebody else works on only when `waiting`."""
+    rows = await tx.fetch(
+        f"""
+        SELECT payment.* FROM payment
+        WHERE id = ANY ($1::uuid[]) AND status NOT IN ('succeeded', 'failed', 'canceled', 'expired')
+        ORDER BY id FOR NO KEY UPDATE {"" if waiting else "SKIP LOCKED"}
+        """,
+        list(payments),
+    )
+    return {row["id"]: _payment(row) for row in rows}
+
+
 async def lock_refunds(tx: Transaction, payments: Sequence[UUID]) -> dict[UUID, Refund]:
     """Lock every refund of these payments."""
     rows = await tx.fetch(

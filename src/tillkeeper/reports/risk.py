@@ -1,14 +1,13 @@
 """Rules and lists as people see them, and what a rule would have done to payments of the past."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 
 from tillkeeper import risk
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.reports import time
-from tillkeeper.risk import Decision, Fact, Limits, Rule
+from tillkeeper.risk import Decision, Limits, Rule
 
 payments_max = 100_000
 examples_max = 10
@@ -50,7 +49,7 @@ async def try_rule(tx: Transaction, rule: Rule, *, days: int, limits: Limits) ->
     stopped: list[Record] = []
     hits = 0
     for row in rows:
-        facts = _facts(row["facts"])
+        facts = risk.known(row["facts"])
         was, would = risk.judge(before, facts, limits).decision, risk.judge(after, facts, limits).decision
         moves[was, would] += 1
         hits += risk.applies(replace(rule, enabled=True), facts)
@@ -88,12 +87,6 @@ def describe(rule: Rule) -> dict[str, object]:
         "reason": rule.reason,
         "enabled": rule.enabled,
     }
-
-
-def _facts(kept: Mapping[str, int | str | None]) -> dict[Fact, int | str | None]:
-    """Read facts that were kept; one that no rule knows any more is left out."""
-    known = set(Fact)
-    return {Fact(name): value for name, value in kept.items() if name in known}
 
 
 def _entry(row: Record) -> dict[str, object]:

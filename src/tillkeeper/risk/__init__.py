@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
@@ -38,6 +38,7 @@ __all__ = [
     "Rule",
     "Side",
     "Trait",
+    "alike",
     "applies",
     "assess",
     "check",
@@ -46,8 +47,12 @@ __all__ = [
     "judge",
     "keys",
     "keys_of",
+    "known",
     "network",
+    "of_buyers",
+    "overrule",
     "put",
+    "reassess",
     "record",
     "remove",
     "rules_in_force",
@@ -59,6 +64,7 @@ hour_seconds = 3600
 network = rules.network
 check = rules.check
 applies = rules.applies
+known = rules.known
 
 
 def keys(secret: str, *, user: UUID | None, address: str | None, fingerprint: str | None) -> dict[Trait, bytes]:
@@ -93,10 +99,40 @@ async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessm
     await store.record(tx, payment, case, assessment, at)
 
 
-async def count_failures(tx: Transaction, payments: Sequence[UUID]) -> None:
-    """Count failed tries to pay."""
-    if payments:
-        await store.count_failures(tx, payments)
+async def reassess(
+    tx: Transaction, payments: Collection[UUID], limits: Limits, now: datetime
+) -> dict[UUID, Assessment]:
+    """Judge payments again, by the rules and lists in force now and by the tries that have failed since."""
+    found = await store.since(tx, sorted(payments), now)
+    in_force = await store.rules(tx) if found else []
+    judged: dict[UUID, Assessment] = {}
+    for row in found:
+        facts = rules.known(row["facts"]) | {fact: row[fact] for fact in FAILURES if row[fact] is not None}
+        judged[row["payment_id"]] = rules.listed(map(Side, row["sides"]), rules.assess(in_force, facts, limits))
+    return judged
+
+
+async def overrule(tx: Transaction, assessments: Mapping[UUID, Assessment]) -> None:
+    """Put what is made of payments now in the place of what was made of them when they were opened."""
+    if assessments:
+        await store.overrule(tx, assessments)
+
+
+async def alike(tx: Transaction, payments: Collection[UUID], now: datetime) -> set[UUID]:
+    """List what the buyers of these payments have begun lately, whoever they claim to be."""
+    keys = await store.keys_of_all(tx, sorted(payments))
+    return set(await store.of_buyers(tx, keys, now - timedelta(days=store.open_days_max)))
+
+
+async def of_buyers(tx: Transaction, keys: Iterable[bytes], now: datetime) -> set[UUID]:
+    """List what was begun lately by whoever is recognised by one of these keys."""
+    return set(await store.of_buyers(tx, sorted(keys), now - timedelta(days=store.open_days_max)))
+
+
+async def count_failures(tx: Transaction, failed: Sequence[tuple[UUID, datetime]]) -> None:
+    """Count failed tries to pay, each with when it happened."""
+    if failed:
+        await store.count_failures(tx, failed)
 
 
 async def rules_in_force(tx: Transaction) -> list[Rule]:
@@ -110,9 +146,13 @@ async def set_rules(tx: Transaction, rules_: Sequence[Rule]) -> None:
     await store.replace_rules(tx, rules_)
 
 
-async def put(tx: Transaction, entry: Entry) -> UUID:
-    """Write somebody on a list, or change what is said of them there; return the entry's id."""
-    return await store.put(tx, entry)
+async def put(tx: Transaction, entries: Sequence[Entry]) -> list[UUID]:
+    """Write traits of somebody on a list, or change what is said of them there; return the entries' ids.
+
+    Whoever is being judged by one of them meanwhile is judged before or after this, and not beside it.
+    """
+    await store.serialise(tx, [entry.key for entry in entries])
+    return [await store.put(tx, entry) for entry in entries]
 
 
 async def remove(tx: Transaction, entry: UUID) -> None:
@@ -158,3 +198,5 @@ COUNTED = (
     (Fact.USERS_BY_ADDRESS_DAY, Trait.ADDRESS, 1),
 )
 """What is counted, by what, and whether the payment that is being judged counts as well."""
+FAILURES = tuple(fact for fact, _, itself in COUNTED if not itself)
+"""What goes on being counted while a payment is open: its own failed tries, and those of others of the same buyer."""

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.risk.values import Assessment, Decision, Fact, Facts, Limits, Operator, Rule, Side
@@ -75,6 +75,12 @@ def unholdable(assessment: Assessment) -> Assessment:
     """Turn a payment away that would have to be held, where nobody can hold it."""
     reasons = (*assessment.reasons, "it would have to be held, and cannot be in this way of paying")
     return Assessment(score=assessment.score, decision=Decision.BLOCK, reasons=reasons, facts=assessment.facts)
+
+
+def known(kept: Mapping[str, int | str | None]) -> dict[Fact, int | str | None]:
+    """Read facts that were kept; one that no rule knows any more is left out."""
+    names = set(Fact)
+    return {Fact(name): value for name, value in kept.items() if name in names}
 
 
 def check(rules: Sequence[Rule]) -> None:

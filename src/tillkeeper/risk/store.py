@@ -1,12 +1,16 @@
 """All SQL of risk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.risk.values import Assessment, Case, Entry, Fact, Operator, Rule, Side, Trait
 
+open_days_max = 2
+"""Who failed within a day may have begun a day before that: longer than a checkout can be open."""
+failures_kept = 100
+BEGUN = f"$4::timestamptz - interval '{open_days_max} days'"
 VELOCITY = f"""
 SELECT
     (SELECT count(*) FROM risk_assessment
@@ -15,15 +19,45 @@ SELECT
      WHERE address_key = $2 AND at > $4 - interval '1 hour') AS {Fact.ATTEMPTS_BY_ADDRESS_HOUR},
     (SELECT count(*) FROM risk_assessment
      WHERE fingerprint_key = $3 AND at > $4 - interval '1 hour') AS {Fact.ATTEMPTS_BY_FINGERPRINT_HOUR},
-    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
-     WHERE user_key = $1 AND at > $4 - interval '1 day') AS {Fact.FAILURES_BY_USER_DAY},
-    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
-     WHERE address_key = $2 AND at > $4 - interval '1 hour') AS {Fact.FAILURES_BY_ADDRESS_HOUR},
-    (SELECT coalesce(sum(failures), 0) FROM risk_assessment
-     WHERE fingerprint_key = $3 AND at > $4 - interval '1 hour') AS {Fact.FAILURES_BY_FINGERPRINT_HOUR},
+    (SELECT count(*) FROM risk_assessment, unnest(failed_at) AS failed
+     WHERE user_key = $1 AND at > {BEGUN} AND failed > $4 - interval '1 day') AS {Fact.FAILURES_BY_USER_DAY},
+    (SELECT count(*) FROM risk_assessment, unnest(failed_at) AS failed
+     WHERE address_key = $2 AND at > {BEGUN} AND failed > $4 - interval '1 hour') AS {Fact.FAILURES_BY_ADDRESS_HOUR},
+    (SELECT count(*) FROM risk_assessment, unnest(failed_at) AS failed
+     WHERE fingerprint_key = $3 AND at > {BEGUN} AND failed > $4 - interval '1 hour')
+        AS {Fact.FAILURES_BY_FINGERPRINT_HOUR},
     (SELECT count(DISTINCT user_key) FROM risk_assessment
      WHERE address_key = $2 AND at > $4 - interval '1 day' AND user_key IS DISTINCT FROM $1)
         AS {Fact.USERS_BY_ADDRESS_DAY}
+"""
+
+
+FAILED = " UNION ALL ".join(
+    f"""
+    SELECT {trait}_key AS key, count(*) AS day,
+           count(*) FILTER (WHERE failed > $2::timestamptz - interval '1 hour') AS hour
+    FROM (SELECT DISTINCT {trait}_key FROM mine WHERE {trait}_key IS NOT NULL) AS keys
+    JOIN risk_assessment USING ({trait}_key) CROSS JOIN unnest(failed_at) AS failed
+    WHERE at > $2::timestamptz - interval '{open_days_max} days' AND failed > $2::timestamptz - interval '1 day'
+    GROUP BY 1
+    """
+    for trait in Trait
+)
+SINCE = f"""
+WITH mine AS MATERIALIZED (SELECT * FROM risk_assessment WHERE payment_id = ANY ($1::uuid[])),
+     failed AS MATERIALIZED ({FAILED})
+SELECT mine.payment_id, mine.facts,
+       ARRAY(SELECT DISTINCT side FROM risk_list
+             WHERE key IN (mine.user_key, mine.address_key, mine.fingerprint_key)
+               AND (expires_at IS NULL OR expires_at > $2)) AS sides,
+       CASE WHEN mine.user_key IS NOT NULL THEN coalesce(by_user.day, 0) END AS {Fact.FAILURES_BY_USER_DAY},
+       CASE WHEN mine.address_key IS NOT NULL THEN coalesce(by_address.hour, 0) END AS {Fact.FAILURES_BY_ADDRESS_HOUR},
+       CASE WHEN mine.fingerprint_key IS NOT NULL THEN coalesce(by_fingerprint.hour, 0) END
+           AS {Fact.FAILURES_BY_FINGERPRINT_HOUR}
+FROM mine
+LEFT JOIN failed AS by_user ON by_user.key = mine.user_key
+LEFT JOIN failed AS by_address ON by_address.key = mine.address_key
+LEFT JOIN failed AS by_fingerprint ON by_fingerprint.key = mine.fingerprint_key
 """
 
 
@@ -132,16 +166,68 @@ async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessm
     )
 
 
-async def count_failures(tx: Transaction, payments: Sequence[UUID]) -> None:
-    """Count failed tries to pay; being turned away here is none."""
+async def count_failures(tx: Transaction, failed: Sequence[tuple[UUID, datetime]]) -> None:
+    """Count failed tries to pay, and keep when each happened: of one payment the last hundred."""
     await tx.execute(
         """
-        UPDATE risk_assessment AS known SET failures = least(known.failures + told.failures, 30000)
-        FROM (SELECT id, count(*) AS failures FROM unnest($1::uuid[]) AS id GROUP BY id) AS told
-        WHERE known.payment_id = told.id AND known.decision <> 'block'
+        UPDATE risk_assessment AS known
+        SET failures = least(known.failures + told.failures, 30000),
+            failed_at = (known.failed_at || told.times)[
+                greatest(cardinality(known.failed_at) + cardinality(told.times) - $3 + 1, 1):]
+        FROM (SELECT id, count(*) AS failures, array_agg(at ORDER BY at) AS times
+              FROM unnest($1::uuid[], $2::timestamptz[]) AS failed (id, at) GROUP BY id) AS told
+        WHERE known.payment_id = told.id
+        """,
+        [payment for payment, _ in failed],
+        [at for _, at in failed],
+        failures_kept,
+    )
+
+
+async def since(tx: Transaction, payments: Sequence[UUID], now: datetime) -> list[Record]:
+    """Read what was known of payments, and what has happened since: failed tries, and lists."""
+    return await tx.fetch(SINCE, list(payments), now)
+
+
+async def overrule(tx: Transaction, assessments: Mapping[UUID, Assessment]) -> None:
+    """Write what is made of payments now in the place of what was; the facts of then stay."""
+    await tx.execute(
+        """
+        UPDATE risk_assessment AS known
+        SET score = judged.score, decision = judged.decision, reasons = judged.reasons
+        FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::jsonb[]) AS judged (id, score, decision, reasons)
+        WHERE known.payment_id = judged.id
+        """,
+        list(assessments),
+        [each.score for each in assessments.values()],
+        [each.decision for each in assessments.values()],
+        [each.reasons for each in assessments.values()],
+    )
+
+
+async def of_buyers(tx: Transaction, keys: Sequence[bytes], since: datetime) -> list[UUID]:
+    """List what was begun by whoever is recognised by one of these keys."""
+    rows = await tx.fetch(
+        " UNION ".join(
+            f"SELECT payment_id FROM risk_assessment WHERE {trait}_key = ANY ($1::bytea[]) AND at > $2"
+            for trait in Trait
+        ),
+        list(keys),
+        since,
+    )
+    return [row["payment_id"] for row in rows]
+
+
+async def keys_of_all(tx: Transaction, payments: Sequence[UUID]) -> list[bytes]:
+    """Read by what the buyers of payments are recognised."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT key FROM risk_assessment, unnest(ARRAY[user_key, address_key, fingerprint_key]) AS key
+        WHERE payment_id = ANY ($1::uuid[]) AND key IS NOT NULL
         """,
         list(payments),
     )
+    return [row["key"] for row in rows]
 
 
 async def keys_of(tx: Transaction, payment: UUID) -> dict[Trait, bytes]:

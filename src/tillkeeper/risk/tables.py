@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from tillkeeper.kernel.db import metadata
 
@@ -60,6 +60,7 @@ risk_assessment = Table(
     Column("reasons", JSONB, nullable=False),
     Column("facts", JSONB, nullable=False),
     Column("failures", SmallInteger, nullable=False, server_default="0"),
+    Column("failed_at", ARRAY(AT), nullable=False, server_default="{}"),
     Column("at", AT, nullable=False),
     Index("risk_assessment_user_index", "user_key", "at", postgresql_where="user_key IS NOT NULL"),
     Index("risk_assessment_address_index", "address_key", "at", postgresql_where="address_key IS NOT NULL"),
