@@ -110,7 +110,11 @@ async def problems(shop: Any, *, recent: bool = False) -> list[str]:
         ("DELETE FROM audit_entry WHERE number = 1", 2),
     ],
 )
-async def test_an_entry_that_was_rewritten_or_removed_breaks_the_chain(shop: Any, tampering: str, named: int) -> None:
+@pytest.mark.parametrize("stretch", [2, 20_000])
+async def test_an_entry_that_was_rewritten_or_removed_breaks_the_chain(
+    shop: Any, monkeypatch: Any, tampering: str, named: int, stretch: int
+) -> None:
+    monkeypatch.setattr(audit, "stretch_entries", stretch)
     for priority in range(5):
         await steer(shop.till, "stripe", priority=priority)
     assert await problems(shop) == []

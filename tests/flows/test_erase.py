@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from cryptography.exceptions import InvalidTag
 from tests.flows.asking import ask, rule, turn_down
@@ -26,6 +27,7 @@ from tillkeeper.flows.register import register
 from tillkeeper.flows.replay import replay
 from tillkeeper.flows.respond import Answering, respond
 from tillkeeper.flows.review import Verdict, review
+from tillkeeper.gateway import Declined
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
@@ -114,6 +116,7 @@ async def planted(shop: Any, known: Any) -> None:
     for statement in (
         f"UPDATE payment SET error_code = 'x', error_message = '{WORD}', next_action = '{{\"url\": \"{WORD}\"}}'",
         f"UPDATE attempt SET error_code = 'x', error_message = '{WORD}'",
+        f"UPDATE operation SET error = 'it said {WORD}'",
         f"UPDATE inbox_message SET reason = '{WORD}'",
         f"UPDATE refund_request SET override_reason = '{WORD}'",
         f'UPDATE outbox_event SET data = data || \'{{"reason": "given up: {WORD}"}}\'',
@@ -212,6 +215,7 @@ async def test_nothing_that_tells_who_somebody_was_is_left_anywhere(shop: Any) -
         "payment.error_message",
         "payment.next_action",
         "attempt.error_message",
+        "operation.error",
         "inbox_message.reason",
         "refund_request.override_reason",
         "outbox_event.data",
@@ -251,6 +255,34 @@ async def test_what_was_taken_out_of_the_audit_log_is_vouched_for_and_nothing_el
     await shop.owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
     await shop.owner.execute("UPDATE audit_entry SET actor_name = 'nobody' WHERE number = $1", number)
     assert [f"entry {number} " in problem for problem in await problems()] == [True]
+
+
+VOUCH = """
+    INSERT INTO audit_entry (id, at, actor, actor_name, action, subject, after)
+    SELECT gen_random_uuid(), now(), 'x', 'x', 'user.erased', 'x',
+           jsonb_build_object('entries', jsonb_build_object('1', encode(audit_digest(entry, ''), 'hex')))
+    FROM audit_entry AS entry WHERE number = 1
+"""
+
+
+@pytest.mark.usefixtures("known")
+async def test_nobody_can_vouch_for_an_entry_that_lost_no_words(shop: Any) -> None:
+    await shop.owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_only_words")
+    await shop.owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_append_only")
+    await shop.owner.execute("UPDATE audit_entry SET reason = 'because', actor = 'nobody' WHERE number = 1")
+    await shop.owner.execute(VOUCH)
+    broken = await read(shop.till, lambda tx: audit.verify(tx, recent=False))
+    assert [each.split(" of ")[0] for each in broken] == ["entry 1"]
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    "change", ["actor = 'nobody'", "reason = 'because'", "after = '{}'", "at = now()", "digest = '', reason = 'erased'"]
+)
+async def test_whoever_says_that_they_are_erasing_changes_nothing_but_words(shop: Any, change: str) -> None:
+    await shop.owner.execute("SET till.erasing = 'yes'")
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await shop.owner.execute(f"UPDATE audit_entry SET {change} WHERE reason IS NOT NULL")
 
 
 async def test_erasing_can_be_repeated_under_the_name_that_is_left(shop: Any, known: Any) -> None:
@@ -303,12 +335,97 @@ async def test_an_open_dispute_keeps_who_it_is_about(shop: Any) -> None:
 
 
 async def test_a_customer_who_pays_for_others_too_stays(shop: Any) -> None:
-    shown, _ = await register(shop.till, Profile(email=EMAIL))
-    customer = ids.parse("customer", str(shown["id"]))
+    shown, customer = await somebody(shop)
     for user in (NAME, "ben"):
         await shop.paid(user=user, customer=customer)
     assert (await erased(shop))["customers_kept"] == [shown["id"]]
     assert await shop.count("customer", f"email = '{EMAIL}'") == 1
+
+
+async def somebody(shop: Any, **more: Any) -> tuple[Any, Any]:
+    """Register a customer, whom no user is tied to yet."""
+    shown, _ = await register(shop.till, Profile(email=EMAIL, **more))
+    return shown, ids.parse("customer", str(shown["id"]))
+
+
+async def bought(shop: Any, customer: Any, **more: Any) -> Any:
+    """Pay an amount for nobody in particular, with a word."""
+    wanted = {"package": None, "amount": 500, "user": None, "customer": customer, "description": WORD}
+    return await shop.paid(**wanted | more)
+
+
+async def left_of(shop: Any) -> dict[str, set[str]]:
+    return {canary: places for canary, places in (await found(shop)).items() if places}
+
+
+async def test_a_customer_who_is_no_user_is_erased_under_the_merchants_own_name(shop: Any) -> None:
+    shown, customer = await somebody(shop, external_id=NAME, name=WORD)
+    await bought(shop, customer)
+    answer = await erased(shop)
+    assert (answer["payments"], answer["customers"], answer["customers_kept"]) == (1, [shown["id"]], [])
+    assert await left_of(shop) == {}
+    assert (await erased(shop, answer["user"]))["user"] == answer["user"]
+    with pytest.raises(NotFoundError):
+        await erased(shop)
+
+
+async def test_a_customer_is_erased_by_id_and_the_users_paid_for_stay_who_they_are(shop: Any) -> None:
+    shown, customer = await somebody(shop, name=WORD)
+    await bought(shop, customer)
+    for user in ("ben", "cleo"):
+        await shop.paid(user=user, customer=customer)
+    answer = await erased(shop, shown["id"])
+    assert (answer["payments"], answer["customers"]) == (1, [shown["id"]])
+    assert await left_of(shop) == {}
+    assert (await shop.wallet("ben"), await shop.count("end_user", "name = 'ben'")) == ((120, 0), 1)
+
+
+async def test_what_a_users_own_customer_paid_for_nobody_in_particular_goes_too(shop: Any) -> None:
+    _, customer = await somebody(shop)
+    await shop.paid(user=NAME, customer=customer)
+    await bought(shop, customer)
+    assert ((await erased(shop))["payments"], await left_of(shop)) == (2, {})
+
+
+async def test_the_customer_who_has_a_users_own_name_goes_whoever_else_they_paid_for(shop: Any) -> None:
+    shown, customer = await somebody(shop, external_id=NAME)
+    for user in (NAME, "ben"):
+        await shop.paid(user=user, customer=customer)
+    answer = await erased(shop)
+    assert (answer["customers"], answer["customers_kept"], await left_of(shop)) == ([shown["id"]], [], {})
+
+
+async def test_while_an_open_payment_names_a_customer_nobody_is_erased(shop: Any) -> None:
+    shown, customer = await somebody(shop)
+    waiting = await shop.opened(package=None, amount=500, user=None, customer=customer)
+    with pytest.raises(InvalidStateError, match=waiting["id"]):
+        await erased(shop, shown["id"], key="once")
+    await put_on_list(shop.till, Listing(side=Side.BLOCK, trait=Trait.USER, value="nobody", note="x"))
+    await shop.act(f"sessions/{waiting['gateway_reference']}/expire")
+    await shop.catch_up()
+    assert (await erased(shop, shown["id"], key="once"))["payments"] == 1
+
+
+class _Wordy:
+    """Stand before a gateway that repeats in its refusal what it was sent."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    async def create(self, order: Any) -> Any:
+        return Declined(code="url_invalid", message=f"Not a valid URL {order.return_url}", card=False)
+
+
+async def test_what_a_gateway_said_when_it_refused_a_checkout_goes(shop: Any) -> None:
+    wordy = replace(shop.till, gateways={"stripe": _Wordy(shop.till.gateways["stripe"])})
+    answer = await shop.create(till=wordy, user=NAME, return_url=f"https://shop.test/{WORD}")
+    assert answer.status == 422
+    assert {"payment_change.reason", "outbox_event.data", "attempt.error_message"} <= (await found(shop))[WORD]
+    await erased(shop)
+    assert await left_of(shop) == {}
 
 
 async def test_nobody_else_loses_a_word(shop: Any) -> None:

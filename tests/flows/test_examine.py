@@ -243,3 +243,13 @@ async def test_what_is_broken_is_written_to_operators_once_a_day(spoilt: Any) ->
     (taken,) = box.letters
     assert taken.message["Subject"] == "Something that must always be true is not"
     assert "I5" in taken.text
+
+
+async def test_a_proof_that_takes_too_long_is_told_and_stops_no_other(shop: Shop, monkeypatch: Any) -> None:
+    await shop.paid()
+    monkeypatch.setattr(invariants, "WEBHOOKS", "SELECT pg_sleep(60)::text AS id")
+    monkeypatch.setattr(books, "check_timeout_seconds", 1)
+    found = await read(shop.till, lambda tx: invariants.examine(tx, recent=False))
+    assert {each.name: each.sample for each in found if each.violations} == {
+        "I7": ("it could not be proved, because PostgreSQL took too long over it",)
+    }

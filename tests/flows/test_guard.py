@@ -1,5 +1,7 @@
 """People decide by which rules and lists payments are judged."""
 
+import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -86,3 +88,49 @@ async def test_a_rule_that_takes_a_list_is_kept_as_it_was_written(shop: Any) -> 
     shown: Any = await read(shop.till, report.rules)
     assert [each["value"] for each in shown["data"]] == [["EUR", "USD"]]
     assert (await shop.create()).status == 402
+
+
+def told(entry: Any, side: str) -> Any:
+    return json.loads(entry[side]) if entry[side] else None
+
+
+async def test_the_audit_log_tells_who_was_put_on_a_list_and_taken_off_it(shop: Any) -> None:
+    await shop.opened()
+    entry = await put_on_list(shop.till, thief())
+    await put_on_list(shop.till, thief(note="twice"))
+    await take_off_list(shop.till, entry)
+    await put_on_list(shop.till, thief(side=Side.ALLOW))
+    rows = await shop.owner.fetch("SELECT * FROM audit_entry WHERE action LIKE 'risk.%listed' ORDER BY number")
+    sides = [[told(row, "before"), told(row, "after")] for row in rows]
+    user = ids.text("user", await shop.owner.fetchval("SELECT id FROM end_user WHERE name = 'ana'"))
+    assert [[each and each["user"] for each in both] for both in sides] == [
+        [None, user],
+        [user, user],
+        [user, None],
+        [None, user],
+    ]
+    assert len({each["digest"] for both in sides for each in both if each}) == 1
+    assert (sides[2][0]["side"], sides[3][1]["side"]) == ("block", "allow")
+    assert '"ana"' not in str(sides)
+
+
+class Watched:
+    """Limits that note in which thread somebody judges by them."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    @property
+    def block(self) -> int:
+        self.threads.add(threading.get_ident())
+        return 70
+
+    review = 40
+
+
+async def test_a_rule_is_tried_beside_the_event_loop_so_that_nobody_waits_for_it(shop: Any) -> None:
+    await shop.opened()
+    limits: Any = Watched()
+    await read(shop.till, lambda tx: report.try_rule(tx, rule(Fact.AMOUNT, 100, 40), days=30, limits=limits))
+    assert limits.threads
+    assert threading.get_ident() not in limits.threads

@@ -35,6 +35,11 @@ async def test_a_package_is_added_changed_taken_off_the_shelf_and_remembered(bos
         (30, True, "admin"),
         (25, True, "admin"),
     ]
+    pages = [(await boss.call("GET", f"{path}/history?limit=2", key="admin")).json()]
+    pages.append(
+        (await boss.call("GET", f"{path}/history?limit=2&cursor={pages[0]['next_cursor']}", key="admin")).json()
+    )
+    assert ([each for page in pages for each in page["data"]], pages[1]["next_cursor"]) == (kept, None)
 
 
 @pytest.mark.parametrize(

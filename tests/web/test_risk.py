@@ -122,3 +122,17 @@ async def test_a_context_that_cannot_be_read_is_refused(boss: Front, context: di
 async def test_a_body_of_another_media_type_is_refused_by_every_method(boss: Front) -> None:
     answer = await boss.call("PUT", RULES, {"rules": []}, key="admin", Content_Type="text/plain")
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_the_lists_come_in_pages_and_nobody_is_left_out(boss: Front) -> None:
+    for user in "abcde":
+        answer = await boss.call("POST", LISTS, ENTRY | {"value": user}, key="admin")
+        assert answer.json()["data"][0]["value"] == user
+    seen: list[str] = []
+    page: Any = {"next_cursor": "", "has_more": True}
+    while page["has_more"]:
+        page = (await boss.call("GET", f"{LISTS}?limit=2&cursor={page['next_cursor']}".removesuffix("&cursor="))).json()
+        assert len(page["data"]) <= 2
+        seen += [each["value"] for each in page["data"]]
+    assert (seen, page["next_cursor"]) == (list("edcba"), None)
+    assert (await boss.call("GET", f"{LISTS}?limit=101")).status_code == 422

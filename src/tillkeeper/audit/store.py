@@ -7,6 +7,9 @@ from uuid import UUID
 from tillkeeper.audit.values import Action, Actor
 from tillkeeper.kernel.db import Transaction
 
+GONE = {"erased": True}
+"""What stands in the place of what was changed, where it named somebody who was erased."""
+
 
 async def insert(
     tx: Transaction,
@@ -34,24 +37,40 @@ async def insert(
     )
 
 
-async def broken(tx: Transaction, *, last: int | None) -> list[int]:
-    """List entries that are not what was written, or whose predecessor is gone; only among the last, if so asked."""
+async def newest(tx: Transaction) -> int:
+    """Tell the number of the newest entry."""
+    found: int = await tx.fetchval("SELECT coalesce(max(number), 0) FROM audit_entry")
+    return found
+
+
+async def broken(tx: Transaction, *, after: int, until: int) -> list[int]:
+    """List entries of a stretch that are not what was written, or whose predecessor is gone.
+
+    One that lost words is vouched for by a later entry, and shows that it did.
+    """
     rows = await tx.fetch(
         """
         WITH erased AS MATERIALIZED (
             SELECT entries.key::bigint AS number, decode(entries.value, 'hex') AS digest
             FROM audit_entry AS told, jsonb_each_text(told.after -> 'entries') AS entries
-            WHERE told.action = 'user.erased'
+            WHERE told.action = 'user.erased' AND told.number > $1::bigint
+              AND entries.key::bigint > $1 AND entries.key::bigint <= $2::bigint AND entries.key::bigint < told.number
         )
         SELECT entry.number
-        FROM audit_entry AS entry LEFT JOIN audit_entry AS earlier ON earlier.number = entry.number - 1
-        WHERE ((entry.digest <> audit_digest(entry, coalesce(earlier.digest, ''))
-                AND (entry.number, audit_digest(entry, coalesce(earlier.digest, ''))) NOT IN (SELECT * FROM erased))
-               OR (earlier.number IS NULL AND entry.number <> 1))
-          AND entry.number > coalesce((SELECT max(number) FROM audit_entry) - $1::bigint, 0)
+        FROM audit_entry AS entry
+        LEFT JOIN audit_entry AS earlier ON earlier.number = entry.number - 1,
+        LATERAL (SELECT audit_digest(entry, coalesce(earlier.digest, '')) AS digest) AS found
+        WHERE entry.number > $1 AND entry.number <= $2
+          AND ((earlier.number IS NULL AND entry.number <> 1)
+               OR (entry.digest <> found.digest
+                   AND NOT ((entry.reason = 'erased' OR entry.before = $3::jsonb OR entry.after = $3::jsonb)
+                            IS TRUE
+                            AND (entry.number, found.digest) IN (SELECT * FROM erased))))
         ORDER BY entry.number
         """,
-        last,
+        after,
+        until,
+        GONE,
     )
     return [row["number"] for row in rows]
 

@@ -1,6 +1,6 @@
 """Who changed what: nothing is changed or removed here, and each entry vouches for the one before it."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from tillkeeper.kernel.db import metadata
@@ -24,5 +24,8 @@ audit_entry = Table(
     Column("digest", LargeBinary, nullable=False),
     Index("audit_entry_subject_index", "subject", "number"),
     Index("audit_entry_actor_index", "actor", "number"),
+    Index("audit_entry_action_index", "action", "number"),
+    Index("audit_entry_payment_index", text("(after ->> 'payment')")),
+    Index("audit_entry_user_index", text("(after ->> 'user')")),
 )
 """`number` and `digest` are the database's own: a trigger counts without gaps and chains each entry to the last."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,10 +20,12 @@ from tillkeeper.flows.review import Verdict, review
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.payments import Status
+from tillkeeper.reports import paging
 from tillkeeper.reports import payment as payments
 from tillkeeper.reports import risk as report
 from tillkeeper.risk import Rule, Side, Trait
 from tillkeeper.risk import check as check_rules
+from tillkeeper.till import Till
 from tillkeeper.web.api.risk import RuleBody, Rules
 
 app = typer.Typer(help="Which payments are held or turned away, and why.", no_args_is_help=True)
@@ -143,17 +146,17 @@ def reject(
 @app.command("lists")
 def show_lists(*, as_json: context.AsJson = False, data_dir: context.DataDir = context.DATA_DIR) -> None:
     """List who is never held up, and who never pays."""
-    found: Any = context.with_till(data_dir, lambda till: read(till, lambda tx: report.lists(tx, None)))
+    found = context.with_till(data_dir, _everybody)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps({"object": "list", "data": found}, indent=2))
         return
-    if not found["data"]:
+    if not found:
         typer.echo("Nobody is on a list.")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("entry", "list", "who", "why", "until"):
         table.add_column(name, overflow="fold")
-    for each in found["data"]:
+    for each in found:
         who = f"{each['trait']} {escape(each['value'])}"
         table.add_row(each["id"], each["side"], who, escape(each["note"]), each["expires_at"] or "")
     Console().print(table)
@@ -186,6 +189,17 @@ def remove(
     id_ = ids.parse("entry", entry)
     context.with_till(data_dir, lambda till: take_off_list(till, id_))
     typer.echo("Taken off the list.")
+
+
+async def _everybody(till: Till) -> list[Any]:
+    """Read the lists, page by page."""
+    found: list[Any] = []
+    page: Any = {"next_cursor": None, "has_more": True}
+    while page["has_more"]:
+        here = partial(report.lists, side=None, limit=paging.limit_max, cursor=page["next_cursor"])
+        page = await read(till, here)
+        found += page["data"]
+    return found
 
 
 def _rule(payment: str, verdict: Verdict, data_dir: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "get",
     "link",
     "lock",
+    "name_left",
     "named",
     "reference",
     "register",
@@ -57,18 +58,21 @@ async def lock(tx: Transaction, name: str) -> UUID | None:
     return await store.lock_user(tx, name)
 
 
-async def named(tx: Transaction, name: str) -> UUID | None:
-    """Find the customer whom the merchant calls so."""
-    found = await store.find(tx, external_id=name, email_key=None)
-    return found[0].id if found else None
+async def named(tx: Transaction, name: str) -> Customer | None:
+    """Lock the customer whom the merchant calls so, or whose id this is, or whose name was erased to it."""
+    return await store.lock(tx, name, rules.customer_in(name))
 
 
-async def erase(tx: Transaction, user: UUID, known_as: Sequence[UUID]) -> tuple[str, list[str]]:
-    """Forget who a user is, and the customers who are the same person; return the name that is left, and those gone."""
+async def erase(tx: Transaction, user: UUID | None, known_as: Sequence[UUID], *, left: str) -> list[str]:
+    """Forget who a user is, and the customers who are the same person; return the names that are gone."""
     gone = await store.names(tx, user, known_as)
-    left = ids.text(ERASED, user)
     await store.erase(tx, user, left, known_as)
-    return left, [name for name in gone if name != left]
+    return [name for name in gone if name != left]
+
+
+def name_left(somebody: UUID) -> str:
+    """Say how somebody is called who was erased."""
+    return ids.text(ERASED, somebody)
 
 
 async def register(tx: Transaction, profile: Profile) -> tuple[UUID, bool]:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from uuid import UUID
 
 from tillkeeper.customers.values import Customer, Profile
-from tillkeeper.facts import ERASED_NAME
-from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.facts import ERASED, ERASED_NAME
+from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
 
 text_length_max = 200
+CUSTOMER = "customer"
 email_length_max = 254
 EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]+\.[^\s@<>()\[\]\\,;:\".]+")
 """Something before and something with a dot after one @: whether it can be reached, only a letter can tell."""
@@ -58,6 +61,16 @@ def filled(customer: Customer, profile: Profile, *, email_taken: bool) -> Custom
         email_key=customer.email_key or key,
         name=customer.name or profile.name,
     )
+
+
+def customer_in(name: str) -> UUID | None:
+    """Read the id of a customer, as it is shown or as it is left of an erased name."""
+    for prefix in (CUSTOMER, ERASED):
+        try:
+            return ids.parse(prefix, name)
+        except NotFoundError:
+            continue
+    return None
 
 
 def is_erased(name: str) -> bool:

@@ -31,6 +31,19 @@ async def find(tx: Transaction, *, external_id: str | None, email_key: str | Non
     return [_customer(row) for row in rows]
 
 
+async def lock(tx: Transaction, external_id: str, id_: UUID | None) -> Customer | None:
+    """Lock whoever has this name, or else this id."""
+    row = await tx.fetchrow(
+        """
+        SELECT * FROM customer WHERE external_id = $1 OR id = $2
+        ORDER BY external_id IS DISTINCT FROM $1 LIMIT 1 FOR NO KEY UPDATE
+        """,
+        external_id,
+        id_,
+    )
+    return _customer(row) if row else None
+
+
 async def get(tx: Transaction, customer: UUID) -> Customer | None:
     """Read one customer."""
     row = await tx.fetchrow("SELECT * FROM customer WHERE id = $1", customer)
@@ -78,7 +91,7 @@ async def lock_user(tx: Transaction, name: str) -> UUID | None:
     return found
 
 
-async def names(tx: Transaction, user: UUID, customers: Sequence[UUID]) -> list[str]:
+async def names(tx: Transaction, user: UUID | None, customers: Sequence[UUID]) -> list[str]:
     """List every name and address by which somebody is known."""
     rows = await tx.fetch(
         """
@@ -93,7 +106,7 @@ async def names(tx: Transaction, user: UUID, customers: Sequence[UUID]) -> list[
     return [row["known"] for row in rows]
 
 
-async def erase(tx: Transaction, user: UUID, left: str, customers: Sequence[UUID]) -> None:
+async def erase(tx: Transaction, user: UUID | None, left: str, customers: Sequence[UUID]) -> None:
     """Forget names and addresses, also those that gateways have."""
     await tx.execute("UPDATE end_user SET name = $2 WHERE id = $1", user, left)
     await tx.execute(

@@ -1,8 +1,10 @@
-"""Forget who a user is, everywhere; the books, the payments and the goods stay as they are."""
+"""Forget who a user or a customer is, everywhere; the books, the payments and the goods stay as they are."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from tillkeeper import (
@@ -13,6 +15,7 @@ from tillkeeper import (
     idempotency,
     inbox,
     mail,
+    operations,
     outbox,
     refund_requests,
     responses,
@@ -22,8 +25,9 @@ from tillkeeper.audit import Action
 from tillkeeper.fulfilment import wallet
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Transaction, retry_conflicts
-from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
+from tillkeeper.kernel.errors import InvalidStateError, NotFoundError, TillError
 from tillkeeper.payments import traces
 from tillkeeper.payments.traces import Traces
 from tillkeeper.settlement import lines, runs
@@ -43,57 +47,105 @@ class Gone:
 
     left: str
     names: Sequence[str]
-    customers: Sequence[UUID]
     subjects: Sequence[str]
 
 
-async def erase(till: Till, wish: Wish, user: str, *, reason: str) -> Replay:
-    """Erase all that tells who a user is, once per key; what is left of the name is in the answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Hold who is to be erased: a user, a customer who bought for nobody in particular, or both as one."""
 
-    Harmless to repeat under that name: what has come in since goes as well. Raises NotFoundError, and
-    InvalidStateError while money may still move.
+    name: str
+    user: UUID | None
+    customer: UUID | None
+
+    @property
+    def own(self) -> list[UUID]:
+        """List the customers who are certainly this person."""
+        return [self.customer] if self.customer else []
+
+    @property
+    def left(self) -> str:
+        """Say what is left of the name."""
+        somebody = self.user or self.customer
+        assert somebody, "nobody is not erased"
+        return customers.name_left(somebody)
+
+
+async def erase(till: Till, wish: Wish, name: str, *, reason: str) -> Replay:
+    """Erase all that tells who a user or a customer is, once per key; what is left of the name is in the answer.
+
+    `name` is the merchant's own, or the id of a customer. Harmless to repeat under what is left: what has come in since
+    goes as well. Raises NotFoundError, and InvalidStateError while money may still move.
     """
-    return await _forget(till, wish, user, await _untied(till, user), reason)
+    begun = await _begin(till, wish, name)
+    if isinstance(begun, Replay):
+        return begun
+    try:
+        return await _forget(till, wish, name, await _untied(till, *begun), reason)
+    except TillError:
+        async with till.db.transaction() as tx:
+            await idempotency.forget(tx, wish)  # nothing was done under it
+        raise
 
 
-async def _untied(till: Till, user: str) -> list[UUID]:
-    """Find webhooks that we made nothing of, and that speak of this user's purchases all the same."""
-    async with till.db.transaction(read_only=True) as tx:
-        whose = await customers.find(tx, user)
-        called, since = await traces.references(tx, whose) if whose else ([], None)
+@retry_conflicts
+async def _begin(till: Till, wish: Wish, name: str) -> Replay | tuple[list[str], datetime | None]:
+    """Claim the key before anything takes long, and see by what names gateways know this person."""
+    async with till.db.transaction() as tx:
+        claim = await idempotency.claim(tx, wish)
+        if isinstance(claim, Replay):
+            return claim
+        person = await _find(tx, name)
+        found = await traces.of_person(tx, person.user, person.own)
+        return await traces.references(tx, person.user, found)
+
+
+async def _find(tx: Transaction, name: str) -> Person:
+    """Lock who is meant; raises NotFoundError."""
+    user = await customers.lock(tx, name)
+    customer = await customers.named(tx, name)
+    known_as = customer.external_id if customer and customer.external_id else name
+    if user is None and known_as != name:
+        user = await customers.lock(tx, known_as)
+    if user is None and customer is None:
+        message = "No user or customer has this name, or not any more."
+        raise NotFoundError(message)
+    return Person(name=known_as, user=user, customer=customer.id if customer else None)
+
+
+async def _untied(till: Till, called: Sequence[str], since: datetime | None) -> list[UUID]:
+    """Find webhooks that we made nothing of, and that speak of this person's purchases all the same."""
     found: list[UUID] = []
     after: UUID | None = None
-    names = {each.encode() for each in called}
+    names = frozenset(each.encode() for each in called)
     while since and names:
         async with till.db.transaction(read_only=True) as tx:
             page = await inbox.untied(tx, since=since, after=after, limit=opened_max)
         if not page:
             break
-        found += [message for message, body in page if not names.isdisjoint(WORDS.findall(till.box.open(body)))]
+        found += await asyncio.to_thread(_speaking_of, till.box, names, page)  # opening them takes long
         after = page[-1][0]
     return found
 
 
+def _speaking_of(box: Box, names: frozenset[bytes], page: Sequence[tuple[UUID, bytes]]) -> list[UUID]:
+    return [message for message, body in page if not names.isdisjoint(WORDS.findall(box.open(body)))]
+
+
 @retry_conflicts
-async def _forget(till: Till, wish: Wish, user: str, untied: Sequence[UUID], reason: str) -> Replay:
+async def _forget(till: Till, wish: Wish, name: str, untied: Sequence[UUID], reason: str) -> Replay:
     async with till.db.transaction() as tx:
-        claim = await idempotency.claim(tx, wish)
-        if isinstance(claim, Replay):
-            return claim
-        whose = await customers.lock(tx, user)
-        if whose is None:
-            message = "No user has this name, or not any more."
-            raise NotFoundError(message)
-        found = await traces.of_user(tx, whose)
+        person = await _find(tx, name)
+        found = await traces.of_person(tx, person.user, person.own)
         requests, open_ = await refund_requests.of_payments(tx, found.payments)
         _check([*found.unfinished, *(ids.text("refund_request", each) for each in open_)])
-        gone = await _erase(tx, till, user, whose, found, requests)
+        gone = await _erase(tx, till, person, found, requests)
         body: dict[str, object] = {
             "object": "erasure",
             "user": gone.left,
             "payments": len(found.payments),
-            "webhooks": await inbox.erase(tx, found.payments, untied),
-            "customers": [ids.text("customer", each) for each in gone.customers],
+            "webhooks": await inbox.erase(tx, [*found.payments, *found.for_others], untied),
+            "customers": [ids.text("customer", each) for each in found.customers],
             "customers_kept": [ids.text("customer", each) for each in found.shared],
         }
         await idempotency.finish(tx, wish, OK, body)
@@ -111,25 +163,27 @@ def _check(unfinished: list[str]) -> None:
         raise InvalidStateError(message)
 
 
-async def _erase(tx: Transaction, till: Till, user: str, whose: UUID, found: Traces, requests: list[UUID]) -> Gone:
+async def _erase(tx: Transaction, till: Till, person: Person, found: Traces, requests: list[UUID]) -> Gone:
     """Go through every package that may know somebody."""
-    own = await customers.named(tx, user)
-    known_as = sorted({*found.customers, *([own] if own and own not in found.shared else [])})
-    left, names = await customers.erase(tx, whose, known_as)
-    await traces.erase(tx, whose, found)
-    await wallet.erase(tx, whose)
-    await refund_requests.erase(tx, requests, name=user, left=left)
+    left = person.left
+    names = await customers.erase(tx, person.user, found.customers, left=left)
+    await traces.erase(tx, person.user, found)
+    await operations.erase(tx, found.payments)
+    await refund_requests.erase(tx, requests, name=person.name, left=left)
     await responses.erase(tx, found.payments)
-    entries = await risk.erase(tx, whose, found.payments, name=user, secret=till.settings.secret_key)
-    await outbox.erase(tx, found.payments)
-    await mail.erase(tx, found.shown)
+    secret = till.settings.secret_key
+    entries = await risk.erase(tx, person.user, found.payments, name=person.name, secret=secret)
+    await outbox.erase(tx, found.payments, found.words)
+    await mail.erase(tx, found.shown, found.words)
     await lines.erase(tx, found.objects)
     await runs.erase(tx, found.objects)
-    await adoption.erase(tx, user=user, payments=found.payments)
-    await access.forget_user(tx, user)
-    objects = [*found.objects, *requests]
-    await idempotency.erase(tx, name=user, left=left, mode=till.settings.mode, objects=objects, shown=found.shown)
-    subjects = [*found.shown, ids.text("user", whose)]
-    for prefix, each in (("customer", known_as), ("refund_request", requests), ("entry", entries)):
+    await adoption.erase(tx, user=person.name, payments=found.payments)
+    if person.user:
+        await wallet.erase(tx, person.user)
+        await access.forget_user(tx, person.name)
+    objects, mode = [*found.objects, *requests, *found.customers], till.settings.mode
+    await idempotency.erase(tx, name=person.name, left=left, mode=mode, objects=objects, shown=found.shown)
+    subjects = [*found.shown, *([ids.text("user", person.user)] if person.user else [])]
+    for prefix, each in (("customer", found.customers), ("refund_request", requests), ("entry", entries)):
         subjects += [ids.text(prefix, id_) for id_ in each]
-    return Gone(left=left, names=names, customers=known_as, subjects=subjects)
+    return Gone(left=left, names=names, subjects=subjects)

@@ -64,12 +64,15 @@ async def put_on_list(till: Till, listing: Listing) -> UUID:
             at=till.now(),
             expires_at=listing.expires_at,
         )
+        before = await risk.entry_of(tx, entry.key, entry.side)
         [found] = await risk.put(tx, [entry])
         if listing.side is Side.BLOCK:
             await end_open(tx, till, [entry.key])
-        listed = {"side": listing.side, "trait": listing.trait, "expires_at": listing.expires_at}
-        subject = ids.text("entry", found)
-        await audit.record(tx, till.by, Action.RISK_LISTED, subject, after=listed, reason=listing.note, at=till.now())
+        was, listed = _told(before, user) if before else None, _told(entry, user)
+        subject, why = ids.text("entry", found), listing.note
+        await audit.record(
+            tx, till.by, Action.RISK_LISTED, subject, before=was, after=listed, reason=why, at=till.now()
+        )
     logs.fraud.warning("risk_listed", side=listing.side, trait=listing.trait, by=till.by.name)
     return found
 
@@ -77,6 +80,16 @@ async def put_on_list(till: Till, listing: Listing) -> UUID:
 async def take_off_list(till: Till, entry: UUID) -> None:
     """Take somebody off a list; raises NotFoundError."""
     async with till.db.transaction() as tx:
-        await risk.remove(tx, entry)
-        await audit.record(tx, till.by, Action.RISK_UNLISTED, ids.text("entry", entry), at=till.now())
+        gone = await risk.remove(tx, entry)
+        user = await customers.find(tx, gone.shown) if gone.trait is Trait.USER else None
+        subject = ids.text("entry", entry)
+        await audit.record(tx, till.by, Action.RISK_UNLISTED, subject, before=_told(gone, user), at=till.now())
     logs.fraud.warning("risk_unlisted", entry=str(entry), by=till.by.name)
+
+
+def _told(entry: Entry, user: UUID | None) -> dict[str, object]:
+    """Say who stands where in words that may stay for years: a digest is the same for the same buyer."""
+    told: dict[str, object] = {"side": entry.side, "trait": entry.trait, "digest": entry.key.hex()}
+    if user:
+        told["user"] = ids.text("user", user)
+    return told | {"expires_at": entry.expires_at, "added_by": entry.added_by}

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
 
+erase_seconds_max = 120
+
 
 async def insert(tx: Transaction, scope: str, key: str, request_sha: bytes, lease_seconds: int) -> bool:
     """Claim a key; waits for another claim of the same key to commit."""
@@ -59,8 +61,8 @@ async def finish(tx: Transaction, scope: str, key: str, status: int, body: dict[
 
 
 async def delete(tx: Transaction, scope: str, key: str) -> None:
-    """Forget a key under which nothing was done."""
-    await tx.execute("DELETE FROM idempotency_key WHERE scope = $1 AND key = $2", scope, key)
+    """Forget a key under which nothing was done; one that has its answer stays."""
+    await tx.execute("DELETE FROM idempotency_key WHERE scope = $1 AND key = $2 AND status IS NULL", scope, key)
 
 
 async def purge(tx: Transaction, hours: int, kept: Sequence[UUID]) -> int:
@@ -80,7 +82,7 @@ async def erase(
     tx: Transaction, user: str, scopes: tuple[str, str], objects: Sequence[UUID], shown: Sequence[str]
 ) -> None:
     """Leave of answers only what they are about, and name a user's own keys anew."""
-    await tx.execute(
+    await tx.fetch_long(  # a day of all keys is looked through
         """
         UPDATE idempotency_key
         SET body = jsonb_strip_nulls(jsonb_build_object(
@@ -93,5 +95,6 @@ async def erase(
         user,
         list(shown),
         scopes[0],
+        seconds_max=erase_seconds_max,
     )
     await tx.execute("UPDATE idempotency_key SET scope = $2 WHERE scope = $1", *scopes)

@@ -213,6 +213,11 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, OUTAGES) and not isinstance(error, ValueError)  # a value that does not fit is our bug
 
 
+def took_too_long(error: BaseException) -> bool:
+    """Tell whether a statement ran out of time; the transaction goes on from its last savepoint."""
+    return isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+
+
 def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Params, Awaitable[Result]]:
     """Run a function of one transaction again when PostgreSQL says that it collided with another."""
 

@@ -68,9 +68,9 @@ async def record(tx: Transaction, letter: Leased, verdict: Verdict) -> bool:
     return await store.record(tx, letter, verdict)
 
 
-async def erase(tx: Transaction, payments: Sequence[str]) -> None:
-    """Forget what mail servers said to letters about payments, which may name whom they were for."""
-    await store.erase(tx, payments)
+async def erase(tx: Transaction, payments: Sequence[str], words: Sequence[str]) -> None:
+    """Forget what mail servers said to letters about payments, which may name whom they were for, and these words."""
+    await store.erase(tx, payments, words)
 
 
 def judge(letter: Leased, receipt: Receipt) -> Verdict:

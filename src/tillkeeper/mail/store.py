@@ -117,14 +117,16 @@ async def gather(tx: Transaction, limit: int) -> list[tuple[str, Mapping[str, An
     return [(row["topic"], row["data"]) for row in sorted(rows, key=lambda row: row["id"])]
 
 
-async def erase(tx: Transaction, payments: Sequence[str]) -> None:
+async def erase(tx: Transaction, payments: Sequence[str], words: Sequence[str]) -> None:
     """Take the words out of letters about payments."""
     await tx.execute(
         """
         UPDATE mail_letter
         SET reason = CASE WHEN reason IS NULL THEN NULL ELSE 'erased' END,
-            data = CASE WHEN data ->> 'reason' ~ ': ' THEN jsonb_set(data, '{reason}', '"erased"') ELSE data END
+            data = CASE WHEN data ->> 'reason' ~ ': ' OR data ->> 'reason' = ANY ($2::text[])
+                        THEN jsonb_set(data, '{reason}', '"erased"') ELSE data END
         WHERE data ->> 'payment' = ANY ($1::text[])
         """,
         list(payments),
+        list(words),
     )

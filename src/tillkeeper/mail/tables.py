@@ -33,6 +33,7 @@ mail_letter = Table(
     CheckConstraint("(status = 'pending') = (finished_at IS NULL)", name="finished"),
     Index("mail_letter_due_index", "due_at", "id", postgresql_where="status = 'pending'"),
     Index("mail_letter_begun_index", "begun_at", postgresql_where="kind = 'alert' AND begun_at IS NOT NULL"),
+    Index("mail_letter_payment_index", text("(data ->> 'payment')")),
     Index("mail_letter_digest_index", "created_at", postgresql_where="kind = 'digest'"),
     Index("mail_letter_payment_index", text("(data ->> 'payment')")),
 )

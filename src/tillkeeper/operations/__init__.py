@@ -16,6 +16,7 @@ __all__ = [
     "claim",
     "close",
     "confirming",
+    "erase",
     "finish",
     "given_up",
     "given_up_call",
@@ -141,3 +142,8 @@ async def postpone(tx: Transaction, operation: Operation, *, error: str, doubtfu
     delays = ask_seconds if doubtful else retry_seconds
     seen = operation.doubts if doubtful else operation.tries - 1
     return await store.postpone(tx, operation, delays[min(seen, len(delays) - 1)], error, doubtful=doubtful)
+
+
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Forget in what words gateways answered about payments; their codes stay."""
+    await store.erase(tx, payments)

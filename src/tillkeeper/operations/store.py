@@ -274,6 +274,13 @@ async def postpone(tx: Transaction, operation: Operation, delay_seconds: int, er
     )
 
 
+async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Take out what gateways said and what is no code."""
+    await tx.execute(
+        "UPDATE operation SET error = 'erased' WHERE payment_id = ANY ($1::uuid[]) AND error ~ ' '", list(payments)
+    )
+
+
 def _operation(row: Record) -> Operation:
     return Operation(
         id=row["id"],

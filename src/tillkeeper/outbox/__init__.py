@@ -69,6 +69,6 @@ async def move(tx: Transaction, name: str, seq: int) -> None:
     await store.move(tx, name, seq)
 
 
-async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
-    """Forget the words in events about payments, and what endpoints answered to them."""
-    await store.erase(tx, payments)
+async def erase(tx: Transaction, payments: Sequence[UUID], words: Sequence[str]) -> None:
+    """Forget the words in events about payments, these among them, and what endpoints answered to them."""
+    await store.erase(tx, payments, words)

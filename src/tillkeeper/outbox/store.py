@@ -88,14 +88,15 @@ async def move(tx: Transaction, name: str, seq: int) -> None:
     )
 
 
-async def erase(tx: Transaction, payments: Sequence[UUID]) -> None:
+async def erase(tx: Transaction, payments: Sequence[UUID], words: Sequence[str]) -> None:
     """Take out reasons that are no codes of ours, and the bodies of answers."""
     await tx.execute(
         """
         UPDATE outbox_event SET data = jsonb_set(data, '{reason}', '"erased"')
-        WHERE payment_id = ANY ($1::uuid[]) AND data ->> 'reason' ~ ': '
+        WHERE payment_id = ANY ($1::uuid[]) AND (data ->> 'reason' ~ ': ' OR data ->> 'reason' = ANY ($2::text[]))
         """,
         list(payments),
+        list(words),
     )
     await tx.execute(
         """

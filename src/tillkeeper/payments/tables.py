@@ -72,6 +72,7 @@ payment = Table(
     CheckConstraint("(sale IS NULL) OR (user_id IS NOT NULL)", name="buyer"),
     Index("payment_created_index", "created_at", "id"),
     Index("payment_user_index", "user_id", "created_at"),
+    Index("payment_customer_index", "customer_id", postgresql_where="customer_id IS NOT NULL"),
     Index("payment_review_index", "authorized_at", postgresql_where="status = 'in_review'"),
     Index("payment_captured_index", "gateway", "captured_at", "id", postgresql_where="captured_at IS NOT NULL"),
     Index(

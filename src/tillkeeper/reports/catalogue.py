@@ -25,12 +25,19 @@ async def show(tx: Transaction, package: str) -> dict[str, object]:
     return describe(found)
 
 
-async def history(tx: Transaction, package: str, limit: int) -> dict[str, object]:
-    """List what a package was, newest first; raises NotFoundError."""
+async def history(tx: Transaction, package: str, limit: int, *, before: int | None = None) -> dict[str, object]:
+    """List what a package was, newest first, from one revision on; raises NotFoundError."""
     await show(tx, package)
     rows = await tx.fetch(
-        "SELECT * FROM package_revision WHERE package_id = $1 ORDER BY id DESC LIMIT $2", package, limit + 1
+        """
+        SELECT * FROM package_revision WHERE package_id = $1 AND ($3::bigint IS NULL OR id < $3)
+        ORDER BY id DESC LIMIT $2
+        """,
+        package,
+        limit + 1,
+        before,
     )
+    has_more = len(rows) > limit
     data = [
         {
             "kind": row["kind"],
@@ -44,7 +51,7 @@ async def history(tx: Transaction, package: str, limit: int) -> dict[str, object
         }
         for row in rows[:limit]
     ]
-    return {"data": data, "has_more": len(rows) > limit, "next_cursor": None}
+    return {"data": data, "has_more": has_more, "next_cursor": str(rows[limit - 1]["id"]) if has_more else None}
 
 
 def describe(package: Package) -> dict[str, object]:

@@ -43,6 +43,7 @@ __all__ = [
     "assess",
     "check",
     "count_failures",
+    "entry_of",
     "erase",
     "judge",
     "keys",
@@ -155,11 +156,18 @@ async def put(tx: Transaction, entries: Sequence[Entry]) -> list[UUID]:
     return [await store.put(tx, entry) for entry in entries]
 
 
-async def remove(tx: Transaction, entry: UUID) -> None:
-    """Take somebody off a list; raises NotFoundError."""
-    if not await store.remove(tx, entry):
+async def entry_of(tx: Transaction, key: bytes, side: Side) -> Entry | None:
+    """Read what is said of somebody on a list, if they are there."""
+    return await store.entry_of(tx, key, side)
+
+
+async def remove(tx: Transaction, entry: UUID) -> Entry:
+    """Take somebody off a list, and return what was said of them there; raises NotFoundError."""
+    gone = await store.remove(tx, entry)
+    if gone is None:
         message = "No entry of a list has this id."
         raise NotFoundError(message)
+    return gone
 
 
 async def keys_of(tx: Transaction, payment: UUID) -> Mapping[Trait, bytes]:
@@ -167,12 +175,12 @@ async def keys_of(tx: Transaction, payment: UUID) -> Mapping[Trait, bytes]:
     return await store.keys_of(tx, payment)
 
 
-async def erase(tx: Transaction, user: UUID, payments: Sequence[UUID], *, name: str, secret: str) -> list[UUID]:
+async def erase(tx: Transaction, user: UUID | None, payments: Sequence[UUID], *, name: str, secret: str) -> list[UUID]:
     """Forget by what a buyer could be recognised, and take the user off every list; return the entries that changed.
 
     Addresses and devices that are blocked stay so, without a word about whose they were.
     """
-    key = keys(secret, user=user, address=None, fingerprint=None)[Trait.USER]
+    key = keys(secret, user=user, address=None, fingerprint=None).get(Trait.USER)
     return await store.erase(tx, payments, user_key=key, name=name)
 
 

@@ -141,9 +141,16 @@ async def put(tx: Transaction, entry: Entry) -> UUID:
     return found
 
 
-async def remove(tx: Transaction, entry: UUID) -> bool:
+async def entry_of(tx: Transaction, key: bytes, side: Side) -> Entry | None:
+    """Read what is said of somebody on a list."""
+    row = await tx.fetchrow("SELECT * FROM risk_list WHERE key = $1 AND side = $2", key, side)
+    return _entry(row) if row else None
+
+
+async def remove(tx: Transaction, entry: UUID) -> Entry | None:
     """Take somebody off a list."""
-    return bool(await tx.execute("DELETE FROM risk_list WHERE id = $1", entry))
+    row = await tx.fetchrow("DELETE FROM risk_list WHERE id = $1 RETURNING *", entry)
+    return _entry(row) if row else None
 
 
 async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessment, at: datetime) -> None:
@@ -238,6 +245,10 @@ async def keys_of(tx: Transaction, payment: UUID) -> dict[Trait, bytes]:
     return {trait: row[f"{trait}_key"] for trait in Trait if row and row[f"{trait}_key"]}
 
 
+def _entry(row: Record) -> Entry:
+    return Entry(**dict(row.items()) | {"side": Side(row["side"]), "trait": Trait(row["trait"])})
+
+
 def _rule(row: Record) -> Rule:
     value = row["value"]
     return Rule(
@@ -252,7 +263,7 @@ def _rule(row: Record) -> Rule:
     )
 
 
-async def erase(tx: Transaction, payments: Sequence[UUID], *, user_key: bytes, name: str) -> list[UUID]:
+async def erase(tx: Transaction, payments: Sequence[UUID], *, user_key: bytes | None, name: str) -> list[UUID]:
     """Drop what buyers of payments are recognised by; the lists first, because they are found by it."""
     gone = await tx.fetch(
         "DELETE FROM risk_list WHERE trait = 'user' AND (key = $1 OR shown = $2) RETURNING id", user_key, name

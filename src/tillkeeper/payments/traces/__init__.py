@@ -9,14 +9,16 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.payments.traces import store
 
-__all__ = ["Traces", "erase", "of_user", "references"]
+__all__ = ["Traces", "erase", "of_person", "references"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """Hold what a user's purchases left; `customers` are theirs alone, `shared` others buy as well.
+    """Hold what somebody's purchases left; `customers` are theirs alone, `shared` others buy as well.
 
-    `unfinished` says of what money may still move.
+    `for_others` is what those customers paid for other users: the payments stay as they are, and gateways told of the
+    customer in webhooks about them. `unfinished` says of what money may still move; `words` is what gateways said when
+    they refused.
     """
 
     payments: Sequence[UUID]
@@ -24,7 +26,9 @@ class Traces:
     disputes: Sequence[UUID]
     customers: Sequence[UUID]
     shared: Sequence[UUID]
+    for_others: Sequence[UUID]
     unfinished: Sequence[str]
+    words: Sequence[str]
 
     @property
     def objects(self) -> list[UUID]:
@@ -38,31 +42,34 @@ class Traces:
         return [ids.text(prefix, each) for prefix, found in named.items() for each in found]
 
 
-async def of_user(tx: Transaction, user: UUID) -> Traces:
-    """Lock a user's payments, and list all that hangs on them."""
-    paid = await store.payments(tx, user)
+async def of_person(tx: Transaction, user: UUID | None, own: Sequence[UUID]) -> Traces:
+    """Lock somebody's payments, and list all that hangs on them; `own` are customers known to be the same person."""
+    customers = await store.customers(tx, user, own)
+    going = [row["customer_id"] for row in customers if not row["shared"]]
+    paid = await store.payments(tx, user, going)
     payments = [row["id"] for row in paid]
     refunds, disputes = await store.refunds(tx, payments), await store.disputes(tx, payments)
     open_ = {"payment": paid, "refund": refunds, "dispute": disputes}
-    customers = await store.customers(tx, user, payments)
     return Traces(
         payments=payments,
         refunds=[row["id"] for row in refunds],
         disputes=[row["id"] for row in disputes],
-        customers=[row["customer_id"] for row in customers if not row["shared"]],
+        customers=going,
         shared=[row["customer_id"] for row in customers if row["shared"]],
+        for_others=await store.for_others(tx, user, going),
         unfinished=[ids.text(kind, row["id"]) for kind, rows in open_.items() for row in rows if row["unfinished"]],
+        words=await store.words(tx, payments),
     )
 
 
-async def references(tx: Transaction, user: UUID) -> tuple[list[str], datetime | None]:
-    """List what gateways call a user's purchases and the person, and when the first of them began."""
-    rows = await store.references(tx, user)
-    begun = await store.begun_at(tx, user)
+async def references(tx: Transaction, user: UUID | None, traces: Traces) -> tuple[list[str], datetime | None]:
+    """List what gateways call somebody's purchases and the person, and when the first of them began."""
+    rows = await store.references(tx, user, traces.customers)
+    begun = await store.begun_at(tx, user, traces.customers)
     return sorted({row["reference"] for row in rows}), begun
 
 
-async def erase(tx: Transaction, user: UUID, traces: Traces) -> None:
-    """Take out every word that a person wrote or that tells who it is."""
-    await store.erase(tx, list(traces.payments))
+async def erase(tx: Transaction, user: UUID | None, traces: Traces) -> None:
+    """Take out every word that a person wrote or that tells who it is; histories first, which repeat what is said."""
     await store.erase_history(tx, user, list(traces.payments))
+    await store.erase(tx, list(traces.payments), list(traces.customers))

@@ -6,29 +6,44 @@ from uuid import UUID
 
 from tillkeeper.kernel.db import Record, Transaction
 
+MINE = "user_id = $1 OR (user_id IS NULL AND customer_id = ANY ($2::uuid[]))"
+"""A payment for nobody in particular is that of the customer who paid it."""
 
-async def payments(tx: Transaction, user: UUID) -> list[Record]:
-    """Lock the payments of a user, in order."""
+
+async def payments(tx: Transaction, user: UUID | None, customers_: Sequence[UUID]) -> list[Record]:
+    """Lock the payments of somebody, in order."""
     return await tx.fetch(
-        """
+        f"""
         SELECT id, status NOT IN ('succeeded', 'failed', 'canceled', 'expired') AS unfinished
-        FROM payment WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE
+        FROM payment WHERE {MINE} ORDER BY id FOR NO KEY UPDATE
         """,
         user,
+        customers_,
     )
 
 
-async def begun_at(tx: Transaction, user: UUID) -> datetime | None:
-    """Tell when a user's first purchase began."""
-    found: datetime | None = await tx.fetchval("SELECT min(created_at) FROM payment WHERE user_id = $1", user)
+async def for_others(tx: Transaction, user: UUID | None, customers_: Sequence[UUID]) -> list[UUID]:
+    """List what customers paid for other users."""
+    rows = await tx.fetch(
+        "SELECT id FROM payment WHERE customer_id = ANY ($2::uuid[]) AND user_id IS NOT NULL"
+        " AND user_id IS DISTINCT FROM $1",
+        user,
+        customers_,
+    )
+    return [row["id"] for row in rows]
+
+
+async def begun_at(tx: Transaction, user: UUID | None, customers_: Sequence[UUID]) -> datetime | None:
+    """Tell when somebody's first purchase began."""
+    found: datetime | None = await tx.fetchval(f"SELECT min(created_at) FROM payment WHERE {MINE}", user, customers_)
     return found
 
 
-async def references(tx: Transaction, user: UUID) -> list[Record]:
-    """List what gateways call a user's payments, refunds and disputes."""
+async def references(tx: Transaction, user: UUID | None, customers_: Sequence[UUID]) -> list[Record]:
+    """List what gateways call somebody's payments, refunds and disputes."""
     return await tx.fetch(
-        """
-        WITH mine AS (SELECT id, gateway_reference, customer_reference FROM payment WHERE user_id = $1)
+        f"""
+        WITH mine AS (SELECT id, gateway_reference, customer_reference FROM payment WHERE {MINE})
         SELECT reference FROM (
             SELECT unnest(ARRAY[gateway_reference, customer_reference]) AS reference FROM mine
             UNION ALL SELECT reference FROM payment_reference WHERE payment_id IN (SELECT id FROM mine)
@@ -37,7 +52,20 @@ async def references(tx: Transaction, user: UUID) -> list[Record]:
         ) AS known WHERE reference IS NOT NULL
         """,
         user,
+        customers_,
     )
+
+
+async def words(tx: Transaction, payments_: Sequence[UUID]) -> list[str]:
+    """List what gateways said where we keep it as the reason of a step as well."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT error_message FROM attempt
+        WHERE payment_id = ANY ($1::uuid[]) AND error_message IS NOT NULL AND outcome <> 'opened'
+        """,
+        payments_,
+    )
+    return [row["error_message"] for row in rows]
 
 
 async def refunds(tx: Transaction, payments_: Sequence[UUID]) -> list[Record]:
@@ -59,22 +87,25 @@ async def disputes(tx: Transaction, payments_: Sequence[UUID]) -> list[Record]:
     )
 
 
-async def customers(tx: Transaction, user: UUID, payments_: Sequence[UUID]) -> list[Record]:
-    """List who paid, and whether the same customer paid for other users as well."""
+async def customers(tx: Transaction, user: UUID | None, own: Sequence[UUID]) -> list[Record]:
+    """List who paid for a user, and whether the same customer, not known to be this person, paid for others as well."""
     return await tx.fetch(
         """
-        SELECT DISTINCT mine.customer_id, EXISTS (
-            SELECT FROM payment AS other
-            WHERE other.customer_id = mine.customer_id AND other.user_id IS DISTINCT FROM $1
+        SELECT id AS customer_id, id <> ALL ($2::uuid[]) AND EXISTS (
+            SELECT FROM payment AS other WHERE other.customer_id = mine.id AND other.user_id <> $1
         ) AS shared
-        FROM payment AS mine WHERE mine.id = ANY ($2::uuid[]) AND mine.customer_id IS NOT NULL ORDER BY 1
+        FROM (
+            SELECT customer_id AS id FROM payment WHERE user_id = $1 AND customer_id IS NOT NULL
+            UNION SELECT unnest($2::uuid[])
+        ) AS mine
+        ORDER BY 1
         """,
         user,
-        payments_,
+        own,
     )
 
 
-async def erase(tx: Transaction, payments_: Sequence[UUID]) -> None:
+async def erase(tx: Transaction, payments_: Sequence[UUID], customers_: Sequence[UUID]) -> None:
     """Take out what was said about payments, and leave what was sold, paid and returned."""
     await tx.execute(
         """
@@ -87,8 +118,17 @@ async def erase(tx: Transaction, payments_: Sequence[UUID]) -> None:
     )
     await tx.execute("UPDATE attempt SET error_message = error_code WHERE payment_id = ANY ($1::uuid[])", payments_)
     await tx.execute("UPDATE refund SET reason = NULL WHERE payment_id = ANY ($1::uuid[])", payments_)
+    # A customer's name at a gateway stands also at payments for others.
+    await tx.execute(
+        """
+        UPDATE payment SET customer_reference = NULL
+        WHERE customer_id = ANY ($1::uuid[]) AND customer_reference IS NOT NULL
+          AND status IN ('succeeded', 'failed', 'canceled', 'expired')
+        """,
+        customers_,
+    )
 
 
-async def erase_history(tx: Transaction, user: UUID, payments_: Sequence[UUID]) -> None:
+async def erase_history(tx: Transaction, user: UUID | None, payments_: Sequence[UUID]) -> None:
     """Take people's words out of histories, which this role can change in no other way."""
     await tx.execute("SELECT erase_history($1, $2)", user, payments_)

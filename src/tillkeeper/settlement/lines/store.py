@@ -175,7 +175,9 @@ async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
         """
         UPDATE settlement_line SET raw = ''
         WHERE our_payment = ANY ($1::uuid[]) OR our_refund = ANY ($1::uuid[])
-           OR id IN (SELECT line_id FROM settlement_link WHERE object = ANY ($1::uuid[]))
+           OR id IN (SELECT line_id FROM settlement_link WHERE object = ANY ($1::uuid[]) AND side <> 'dispute'
+                     UNION ALL
+                     SELECT line_id FROM settlement_link WHERE object = ANY ($1::uuid[]) AND side = 'dispute')
         """,
         list(objects),
     )

@@ -59,6 +59,8 @@ settlement_line = Table(
     UniqueConstraint("gateway", "line_id"),
     Index("settlement_line_day_index", "gateway", "day", "id"),
     Index("settlement_line_payout_index", "gateway", "payout_id", postgresql_where="payout_id IS NOT NULL"),
+    Index("settlement_line_payment_index", "our_payment", postgresql_where="our_payment IS NOT NULL"),
+    Index("settlement_line_refund_index", "our_refund", postgresql_where="our_refund IS NOT NULL"),
 )
 """`day` is that of the gateway's own zone: the one on which the line is covered."""
 

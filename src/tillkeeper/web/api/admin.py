@@ -13,7 +13,7 @@ from tillkeeper.flows.offer import add, change
 from tillkeeper.flows.read import read
 from tillkeeper.kernel.money import amount_max
 from tillkeeper.reports import catalogue as report
-from tillkeeper.reports import time
+from tillkeeper.reports import paging, time
 from tillkeeper.routing import Maintenance
 from tillkeeper.web import api, caller
 from tillkeeper.web.api import shapes
@@ -101,10 +101,16 @@ async def change_package(request: Request, package: PackageId, body: ChangePacka
     responses={200: {"model": shapes.Page[PackageRevision]}, **shapes.ERRORS},
 )
 async def package_history(
-    request: Request, package: PackageId, _: Seller, *, limit: Annotated[int, Query(ge=1, le=100)] = 100
+    request: Request,
+    package: PackageId,
+    _: Seller,
+    *,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_max,
+    cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> JSONResponse:
     """List what a package was and cost, who changed it and when, newest first."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.history(tx, package, limit)))
+    till = caller.till_of(request)
+    return JSONResponse(await read(till, lambda tx: report.history(tx, package, limit, before=cursor)))
 
 
 @router.get(

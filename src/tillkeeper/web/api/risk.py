@@ -13,6 +13,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
+from tillkeeper.reports import paging
 from tillkeeper.reports import risk as report
 from tillkeeper.risk import Fact, Operator, Rule, Side, Trait
 from tillkeeper.risk import check as check_rules
@@ -117,10 +118,12 @@ class Entry(BaseModel):
 
 
 class Entries(BaseModel):
-    """Who is on the lists, newest first."""
+    """Who is on the lists, newest first; `next_cursor` is the `cursor` of the page after it."""
 
     object: Literal["list"]
     data: list[Entry]
+    has_more: bool
+    next_cursor: str | None
 
 
 class Trial(BaseModel):
@@ -162,14 +165,22 @@ async def try_rule(request: Request, body: Try, _: Lawgiver) -> JSONResponse:
 @router.get(
     "/admin/risk/lists", name="lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS}
 )
-async def show_lists(request: Request, _: Reader, *, side: Annotated[Side | None, Query()] = None) -> JSONResponse:
-    """List who is never held up, and who never pays."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.lists(tx, side)))
+async def show_lists(
+    request: Request,
+    _: Reader,
+    *,
+    side: Annotated[Side | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=paging.limit_max)] = paging.limit_default,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """List who is never held up, and who never pays, newest first."""
+    till = caller.till_of(request)
+    return JSONResponse(await read(till, lambda tx: report.lists(tx, side, limit=limit, cursor=cursor)))
 
 
 @router.post("/admin/risk/lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS})
 async def put_entry(request: Request, body: ListEntry, _: Reviewer) -> JSONResponse:
-    """Write somebody on a list; who is there already gets the new note and time."""
+    """Write somebody on a list; who is there already gets the new note and time. The newest entries are shown."""
     listing = Listing(
         side=body.side,
         trait=body.trait,

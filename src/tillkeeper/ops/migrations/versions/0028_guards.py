@@ -1,4 +1,4 @@
-"""Failed tries are counted by when they happened."""
+"""Failed tries count by when they happened; entries of the audit log can lose words and nothing else."""
 
 from alembic import op
 
@@ -14,6 +14,50 @@ STATEMENTS = (
     UPDATE risk_assessment SET failed_at = array_fill(at, ARRAY[least(failures, 100)::int])
     WHERE failures > 0 AND at > now() - interval '2 days'
     """,
+    # Also whoever says that they are erasing changes no more than the words.
+    """
+    CREATE FUNCTION audit_only_words() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        gone CONSTANT JSONB := '{"erased": true}';
+    BEGIN
+        IF (NEW.number, NEW.id, NEW.at, NEW.actor, NEW.actor_name, NEW.action, NEW.subject, NEW.request, NEW.digest)
+               IS DISTINCT FROM
+           (OLD.number, OLD.id, OLD.at, OLD.actor, OLD.actor_name, OLD.action, OLD.subject, OLD.request, OLD.digest)
+           OR (NEW.reason IS DISTINCT FROM OLD.reason AND (OLD.reason IS NULL OR NEW.reason IS DISTINCT FROM 'erased'))
+           OR (NEW.before IS DISTINCT FROM OLD.before AND (OLD.before IS NULL OR NEW.before IS DISTINCT FROM gone))
+           OR (NEW.after IS DISTINCT FROM OLD.after AND (OLD.after IS NULL OR NEW.after IS DISTINCT FROM gone))
+        THEN
+            RAISE EXCEPTION 'The audit log is append-only: only words can be erased.' USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER audit_entry_only_words BEFORE UPDATE ON audit_entry
+        FOR EACH ROW EXECUTE FUNCTION audit_only_words()
+    """,
+    """
+    CREATE OR REPLACE FUNCTION erase_history(whose UUID, paid UUID[]) RETURNS VOID
+    LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+        UPDATE payment_change AS change
+        SET reason = CASE
+                WHEN EXISTS (SELECT FROM attempt WHERE attempt.payment_id = change.payment_id
+                             AND attempt.error_message = change.reason) THEN 'erased'
+                ELSE regexp_replace(reason, '^((approved|rejected) by .*?): .*$', '\\1') END,
+            cause = regexp_replace(cause, '^(given up by hand): .*$', '\\1')
+        WHERE payment_id = ANY (paid);
+        UPDATE wallet_entry SET reason = 'erased' WHERE user_id = whose AND reason IS NOT NULL;
+        UPDATE wallet_adjustment SET reason = 'erased' WHERE user_id = whose;
+    $$
+    """,
+    # What is looked through when somebody is erased, and when the log is proved.
+    "CREATE INDEX payment_customer_index ON payment (customer_id) WHERE customer_id IS NOT NULL",
+    "CREATE INDEX settlement_line_payment_index ON settlement_line (our_payment) WHERE our_payment IS NOT NULL",
+    "CREATE INDEX settlement_line_refund_index ON settlement_line (our_refund) WHERE our_refund IS NOT NULL",
+    "CREATE INDEX mail_letter_payment_index ON mail_letter ((data ->> 'payment'))",
+    "CREATE INDEX audit_entry_action_index ON audit_entry (action, number)",
+    "CREATE INDEX audit_entry_payment_index ON audit_entry ((after ->> 'payment'))",
+    "CREATE INDEX audit_entry_user_index ON audit_entry ((after ->> 'user'))",
 )
 
 
@@ -24,5 +68,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back what was added."""
-    op.execute("ALTER TABLE risk_assessment DROP COLUMN failed_at")
+    """Refuse: entries of the audit log could be rewritten again, and when tries failed would be lost."""
+    message = (
+        "A downgrade would lose when tries failed, and a guard of the audit log; mend forward with a new migration."
+    )
+    raise NotImplementedError(message)
