@@ -45,9 +45,11 @@ async def reconsider(
 
 async def turn_away(tx: Transaction, till: Till, payment: UUID, *, held: bool = False) -> bool:
     """End a payment if it would be turned away by now, and say whether it would be."""
-    calls = await _turn_away(tx, till, [payment], held=[payment] if held else [])
-    await operations.ask(tx, calls)
-    return bool(calls)
+    judged = (await _judge(tx, till, [payment])).get(payment)
+    if judged is None or judged.decision is not Decision.BLOCK:
+        return False
+    await operations.ask(tx, await _turn_away(tx, till, [payment], held=[payment] if held else []))
+    return True
 
 
 async def end_open(tx: Transaction, till: Till, keys: Iterable[bytes]) -> int:

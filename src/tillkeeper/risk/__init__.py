@@ -103,8 +103,9 @@ async def record(tx: Transaction, payment: UUID, case: Case, assessment: Assessm
 async def reassess(
     tx: Transaction, payments: Collection[UUID], limits: Limits, now: datetime
 ) -> dict[UUID, Assessment]:
-    """Judge payments again, by the rules and lists in force now and by the tries that have failed since."""
-    found = await store.since(tx, sorted(payments), now)
+    """Judge those payments again whose buyer is on a list or has failed to pay, by the rules and lists in force now."""
+    known_since = await store.since(tx, sorted(payments), now)
+    found = [row for row in known_since if row["sides"] or any(row[fact] for fact in FAILURES)]
     in_force = await store.rules(tx) if found else []
     judged: dict[UUID, Assessment] = {}
     for row in found:

@@ -42,7 +42,7 @@ async def erase_user(
     _: Annotated[Principal, Depends(caller.may(Right.ERASE))],
     wish: Annotated[Wish, Depends(caller.wish_of)],
 ) -> JSONResponse:
-    """Forget who a user is; books, payments and goods stay, under a name that tells nothing.
+    """Forget who a user is, or a customer by `external_id` or id; books, payments and goods stay, under another name.
 
     Refused while money may still move. Repeat it under the name of the answer when more has come in.
     """
