@@ -299,9 +299,13 @@ async def is_erased(tx: Transaction, message: UUID) -> bool:
     return bool(await tx.fetchval("SELECT length(body) = 0 FROM inbox_message WHERE id = $1", message))
 
 
+untied_seconds_max = 120
+"""A page may be sought among years of messages."""
+
+
 async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, bytes]]:
     """List finished messages without a payment, by their ids, which sort by age."""
-    rows = await tx.fetch(
+    rows = await tx.fetch_long(
         """
         SELECT id, body FROM inbox_message
         WHERE payment_id IS NULL AND finished_at IS NOT NULL AND length(body) > 0 AND received_at >= $1
@@ -311,6 +315,7 @@ async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: in
         since,
         after,
         limit,
+        seconds_max=untied_seconds_max,
     )
     return [(row["id"], row["body"]) for row in rows]
 

@@ -35,6 +35,5 @@ mail_letter = Table(
     Index("mail_letter_begun_index", "begun_at", postgresql_where="kind = 'alert' AND begun_at IS NOT NULL"),
     Index("mail_letter_payment_index", text("(data ->> 'payment')")),
     Index("mail_letter_digest_index", "created_at", postgresql_where="kind = 'digest'"),
-    Index("mail_letter_payment_index", text("(data ->> 'payment')")),
 )
 """No address stands here: that of a buyer is looked up, and those of operators are configured."""

@@ -54,7 +54,6 @@ STATEMENTS = (
     "CREATE INDEX payment_customer_index ON payment (customer_id) WHERE customer_id IS NOT NULL",
     "CREATE INDEX settlement_line_payment_index ON settlement_line (our_payment) WHERE our_payment IS NOT NULL",
     "CREATE INDEX settlement_line_refund_index ON settlement_line (our_refund) WHERE our_refund IS NOT NULL",
-    "CREATE INDEX mail_letter_payment_index ON mail_letter ((data ->> 'payment'))",
     "CREATE INDEX audit_entry_action_index ON audit_entry (action, number)",
     "CREATE INDEX audit_entry_payment_index ON audit_entry ((after ->> 'payment'))",
     "CREATE INDEX audit_entry_user_index ON audit_entry ((after ->> 'user'))",
