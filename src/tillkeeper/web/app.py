@@ -17,7 +17,7 @@ from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import address, announcements, caller, documents, errors, shop, status
+from tillkeeper.web import address, announcements, caller, documents, errors, shell, shop, status
 from tillkeeper.web.api import (
     adjustments,
     admin,
@@ -169,7 +169,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
     match error.status_code:
         case 404:
-            known: TillError = NotFoundError(f"There is nothing at {request.url.path[:200]}.")
+            known: TillError = NotFoundError(f"There is nothing at {shell.shown_path(request.scope)}.")
         case 405:
             known = errors.MethodNotAllowedError()
         case _:

@@ -10,7 +10,7 @@ from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.gateway import SignatureInvalidError
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.errors import TillError
-from tillkeeper.web import address, errors
+from tillkeeper.web import address, errors, shell
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
 
 body_bytes_max = 1_048_576
@@ -39,11 +39,16 @@ class Webhooks:
         try:
             body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
         except TillError as error:
-            told = {"request_id": request_id, "path": scope["path"], "code": error.code, "detail": error.detail}
+            told = {
+                "request_id": request_id,
+                "path": shell.shown_path(scope),
+                "code": error.code,
+                "detail": error.detail,
+            }
             logs.webhook.warning("webhook_refused", **told)
             await errors.answer(error, request_id)(scope, receive_, send)
         except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
-            logs.webhook.exception("webhook_failed", request_id=request_id, path=scope["path"])
+            logs.webhook.exception("webhook_failed", request_id=request_id, path=shell.shown_path(scope))
             await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
         else:
             await _acknowledge(send, body, request_id)
@@ -51,6 +56,7 @@ class Webhooks:
     async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowedError
+        shell.check_target(scope)
         headers = _headers(scope)
         body = await _read(receive_)
         try:
