@@ -82,10 +82,13 @@ class Intake:
                     stored.set_result(arrival.id in new)
 
 
-async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Verify a webhook and store it; true when it is new.
+async def receive(
+    intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes, *, offline: bool = False
+) -> bool:
+    """Verify a webhook and store it; true when it is new. `offline` nothing is fetched to verify it.
 
-    Raises SignatureInvalidError, PayloadUnreadableError or NotFoundError, and then nothing is stored.
+    Raises SignatureInvalidError, PayloadUnreadableError, GatewayUnavailableError or NotFoundError, and then nothing is
+    stored.
     """
     till = intake.till
     found = _sender(till, headers) if gateway == ANY else till.gateways.get(gateway)
@@ -94,7 +97,7 @@ async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body
             f"No gateway “{logs.mask(gateway)[:name_shown_max]}” is configured here, or none that signs like this."
         )
         raise NotFoundError(message)
-    envelope = await found.verify(headers, body, till.now())
+    envelope = await found.verify(headers, body, till.now(), offline=offline)
     arrival = Arrival(
         id=ids.new(),
         gateway=found.name,

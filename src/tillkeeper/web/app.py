@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tillkeeper.access.limits import Meter
+from tillkeeper.access.limits import Meter, Refusals
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
@@ -81,6 +81,7 @@ def build(till: Till) -> ASGIApp:
     app = described()
     app.state.till = till
     app.state.meter = Meter()
+    app.state.refusals = Refusals()
     app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
     status.add(app, till)
     app.router.routes.extend(shop.result_routes(till))

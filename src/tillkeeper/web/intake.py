@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tillkeeper.access.limits import Meter
 from tillkeeper.flows.limit import admit
 from tillkeeper.flows.receive import Intake, receive
-from tillkeeper.gateway import SignatureInvalidError
+from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import address, errors, shell
@@ -59,19 +59,21 @@ class Webhooks:
         shell.check_target(scope)
         headers = _headers(scope)
         body = await _read(receive_)
+        who = address.counted_as(address.client_of(scope, self._trusted))
+        # Whoever proved nothing so often makes us ask nobody else about the next one either.
+        offline = self._meter.is_over(f"webhook {who}", unverified_per_minute_max, self._intake.till.now())
         try:
-            new = await receive(self._intake, gateway, headers, body)
-        except SignatureInvalidError:
-            await self._count(scope)
+            new = await receive(self._intake, gateway, headers, body, offline=offline)
+        except (SignatureInvalidError, GatewayUnavailableError):
+            await self._count(who)
             raise
         return ACCEPTED if new else DUPLICATE
 
-    async def _count(self, scope: Scope) -> None:
+    async def _count(self, who: str) -> None:
         """Count a webhook that nobody proved to have sent; raises RateLimitedError beyond 30 a minute an address.
 
         It was verified first, so whoever signs rightly is never held up, whatever else comes from the same address.
         """
-        who = address.counted_as(address.client_of(scope, self._trusted))
         name = f"Whoever sends from {who} without a valid signature"
         await admit(self._intake.till, self._meter, f"webhook {who}", limit=unverified_per_minute_max, name=name)
 
