@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-from tillkeeper.kernel.logs import luhn
+from tillkeeper.kernel.cards import luhn
 
 GAPS = re.compile(r"[\s\-_./\u2010-\u2015]+")
 around = 150
@@ -46,6 +46,22 @@ def _cards(dice: random.Random) -> Iterator[Canary]:
     yield Canary("card for a URL", "%20".join(number[place : place + 4] for place in range(0, 16, 4)), number)
     number = _card(dice)
     yield Canary("card in full-width digits", "".join(chr(ord(digit) + 0xFEE0) for digit in number), number)
+    number = _card(dice)
+    yield Canary("card in digits of Arabic", "".join(chr(ord(digit) - ord("0") + 0x660) for digit in number), number)
+    for name, form in {
+        "card with expiry and code": "{} 12/27 123",
+        "card with a number before": "order 7 {}",
+        "card with a hyphen and a code": "{}-123",
+        "card on track 1": "%B{}^DOE/JOHN^25121011000000000000?",
+        "card on track 2": ";{}=25121011000000000000?",
+    }.items():
+        number = _card(dice)
+        yield Canary(name, form.format(number), number)
+    number = _card(dice)
+    spaced = " ".join(number[place : place + 4] for place in range(0, 16, 4))
+    yield Canary("card with spaces, expiry and code", f"{spaced} 12/27 123", number)
+    amex = _card(dice, start="37", length=15)
+    yield Canary("card of fifteen digits", f"{amex[:4]} {amex[4:10]} {amex[10:]} 12/27", amex)
 
 
 def _secrets(dice: random.Random) -> Iterator[Canary]:
@@ -62,6 +78,15 @@ def _secrets(dice: random.Random) -> Iterator[Canary]:
         "token of Braintree": "access_token$production${}$0123456789abcdef",
         "bearer": "Bearer {}",
         "database address": "postgresql://till:{}@127.0.0.1:1/till",
+        "address of Redis": "redis://:{}@127.0.0.1:1/0",
+        "client secret": "pi_3Nabc_secret_{}",
+        "client secret in a query": "see https://x.example/?client_secret={}",
+        "session": "till_session={}",
+        "password": "password={}",
+        "password in JSON": '{{"password": "{}"}}',
+        "key in a header": "X-Api-Key: {}",
+        "signature in a header": "X-Signature: t=1,v1={}",
+        "cookie in a header": "Cookie: a=1; b={}",
         "private key": f"{pem_begin}\n{{}}\n{pem_end}",
     }.items():
         core = "".join(dice.choices(ALPHABET, k=28))
@@ -73,10 +98,19 @@ def _secrets(dice: random.Random) -> Iterator[Canary]:
     yield Canary("basic", f"Basic {basic}", basic)
     person = "".join(dice.choices(string.ascii_lowercase, k=14))
     yield Canary("e-mail", f"{person}@buyers.example", person)
+    payer = "".join(dice.choices(string.ascii_lowercase, k=14))
+    yield Canary("address of UPI", f"{payer}@okbuyers", payer)
+    phone = "".join(dice.choices(string.digits, k=10))
+    yield Canary("telephone", f"+49 1{phone[:2]} {phone[2:]}", f"491{phone}")
+    account = "".join(dice.choices(string.digits, k=18))
+    iban = f"DE{98 - int(f'{account}131400') % 97:02d}{account}"
+    yield Canary("bank account", " ".join(iban[place : place + 4] for place in range(0, 22, 4)), iban)
+    code = f"cvc={dice.randrange(100, 1000)}"
+    yield Canary("code of a card", code, code)
 
 
-def _card(dice: random.Random) -> str:
-    body = "4" + "".join(dice.choices(string.digits, k=14))
+def _card(dice: random.Random, start: str = "4", length: int = 16) -> str:
+    body = start + "".join(dice.choices(string.digits, k=length - len(start) - 1))
     return next(body + digit for digit in string.digits if luhn(body + digit))
 
 
@@ -88,6 +122,7 @@ def found(text: str, canaries: Iterable[Canary]) -> dict[str, str]:
     once = unquote_plus(text)
     forms = [text, once, unquote_plus(once), text.encode().decode("unicode_escape", errors="ignore")]
     forms += [unicodedata.normalize("NFKC", form) for form in forms]
+    forms += ["".join(_digit(letter) for letter in form) for form in forms if not form.isascii()]
     forms += [GAPS.sub("", form) for form in forms] + [text.lower()]
     hits = {}
     for each in canaries:
@@ -97,6 +132,10 @@ def found(text: str, canaries: Iterable[Canary]) -> dict[str, str]:
                 place = form.index(core)
                 hits[each.name] = form[max(0, place - around) : place + len(core) + around]
     return hits
+
+
+def _digit(letter: str) -> str:
+    return letter if letter.isascii() else str(unicodedata.decimal(letter, letter))
 
 
 def disguises(canary: Canary) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -98,7 +99,7 @@ def events(canary: Canary, payment: Json) -> Iterator[Json]:
     said = canary.written
     failed = {"message": f"Your card {said} was declined.", "code": "card_declined", "decline_code": said, "type": said}
     intent = {
-        "id": f"pi_{canary.core[:12]}",
+        "id": f"pi_{sha256(canary.core.encode()).hexdigest()[:12]}",
         "object": "payment_intent",
         "amount": payment["amount"],
         "currency": "eur",

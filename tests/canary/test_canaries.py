@@ -9,10 +9,10 @@ import json
 import os
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -233,11 +233,21 @@ async def ask_the_gateway(house: House) -> None:
 
 
 async def let_the_merchant_say_it(house: House) -> None:
-    """Answer the next deliveries with canaries, as many at once as are read of an answer."""
-    for part in (CARDS, [each for each in CANARIES if each not in CARDS]):
-        house.merchant.body = " | ".join(each.written for each in part).encode()[:1024]
-        house.merchant.status = 500
+    """Answer the next deliveries with canaries: as many at once as are kept of an answer, and some beyond its end."""
+    house.merchant.status = 500
+    for part in batched(CANARIES, 12):
+        house.merchant.body = " | ".join(each.written for each in part).encode()
         await tell_the_merchant(house)
+    for card, short in zip(CARDS, (3, 9, 14), strict=False):
+        house.merchant.body = (b"word " * 205)[: 1024 - short] + f" {card.written} and more".encode()
+        await tell_the_merchant(house)
+
+
+def batched(canaries: Iterable[Canary], size: int) -> Iterator[list[Canary]]:
+    """Go through canaries by so many."""
+    rest = iter(canaries)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 async def tell_the_merchant(house: House) -> None:

@@ -35,6 +35,18 @@ async def test_an_unknown_key_opens_nothing(shop: Any, text: str) -> None:
         await authorize(shop.till, text)
 
 
+@pytest.mark.parametrize(
+    "text", ["x", "till_sk_live_" + "a" * 32, "till_sk_sandbox_" + "a" * 33, "till_sk_sandbox_" + "ä" * 32]
+)
+async def test_a_text_that_is_no_key_by_its_form_is_not_looked_up(shop: Any, text: str) -> None:
+    _, key = await issue(shop.till, "server", scopes=["read"])
+    blocked = replace(shop.till, db=None)
+    with pytest.raises(UnauthenticatedError):
+        await authorize(blocked, text)
+    with pytest.raises(AttributeError):
+        await authorize(blocked, key)
+
+
 async def test_a_revoked_key_opens_nothing_at_once(shop: Any) -> None:
     made, text = await issue(shop.till, "server", scopes=["read"])
     await revoke(shop.till, made)

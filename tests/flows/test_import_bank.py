@@ -50,6 +50,13 @@ async def test_a_payout_that_the_bank_does_not_have_is_missed_until_it_has(shop:
     assert ("payout_missing_in_bank", "explained") in await found(shop)
 
 
+async def test_a_card_number_that_a_bank_writes_is_not_kept(shop: Any) -> None:
+    spaced = "4242 4242 4242 4242"
+    await bank(shop, f"{day(6)},1.00,EUR,CARD {spaced} 12/27 REF 4500012345", f"{day(6)},1.00,EUR,{'x ' * 245}{spaced}")
+    kept = [row["reference"] for row in await shop.owner.fetch("SELECT reference FROM bank_line ORDER BY id")]
+    assert kept == ["CARD *** 12/27 REF 4500012345", "x " * 245 + "***"]
+
+
 async def test_no_payout_is_missed_in_an_account_that_ends_before_it(shop: Any) -> None:
     await paid_out(shop)
     await bank(shop, f"{day(0)},1.00,EUR,somebody else")

@@ -5,7 +5,9 @@ import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.certificates import certify
 from tests.flows.receiver import Receiver, receiving
 
 from tillkeeper.kernel import addresses, egress
+from tillkeeper.kernel import names as lookups
 from tillkeeper.kernel.egress import Egress
 from tillkeeper.kernel.errors import InvalidFieldError
 
@@ -313,6 +316,92 @@ async def test_an_answer_that_never_ends_is_not_waited_for() -> None:
     reply = await send(away(private=True), f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     server.close()
     assert (reply.status, reply.body) == (200, "y" * egress.body_bytes_max)
+
+
+@pytest.mark.parametrize("secret", ["4242 4242 4242 4242", "4242424242424242", "ana.maria.lopez@shop.example"])
+async def test_what_lies_across_the_end_of_what_is_kept_is_not_kept_in_part(secret: str) -> None:
+    async with receiving() as door, away(private=True) as out:
+        for place in (*range(995, 1025, 2), *range(1510, 1540, 2)):
+            door.body = (("word " * 400)[:place] + " " + secret + " " + "more " * 400).encode()
+            reply = await out.post(door.url, headers={}, body=b"{}")
+            assert reply.body is not None
+            assert len(reply.body) <= egress.body_bytes_max
+            assert set(reply.body) <= set("word more***")
+            assert len(reply.body) > egress.body_bytes_max - 10
+
+
+@asynccontextmanager
+async def saying(*parts: bytes) -> AsyncIterator[str]:
+    """Answer with some bytes, and then with nothing more, but never end."""
+    ended = asyncio.Event()
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        await ended.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    ended.set()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "head", "body"),
+    [
+        (200, "", b"thanks"),
+        (410, "Transfer-Encoding: chunked\r\n", b"6\r\nthanks\r\n"),
+        (204, "Content-Length: 7\r\n", b""),
+        (503, "Retry-After: 7\r\nTransfer-Encoding: chunked\r\n", b"no chunk at all"),
+    ],
+)
+async def test_a_status_that_came_counts_whatever_becomes_of_the_body(status: int, head: str, body: bytes) -> None:
+    async with saying(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode(), body) as url:
+        reply = await send(away(private=True), url)
+    assert (reply.status, reply.error) == (status, None)
+    assert reply.body in {"", "thanks"}
+    assert reply.retry_after_seconds == (7 if status == 503 else None)
+
+
+async def test_a_name_server_that_does_not_answer_holds_up_nobody_but_its_own_host() -> None:
+    held, asked = threading.Event(), []
+
+    def ask(host: str, _: int) -> Sequence[str]:
+        asked.append(host)
+        if host.startswith("dead"):
+            held.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return ["127.0.0.1"]
+
+    names = lookups.Names(ask)
+    out = Egress(private=True, secure=False, resolver=names.find, trust=NOBODY)
+    async with receiving() as door, out:
+        waiting = [
+            asyncio.create_task(out.post(f"http://dead{number % 8}.example/", headers={}, body=b""))
+            for number in range(200)
+        ]
+        while len(asked) < 8:  # noqa: ASYNC110 (threads offer no event)
+            await asyncio.sleep(0.01)
+        for given_up in waiting[:100]:
+            given_up.cancel()
+        reply = await out.post(f"http://shop.example:{door.port}/", headers={}, body=b"{}")
+        assert reply.status == 200
+        assert not any(each.done() for each in waiting[100:])
+        held.set()
+        told = {each.error for each in await asyncio.gather(*waiting[100:])}
+    names.close()
+    assert told == {"The host's name has no address."}
+    assert sorted(asked) == [*(f"dead{number}.example" for number in range(8)), "shop.example"]
+
+
+async def test_a_name_is_looked_up_anew_for_whoever_asks_later() -> None:
+    answers = [["127.0.0.1"], ["::1"]]
+    names = lookups.Names(lambda *_: answers.pop(0))
+    assert [await names.find("shop.example", 80) for _ in range(2)] == [["127.0.0.1"], ["::1"]]
+    names.close()
 
 
 async def test_nobody_listening_is_said_without_an_address() -> None:

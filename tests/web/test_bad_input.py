@@ -19,6 +19,7 @@ from tests.web.bad_requests import (
 from tests.web.conftest import WEBHOOK_SECRET, Front, holds
 
 from tillkeeper.flows.authorize import issue
+from tillkeeper.web import shell
 
 
 @pytest.fixture
@@ -110,6 +111,19 @@ async def test_a_body_that_does_not_say_its_length_is_cut_off_at_the_limit(front
     }
     answer = await front.http.post(path, content=endless(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.usefixtures("own_log")
+async def test_a_path_is_masked_before_it_is_cut(front: Front, capfd: pytest.CaptureFixture[str]) -> None:
+    spaced = f"{CARD[:4]} {CARD[4:8]} {CARD[8:12]} {CARD[12:]}"
+    told = ""
+    for kept in range(8, 20):
+        for path, shown in (("/webhooks/", 32), ("/webhooks/", shell.path_shown_max), ("/x/", shell.path_shown_max)):
+            word = "word " * 200
+            answer = await front.call("POST", path + quote(f"{word[: shown - kept]} {spaced}"), b"{}")
+            told += answer.text
+    told += capfd.readouterr().err
+    assert not holds(told, CARD[:8])
 
 
 async def test_the_name_of_a_key_is_all_that_a_refusal_says_of_it(front: Front) -> None:

@@ -38,6 +38,13 @@ async def test_a_body_may_be_as_large_as_the_limit(front: Front, more: int, code
     assert await code(front, PAYMENTS, padded(SUM, shell.body_bytes_max + more)) in codes
 
 
+@pytest.mark.parametrize(("more", "expected"), [(0, "not_found"), (1, "too_large")])
+@pytest.mark.parametrize("path", ["/", "/webhooks/", "/nowhere?"])
+async def test_an_address_may_be_as_long_as_the_limit(front: Front, path: str, more: int, expected: str) -> None:
+    length = shell.target_bytes_max + more - len(path.replace("?", ""))
+    assert await code(front, path + "x" * length, b"{}") == expected
+
+
 @pytest.mark.parametrize(("more", "codes"), [(0, {"malformed_json"}), (1, {"too_large"})])
 async def test_a_webhook_may_be_as_large_as_the_limit(front: Front, more: int, codes: set[str]) -> None:
     body = b"x" * (intake.body_bytes_max + more)
@@ -103,8 +110,15 @@ async def test_a_field_may_be_as_long_as_the_limit(front: Front, fits: Any, exce
 
 def test_the_documents_name_the_limits_that_hold() -> None:
     written = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", LIMITS.read_text())]
-    held = (shell.body_bytes_max, intake.body_bytes_max, sheets.file_bytes_max, strict.depth_max, paging.limit_max)
-    assert set(held) | {caller.key_length_max, payments.metadata_entries_max} <= set(written)
+    held = {
+        shell.body_bytes_max,
+        shell.target_bytes_max,
+        intake.body_bytes_max,
+        sheets.file_bytes_max,
+        strict.depth_max,
+        paging.limit_max,
+    }
+    assert held | {caller.key_length_max, payments.metadata_entries_max} <= set(written)
 
 
 BEYOND = "0001-01-01T00:00:00+14:00"

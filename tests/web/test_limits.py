@@ -1,5 +1,6 @@
 """Who calls too often is told when to come back; who signs rightly is never held up; browsers of strangers stay out."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tests.web.bad_requests import signed
 from tests.web.conftest import Front, open_till, token
 
 from tillkeeper.access import KeyKind
+from tillkeeper.access.limits import refused_per_minute_max
 from tillkeeper.flows.authorize import issue
 from tillkeeper.kernel import clock, ids
 from tillkeeper.settings import Settings
@@ -79,6 +81,85 @@ async def test_unproved_webhooks_of_one_address_do_not_count_for_another(opened:
     async with client(app, "192.0.2.51") as http:
         answer = await http.post(HOOK, content=event(), headers={"Stripe-Signature": "t=1,v1=0"})
         assert answer.json()["code"] == "signature_invalid"
+
+
+@pytest.fixture
+async def asked() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Stand where PayPal stands, know nothing, and remember who asked."""
+    paths: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        paths.append((await reader.readuntil(b"\r\n\r\n")).split(b" ")[1])
+        writer.write(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", paths
+    server.close()
+
+
+async def test_unproved_webhooks_beyond_the_limit_make_us_ask_no_gateway(
+    opened: Opener, asked: tuple[str, list[bytes]]
+) -> None:
+    base, paths = asked
+    paypal = {"CLIENT_ID": "c", "CLIENT_SECRET": "s", "WEBHOOK_ID": "w", "API_BASE": f"{base}/paypal"}
+    app = await opened(**{f"PAYPAL_{name}": value for name, value in paypal.items()})
+    held(app)
+    at = app._intake.till.now()
+    async with client(app, "192.0.2.60") as http:
+        codes = []
+        for number in range(80):
+            headers = {
+                "paypal-auth-algo": "SHA256withRSA",
+                "paypal-cert-url": f"{base}/paypal/v1/notifications/certs/MADE-UP-{number}",
+                "paypal-transmission-id": "1",
+                "paypal-transmission-sig": "AAAA",
+                "paypal-transmission-time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            codes.append((await http.post("/webhooks/paypal", content=event(), headers=headers)).json()["code"])
+    assert codes == ["signature_invalid"] * 30 + ["rate_limited"] * 50
+    assert len(paths) == 30
+
+
+def held(app: Any) -> None:
+    """Hold the clock of an application, so that no minute ends."""
+    till = app._intake.till
+    at = till.now()
+    object.__setattr__(till, "now", lambda: at)
+
+
+async def get(http: httpx2.AsyncClient, bearer: str) -> str:
+    answer = await http.get(PACKAGES, headers={"Authorization": f"Bearer {bearer}"})
+    return "" if answer.is_success else str(answer.json()["code"])
+
+
+async def test_who_shows_a_wrong_key_too_often_is_not_looked_up_any_more(front: Front, opened: Opener) -> None:
+    _, key = await issue(front.till, "known", scopes=["read"])
+    _, other = await issue(front.till, "new", scopes=["read"])
+    app = await opened()
+    held(app)
+    async with client(app, "192.0.2.70") as http, client(app, "192.0.2.71") as neighbour:
+        assert await get(http, key) == ""
+        wrong = [await get(http, f"till_sk_sandbox_{number:032}") for number in range(refused_per_minute_max + 5)]
+        assert wrong == ["unauthenticated"] * refused_per_minute_max + ["rate_limited"] * 5
+        assert await get(http, other) == "rate_limited"
+        assert await get(http, key) == "", "what was good before is held up by nobody"
+        assert await get(neighbour, other) == ""
+        answer = await http.get(PACKAGES, headers={"Authorization": "Bearer x"})
+        assert 1 <= int(answer.headers["retry-after"]) <= 61
+        assert (await http.get(PACKAGES)).status_code == 401, "who shows nothing is told to show something"
+
+
+async def test_sessions_that_are_none_are_counted_like_keys(opened: Opener) -> None:
+    app = await opened()
+    held(app)
+    async with client(app, "192.0.2.72") as http:
+        answers = [
+            await http.get(PACKAGES, headers={"Cookie": f"till_session={number}"})
+            for number in range(refused_per_minute_max + 1)
+        ]
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes == ["session_over"] * refused_per_minute_max + ["rate_limited"]
 
 
 async def test_a_key_that_calls_too_often_gets_429_with_when_to_come_back(front: Front, opened: Opener) -> None:

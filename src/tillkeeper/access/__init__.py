@@ -7,6 +7,7 @@ from uuid import UUID
 from tillkeeper.access import limits, rules, store
 from tillkeeper.access.keyset import IssuerUnavailableError
 from tillkeeper.access.rights import HOLDERS, SCOPES, Right
+from tillkeeper.access.rules import is_key
 from tillkeeper.access.tokens import Tokens, looks_like_one, open_tokens
 from tillkeeper.access.values import (
     ForbiddenError,
@@ -39,6 +40,7 @@ __all__ = [
     "create",
     "forget_calls",
     "forget_user",
+    "is_key",
     "looks_like_one",
     "open_tokens",
     "revoke",

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import TillError
 
 window_seconds = 60
@@ -11,6 +12,9 @@ windows_kept_minutes = 10
 blocks_per_window = 20
 """A process takes a twentieth of a limit at once, so that twenty calls in a row cost one statement."""
 callers_max = 50_000
+refused_per_minute_max = 300
+good_max = 10_000
+"""How many keys, tokens and cookies a process remembers as good, by their digests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,40 @@ class Meter:
             self._start, self._windows = start, {}
         return self._windows.setdefault(who, Window())
 
+    def is_over(self, who: str, limit: int, now: datetime) -> bool:
+        """Tell whether a caller is known to have nothing left in this minute, without asking anybody."""
+        window = self._windows.get(who) if self._start == start_of(now) else None
+        return window is not None and window.unused <= 0 and window.taken >= limit
+
+
+class Refusals:
+    """Count who is not let in, by address, in this process alone: it is asked before the database is.
+
+    Whoever showed something that was good lately is not held up by others behind the same address.
+    """
+
+    def __init__(self) -> None:
+        self._meter = Meter()
+        self._good: dict[bytes, None] = {}
+
+    def check(self, address: str, shown: str, now: datetime) -> None:
+        """Raise RateLimitedError where too much was refused within the minute."""
+        is_over = self._meter.is_over(address, refused_per_minute_max, now)
+        if is_over and sha256(shown.encode(errors="replace")) not in self._good:
+            message = f"{refused_per_minute_max} keys, tokens or cookies from {address} were not valid in this minute."
+            raise _refuse(message, refused_per_minute_max, now)
+
+    def count(self, address: str, now: datetime) -> None:
+        """Count somebody who was refused."""
+        self._meter.window(address, start_of(now)).taken += 1
+
+    def remember(self, shown: str) -> None:
+        """Remember what let somebody in."""
+        digest = sha256(shown.encode(errors="replace"))
+        if digest not in self._good and len(self._good) >= good_max:
+            self._good.pop(next(iter(self._good)))
+        self._good[digest] = None
+
 
 def start_of(now: datetime) -> datetime:
     """Tell when the present window began: with the minute, for every process the same."""
@@ -80,8 +118,11 @@ def spend(window: Window, limit: int, now: datetime) -> Standing:
 
 def refuse(limit: int, now: datetime, who: str) -> RateLimitedError:
     """Say when to come back."""
+    return _refuse(f"{who} may send {limit} requests a minute.", limit, now)
+
+
+def _refuse(message: str, limit: int, now: datetime) -> RateLimitedError:
     standing = Standing(limit=limit, remaining=0, reset_seconds=_left_seconds(now))
-    message = f"{who} may send {limit} requests a minute."
     return RateLimitedError(message, seconds=standing.reset_seconds, standing=standing)
 
 

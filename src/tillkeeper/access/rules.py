@@ -1,5 +1,6 @@
 """Which keys can be made, and whose a token is, as pure functions."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import SupportsInt
@@ -12,6 +13,7 @@ from tillkeeper.kernel.errors import InvalidFieldError
 name_length_max = 100
 user_length_max = 200
 leeway_seconds = 30
+KEY = re.compile(r"till_[sp]k_(?P<mode>[a-z]+)_[A-Za-z0-9_-]{32}")
 PREFIXES = {KeyKind.SECRET: "till_sk", KeyKind.PUBLISHABLE: "till_pk"}
 
 
@@ -29,6 +31,12 @@ def check(wanted: NewKey, now: datetime) -> None:
 def prefix(kind: KeyKind, mode: str) -> str:
     """Tell how the text of a key begins."""
     return f"{PREFIXES[kind]}_{mode}_"
+
+
+def is_key(text: str, mode: str) -> bool:
+    """Tell whether a text has the form of a key of this mode; one that has not need not be looked up."""
+    form = KEY.fullmatch(text)
+    return form is not None and form["mode"] == mode
 
 
 def _check_scopes(wanted: NewKey) -> None:

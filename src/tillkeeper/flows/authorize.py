@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper import access, audit
-from tillkeeper.access import KeyKind, NewKey, Principal, TokenRefusedError
+from tillkeeper.access import KeyKind, NewKey, Principal, TokenRefusedError, UnauthenticatedError
 from tillkeeper.audit import Action
 from tillkeeper.kernel import ids
 from tillkeeper.till import Till
@@ -35,6 +35,8 @@ async def authorize(till: Till, text: str) -> Principal:
             message = "Tokens of end users are not taken here: neither TILL_JWT_SECRET nor TILL_JWKS_URL is set."
             raise TokenRefusedError(message)
         return await till.tokens.verify(text, till.now())
+    if not access.is_key(text, till.settings.mode):
+        raise UnauthenticatedError
     async with till.db.transaction() as tx:
         return await access.authenticate(tx, text, mode=till.settings.mode, now=till.now())
 

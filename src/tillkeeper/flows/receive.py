@@ -9,7 +9,7 @@ from uuid import UUID
 from tillkeeper import inbox
 from tillkeeper.gateway import Gateway
 from tillkeeper.inbox import Arrival
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import NotFoundError, TillError
@@ -18,6 +18,7 @@ from tillkeeper.till import Till
 batch_max = 200
 queue_max = 5000
 version_max = 64
+name_shown_max = 32
 writers = 2
 """The second connection is for when a whole batch waits; until then it would only make two small commits of one."""
 ANY = "payments"
@@ -81,17 +82,22 @@ class Intake:
                     stored.set_result(arrival.id in new)
 
 
-async def receive(intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Verify a webhook and store it; true when it is new.
+async def receive(
+    intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes, *, offline: bool = False
+) -> bool:
+    """Verify a webhook and store it; true when it is new. `offline` nothing is fetched to verify it.
 
-    Raises SignatureInvalidError, PayloadUnreadableError or NotFoundError, and then nothing is stored.
+    Raises SignatureInvalidError, PayloadUnreadableError, GatewayUnavailableError or NotFoundError, and then nothing is
+    stored.
     """
     till = intake.till
     found = _sender(till, headers) if gateway == ANY else till.gateways.get(gateway)
     if found is None:
-        message = f"No gateway “{gateway[:32]}” is configured here, or none that signs like this."
+        message = (
+            f"No gateway “{logs.mask(gateway)[:name_shown_max]}” is configured here, or none that signs like this."
+        )
         raise NotFoundError(message)
-    envelope = await found.verify(headers, body, till.now())
+    envelope = await found.verify(headers, body, till.now(), offline=offline)
     arrival = Arrival(
         id=ids.new(),
         gateway=found.name,

@@ -249,10 +249,13 @@ class Gateway(Protocol):
     settlement_zone: str
     """The time zone by whose days it accounts, as IANA calls it."""
 
-    async def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Envelope:
+    async def verify(
+        self, headers: Mapping[str, str], body: bytes, now: datetime, *, offline: bool = False
+    ) -> Envelope:
         """Check the signature over the raw bytes; raises SignatureInvalidError or PayloadUnreadableError.
 
-        It may fetch what it checks against, such as a certificate; from nowhere else than where the gateway keeps it.
+        It may fetch what it checks against, such as a certificate; from nowhere else than where the gateway keeps it,
+        and not at all when it is to judge `offline`, by what is known here: then GatewayUnavailableError says so.
         """
 
     def translate(self, body: bytes) -> list[Notice]:

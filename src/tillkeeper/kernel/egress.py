@@ -1,9 +1,11 @@
 """Calls to addresses that somebody else chose: only to the public internet, and to no address that was not checked."""
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
+import string
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -16,11 +18,17 @@ import httpx2
 
 from tillkeeper.kernel import addresses, clock, logs, outside
 from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.names import Names
 
 connect_timeout_seconds = 5
 total_timeout_seconds = 15
+body_timeout_seconds = 2
+"""How long the body of an answer is waited for once its status is there."""
 body_bytes_max = 1024
-"""How much of an answer is read."""
+"""How much of an answer is kept."""
+border_bytes = 512
+"""How much more is read, and left out where the answer goes on: what was cut in two is not known for what it is."""
+SEVERED = string.digits + string.whitespace + "._/+-"
 url_length_max = 2000
 addresses_max = 4
 """How many of a host's addresses are tried."""
@@ -76,21 +84,16 @@ class Reply:
         return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system for the addresses of a host."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(place[0]) for *_, place in found]
-
-
 class Egress:
     """Post to the URLs of others; `private` also lets private addresses be called, and `secure` only https."""
 
     def __init__(
-        self, *, private: bool, secure: bool, resolver: Resolve = resolve, trust: ssl.SSLContext | None = None
+        self, *, private: bool, secure: bool, resolver: Resolve | None = None, trust: ssl.SSLContext | None = None
     ) -> None:
         self._private = private
         self._secure = secure
-        self._resolve = resolver
+        self._names = Names()
+        self._resolve = resolver or self._names.find
         self._trust = trust
         self._opened: httpx2.AsyncHTTPTransport | None = None
 
@@ -102,6 +105,7 @@ class Egress:
 
     async def close(self) -> None:
         """Close what is open."""
+        self._names.close()
         if self._opened:
             await self._opened.aclose()
 
@@ -123,16 +127,17 @@ class Egress:
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 destination = self.check(url)
-                reply = await self._send(destination, headers, body)
+                response = await self._send(destination, headers, body)
         except InvalidFieldError as error:
             return Reply(latency_ms=read_ms(), error=error.detail)
         except ForbiddenAddressError as error:
             return Reply(latency_ms=read_ms(), error=str(error))
         except (httpx2.HTTPError, TimeoutError, OSError, UnicodeError) as error:
             return Reply(latency_ms=read_ms(), error=_explain(error))
-        return replace(reply, latency_ms=read_ms())
+        # The status is what counts: from here on nothing takes it away again, whatever becomes of the body.
+        return replace(await _read(response), latency_ms=read_ms())
 
-    async def _send(self, destination: Destination, headers: dict[str, str], body: bytes) -> Reply:
+    async def _send(self, destination: Destination, headers: dict[str, str], body: bytes) -> httpx2.Response:
         """Send to the first of the checked addresses that takes a connection."""
         checked = await self._addresses(destination)
         for address in checked[:-1]:
@@ -166,7 +171,9 @@ class Egress:
             )
         return self._opened
 
-    async def _send_to(self, address: str, destination: Destination, headers: dict[str, str], body: bytes) -> Reply:
+    async def _send_to(
+        self, address: str, destination: Destination, headers: dict[str, str], body: bytes
+    ) -> httpx2.Response:
         """Send to one address, under the name of the host: that is whose certificate must be shown."""
         request = httpx2.Request(
             "POST",
@@ -181,13 +188,32 @@ class Egress:
                 },
             },
         )
-        response = await self._transport().handle_async_request(request)
-        try:
-            pause = _asked_seconds(response.headers.get("Retry-After", ""))
-            shown = await _beginning(response)
-            return Reply(latency_ms=0, status=response.status_code, body=shown, retry_after_seconds=pause)
-        finally:
-            await response.aclose()
+        return await self._transport().handle_async_request(request)
+
+
+async def _read(response: httpx2.Response) -> Reply:
+    """Read what an answer says, and as much of its body as comes in time."""
+    read = bytearray()
+    with contextlib.suppress(httpx2.HTTPError, TimeoutError, OSError):
+        async with asyncio.timeout(body_timeout_seconds):
+            try:
+                await _fill(read, response)
+            finally:
+                await response.aclose()
+    return Reply(
+        latency_ms=0,
+        status=response.status_code,
+        body=_beginning(bytes(read)),
+        retry_after_seconds=_asked_seconds(response.headers.get("Retry-After", "")),
+    )
+
+
+async def _fill(read: bytearray, response: httpx2.Response) -> None:
+    assert isinstance(response.stream, httpx2.AsyncByteStream), "an asynchronous transport answers with such a stream"
+    async for chunk in response.stream:
+        read += chunk
+        if len(read) > body_bytes_max + border_bytes:
+            break
 
 
 def _asked_seconds(text: str) -> int | None:
@@ -200,15 +226,14 @@ def _asked_seconds(text: str) -> int | None:
         return None
 
 
-async def _beginning(response: httpx2.Response) -> str:
-    """Read as much of a body as is kept, with whatever is secret in it masked."""
-    read = b""
-    assert isinstance(response.stream, httpx2.AsyncByteStream), "an asynchronous transport answers with such a stream"
-    async for chunk in response.stream:
-        read += chunk
-        if len(read) >= body_bytes_max:
-            break
-    return logs.mask(read[:body_bytes_max].decode(errors="replace"))
+def _beginning(read: bytes) -> str:
+    """Show as much of a body as is kept, masked before it is cut, so that no half of a secret is left."""
+    text = read.decode(errors="replace")
+    if len(read) > body_bytes_max:
+        whole, border = text[:-border_bytes], text[-border_bytes:]
+        words = border.rstrip(SEVERED).rsplit(maxsplit=1)
+        text = whole + (words[0] if len(words) > 1 else "")
+    return logs.mask(text)[:body_bytes_max]
 
 
 def _parse(url: str) -> Destination:

@@ -3,37 +3,62 @@
 import logging
 import re
 import sys
-import unicodedata
 from collections.abc import MutableMapping
+from functools import lru_cache
+from numbers import Number
 from typing import Any
-from urllib.parse import unquote_plus
 
 import structlog
 
+from tillkeeper.kernel import cards, ibans
+
 MASK = "***"
-SECRET_NAMES = re.compile(
-    r"(secret|token|password|authorization|cookie|signature|api_?key|cvc|cvv|card_?number|^pan$)", re.IGNORECASE
+NAMES = (
+    r"secret|token|passw|pwd|authorization|cookie|signature|api[_-]?key|cvc|cvv|cvn|security_?code|card_?number|track_?data"
+    r"|phone|iban|till_session"
 )
+SECRET_NAMES = re.compile(rf"({NAMES}|^(?:pan|mobile|contact|vpa|upi)$)", re.IGNORECASE)
 SECRET_TEXTS = re.compile(
-    r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|till_[sp]k_\w+_[\w-]+|Bearer\s+\S+"
+    # A JWT, and the beginning of one that was cut: what follows in its letters is read once and never again.
+    r"|eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?<!\w)\w+_secret_\w+"
     r"|rzp_(?:live|test)_\w+|\bEAAA[\w-]{8,}|\bsq0[a-z]{3}-[\w-]+|\bA21AA[\w-]+|access_token\$\w+\$\w+\$\w+|Basic\s+[\w+/=]{8,}"
-    r"|-----BEGIN[^-]+-----[^-]*(?:-----END[^-]+-----)?|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    # What PostgreSQL quotes when it refuses a row: all of the row, or the values of a key.
-    r"|(?<=Failing row contains )\([\s\S]*|(?<=\)=)\([^\n]*\)(?= (?:already|is not|is still))"
+    r"|-----BEGIN[^-]+-----[^-]*(?:-----END[^-]+-----)?|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+    # The tracks of a magnetic stripe: number, name, expiry and what proves that the card is there.
+    r"|%?[Bb][0-9]{13,19}\^[^\^\n]{2,26}\^[0-9= ]{0,64}\??|;?(?<![0-9])[0-9]{13,19}=[0-9]{7,64}\??"
+    # What PostgreSQL quotes when it refuses a row.
+    r"|(?<=Failing row contains )\([\s\S]*"
 )
+SECRET_VALUES = (
+    # What PostgreSQL quotes of a key: from the first one of a line on, so that no line is read twice.
+    re.compile(r"^((?>[^\n]*?\)=(?=\()))\([^\n]*\)(?= (?:already|is not|is still))", re.MULTILINE),
+    re.compile(
+        r"((?:authorization|cookie|signature)(?:\\?[\"']\s?[,:]|\s?:|%3[Aa])\s{0,3}(?:b?\\?[\"'])?)[^\r\n\"'\\]+",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"((?:{NAMES})[\w-]{{0,32}}(?:\\?[\"']\s?[,:=]|\s?[:=]|%3[ADad])\s{{0,3}}(?:b?\\?[\"'])?)"
+        r"(?:\+?[0-9](?:[ .-]?[0-9])+|[^\s&;,\"'\\<>(){}\[\]]+)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(\b(?:cvc|cvv|cvn)2?\W{1,4})[0-9]{3,4}\b", re.IGNORECASE),
+)
+"""What is masked behind a name, which stays: a header to the end of its line, anything else to the end of the word."""
+SEPARATOR = re.compile("[=:,]|[cC][vV]|%3")
+"""What stands between each of these names and its value: most texts have none."""
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What PostgreSQL takes in no text."""
-EMAIL = re.compile(r"[^\s@<>\"'(),:;=&?/\[\]{}\\]{1,64}(?:@|%40)[\w\-]{1,63}(?:\.[\w\-]{1,63})+")
-"""An address of a person; what stands before the @ of a database's address is masked with it, and that is fine."""
-GAP = r"[\s._/\-\u2010-\u2015]{0,2}"
-CARD_NUMBER = re.compile(rf"(?<![0-9A-Za-z\-])\d(?:{GAP}\d){{12,18}}(?![0-9A-Za-z\-])")
-"""13 to 19 digits that stand by themselves: those inside an id or a hexadecimal key are a name, not a card."""
-NETWORKS = re.compile(
-    r"4(\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    r"|3(0[0-5]|[68]\d)\d{11}|35(2[89]|[3-8]\d)\d{12,15}|6(011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
-    r"|(60|81|82|508)\d{13,14}|(5[06-8]|6[37])\d{11,17}"
+LOCAL = r"[^\s@<>\"'(),:;=&?/\[\]{}\\]"
+PERSON = re.compile(
+    rf"(?<!{LOCAL}){LOCAL}+(?:@|%(?:25)?40)(?:[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}})+|[A-Za-z][A-Za-z0-9]{{2,63}})"
 )
-"""Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay, RuPay and Maestro, by prefix and length."""
+"""An address of a person, for mail or for UPI; what stands before the @ of a database's address is masked with it, and
+that is fine."""
+PHONE = re.compile(r"(?:\+|%2B)[1-9](?:[ ().\-/]{0,3}[0-9]){6,14}(?![0-9])")
+"""A number of a telephone as the world writes it; without its + it could be anything."""
+rounds_max = 3
+"""How often a text is gone through: what is masked can lay bare that the digits beside it are no part of an id."""
+names_kept_max = 1024
 
 intent = structlog.get_logger("payment.intent")
 webhook = structlog.get_logger("payment.webhook")
@@ -82,30 +107,28 @@ def configure(level: str = "INFO") -> None:
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask secrets, card numbers and e-mail addresses, by the name of the field and by the look of the value."""
-    return {name: MASK if SECRET_NAMES.search(name) else _clean(value) for name, value in event.items()}
-
-
-def luhn(digits: str) -> bool:
-    """Tell whether the check digit of a card number is right."""
-    doubled = "".join(str(int(digit) * (1 + place % 2)) for place, digit in enumerate(reversed(digits)))
-    return sum(map(int, doubled)) % 10 == 0
-
-
-def holds_card_number(text: str) -> bool:
-    """Tell whether a text holds a card number, also for a URL or in full-width digits."""
-    plain = unicodedata.normalize("NFKC", unquote_plus(text))
-    return any(_is_card(match.group()) for match in CARD_NUMBER.finditer(plain))
+    """Mask secrets, card numbers and addresses of people, by the name of the field and by the look of the value."""
+    return _clean_names(event)
 
 
 def clean(value: Any) -> Any:
     """Mask the same in whatever is stored or shown, as deep as it goes."""
-    return _clean(value)
+    match value:
+        case str():
+            return _mask(value)
+        case dict():
+            return _clean_names(value)
+        case list() | tuple() | set() | frozenset():
+            return [clean(item) for item in value]
+        case bytes() | bytearray():
+            return _mask(value.decode(errors="replace"))
+        case _:
+            return value if _is_harmless(value) else _mask(repr(value))
 
 
 def mask(text: str) -> str:
-    """Mask secrets, card numbers and e-mail addresses in a text that is stored or shown, and what cannot be stored."""
-    return UNSTORABLE.sub("\ufffd", str(_clean(text)))
+    """Mask secrets, card numbers and people's addresses in what is stored or shown, and what cannot be stored."""
+    return UNSTORABLE.sub("\ufffd", _mask(text))
 
 
 def mask_in(thing: object, *fields: str) -> None:
@@ -116,18 +139,36 @@ def mask_in(thing: object, *fields: str) -> None:
             object.__setattr__(thing, field, mask(text))
 
 
-def _is_card(text: str) -> bool:
-    digits = re.sub(r"\D", "", text)
-    return NETWORKS.fullmatch(digits) is not None and luhn(digits)
+def _clean_names(event: MutableMapping[str, Any]) -> dict[str, Any]:
+    names = {name: _name(str(name)) for name in event}
+    return {names[name][0]: MASK if names[name][1] else clean(item) for name, item in event.items()}
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        masked = EMAIL.sub(MASK, SECRET_TEXTS.sub(MASK, value))
-        masked = CARD_NUMBER.sub(lambda match: MASK if _is_card(match.group()) else match.group(), masked)
-        return MASK if holds_card_number(masked) else masked
-    if isinstance(value, dict):
-        return {name: MASK if SECRET_NAMES.search(str(name)) else _clean(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    return value
+@lru_cache(maxsize=names_kept_max)
+def _name(name: str) -> tuple[str, bool]:
+    """Mask a name, and tell whether it is that of a secret: most are those that stand in our own code."""
+    return _mask(name), SECRET_NAMES.search(name) is not None
+
+
+def _is_harmless(value: object) -> bool:
+    """Tell whether what is no text holds nothing secret when it is written as its repr, as logs do it."""
+    said = repr(value)
+    return not cards.holds_number(said) if isinstance(value, Number) else _mask(said) == said
+
+
+def _mask(text: str) -> str:
+    for _ in range(rounds_max):
+        masked = _mask_once(text)
+        if masked == text:
+            break
+        text = masked
+    return text
+
+
+def _mask_once(text: str) -> str:
+    text = SECRET_TEXTS.sub(MASK, text)
+    if SEPARATOR.search(text):
+        for values in SECRET_VALUES:
+            text = values.sub(rf"\g<1>{MASK}", text)
+    text = PHONE.sub(MASK, PERSON.sub(MASK, text))
+    return cards.mask(ibans.mask(text, MASK), MASK)

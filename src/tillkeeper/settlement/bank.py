@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
-from tillkeeper.kernel import money, sheets
+from tillkeeper.kernel import cards, logs, money, sheets
 from tillkeeper.settlement.values import BankLine
 
 NEEDED = ("date", "amount", "currency", "reference")
@@ -28,7 +28,9 @@ def _said(columns: sheets.Columns, row: Sequence[str], number: int) -> tuple[dat
     try:
         cells = columns.cells(row)
         currency = money.currency(cells["currency"])
-        day, reference = date.fromisoformat(cells["date"]), cells["reference"][:reference_length_max]
+        day = date.fromisoformat(cells["date"])
+        # Banks do write card numbers there, and one such line is no reason to take nothing of the file.
+        reference = cards.mask(cells["reference"], logs.MASK)[:reference_length_max]
         return day, money.minor(cells["amount"], currency), currency, reference
     except (ValueError, money.CurrencyNotSupportedError) as error:
         message = f"Row {number} cannot be read: {error}"

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tillkeeper.access.limits import Meter
+from tillkeeper.access.limits import Meter, Refusals
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import address, announcements, caller, documents, errors, shop, status
+from tillkeeper.web import address, announcements, caller, documents, errors, shell, shop, status
 from tillkeeper.web.api import (
     adjustments,
     admin,
@@ -81,6 +81,7 @@ def build(till: Till) -> ASGIApp:
     app = described()
     app.state.till = till
     app.state.meter = Meter()
+    app.state.refusals = Refusals()
     app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
     status.add(app, till)
     app.router.routes.extend(shop.result_routes(till))
@@ -169,7 +170,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
     match error.status_code:
         case 404:
-            known: TillError = NotFoundError(f"There is nothing at {request.url.path[:200]}.")
+            known: TillError = NotFoundError(f"There is nothing at {shell.shown_path(request.scope)}.")
         case 405:
             known = errors.MethodNotAllowedError()
         case _:

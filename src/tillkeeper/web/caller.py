@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from tillkeeper.access import HOLDERS, ForbiddenError, Principal, Right, UnauthenticatedError, staff
-from tillkeeper.access.staff import SecondFactorRequiredError, Session
+from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
 from tillkeeper.audit import END_USER, Actor
 from tillkeeper.flows.authorize import authorize
 from tillkeeper.flows.limit import admit
@@ -58,24 +58,30 @@ def client_of(request: Request) -> str:
 async def principal_of(
     request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 ) -> Principal:
-    """Find who calls, whatever they may do; raises UnauthenticatedError.
+    """Find who calls, whatever they may do; raises UnauthenticatedError, or RateLimitedError where that is too often.
 
     A key or a token counts before a cookie: a program that sends one means it.
     """
-    if bearer is not None:
-        principal = await authorize(till_of(request), bearer.credentials)
-    else:
-        principal = await _signed_in(request)
+    shown = bearer.credentials if bearer is not None else cookie.token_of(request)
+    if shown is None:
+        raise UnauthenticatedError
+    refusals, now = request.app.state.refusals, till_of(request).now()
+    from_where = address.counted_as(client_of(request))
+    refusals.check(from_where, shown, now)
+    try:
+        principal = await (authorize(till_of(request), shown) if bearer is not None else _signed_in(request, shown))
+    except (UnauthenticatedError, SessionOverError):
+        refusals.count(from_where, now)
+        raise
+    refusals.remember(shown)
     request.state.principal = principal
     await _count(request, principal)
     return principal
 
 
-async def _signed_in(request: Request) -> Principal:
-    """Find who is signed in; raises UnauthenticatedError, SessionOverError or ForgeryError."""
-    till, token = till_of(request), cookie.token_of(request)
-    if token is None:
-        raise UnauthenticatedError
+async def _signed_in(request: Request, token: str) -> Principal:
+    """Find who is signed in; raises SessionOverError or ForgeryError."""
+    till = till_of(request)
     session = await recognise(till, token)
     cookie.check_meant(request, session)
     request.state.session = session

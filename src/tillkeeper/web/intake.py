@@ -7,10 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tillkeeper.access.limits import Meter
 from tillkeeper.flows.limit import admit
 from tillkeeper.flows.receive import Intake, receive
-from tillkeeper.gateway import SignatureInvalidError
+from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.errors import TillError
-from tillkeeper.web import address, errors
+from tillkeeper.web import address, errors, shell
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
 
 body_bytes_max = 1_048_576
@@ -39,11 +39,16 @@ class Webhooks:
         try:
             body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
         except TillError as error:
-            told = {"request_id": request_id, "path": scope["path"], "code": error.code, "detail": error.detail}
+            told = {
+                "request_id": request_id,
+                "path": shell.shown_path(scope),
+                "code": error.code,
+                "detail": error.detail,
+            }
             logs.webhook.warning("webhook_refused", **told)
             await errors.answer(error, request_id)(scope, receive_, send)
         except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
-            logs.webhook.exception("webhook_failed", request_id=request_id, path=scope["path"])
+            logs.webhook.exception("webhook_failed", request_id=request_id, path=shell.shown_path(scope))
             await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
         else:
             await _acknowledge(send, body, request_id)
@@ -51,21 +56,24 @@ class Webhooks:
     async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowedError
+        shell.check_target(scope)
         headers = _headers(scope)
         body = await _read(receive_)
+        who = address.counted_as(address.client_of(scope, self._trusted))
+        # Whoever proved nothing so often makes us ask nobody else about the next one either.
+        offline = self._meter.is_over(f"webhook {who}", unverified_per_minute_max, self._intake.till.now())
         try:
-            new = await receive(self._intake, gateway, headers, body)
-        except SignatureInvalidError:
-            await self._count(scope)
+            new = await receive(self._intake, gateway, headers, body, offline=offline)
+        except (SignatureInvalidError, GatewayUnavailableError):
+            await self._count(who)
             raise
         return ACCEPTED if new else DUPLICATE
 
-    async def _count(self, scope: Scope) -> None:
+    async def _count(self, who: str) -> None:
         """Count a webhook that nobody proved to have sent; raises RateLimitedError beyond 30 a minute an address.
 
         It was verified first, so whoever signs rightly is never held up, whatever else comes from the same address.
         """
-        who = address.counted_as(address.client_of(scope, self._trusted))
         name = f"Whoever sends from {who} without a valid signature"
         await admit(self._intake.till, self._meter, f"webhook {who}", limit=unverified_per_minute_max, name=name)
 

@@ -8,11 +8,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tillkeeper.access.limits import Standing
-from tillkeeper.kernel import clock, ids, sheets
+from tillkeeper.kernel import clock, ids, logs, sheets
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors, strict
 
 body_bytes_max = 65_536
+target_bytes_max = 8_192
+"""Path and query together."""
+path_shown_max = 512
 FILES_TO = "/api/v1/settlements/import"
 """Where whole files are sent."""
 length_digits_max = 12
@@ -59,9 +62,10 @@ class Shell:
             except TillError as error:
                 await seen.answer(error, request_id, scope, receive, send_with_id)
             except Exception:
-                log.exception("unexpected", path=scope["path"])
+                log.exception("unexpected", path=shown_path(scope))
                 await seen.answer(errors.UnexpectedError(), request_id, scope, receive, send_with_id)
-            log.info("request", method=scope["method"], path=scope["path"], status=seen.status, duration_ms=read_ms())
+            told = {"method": scope["method"], "path": shown_path(scope), "status": seen.status}
+            log.info("request", **told, duration_ms=read_ms())
 
 
 def _complete(out: MutableHeaders, state: dict[str, Any]) -> None:
@@ -85,15 +89,32 @@ class _Seen:
             await errors.answer(error, request_id)(scope, receive, send)
 
 
+def check_target(scope: Scope) -> None:
+    """Raise TooLargeError for an address that is longer than any of ours."""
+    if len(scope["path"]) + len(scope["query_string"]) > target_bytes_max:
+        message = f"The limit for an address with its query is {target_bytes_max} bytes."
+        raise errors.TooLargeError(message)
+
+
+def shown_path(scope: Scope) -> str:
+    """Write a path for the log: masked before it is cut, so that no half of a secret is left."""
+    path: str = scope["path"]
+    return path if len(path) <= path_shown_max else logs.mask(path)[:path_shown_max]
+
+
 def _check_head(scope: Scope, headers: Headers) -> None:
     """Refuse what can be refused before the body is read."""
+    check_target(scope)
     length, bytes_max = headers.get("content-length", ""), _bytes_max(scope)
     if length.isdecimal() and (len(length) > length_digits_max or int(length) > bytes_max):
         message = f"The limit is {bytes_max} bytes."
         raise errors.TooLargeError(message)
     if headers.get("content-encoding", "identity") != "identity":
         raise errors.UnsupportedMediaTypeError
-    strict.check_text(unquote_plus(scope["path"] + "?" + scope["query_string"].decode("latin-1")))
+    strict.check_text(scope["path"])
+    query = scope["query_string"].decode("latin-1")
+    strict.check_text(query)
+    strict.check_text(unquote_plus(query))
 
 
 def _bytes_max(scope: Scope) -> int:

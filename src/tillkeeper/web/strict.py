@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-from tillkeeper.kernel import logs
+from tillkeeper.kernel import cards, logs
 from tillkeeper.kernel.errors import MalformedJsonError
 from tillkeeper.web.errors import CardDataError
 
@@ -23,10 +23,10 @@ def parse(body: bytes) -> Any:
 
 def check_text(text: str) -> None:
     """Raise for a text that cannot be stored or that holds a card number."""
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if logs.UNSTORABLE.search(text):
         message = "The body holds a NUL or half of a surrogate pair."
         raise MalformedJsonError(message)
-    if logs.holds_card_number(text):
+    if cards.holds_number(text):
         raise CardDataError
 
 

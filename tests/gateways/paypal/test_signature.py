@@ -274,6 +274,44 @@ async def test_names_that_somebody_made_up_hold_up_no_webhook_whose_certificate_
     assert {type(end) for end in await asyncio.gather(*made_up, return_exceptions=True)} == {SignatureInvalidError}
 
 
+async def test_an_id_that_paypal_does_not_know_is_asked_for_once_in_a_while(library: Library, trusting: Judge) -> None:
+    url = f"{library.url}{CERTS}JUNK"
+    for _ in range(3):
+        ends = await asyncio.gather(*(trusting.certificates.key(url, NOW) for _ in range(3)), return_exceptions=True)
+        assert {type(end) for end in ends} == {SignatureInvalidError}
+    assert library.asked == [f"{CERTS}JUNK"]
+    trusting.certificates.absent["JUNK"] = 0
+    with pytest.raises(SignatureInvalidError):
+        await trusting.certificates.key(url, NOW)
+    assert len(library.asked) == 2
+
+
+async def test_of_the_names_that_somebody_made_up_only_so_many_wait(library: Library, trusting: Judge) -> None:
+    library.held.clear()
+    waiting = [
+        asyncio.create_task(trusting.certificates.key(f"{library.url}{CERTS}JUNK-{number}", NOW))
+        for number in range(kept.waiting_max)
+    ]
+    while len(trusting.certificates.fetching) < kept.waiting_max:  # noqa: ASYNC110 (nobody offers an event)
+        await asyncio.sleep(0)
+    with pytest.raises(CertificateUnavailableError):
+        await trusting.certificates.key(f"{library.url}{CERTS}ONE-MORE", NOW)
+    library.held.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert f"{CERTS}ONE-MORE" not in library.asked
+    assert trusting.certificates.fetching == {}
+
+
+async def test_offline_only_what_was_fetched_before_is_believed(
+    library: Library, trusting: Judge, letter: Letter
+) -> None:
+    with pytest.raises(CertificateUnavailableError):
+        await trusting.verify(letter(), BODY, NOW, offline=True)
+    assert library.asked == []
+    await trusting.verify(letter(), BODY, NOW)
+    assert (await trusting.verify(letter(), BODY, NOW, offline=True)).event_id == "WH-1"
+
+
 @pytest.mark.parametrize(
     "foreign",
     [

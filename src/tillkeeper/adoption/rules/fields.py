@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from tillkeeper.adoption.rules.extended import Inexact, Strange, UnreadableError
-from tillkeeper.kernel import logs, money
+from tillkeeper.kernel import cards, money
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 
 text_length_max = 200
@@ -58,7 +58,7 @@ class Fields:
         if not 1 <= len(value) <= text_length_max or not value.isprintable() or value != value.strip():
             message = f"`{name}` is not 1 to {text_length_max} printable characters without spaces around them"
             raise UnreadableError(message)
-        if logs.holds_card_number(value):
+        if cards.holds_number(value):
             message = f"`{name}` looks like a card number, and those are not stored here"
             raise UnreadableError(message)
         return value

@@ -16,6 +16,10 @@ from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 certificate_bytes_max = 65_536
 fetch_timeout_seconds = 10
 fetches_at_once_max = 16
+waiting_max = 64
+"""How many ids are fetched or wait for that; whoever names one more is asked to come again."""
+absent_seconds = 60
+absent_max = 1024
 kept_max = 32
 PATH = "/v1/notifications/certs/"
 ID = re.compile(r"[A-Za-z0-9-]{1,128}")
@@ -68,6 +72,8 @@ class Certificates:
     trust: Trust
     http: httpx2.AsyncClient
     kept: dict[str, Chain] = field(default_factory=dict)
+    absent: dict[str, int] = field(default_factory=dict)
+    """Until when an id that PayPal did not know is not asked for again, by the loop's clock."""
     fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(fetches_at_once_max))
 
@@ -80,19 +86,36 @@ class Certificates:
             raise SignatureInvalidError(message)
         return certificate
 
-    async def key(self, url: str, at: datetime) -> RSAPublicKey:
-        """Tell the key that may have signed at a moment; raises what `check_place` does, and the errors above."""
+    async def key(self, url: str, at: datetime, *, offline: bool = False) -> RSAPublicKey:
+        """Tell the key that may have signed at a moment; raises what `check_place` does, and the errors above.
+
+        `offline` counts what was fetched before.
+        """
         certificate = self.check_place(url)
-        chain = self.kept.get(certificate) or await self._fetch_once(certificate)
+        chain = self.kept.get(certificate)
+        if chain is None:
+            self._check_absent(certificate)
+            if offline or (certificate not in self.fetching and len(self.fetching) >= waiting_max):
+                message = (
+                    "Too many webhooks name certificates that are not known here, so this one is not looked up now."
+                )
+                raise CertificateUnavailableError(message)
+            chain = await self._fetch_once(certificate)
         return _key(chain, self.trust.subject, at)
 
+    def _check_absent(self, certificate: str) -> None:
+        """Raise SignatureInvalidError for an id that PayPal did not know a moment ago."""
+        if self.absent.get(certificate, 0) > asyncio.get_running_loop().time():
+            raise _no_certificate()
+
     async def _fetch_once(self, certificate: str) -> Chain:
-        """Fetch a certificate for all who wait for it; names that somebody made up hold nobody else up."""
+        """Fetch a certificate for all who wait for it; of names that somebody made up only a few wait beside it."""
         lock = self.fetching.setdefault(certificate, asyncio.Lock())
         try:
             async with lock:
                 if certificate in self.kept:
                     return self.kept[certificate]
+                self._check_absent(certificate)
                 async with self.door:
                     return await self._fetch(certificate)
         finally:
@@ -125,9 +148,15 @@ class Certificates:
             message = f"PayPal answered {answer.status_code} instead of its certificate."
             raise CertificateUnavailableError(message)
         if answer.status_code != HTTP_OK or len(answer.content) > certificate_bytes_max:
-            message = "There is no certificate where PAYPAL-CERT-URL leads."
-            raise SignatureInvalidError(message)
+            if len(self.absent) >= absent_max:
+                self.absent.pop(next(iter(self.absent)))
+            self.absent[certificate] = int(asyncio.get_running_loop().time()) + absent_seconds
+            raise _no_certificate()
         return answer.content
+
+
+def _no_certificate() -> SignatureInvalidError:
+    return SignatureInvalidError("There is no certificate where PAYPAL-CERT-URL leads.")
 
 
 def _key(chain: Chain, subject: str, at: datetime) -> RSAPublicKey:

@@ -14,7 +14,7 @@ from tillkeeper.outbox.endpoints import Span
 __all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "owe", "record", "resend"]
 
 lease_seconds = 45
-"""Longer than the longest try (15 s), so that a lease runs out only under a dead worker."""
+"""Longer than the longest try (17 s), so that a lease runs out only under a dead worker."""
 endpoint_concurrency_max = 4
 """How many are on the way to one endpoint at once: a slow one keeps nobody else from being served."""
 
