@@ -1132,10 +1132,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
-    """Who is on the lists, newest first."""
+    """Who is on the lists, newest first; `next_cursor` is the `cursor` of the page after it."""
 
     object: Literal["list"]
     data: list[Entry]
+    has_more: bool
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

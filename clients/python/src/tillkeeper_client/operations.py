@@ -558,9 +558,13 @@ class Admin:
         )
         return self._transport.model(call, models.Package)
 
-    def package_history(self, package: str, *, limit: int | Omitted = OMITTED) -> Page[models.PackageRevision]:
+    def package_history(
+        self, package: str, *, limit: int | Omitted = OMITTED, cursor: int | Omitted = OMITTED
+    ) -> Page[models.PackageRevision]:
         """List what a package was and cost, who changed it and when, newest first."""
-        call = Call(method="GET", path=f"/api/v1/packages/{in_path(package)}/history", query=given(limit=limit))
+        call = Call(
+            method="GET", path=f"/api/v1/packages/{in_path(package)}/history", query=given(limit=limit, cursor=cursor)
+        )
         return self._transport.page(call, models.PackageRevision)
 
     def maintenance(self) -> models.MaintenanceShape:
@@ -1036,9 +1040,11 @@ class Risk:
         call = Call(method="POST", path="/api/v1/admin/risk/try", body=given(rule=rule, days=days))
         return self._transport.model(call, models.Trial)
 
-    def lists(self, *, side: models.Side | Omitted = OMITTED) -> models.Entries:
-        """List who is never held up, and who never pays."""
-        call = Call(method="GET", path="/api/v1/admin/risk/lists", query=given(side=side))
+    def lists(
+        self, *, side: models.Side | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+    ) -> models.Entries:
+        """List who is never held up, and who never pays, newest first."""
+        call = Call(method="GET", path="/api/v1/admin/risk/lists", query=given(side=side, limit=limit, cursor=cursor))
         return self._transport.model(call, models.Entries)
 
     def put_entry(
@@ -1050,7 +1056,7 @@ class Risk:
         note: str,
         expires_at: datetime | Omitted | None = OMITTED,
     ) -> models.Entries:
-        """Write somebody on a list; who is there already gets the new note and time."""
+        """Write somebody on a list; who is there already gets the new note and time. The newest entries are shown."""
         call = Call(
             method="POST",
             path="/api/v1/admin/risk/lists",
@@ -1100,7 +1106,7 @@ class Users:
         self._transport = transport
 
     def erase(self, user: str, *, reason: str, idempotency_key: str | None = None) -> models.Erasure:
-        """Forget who a user is; books, payments and goods stay, under a name that tells nothing.
+        """Forget who a user is, or a customer by `external_id` or id; books, payments and goods stay, under another name.
 
         Refused while money may still move. Repeat it under the name of the answer when more has come in.
         """
@@ -1670,10 +1676,12 @@ class AsyncAdmin:
         return await self._transport.model(call, models.Package)
 
     async def package_history(
-        self, package: str, *, limit: int | Omitted = OMITTED
+        self, package: str, *, limit: int | Omitted = OMITTED, cursor: int | Omitted = OMITTED
     ) -> AsyncPage[models.PackageRevision]:
         """List what a package was and cost, who changed it and when, newest first."""
-        call = Call(method="GET", path=f"/api/v1/packages/{in_path(package)}/history", query=given(limit=limit))
+        call = Call(
+            method="GET", path=f"/api/v1/packages/{in_path(package)}/history", query=given(limit=limit, cursor=cursor)
+        )
         return await self._transport.page(call, models.PackageRevision)
 
     async def maintenance(self) -> models.MaintenanceShape:
@@ -2151,9 +2159,11 @@ class AsyncRisk:
         call = Call(method="POST", path="/api/v1/admin/risk/try", body=given(rule=rule, days=days))
         return await self._transport.model(call, models.Trial)
 
-    async def lists(self, *, side: models.Side | Omitted = OMITTED) -> models.Entries:
-        """List who is never held up, and who never pays."""
-        call = Call(method="GET", path="/api/v1/admin/risk/lists", query=given(side=side))
+    async def lists(
+        self, *, side: models.Side | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+    ) -> models.Entries:
+        """List who is never held up, and who never pays, newest first."""
+        call = Call(method="GET", path="/api/v1/admin/risk/lists", query=given(side=side, limit=limit, cursor=cursor))
         return await self._transport.model(call, models.Entries)
 
     async def put_entry(
@@ -2165,7 +2175,7 @@ class AsyncRisk:
         note: str,
         expires_at: datetime | Omitted | None = OMITTED,
     ) -> models.Entries:
-        """Write somebody on a list; who is there already gets the new note and time."""
+        """Write somebody on a list; who is there already gets the new note and time. The newest entries are shown."""
         call = Call(
             method="POST",
             path="/api/v1/admin/risk/lists",
@@ -2215,7 +2225,7 @@ class AsyncUsers:
         self._transport = transport
 
     async def erase(self, user: str, *, reason: str, idempotency_key: str | None = None) -> models.Erasure:
-        """Forget who a user is; books, payments and goods stay, under a name that tells nothing.
+        """Forget who a user is, or a customer by `external_id` or id; books, payments and goods stay, under another name.
 
         Refused while money may still move. Repeat it under the name of the answer when more has come in.
         """
