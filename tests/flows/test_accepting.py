@@ -27,7 +27,7 @@ def another(line: SettlementLine, **change: Any) -> SettlementLine:
 
 
 def later(line: SettlementLine) -> SettlementLine:
-    return another(line, occurred_at=clock.now() + timedelta(hours=2), gross=0, fee=0, net=0)
+    return another(line, occurred_at=clock.now() + timedelta(seconds=1), gross=0, fee=0, net=0)
 
 
 async def a_strange_capture(shop: Any) -> None:

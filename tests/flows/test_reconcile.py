@@ -86,7 +86,7 @@ async def test_a_capture_without_a_line_is_in_transit_and_then_missing(shop: Any
     assert await found(shop) == [("in_transit", "open")]
     assert await told(shop) == 0
     line = replace(await only_line(shop), object_id="pi_other", our_reference=None, line_id="txn_other")
-    late = replace(line, occurred_at=clock.now() + timedelta(hours=1))
+    late = replace(line, occurred_at=clock.now() + timedelta(seconds=1))
     await tell(shop, late)
     assert ("missing_at_gateway", "open") in await found(shop)
     assert ("in_transit", "explained") in await found(shop)
