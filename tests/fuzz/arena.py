@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import httpx2
 from tests.crash.stage import Stage
 from tests.fuzz.letters import Post, Sign
 from tests.fuzz.menu import Json, Menu
+from tests.fuzz.wire import MARK
 from tests.web.conftest import JWT_SECRET, token
 
 from tillkeeper import gateways
@@ -29,7 +29,6 @@ from tillkeeper.sandbox_kit.stand import Desk, Stand
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
-MARK = re.compile(r"z[qw]\d+[qw]\d+[qw]z")
 TRADE = ("refund.partial", "refund.dashboard")
 FORESEEN = {"message_failed"}
 """What is logged of a webhook that is signed rightly and says nothing that makes sense; it becomes a dead letter."""

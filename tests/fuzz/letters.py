@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from tests.fuzz.spoiling import BYTES, anything, bitten, changed, written
-from tests.fuzz.wire import Input
+from tests.fuzz.wire import Input, marked
 
 PREFIXES = ("/webhooks/", "/api/v1/webhooks/", "/api/payments/webhook/", "/api/v1/payments/webhook/")
 NOBODY = ("payments", "nobody", "", "stripe/", "stripe/x", "%00", "STRIPE", "..", "\u00fc")
@@ -33,7 +33,7 @@ class Post:
 
     def _letter(self, dice: random.Random, number: int) -> Input:
         gateway, true = dice.choice(self.letters)
-        mark = f"zw{self.seed}w{number}wz"
+        mark = marked("w", self.seed, number)
         body = self._body(dice, true, mark)
         headers = dict(self.signs[gateway](f"evt_{mark}", body))
         if dice.random() * 100 >= signed_percent:

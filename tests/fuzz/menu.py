@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, quote_from_bytes
 
 from tests.fuzz.spoiling import ABSENT, BYTES, LEAVES, anything, changed, word, written
-from tests.fuzz.wire import Answer, Input
+from tests.fuzz.wire import Answer, Input, marked
 
 Json = dict[str, Any]
 
@@ -96,7 +96,7 @@ class Menu:
         return found
 
     def _order(self, dice: random.Random, call: Call, number: int) -> Input:
-        mark = f"zq{self.seed}q{number}qz"
+        mark = marked("q", self.seed, number)
         spoils = [dice.random() * 100 < spoilt_percent and dice.random() < 0.5 for _ in range(4)]
         method = dice.choice(METHODS) if spoils[0] and dice.random() < 0.1 else call.method
         body = self._body(dice, call, mark, spoil=spoils[1])
