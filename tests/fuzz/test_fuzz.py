@@ -82,8 +82,8 @@ class Report:
 
 
 REFUNDS = """
-SELECT payment_id::text, captured_at::text, payment.amount_captured, refund.amount, refund.status, origin, refund.gateway_reference,
-       refund.error_code, refund.created_at::text, refund.settled_at::text
+SELECT payment_id::text, captured_at::text, payment.amount_captured, refund.amount, refund.status, origin,
+       refund.gateway_reference, refund.error_code, refund.created_at::text, refund.settled_at::text
 FROM refund JOIN payment ON payment.id = payment_id WHERE payment_id::text = ANY ($1) ORDER BY 1, refund.created_at
 """
 """What went back of payments about which something is not true: a database of random inputs cannot be had again."""
