@@ -160,7 +160,8 @@ async def test_a_day_is_planned_once_when_it_is_over_and_again_while_something_i
 
 
 async def test_days_on_which_no_worker_was_there_are_planned_as_well(shop: Any) -> None:
-    await plan(shop.later(days=5, hours=2))
+    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    await plan(replace(shop.till, now=lambda: midnight + timedelta(days=5, hours=2)))
     planned = await shop.owner.fetch("SELECT day FROM reconciliation_run ORDER BY day")
     today = clock.now().date()
     assert [row["day"] for row in planned if row["day"] >= today] == [today + timedelta(days=ago) for ago in range(5)]
