@@ -246,6 +246,11 @@ def _risk(title: str, data: Json) -> str:
     return f"Judged before any gateway heard of it: {title}, score {data['score']}"
 
 
+def _letter(title: str, data: Json) -> str:
+    reader = "the buyer" if data["kind"] == "receipt" else "operators"
+    return f"Letter to {reader} about {title}: {data['status']}"
+
+
 def _discrepancy(title: str, data: Json) -> str:
     return f"Compared with the gateway: {title.replace('_', ' ')}, {data['status']}"
 
@@ -269,7 +274,7 @@ WORDS: dict[str, Callable[[str, Json], str]] = {
     "request": lambda title, _: f"Refund asked for: {title}",
     "dispute": lambda title, _: f"Answered the bank: {title}",
     "discrepancy": _discrepancy,
-    "letter": lambda _, data: f"Letter to the buyer: {data['status']}",
+    "letter": _letter,
 }
 CALLS = {
     "confirm": "take what the customer approved",
