@@ -87,6 +87,7 @@ async def test_a_sound_shop_is_found_sound_lately_and_in_full(shop: Any) -> None
         ("I1", "UPDATE balance_daily SET credits = credits + 1", "till ledger recount", "full"),
         ("I3", "DELETE FROM entitlement", "not delivered exactly once", "recent full"),
         ("I4", "UPDATE payment SET amount_refunded = 200", "more went back than was captured", "recent full"),
+        ("I4", "UPDATE refund SET amount = 200", "promised to give back more than was captured", "recent full"),
         ("I4", "UPDATE refund SET amount = amount + 1", "refunds of a payment do not add up", "recent full"),
         ("I5", "UPDATE wallet SET balance = balance + 1", "not the sum of its movements", "recent full"),
         ("I5", "UPDATE wallet SET balance = -1", "below zero", "recent full"),

@@ -159,6 +159,19 @@ async def test_a_webhook_that_names_a_payment_of_ours_that_never_appears_is_a_de
     assert await shop.inbox(event) == ["dead"]
 
 
+async def test_a_refund_of_a_payment_of_ours_whose_capture_never_comes_is_a_dead_letter(shop: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    intent = await intent_of(shop)
+    await shop.act("refunds", {"payment_intent": intent, "amount": 100})
+    [event] = await shop.events("refund.created")
+    event["data"]["object"]["metadata"] = {}
+    await shop.owner.execute("INSERT INTO payment_reference SELECT 'stripe', $1, id FROM payment", intent)
+    await shop.hear(event)
+    await settle_until_the_end(shop)
+    assert await shop.inbox(event) == ["dead"]
+
+
 async def test_a_refund_before_its_capture_waits_and_then_the_net_effect_is_right(shop: Any) -> None:
     payment = await shop.opened()
     await shop.pay(payment)

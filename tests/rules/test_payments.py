@@ -201,7 +201,7 @@ def test_nothing_that_comes_after_the_money_takes_it_away(kind: NoticeKind) -> N
 NOTICES = st.one_of(
     st.sampled_from(PAYMENT_KINDS).map(a_notice),
     st.builds(
-        lambda kind, number: a_notice(kind, refund=number, amount=(number + 1) * 150),
+        lambda kind, number: a_notice(kind, refund=number, amount=(number + 1) * PRICE * 2 // 5),
         st.sampled_from(sorted(REFUND_KINDS)),
         st.integers(0, refunds_at_gateway - 1),
     ),
@@ -698,6 +698,31 @@ def test_a_refund_in_the_dashboard_is_requested_and_settled_at_once() -> None:
 def test_a_refund_in_the_dashboard_of_more_than_was_captured_is_quarantined() -> None:
     [decision] = decide(a_payment(Status.SUCCEEDED), a_notice(NoticeKind.REFUND_SUCCEEDED, refund=1, amount=PRICE + 1))
     assert decision.verdict is Verdict.QUARANTINED
+
+
+def test_of_two_promised_refunds_that_cannot_both_come_true_the_second_is_quarantined() -> None:
+    world, part = World(), PRICE * 3 // 5
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
+    for number in (1, 2):
+        world.hear(a_notice(NoticeKind.REFUND_CREATED, refund=number, amount=part))
+    world.hear(a_notice(NoticeKind.REFUND_SUCCEEDED, refund=1, amount=part))
+    [second] = rules.decide(
+        book_of(world.payment, *world.refunds.values()),
+        [a_notice(NoticeKind.REFUND_SUCCEEDED, refund=2, amount=part)],
+        TERMS,
+        AT,
+    )
+    assert (second.verdict, second.payment, second.refund) == (Verdict.QUARANTINED, None, None)
+
+
+def test_of_two_promised_refunds_that_cannot_both_come_true_either_may() -> None:
+    world, part = World(), PRICE * 3 // 5
+    world.hear(a_notice(NoticeKind.PAYMENT_CAPTURED))
+    for number in (1, 2):
+        world.hear(a_notice(NoticeKind.REFUND_CREATED, refund=number, amount=part))
+    world.hear(a_notice(NoticeKind.REFUND_FAILED, refund=1, amount=part))
+    world.hear(a_notice(NoticeKind.REFUND_SUCCEEDED, refund=2, amount=part))
+    assert (world.payment.refunding, world.payment.refunded) == (0, part)
 
 
 def test_a_refund_of_no_told_amount_is_never_taken_for_a_full_one() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from tillkeeper import operations, payments, routing
-from tillkeeper.facts import Notice, NoticeKind, Sale
+from tillkeeper.facts import Notice, NoticeKind, Sale, Verdict
 from tillkeeper.flows import settle
 from tillkeeper.flows.defend import defend
 from tillkeeper.flows.end import ENDS, end
@@ -115,7 +115,10 @@ async def record(tx: Transaction, till: Till, operation: Operation, answer: Answ
     if operation.kind is Kind.CREATE:
         await _opened(tx, till, operation, answer)
     notices = _notices(operation, answer.outcome)
-    await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
+    decisions = await settle.apply(tx, till, notices, [f"operation {operation.id}"] * len(notices))
+    for decision in decisions:
+        if decision.verdict is Verdict.QUARANTINED:
+            logs.intent.error("quarantined", operation=str(operation.id), reason=decision.reason)
     if operation.kind is Kind.CONFIRM:
         await _mark_doubt(tx, till, operation, answer.outcome)
     if operation.kind in ENDINGS:

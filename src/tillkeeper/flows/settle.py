@@ -218,7 +218,7 @@ def _ending(message: Message, notices: Sequence[Notice], decisions: Sequence[Dec
             logs.webhook.error("quarantined", message=str(message.id), reason=decision.reason)
             return Ending(message=message.id, status="quarantined", reason=decision.reason, payment=payment)
         case Verdict.PARKED:
-            ours = decision.notice is not None and decision.notice.payment is not None
+            ours = payment is not None or (decision.notice is not None and decision.notice.payment is not None)
             return inbox.park(message, decision.reason, waits_for=decision.waits_for, ours=ours, payment=payment)
 
 

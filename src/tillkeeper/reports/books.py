@@ -102,7 +102,12 @@ PROMISES = {
         GROUP BY payment.id, payment.amount_captured
         HAVING payment.amount_captured <> coalesce(sum(posting.amount), 0)""",
     "more went back than was captured": """
-        SELECT payment.id::text FROM payment WHERE amount_refunded + amount_refunding > amount_captured""",
+        SELECT payment.id::text FROM payment WHERE amount_refunded > amount_captured""",
+    "we promised to give back more than was captured": """
+        SELECT payment.id::text FROM payment JOIN refund ON refund.payment_id = payment.id
+        WHERE refund.origin = 'us' AND NOT refund.surplus AND refund.status <> 'failed'
+        GROUP BY payment.id, payment.amount_captured
+        HAVING sum(refund.amount) > payment.amount_captured""",
     "a payment was captured more than once and not all of the surplus goes back": """
         SELECT payment.id::text FROM payment
         WHERE (SELECT count(*) FROM payment_change WHERE payment_id = payment.id AND step = 'captured') > 1

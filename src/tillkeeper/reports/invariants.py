@@ -34,6 +34,7 @@ OF_PROMISES = {
     "a payment's cards are not those it was granted": "I3",
     "refunds of a payment do not add up": "I4",
     "more went back than was captured": "I4",
+    "we promised to give back more than was captured": "I4",
     "a wallet is not the sum of its movements": "I5",
     "a wallet is not the sum of its lots": "I5",
     "a wallet differs from its accounts in the books": "I5",

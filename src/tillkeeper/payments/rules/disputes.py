@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tillkeeper.facts import Change, DisputeFacts, DisputeMoves, DisputeStatus, Notice, Step, Verdict
 from tillkeeper.kernel import ids, money
-from tillkeeper.payments.rules.moves import change, parked, quarantined
+from tillkeeper.payments.rules.moves import change, quarantined, waiting
 from tillkeeper.payments.rules.refunds import undo_reversal
 from tillkeeper.payments.values import Decision, Dispute, Payment, Refund, RefundStatus
 
@@ -32,7 +32,7 @@ def decide_dispute(
     if said is None:
         return quarantined(notice, "It speaks of a dispute and does not say which.")
     if not payment.captured:
-        return parked(notice, "A dispute arrived before its capture; it waits for it.", str(payment.id))
+        return waiting(payment, notice, "A dispute")
     reversals = [refund for refund in refunds if _is_reversal(refund, payment, notice)]
     standing = next((refund for refund in reversals if refund.status is not RefundStatus.FAILED), None)
     if standing:

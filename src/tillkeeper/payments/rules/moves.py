@@ -115,8 +115,14 @@ def applied(notice: Notice, payment: Payment, changed: Change) -> Decision:
 
 
 def parked(notice: Notice, reason: str, waits_for: str | None) -> Decision:
-    """Let a fact wait for what it speaks of."""
+    """Let a fact wait for the payment that it speaks of."""
     return Decision(notice=notice, verdict=Verdict.PARKED, reason=reason, waits_for=waits_for)
+
+
+def waiting(payment: Payment, notice: Notice, what: str) -> Decision:
+    """Let a fact wait for the money that it speaks of."""
+    reason = f"{what} arrived before its capture; it waits for it."
+    return Decision(notice=notice, verdict=Verdict.PARKED, reason=reason, payment=payment, waits_for=str(payment.id))
 
 
 def quarantined(notice: Notice, reason: str) -> Decision:

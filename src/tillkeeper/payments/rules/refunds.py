@@ -9,7 +9,7 @@ from uuid import UUID
 from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
-from tillkeeper.payments.rules.moves import change, parked, quarantined, told
+from tillkeeper.payments.rules.moves import change, quarantined, told, waiting
 from tillkeeper.payments.rules.taxes import tax_part
 from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
 
@@ -129,7 +129,7 @@ def decide_refund(
 ) -> Decision:
     """Take in what a gateway says of a refund."""
     if not payment.captured:
-        return parked(notice, "A refund arrived before its capture; it waits for it.", str(payment.id))
+        return waiting(payment, notice, "A refund")
     known = next((refund for refund in refunds if _is_same(refund, notice, payment)), None)
     ours = None if known else _given_up_alike(payment, refunds, notice, given_up)
     if ours:
@@ -184,11 +184,16 @@ def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice,
     if notice.kind is NoticeKind.REFUND_FAILED:
         return _remember_failed(payment, notice, now)
     if not notice.amount or notice.amount + payment.refunded > payment.captured:
-        before = money.show(payment.captured, payment.currency), money.show(payment.refunded, payment.currency)
-        said = told(notice.amount, payment.currency)
-        return quarantined(notice, f"It says {said} was refunded; captured are {before[0]}, refunded {before[1]}.")
+        return _too_much(payment, notice)
     refund = _foreign(payment, notice, notice.amount, RefundStatus.PENDING, now)
     return _request(payment, refund, notice, now)
+
+
+def _too_much(payment: Payment, notice: Notice) -> Decision:
+    """Set aside what a gateway cannot have done."""
+    captured, refunded = (money.show(each, payment.currency) for each in (payment.captured, payment.refunded))
+    said = told(notice.amount, payment.currency)
+    return quarantined(notice, f"It says {said} was refunded; captured are {captured}, refunded {refunded}.")
 
 
 def _decide_foreign_surplus(payment: Payment, surplus: Refund | None, notice: Notice, now: datetime) -> Decision:
@@ -245,6 +250,9 @@ def _request(payment: Payment, refund: Refund, notice: Notice | None, now: datet
 def _settle(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
     was_settled = refund.status is RefundStatus.SUCCEEDED
     succeeded = notice.kind is NoticeKind.REFUND_SUCCEEDED
+    # Refunds of ours and of the dashboard may be promised beside each other, and then some of them must fail.
+    if succeeded and not refund.surplus and payment.refunded + refund.amount > payment.captured:
+        return _too_much(payment, notice)
     settled = replace(
         refund,
         status=RefundStatus.SUCCEEDED if succeeded else RefundStatus.FAILED,

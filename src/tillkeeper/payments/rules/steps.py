@@ -17,9 +17,9 @@ from tillkeeper.payments.rules.moves import (
     change,
     linked,
     named,
-    parked,
     quarantined,
     told,
+    waiting,
 )
 from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
 
@@ -195,7 +195,7 @@ def decide_step(payment: Payment, notice: Notice, now: datetime) -> Decision:
 def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     """Correct the fee that was predicted by what the gateway really kept."""
     if not payment.captured:
-        return parked(notice, "A fee arrived before its capture; it waits for it.", str(payment.id))
+        return waiting(payment, notice, "A fee")
     if payment.imported:
         return linked(payment, notice, "The fee was booked in the system from which the payment came.")
     tax = payment.fee_tax if notice.tax is None else notice.tax
