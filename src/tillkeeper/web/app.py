@@ -17,7 +17,7 @@ from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
 from tillkeeper.reports import inbox, readiness
 from tillkeeper.till import Till
-from tillkeeper.web import address, announcements, caller, documents, errors, shell, shop, status
+from tillkeeper.web import address, announcements, caller, dashboard, documents, errors, shell, shop, status
 from tillkeeper.web.api import (
     adjustments,
     admin,
@@ -84,6 +84,7 @@ def build(till: Till) -> ASGIApp:
     app.state.refusals = Refusals()
     app.state.trusted_proxies = address.networks(till.settings.trusted_proxies)
     status.add(app, till)
+    app.router.routes.extend(dashboard.routes(till))
     app.router.routes.extend(shop.result_routes(till))
     if till.settings.shop:
         origins = [gateway.checkout_origin for gateway in till.gateways.values()]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Security
@@ -33,7 +34,7 @@ KEY = Header(
 )
 
 
-SESSION_PATH = "/api/v1/session"
+SETTING_UP = ("/api/v1/session", "/admin/you", "/admin/sign-out")
 NOBODY = Actor(id="anonymous", name="somebody unknown")
 
 
@@ -65,11 +66,25 @@ async def principal_of(
     shown = bearer.credentials if bearer is not None else cookie.token_of(request)
     if shown is None:
         raise UnauthenticatedError
+    find = partial(authorize, till_of(request)) if bearer is not None else partial(_signed_in, request)
+    return await _known(request, shown, find)
+
+
+async def member_of(request: Request, form_token: str) -> Principal:
+    """Find who is signed in at a page, whose forms carry their token in a field; raises SessionOverError."""
+    shown = cookie.token_of(request)
+    if shown is None:
+        raise SessionOverError
+    return await _known(request, shown, partial(_signed_in, request, form_token=form_token))
+
+
+async def _known(request: Request, shown: str, find: Callable[[str], Awaitable[Principal]]) -> Principal:
+    """Find who it is, unless too many were not known from where this comes; and count the call."""
     refusals, now = request.app.state.refusals, till_of(request).now()
     from_where = address.counted_as(client_of(request))
     refusals.check(from_where, shown, now)
     try:
-        principal = await (authorize(till_of(request), shown) if bearer is not None else _signed_in(request, shown))
+        principal = await find(shown)
     except (UnauthenticatedError, SessionOverError):
         refusals.count(from_where, now)
         raise
@@ -79,11 +94,11 @@ async def principal_of(
     return principal
 
 
-async def _signed_in(request: Request, token: str) -> Principal:
+async def _signed_in(request: Request, token: str, form_token: str | None = None) -> Principal:
     """Find who is signed in; raises SessionOverError or ForgeryError."""
     till = till_of(request)
     session = await recognise(till, token)
-    cookie.check_meant(request, session)
+    cookie.check_meant(request, session, form_token)
     request.state.session = session
     if session.role in till.settings.roles_with_second_factor and not session.second_factor:
         _check_setting_up(request)
@@ -93,7 +108,7 @@ async def _signed_in(request: Request, token: str) -> Principal:
 
 def _check_setting_up(request: Request) -> None:
     """Let somebody who has yet to set up a second factor do that and nothing else."""
-    if not request.url.path.startswith(SESSION_PATH):
+    if not request.url.path.startswith(SETTING_UP):
         raise SecondFactorRequiredError
 
 

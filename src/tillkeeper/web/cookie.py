@@ -54,12 +54,16 @@ def check_origin(request: Request) -> None:
         raise ForgeryError(message)
 
 
-def check_meant(request: Request, session: Session) -> None:
-    """Raise ForgeryError for a change that comes from elsewhere, or without what only our own pages know."""
+def check_meant(request: Request, session: Session, typed: str | None = None) -> None:
+    """Raise ForgeryError for a change that comes from elsewhere, or without what only our own pages know.
+
+    Scripts send it in a header, forms in a field.
+    """
     if request.method in SAFE_METHODS:
         return
     check_origin(request)
-    if not same(request.headers.get(FORM_HEADER, ""), form_token(session, request.app.state.till.settings)):
+    shown = request.headers.get(FORM_HEADER, "") if typed is None else typed
+    if not same(shown, form_token(session, request.app.state.till.settings)):
         message = f"The header {FORM_HEADER} is missing, or was made for another session."
         raise ForgeryError(message)
 

@@ -10,7 +10,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from tillkeeper.kernel.errors import NotFoundError, TillError
-from tillkeeper.web import guides
+from tillkeeper.web import assets, guides
+from tillkeeper.web.assets import Assets
 
 FOLDER = Path(__file__).parent
 PAGES = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
@@ -24,7 +25,7 @@ INTERNAL = frozenset({"configuration", "secret_unreadable"})
 
 def add(app: FastAPI) -> None:
     """Serve /docs with its guides and errors, and /static."""
-    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.mount("/static", Assets(directory=assets.FOLDER), name="static")
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/docs/errors", _errors, include_in_schema=False)

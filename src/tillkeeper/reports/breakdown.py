@@ -1,0 +1,22 @@
+"""What became of the money of one payment, and how long its goods took."""
+
+from uuid import UUID
+
+from tillkeeper.kernel.db import Transaction
+
+# A gateway's fee is known in the currency in which it settles; only one in the payment's own can be taken off it.
+SQL = """
+SELECT amount_captured - amount_refunded - amount_refunding - amount_disputed - fee AS net,
+       amount_disputed - amount_lost AS claimed, amount_lost AS lost, fee, fee_final,
+       (extract(epoch FROM delivered_at - told_at) * 1000)::bigint AS delivered_ms
+FROM payment, LATERAL (SELECT min(created_at) AS delivered_at FROM entitlement WHERE payment_id = payment.id) AS goods,
+     LATERAL (SELECT min(received_at) AS told_at FROM inbox_message WHERE payment_id = payment.id) AS webhook
+WHERE id = $1
+"""
+
+
+async def show(tx: Transaction, payment: UUID) -> dict[str, object]:
+    """Break the money of a payment down, in minor units of its currency; `delivered_ms` counts from the first webhook."""
+    row = await tx.fetchrow(SQL, payment)
+    assert row, "whoever asks has seen the payment"
+    return dict(row)

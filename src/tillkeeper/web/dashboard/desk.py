@@ -1,0 +1,338 @@
+"""One of the merchant's people at a page: who it is, what they may do, what they sent, and how they are answered."""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tillkeeper.access import Principal, Right, StepUpNeededError
+from tillkeeper.access.rights import HOLDERS
+from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
+from tillkeeper.idempotency import Wish
+from tillkeeper.kernel.crypto import sha256
+from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.till import Till
+from tillkeeper.web import caller, cookie, errors, strict
+from tillkeeper.web.dashboard import paper
+from tillkeeper.web.dashboard.rail import HOME, Group, Place
+from tillkeeper.web.shell import shown_path
+
+TOKEN = "token"  # noqa: S105 (the name of a field)
+KEY = "key"
+TOLD = "till_told"
+THEME = "till_theme"
+THEMES = ("system", "light", "dark")
+SIGN_IN = f"{HOME}/sign-in"
+PROVE = f"{HOME}/prove"
+YOU = f"{HOME}/you"
+form_fields_max = 200
+told_seconds = 60
+told_length_max = 300
+key_bytes = 18
+
+log = structlog.get_logger("http")
+
+Json = dict[str, Any]
+Show = Callable[["Desk"], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Hold a request of somebody who is signed in."""
+
+    request: Request
+    till: Till
+    session: Session
+    principal: Principal
+    places: Sequence[Place]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What was typed: the form that was sent, or the query of the address."""
+    chosen: Sequence[str] = ()
+    """Which rows of a list were ticked."""
+    key: str = ""
+    error: TillError | None = None
+    """Why what was asked for was not done, for the dialog that asked."""
+
+    def may(self, right: Right) -> bool:
+        """Tell whether this person has a right."""
+        return self.principal.may(right)
+
+    def part(self, name: str) -> str:
+        """Read a part of the address."""
+        return str(self.request.path_params[name])
+
+    def given(self, name: str) -> str | None:
+        """Read what was typed into a field; None where that is nothing."""
+        return self.fields.get(name, "").strip() or None
+
+    def need(self, name: str) -> str:
+        """Read a field that must be filled in; raises InvalidFieldError."""
+        text = self.given(name)
+        if text is None:
+            message = f"Fill in “{name.replace('_', ' ')}”."
+            raise InvalidFieldError(message, param=name)
+        return text
+
+    def number(self, name: str) -> int | None:
+        """Read a whole number; raises InvalidFieldError."""
+        text = self.given(name)
+        if text is None:
+            return None
+        if not text.removeprefix("-").isdecimal() or not text.isascii() or len(text) > len(str(2**63)):
+            message = f"“{name.replace('_', ' ')}” is a whole number."
+            raise InvalidFieldError(message, param=name)
+        return int(text)
+
+    @property
+    def wish(self) -> Wish:
+        """Name what was asked for, so that pressing a button twice does it once."""
+        asked = json.dumps([self.request.url.path, dict(self.fields)], sort_keys=True)
+        scope = f"member:{self.till.settings.mode}:{self.principal.id}"
+        return Wish(scope=scope, key=self.key, request_sha=sha256(asked.encode()))
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether the page asks for a dialog to show in its midst."""
+        return self.request.headers.get("hx-target", "").endswith("#dialog")
+
+    def page(self, template: str, *, status: int = HTTPStatus.OK, **context: object) -> Response:
+        """Show a page with everything around it."""
+        answer = paper.page(template, self._around() | context, status=status)
+        if TOLD in self.request.cookies:
+            answer.delete_cookie(TOLD, path=HOME)
+        return answer
+
+    def dialog(self, template: str, **context: object) -> Response:
+        """Ask something: in the midst of the page, or on a page of its own where there are no scripts."""
+        status = int(self.error.status) if self.error else HTTPStatus.OK
+        return self.page(template, status=status, **context)
+
+    def done(self, path: str, told: str) -> Response:
+        """Go on to a page and say there what was done."""
+        url = f"{HOME}{path}"
+        if self.is_part:
+            answer = Response(status_code=HTTPStatus.OK, headers={"HX-Redirect": url})
+        else:
+            answer = RedirectResponse(url, HTTPStatus.SEE_OTHER)
+        return tell(answer, told, secure=_secure(self.till))
+
+    def _around(self) -> Json:
+        """Gather what every page needs."""
+        path = self.request.url.path
+        places = [place for place in self.places if self.may(place.right)]
+        here = [place for place in places if _is_within(path, place)]
+        return {
+            "desk": self,
+            "now": self.till.now(),
+            "mode": self.till.settings.mode,
+            "rail": [(group, [each for each in places if each.group is group]) for group in Group],
+            "places": places,
+            "here": max(here, key=lambda place: len(place.url), default=None),
+            "theme": theme_of(self.request),
+            "told": unquote(self.request.cookies.get(TOLD, ""))[:told_length_max],
+            "token": cookie.form_token(self.session, self.till.settings),
+            "key": self.key or secrets.token_urlsafe(key_bytes),
+            "bare": self.is_part,
+            "error": self.error,
+            "path": path,
+            "Right": Right,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Let in whoever is signed in, and answer for everything that may go wrong."""
+
+    till: Till
+    places: Sequence[Place]
+
+    def page(self, path: str, show: Show, right: Right = Right.SEE) -> Route:
+        """Make the address of a page that changes nothing."""
+
+        async def run(request: Request) -> Response:
+            return await self._answer(request, right, show)
+
+        return Route(f"{HOME}{path}", run, methods=["GET"])
+
+    def deed(self, path: str, ask: Show, do: Show, right: Right, *, keyed: bool = True) -> list[Route]:
+        """Make the address of a dialog: it asks when it is looked at, and acts when its form is sent.
+
+        Where the form is not right, it is shown again with what is wrong with it. The key of a form makes pressing its
+        button twice one wish; what does no harm twice needs none.
+        """
+
+        async def run_ask(request: Request) -> Response:
+            return await self._answer(request, right, _fresh_first(ask, right))
+
+        async def run_do(request: Request) -> Response:
+            return await self._answer(request, right, _asked_again(ask, do, right, keyed=keyed))
+
+        url = f"{HOME}{path}"
+        return [Route(url, run_ask, methods=["GET"]), Route(url, run_do, methods=["POST"])]
+
+    async def _answer(self, request: Request, right: Right, show: Show) -> Response:
+        try:
+            desk = await self._seat(request)
+        except SessionOverError:
+            return to_sign_in(request)
+        except SecondFactorRequiredError:
+            return RedirectResponse(YOU, HTTPStatus.SEE_OTHER)
+        except TillError as error:
+            return problem(request, error)
+        try:
+            desk.principal.require(right)
+            return await show(desk)
+        except StepUpNeededError:
+            return to_prove(desk)
+        except TillError as error:
+            return problem(request, error, desk)
+        except Exception:  # noqa: BLE001 (a person gets a page whatever happens, and the log what happened)
+            log.exception("unexpected", path=shown_path(request.scope))
+            return problem(request, errors.UnexpectedError(), desk)
+
+    async def _seat(self, request: Request) -> Desk:
+        """Find who it is and what they sent."""
+        typed = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=form_fields_max)
+        if request.method == "POST":
+            typed = _pairs(await request.body())
+        fields = dict(typed)
+        token, key = fields.pop(TOKEN, ""), fields.pop(KEY, "")
+        strict.check_text("".join(fields.values()))
+        principal = await caller.member_of(request, token)
+        return Desk(
+            request=request,
+            till=caller.till_of(request),
+            session=request.state.session,
+            principal=principal,
+            places=self.places,
+            fields=fields,
+            chosen=[value for name, value in typed if name == "chosen"],
+            key=key[: caller.key_length_max],
+        )
+
+
+def _fresh_first(ask: Show, right: Right) -> Show:
+    """Ask for the password before the dialog of something dangerous, and not after it was filled in."""
+
+    async def show(desk: Desk) -> Response:
+        if HOLDERS[right].fresh:
+            desk.principal.require_fresh()
+        return await ask(desk)
+
+    return show
+
+
+def _asked_again(ask: Show, do: Show, right: Right, *, keyed: bool) -> Show:
+    """Act, or ask again and say what is wrong."""
+
+    async def show(desk: Desk) -> Response:
+        if HOLDERS[right].fresh:
+            desk.principal.require_fresh()
+        if keyed and not desk.key:
+            message = "The form came without its key; load the page again."
+            raise InvalidFieldError(message, param=KEY)
+        try:
+            return await do(desk)
+        except StepUpNeededError:
+            raise
+        except TillError as error:
+            return await ask(replace(desk, error=error, key=""))
+
+    return show
+
+
+def parsed(body: bytes) -> dict[str, str]:
+    """Read a form of somebody who is not signed in; raises InvalidFieldError."""
+    fields = dict(_pairs(body))
+    strict.check_text("".join(fields.values()))
+    return fields
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=form_fields_max)
+    except ValueError as error:
+        message = "The form cannot be read."
+        raise InvalidFieldError(message) from error
+
+
+def problem(request: Request, error: TillError, desk: Desk | None = None) -> Response:
+    """Say what went wrong, why, and what to do next."""
+    context = {"error": error, "request_id": request.state.request_id}
+    status = int(error.status)
+    if desk:
+        shown = desk.page("problem.html", status=status, **context)
+    else:
+        shown = paper.page("stranger_problem.html", stranger(request) | context, status=status)
+    if error.retry_after_seconds:
+        shown.headers["Retry-After"] = str(error.retry_after_seconds)
+    return shown
+
+
+def stranger(request: Request) -> Json:
+    """Gather what a page needs that is shown to somebody who is not signed in."""
+    return {"theme": theme_of(request), "mode": caller.till_of(request).settings.mode, "bare": False}
+
+
+def theme_of(request: Request) -> str:
+    """Tell which colours somebody wants."""
+    wanted = request.cookies.get(THEME, "")
+    return wanted if wanted in THEMES else THEMES[0]
+
+
+def tell(answer: Response, told: str, *, secure: bool) -> Response:
+    """Say something on the page that comes next, once."""
+    answer.set_cookie(
+        TOLD,
+        quote(told[:told_length_max]),
+        max_age=told_seconds,
+        path=HOME,
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+def to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in and from there to where somebody wanted to go."""
+    path = shown_path(request.scope)
+    wanted = f"{path}?{request.url.query}" if request.url.query else path
+    known = request.method == "GET" and path != HOME
+    url = f"{SIGN_IN}?{urlencode({'next': wanted})}" if known else SIGN_IN
+    return _lead(request, url)
+
+
+def to_prove(desk: Desk) -> Response:
+    """Lead to where the password is given again, and from there back to the dialog with what was typed."""
+    query = urlencode([(name, value) for name, value in desk.fields.items() if name != "next"])
+    back = f"{desk.request.url.path}?{query}" if query else desk.request.url.path
+    return _lead(desk.request, f"{PROVE}?{urlencode({'next': back})}")
+
+
+def _lead(request: Request, url: str) -> Response:
+    if request.headers.get("hx-request"):
+        return Response(headers={"HX-Redirect": url})
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER)
+
+
+def safe_next(wanted: str | None) -> str:
+    """Go on to a page of the dashboard and nowhere else."""
+    inside = wanted is not None and (wanted == HOME or wanted.startswith((f"{HOME}/", f"{HOME}?")))
+    return wanted if inside and wanted and "\\" not in wanted and wanted.isprintable() else HOME
+
+
+def _is_within(path: str, place: Place) -> bool:
+    return path == place.url or (place.path != "" and path.startswith(f"{place.url}/"))
+
+
+def _secure(till: Till) -> bool:
+    return till.settings.public_url.startswith("https://")

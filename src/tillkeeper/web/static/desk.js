@@ -1,0 +1,152 @@
+// What scripts add to the dashboard: dialogs in place, keys, copying, live news. Everything works without it.
+(() => {
+  "use strict";
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+
+  // Dialogs: htmx puts what is asked into the one dialog of the page; it is opened once it is there.
+  const dialog = () => $("#dialog");
+  document.addEventListener("htmx:after:swap", () => {
+    const shown = dialog();
+    if (shown && shown.childElementCount && !shown.open) shown.showModal();
+    $("[autofocus]", shown ?? document)?.focus();
+  });
+  document.addEventListener("click", (event) => {
+    const closer = event.target.closest("[data-close]");
+    if (closer?.closest("dialog")) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    }
+    if (event.target.closest("[data-dismiss]")) event.target.closest(".toast").remove();
+    const copier = event.target.closest(".copy, [data-copy]");
+    if (copier) copy(copier);
+  });
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.classList.add("done");
+    say("Copied.");
+    setTimeout(() => button.classList.remove("done"), 1500);
+  };
+  const say = (words) => {
+    const news = $("#news");
+    if (news) news.textContent = words;
+  };
+
+  // Submitting twice is harmless, and looks so.
+  document.addEventListener("submit", (event) => {
+    const pressed = event.submitter;
+    if (pressed && event.target.method === "post") setTimeout(() => (pressed.disabled = true));
+  });
+
+  // Keys: / finds, g and a letter goes, j and k walk, Enter opens, ? tells, Ctrl-K or ⌘K opens the palette.
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
+    if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
+    const place = Date.now() - going < 1200 && $(`.rail a[data-key="${CSS.escape(event.key)}"]`);
+    going = event.key === "g" ? Date.now() : 0;
+    if (place) place.click();
+    else if (event.key === "/") event.preventDefault(), $("#find")?.focus();
+    else if (event.key === "?") $("#keys")?.showModal();
+    else if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
+    else if (event.key === "Enter") $('tr[aria-selected="true"] a')?.click();
+    else all("[data-hotkey]").find((each) => each.dataset.hotkey === event.key)?.click();
+  });
+  const walk = (step) => {
+    const rows = all("main .table tbody tr");
+    const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+    const next = rows[Math.min(Math.max(at + step, 0), rows.length - 1)];
+    if (!next) return;
+    rows[at]?.removeAttribute("aria-selected");
+    next.setAttribute("aria-selected", "true");
+    next.scrollIntoView({ block: "nearest" });
+  };
+
+  // The palette lists the places of the rail, and offers to look for whatever else was typed.
+  const openPalette = () => {
+    const palette = $("#palette");
+    if (!palette || palette.open) return;
+    const field = $("input", palette);
+    field.value = "";
+    list("");
+    palette.showModal();
+    field.focus();
+  };
+  const list = (words) => {
+    const places = all(".rail a[data-key]").filter((each) => each.textContent.toLowerCase().includes(words.toLowerCase()));
+    const rows = places.map((each) => {
+      const row = document.createElement("li");
+      const link = each.cloneNode(true);
+      link.removeAttribute("aria-current");
+      link.setAttribute("role", "option");
+      const key = document.createElement("kbd");
+      key.textContent = `g ${each.dataset.key}`;
+      link.append(key);
+      row.append(link);
+      row.setAttribute("role", "presentation");
+      return row;
+    });
+    $("#palette ul").replaceChildren(...rows);
+    $("#palette ul a")?.setAttribute("aria-selected", "true");
+  };
+  document.addEventListener("input", (event) => {
+    if (event.target.closest("#palette")) list(event.target.value.trim());
+    if (event.target.closest("[data-all]")) all('input[name="chosen"]').forEach((each) => (each.checked = event.target.checked));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.("#palette")) return;
+    const links = all("#palette ul a");
+    const at = links.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      links[at]?.removeAttribute("aria-selected");
+      links[Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), links.length - 1)]?.setAttribute("aria-selected", "true");
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      const words = event.target.value.trim();
+      if (links[at]) location.href = links[at].href;
+      else if (words) location.href = `/admin/search?q=${encodeURIComponent(words)}`;
+    }
+  });
+
+  // News: one stream a tab, closed while nobody looks. New rows wait until they are asked for.
+  let stream = null;
+  let fresh = 0;
+  const watch = () => {
+    const wanted = $("[data-live]");
+    if (!wanted || document.hidden) return;
+    stream?.close();
+    stream = new EventSource(`${wanted.dataset.live}?after=${wanted.dataset.seq}`);
+    stream.onmessage = (event) => {
+      const told = JSON.parse(event.data);
+      const shown = $("[data-live]");
+      if (!shown) return;
+      shown.dataset.seq = event.lastEventId;
+      const kinds = (shown.dataset.kinds ?? "").split(" ");
+      const matters = told.types.some((type) => kinds.some((kind) => type.startsWith(kind)));
+      if (!matters || (shown.dataset.payment && !told.payments.includes(shown.dataset.payment))) return;
+      fresh += told.types.filter((type) => kinds.some((kind) => type.startsWith(kind))).length;
+      const button = $("#fresh");
+      button.hidden = false;
+      $("span", button).textContent = `${fresh} new`;
+      say(`${fresh} new`);
+    };
+    stream.addEventListener("over", () => location.reload());
+  };
+  const rest = () => {
+    stream?.close();
+    stream = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : watch()));
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.target === document.body) rest(), (fresh = 0), watch();
+  });
+  window.addEventListener("pagehide", rest);
+  watch();
+})();
