@@ -108,7 +108,8 @@ async def _take_in(
     """Keep lines, say what they stand for, let payouts be heard of, and ask for their days to be compared."""
     zone = ZoneInfo(gateway.settlement_zone)
     today = lines.day_of(till.now(), zone)
-    taken = await lines.take_in(tx, told, unread, zone=zone, today=today, seal=till.box.seal)
+    told, undated = lines.sort_out(told, today)
+    taken = await lines.take_in(tx, told, [*unread, *undated], zone=zone, today=today, seal=till.box.seal)
     if not taken.new and not taken.changed and not taken.days:
         return taken
     heard = [_notice(till, line) for line in told if line.kind in PAYOUTS and line.object_id and line.gross]

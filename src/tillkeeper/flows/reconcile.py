@@ -14,7 +14,7 @@ from tillkeeper.flows.book_lines import book_explained, book_lines, book_opened,
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel import failpoints, ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
-from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, InvalidFieldError, NotFoundError
 from tillkeeper.ledger import Journal
 from tillkeeper.outbox import Event
 from tillkeeper.reports import matching, unmatched
@@ -79,8 +79,11 @@ async def reconcile(till: Till) -> int:
 
 
 async def ask(till: Till, gateway: str, day: date) -> None:
-    """Ask for a day to be compared, also when that was done before; raises NotFoundError."""
+    """Ask for a day to be compared, also when that was done before; raises NotFoundError or InvalidFieldError."""
     today = lines.day_of(till.now(), ZoneInfo(check_gateway(till, gateway).settlement_zone))
+    if not lines.first_day <= day <= today:
+        message = f"A day from {lines.first_day} to {today} can be compared; after that none has begun at this gateway."
+        raise InvalidFieldError(message, param="day")
     async with till.db.transaction() as tx:
         await runs.ask(tx, gateway, [day], today)
         asked = {"day": day.isoformat()}

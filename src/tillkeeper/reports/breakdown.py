@@ -16,7 +16,7 @@ WHERE id = $1
 
 
 async def show(tx: Transaction, payment: UUID) -> dict[str, object]:
-    """Break the money of a payment down, in minor units of its currency; `delivered_ms` counts from the first webhook."""
+    """Break down the money of a payment, in its minor units; `delivered_ms` counts from the first webhook."""
     row = await tx.fetchrow(SQL, payment)
     assert row, "whoever asks has seen the payment"
     return dict(row)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement.lines import rules, store
-from tillkeeper.settlement.lines.rules import day_of
+from tillkeeper.settlement.lines.rules import day_of, first_day, sort_out
 from tillkeeper.settlement.lines.store import covered_until, erase, paid_out_until, save_window, window
 from tillkeeper.settlement.lines.values import Line, Link, Side, Taken, Unread, Window
 
@@ -21,9 +21,11 @@ __all__ = [
     "covered_until",
     "day_of",
     "erase",
+    "first_day",
     "link",
     "paid_out_until",
     "save_window",
+    "sort_out",
     "take_in",
     "window",
 ]

@@ -1,9 +1,9 @@
 """What a line means when it is told for the first time, and when it is told again."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,8 @@ MONEY = ("fee", "tax", "net", "settle_currency")
 TOLD_LATER = ("rate", "parent_id", "our_reference", "our_payment", "our_refund", "available_at", "payout_id")
 """What a gateway may tell later, or in one of its accounts and not in another; told once, it stays."""
 raw_length_max = 100_000
+first_day = date(1990, 1, 1)
+years_ahead = timedelta(days=731)
 
 
 def read(line: SettlementLine, zone: ZoneInfo, seal: Callable[[bytes], bytes]) -> Line:
@@ -46,6 +48,19 @@ def read(line: SettlementLine, zone: ZoneInfo, seal: Callable[[bytes], bytes]) -
         raw=seal(line.raw[:raw_length_max].encode()),
         day=day_of(line.occurred_at, zone),
     )
+
+
+def sort_out(told: Sequence[SettlementLine], today: date) -> tuple[list[SettlementLine], list[UnreadLine]]:
+    """Put lines aside whose date is none: a day that no gateway has seen could never be compared."""
+    plausible = [line for line in told if first_day <= line.occurred_at.date() <= today + years_ahead]
+    others = {line.line_id for line in told} - {line.line_id for line in plausible}
+    reason = "its date lies before there were gateways, or years ahead"
+    unread = [
+        UnreadLine(gateway=line.gateway, line_id=line.line_id, reason=reason, raw=line.raw)
+        for line in told
+        if line.line_id in others
+    ]
+    return plausible, unread
 
 
 def read_unread(line: UnreadLine, day: date, seal: Callable[[bytes], bytes]) -> Unread:

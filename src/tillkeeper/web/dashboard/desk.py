@@ -187,16 +187,7 @@ class Entrance:
             return RedirectResponse(YOU, HTTPStatus.SEE_OTHER)
         except TillError as error:
             return problem(request, error)
-        try:
-            desk.principal.require(right)
-            return await show(desk)
-        except StepUpNeededError:
-            return to_prove(desk)
-        except TillError as error:
-            return problem(request, error, desk)
-        except Exception:  # noqa: BLE001 (a person gets a page whatever happens, and the log what happened)
-            log.exception("unexpected", path=shown_path(request.scope))
-            return problem(request, errors.UnexpectedError(), desk)
+        return await _attended(desk, right, show)
 
     async def _seat(self, request: Request) -> Desk:
         """Find who it is and what they sent."""
@@ -217,6 +208,20 @@ class Entrance:
             chosen=[value for name, value in typed if name == "chosen"],
             key=key[: caller.key_length_max],
         )
+
+
+async def _attended(desk: Desk, right: Right, show: Show) -> Response:
+    """Show what may be shown; a person gets a page whatever happens."""
+    try:
+        desk.principal.require(right)
+        return await show(desk)
+    except StepUpNeededError:
+        return to_prove(desk)
+    except TillError as error:
+        return problem(desk.request, error, desk)
+    except Exception:
+        log.exception("unexpected", path=shown_path(desk.request.scope))
+        return problem(desk.request, errors.UnexpectedError(), desk)
 
 
 def _fresh_first(ask: Show, right: Right) -> Show:
