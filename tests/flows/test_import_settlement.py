@@ -136,6 +136,22 @@ async def test_a_late_webhook_finds_its_line_on_the_next_day_that_is_compared(sh
     assert await found(shop) == [("status_mismatch", "explained")]
 
 
+@pytest.mark.parametrize("year", [1, 9998])
+async def test_a_line_of_a_day_that_cannot_be_is_kept_for_a_person_and_the_others_are_compared(
+    shop: Any, year: int
+) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    undated = replace(line, line_id="txn_undated", occurred_at=line.occurred_at.replace(year=year, month=1, day=1))
+    gateway = Interrupted(shop.till.gateways["stripe"], (line, undated), breaks_at=None)
+    taken = await import_account(shop.later(hours=1), gateway)
+    while await reconcile(shop.later(hours=30)):
+        pass
+    assert (taken.new, await shop.count("unread_line")) == (1, 1)
+    assert await found(shop) == [("unparsed_line", "open")]
+    assert await shop.count("reconciliation_run", "status <> 'done'") == 0
+
+
 async def test_a_file_that_is_no_report_is_refused_and_leaves_nothing(shop: Any) -> None:
     with pytest.raises(FileUnreadableError):
         await import_file(shop.till, "stripe", b"a,b\n1,2\n")

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.reconcile import ask, check_gateway, plan, reconcile, reconcile_day
 from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import clock
-from tillkeeper.kernel.errors import NotFoundError
+from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
 from tillkeeper.till import Till
 
 Json = dict[str, Any]
@@ -171,7 +171,7 @@ async def test_a_run_that_fails_rests_and_says_why_and_keeps_nobody_waiting(shop
     await shop.pay(await shop.opened())
     till = shop.later(hours=2)
     await import_settlement(till)
-    await ask(till, "stripe", clock.now().date() + timedelta(days=1))
+    await ask(till, "stripe", clock.now().date() - timedelta(days=1))
     await shop.owner.execute("ALTER TABLE discrepancy RENAME TO discrepancy_gone")
     assert await reconcile(till) == 1
     while await reconcile(till):
@@ -226,6 +226,13 @@ async def test_a_second_capture_that_we_did_not_hear_of_is_a_duplicate_there(sho
 async def test_a_gateway_that_is_not_configured_is_named(shop: Any) -> None:
     with pytest.raises(NotFoundError, match="No gateway “nobody”"):
         check_gateway(shop.till, "nobody")
+
+
+@pytest.mark.parametrize("day", [date.min, date(1989, 12, 31), date.max, clock.now().date() + timedelta(days=2)])
+async def test_only_days_that_were_can_be_compared(shop: Any, day: date) -> None:
+    with pytest.raises(InvalidFieldError, match="can be compared"):
+        await ask(shop.till, "stripe", day)
+    assert await shop.count("reconciliation_run") == 0
 
 
 async def only_line(shop: Any) -> SettlementLine:
