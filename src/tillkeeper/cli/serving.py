@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.till import Till
 from tillkeeper.web.app import build
+from tillkeeper.web.dashboard.live import Live
 from tillkeeper.web.wire import OnePacket
 from tillkeeper.worker.loop import work
 
@@ -71,7 +73,8 @@ async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> Non
     stop = asyncio.Event()
     working = asyncio.create_task(work(till, stop)) if with_worker else None
     try:
-        await _run(build(till), host, port, leash=leash, lifespan=False)
+        live = Live(till)
+        await _run(build(till, live), host, port, leash=leash, lifespan=False, closing=live.close)
     finally:
         stop.set()
         if working:
@@ -103,8 +106,28 @@ async def _open() -> Till:
             await asyncio.sleep(database_pause_seconds)
 
 
-async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, lifespan: bool) -> None:
-    server = uvicorn.Server(
+class _Server(uvicorn.Server):
+    """End what would never end by itself, before waiting for what is under way."""
+
+    closing: Callable[[], None] | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        if self.closing:
+            self.closing()
+        await super().shutdown(sockets)
+
+
+async def _run(
+    app: Callable[..., Any],
+    host: str,
+    port: int,
+    *,
+    leash: bool,
+    lifespan: bool,
+    closing: Callable[[], None] | None = None,
+) -> None:
+    server = _Server(
         uvicorn.Config(
             app,
             host=host,
@@ -121,6 +144,8 @@ async def _run(app: Callable[..., Any], host: str, port: int, *, leash: bool, li
             timeout_graceful_shutdown=drain_seconds,
         )
     )
+
+    server.closing = closing
 
     def stop() -> None:
         server.should_exit = True

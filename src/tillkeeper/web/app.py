@@ -39,6 +39,7 @@ from tillkeeper.web.api import (
     session,
     webhook_endpoints,
 )
+from tillkeeper.web.dashboard.live import Live
 from tillkeeper.web.description import DescribedApp
 from tillkeeper.web.intake import Webhooks
 from tillkeeper.web.shell import Shell
@@ -76,9 +77,10 @@ API = (
 DESCRIPTION = "Captured money becomes goods delivered once, and books that balance."
 
 
-def build(till: Till) -> ASGIApp:
-    """Build the application for an open till; whoever runs it closes the till."""
+def build(till: Till, live: Live | None = None) -> ASGIApp:
+    """Build the application for an open till; whoever runs it closes the till, and the news before that."""
     app = described()
+    app.state.live = live or Live(till)
     app.state.till = till
     app.state.meter = Meter()
     app.state.refusals = Refusals()

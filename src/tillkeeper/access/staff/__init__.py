@@ -1,6 +1,7 @@
 """The merchant's own people: who they are, how they prove it, and how long that counts."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -65,6 +66,7 @@ __all__ = [
     "recognise",
     "set_password",
     "set_role",
+    "standing",
     "totp_address",
     "use_totp",
 ]
@@ -168,6 +170,12 @@ async def recognise(tx: Transaction, token: str, now: datetime) -> Session:
         raise SessionOverError
     await store.see(tx, found.digest, now)
     return found
+
+
+async def standing(tx: Transaction, sessions: Collection[bytes], now: datetime) -> frozenset[bytes]:
+    """Tell which of these sessions still count, and keep none of them alive."""
+    seen_since, begun_since = rules.alive_since(now)
+    return await store.standing(tx, sessions, seen_since=seen_since, begun_since=begun_since)
 
 
 async def prove(tx: Transaction, session: Session, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """All SQL of the merchant's own people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -138,6 +138,22 @@ async def session(tx: Transaction, digest: bytes, *, seen_since: datetime, begun
         created_at=row["created_at"],
         proved_at=row["proved_at"],
     )
+
+
+async def standing(
+    tx: Transaction, digests: Collection[bytes], *, seen_since: datetime, begun_since: datetime
+) -> frozenset[bytes]:
+    """Find which sessions are good."""
+    rows = await tx.fetch(
+        """
+        SELECT digest FROM staff_session JOIN staff_member ON staff_member.id = member_id
+        WHERE digest = ANY($1::bytea[]) AND seen_at > $2 AND staff_session.created_at > $3 AND disabled_at IS NULL
+        """,
+        list(digests),
+        seen_since,
+        begun_since,
+    )
+    return frozenset(row["digest"] for row in rows)
 
 
 async def see(tx: Transaction, digest: bytes, at: datetime) -> None:

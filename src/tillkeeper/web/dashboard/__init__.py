@@ -5,6 +5,7 @@ from types import ModuleType
 from starlette.routing import BaseRoute
 
 from tillkeeper.till import Till
+from tillkeeper.web.dashboard import live
 from tillkeeper.web.dashboard.desk import Entrance
 from tillkeeper.web.dashboard.pages import doors, overview, payments
 
@@ -17,4 +18,4 @@ PAGES: tuple[ModuleType, ...] = (overview, payments)
 def routes(till: Till) -> list[BaseRoute]:
     """List the addresses of the dashboard."""
     entrance = Entrance(till, [page.PLACE for page in PAGES])
-    return [route for page in (doors, *PAGES) for route in page.routes(entrance)]
+    return [route for page in (doors, live, *PAGES) for route in page.routes(entrance)]

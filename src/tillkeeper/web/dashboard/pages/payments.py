@@ -14,6 +14,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.flows.sync import sync
+from tillkeeper.flows.watch import newest
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -77,6 +78,7 @@ async def show_list(desk: Desk) -> Response:
     return desk.page(
         "payments.html",
         page=page,
+        seq=await newest(desk.till),
         address=Address(desk.request.url.path, desk.fields),
         fields=desk.fields,
         statuses=[("", "Any state"), *((each.value, each.value.replace("_", " ").capitalize()) for each in Status)],
@@ -112,6 +114,7 @@ async def show_one(desk: Desk) -> Response:
         "payment.html",
         payment=payment,
         money_of=money_of,
+        seq=await newest(desk.till),
         gateway=titles.get(payment["gateway"], payment["gateway"]),
         entries=[
             {"icon": ICONS.get(event["kind"], "circle"), "tone": tone_of(event)}
