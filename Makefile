@@ -1,6 +1,6 @@
 # Short names for what ./till and .ci do; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test api lint format types doctor ci
+.PHONY: help demo test ui api lint format types doctor ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo: ## run everything on this machine
 
 test: ## run the test suite
 	./till test
+
+ui: ## fetch fonts, icons and scripts of the pages anew
+	.venv/bin/python ui/build.py
 
 api: ## record the API's examples, and write its description and its client anew
 	TILL_TEST_RENEW=1 ./till test -n0 -q tests/web/test_examples.py -k really

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-STATIC = HERE.parent / "src" / "tillkeeper" / "web" / "static"
+ROOT = HERE.parent
+STATIC = "src/tillkeeper/web/static"
 VERSIONS = "versions.json"
 SPRITE = "icons.svg"
 SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
@@ -58,25 +59,30 @@ def sprite(folder: Path, icons: list[str]) -> bytes:
 
 
 def fetch(work: Path) -> dict[str, dict[str, bytes]]:
-    """Fetch every file that is wanted, by package and by its name here."""
+    """Fetch every file that is wanted, by package and by where it belongs here."""
     fetched = {}
     for name, wanted in packages().items():
-        folder = unpack(name, wanted["version"], work)
-        fetched[name] = {ours: (folder / theirs).read_bytes() for theirs, ours in wanted["files"].items()}
+        folder, into = unpack(name, wanted["version"], work), wanted.get("into", STATIC)
+        fetched[name] = {f"{into}/{ours}": (folder / theirs).read_bytes() for theirs, ours in wanted["files"].items()}
         if "icons" in wanted:
-            fetched[name][SPRITE] = sprite(folder, wanted["icons"])
+            fetched[name][f"{into}/{SPRITE}"] = sprite(folder, wanted["icons"])
     return fetched
 
 
 def described(fetched: dict[str, dict[str, bytes]]) -> Json:
-    """Write down versions, licences and checksums beside those of what is kept by hand."""
-    known: Json = json.loads((STATIC / VERSIONS).read_text())
+    """Write down versions, licences and checksums of what is served, beside those of what is kept by hand."""
+    known: Json = json.loads((ROOT / STATIC / VERSIONS).read_text())
     for name, files in fetched.items():
-        known[name] = {
-            "version": packages()[name]["version"],
-            "licence": packages()[name]["licence"],
-            "sha256": {file: hashlib.sha256(content).hexdigest() for file, content in sorted(files.items())},
-        }
+        served = {file: content for file, content in sorted(files.items()) if file.startswith(STATIC)}
+        if served:
+            known[name] = {
+                "version": packages()[name]["version"],
+                "licence": packages()[name]["licence"],
+                "sha256": {
+                    file.removeprefix(f"{STATIC}/"): hashlib.sha256(content).hexdigest()
+                    for file, content in served.items()
+                },
+            }
     return dict(sorted(known.items()))
 
 
@@ -88,13 +94,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as work:
         fetched = fetch(Path(work))
     wanted = {file: content for files in fetched.values() for file, content in files.items()}
-    wanted[VERSIONS] = (json.dumps(described(fetched), indent=2) + "\n").encode()
-    differing = [file for file, content in wanted.items() if _read(STATIC / file) != content]
+    wanted[f"{STATIC}/{VERSIONS}"] = (json.dumps(described(fetched), indent=2) + "\n").encode()
+    differing = [file for file, content in wanted.items() if _read(ROOT / file) != content]
     for file in differing:
         _say(f"{'differs' if check else 'written'}: {file}")
         if not check:
-            (STATIC / file).parent.mkdir(parents=True, exist_ok=True)
-            (STATIC / file).write_bytes(wanted[file])
+            (ROOT / file).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / file).write_bytes(wanted[file])
     _say(f"{len(wanted)} files of {len(fetched)} packages, {len(differing)} {'differ' if check else 'were new'}")
     return 1 if check and differing else 0
 

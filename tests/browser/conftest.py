@@ -21,6 +21,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+"""axe-core, run by the browser itself: a page's own policy lets no such script in."""
 WIDE = {"width": 1280, "height": 900}
 patience_ms = 20_000
 
@@ -63,6 +65,14 @@ class Desk:
     page: Page
     pictures: Path
     wrong: list[str] = field(default_factory=list)
+
+    def check_access(self, name: str) -> None:
+        """Let axe look for what keeps people with disabilities out."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        for each in found:
+            where = "; ".join(node["html"][:160] for node in each["nodes"][:3])
+            self.wrong.append(f"{name}: {each['id']} ({each['help']}): {where}")
 
     def picture(self, name: str) -> None:
         """Keep a picture, and check that nothing sticks out to the right."""
