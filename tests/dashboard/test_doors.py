@@ -149,8 +149,11 @@ async def test_colours_are_kept(desk_of: Any) -> None:
     desk: Seat = await desk_of("viewer")
     hidden = await desk.hidden("/you")
     for theme in ("dark", "light", "system"):
-        answer = await desk.send("/theme", {"token": hidden["token"]}, theme=theme, next="/admin/payments")
+        answer = await desk.send("/look", {"token": hidden["token"]}, theme=theme, next="/admin/payments")
         assert answer.headers["location"] == "/admin/payments"
         assert f'data-theme="{theme}"' in (await desk.get("")).text
-    await desk.send("/theme", {"token": hidden["token"]}, theme='"><script>', next="/admin")
+    assert 'data-density="airy"' in (await desk.get("")).text
+    await desk.send("/look", {"token": hidden["token"]}, density="dense", next="/admin")
+    assert 'data-density="dense"' in (await desk.get("")).text
+    await desk.send("/look", {"token": hidden["token"]}, theme='"><script>', next="/admin")
     assert 'data-theme="system"' in (await desk.get("")).text

@@ -30,6 +30,10 @@ KEY = "key"
 TOLD = "till_told"
 THEME = "till_theme"
 THEMES = ("system", "light", "dark")
+DENSITY = "till_density"
+DENSITIES = ("airy", "dense")
+LOOKS = {"theme": (THEME, THEMES), "density": (DENSITY, DENSITIES)}
+"""What somebody may choose for their own browser: the field of its form, its cookie, and its values."""
 SIGN_IN = f"{HOME}/sign-in"
 PROVE = f"{HOME}/prove"
 YOU = f"{HOME}/you"
@@ -136,7 +140,8 @@ class Desk:
             "rail": [(group, [each for each in places if each.group is group]) for group in Group],
             "places": places,
             "here": max(here, key=lambda place: len(place.url), default=None),
-            "theme": theme_of(self.request),
+            "theme": chosen_look(self.request, "theme"),
+            "density": chosen_look(self.request, "density"),
             "told": unquote(self.request.cookies.get(TOLD, ""))[:told_length_max],
             "token": cookie.form_token(self.session, self.till.settings),
             "key": self.key or secrets.token_urlsafe(key_bytes),
@@ -284,13 +289,14 @@ def problem(request: Request, error: TillError, desk: Desk | None = None) -> Res
 
 def stranger(request: Request) -> Json:
     """Gather what a page needs that is shown to somebody who is not signed in."""
-    return {"theme": theme_of(request), "mode": caller.till_of(request).settings.mode, "bare": False}
+    return {"theme": chosen_look(request, "theme"), "mode": caller.till_of(request).settings.mode, "bare": False}
 
 
-def theme_of(request: Request) -> str:
-    """Tell which colours somebody wants."""
-    wanted = request.cookies.get(THEME, "")
-    return wanted if wanted in THEMES else THEMES[0]
+def chosen_look(request: Request, name: str) -> str:
+    """Tell which colours, or how many rows, somebody wants to see; the first of each until they say so."""
+    cookie_name, values = LOOKS[name]
+    wanted = request.cookies.get(cookie_name, "")
+    return wanted if wanted in values else values[0]
 
 
 def tell(answer: Response, told: str, *, secure: bool) -> Response:

@@ -18,7 +18,7 @@ from tillkeeper.web.dashboard import desk, paper
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.rail import HOME
 
-theme_age_seconds = 365 * 24 * 3600
+look_age_seconds = 365 * 24 * 3600
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
@@ -28,7 +28,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
         Route(desk.SIGN_IN, take_sign_in, methods=["POST"]),
         *entrance.deed("/sign-out", _home, leave, Right.SEE, keyed=False),
         *entrance.deed("/prove", ask_proof, take_proof, Right.SEE, keyed=False),
-        *entrance.deed("/theme", _home, set_theme, Right.SEE, keyed=False),
+        *entrance.deed("/look", _home, set_look, Right.SEE, keyed=False),
         *entrance.deed("/you", show_you, show_you, Right.SEE),
         *entrance.deed("/you/password", show_you, set_password, Right.SEE),
         *entrance.deed("/you/factor", show_you, set_factor, Right.SEE),
@@ -101,12 +101,13 @@ async def take_proof(at: Desk) -> Response:
     return RedirectResponse(desk.safe_next(at.given("next")), HTTPStatus.SEE_OTHER)
 
 
-async def set_theme(at: Desk) -> Response:
-    """Keep which colours somebody wants, in the browser."""
+async def set_look(at: Desk) -> Response:
+    """Keep which colours somebody wants, and how many rows, in the browser."""
     answer = RedirectResponse(desk.safe_next(at.given("next")), HTTPStatus.SEE_OTHER)
-    theme = at.given("theme")
-    if theme in desk.THEMES:
-        answer.set_cookie(desk.THEME, theme, max_age=theme_age_seconds, path=HOME, httponly=True, samesite="lax")
+    for name, (cookie_name, values) in desk.LOOKS.items():
+        wanted = at.given(name)
+        if wanted in values:
+            answer.set_cookie(cookie_name, wanted, max_age=look_age_seconds, path=HOME, httponly=True, samesite="lax")
     return answer
 
 
