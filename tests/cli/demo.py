@@ -104,7 +104,7 @@ class Demo:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
-        words = [*self.command, "demo", "--data-dir", str(self.data_dir), "--port", str(free_ports(1)[0])]
+        words = [*self.command, "demo", "--data-dir", str(self.data_dir), "--port", str(free_ports(1)[0]), "--no-seed"]
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 words, env=environment(), cwd=self.data_dir.parent, stdin=subprocess.DEVNULL, stdout=out, stderr=out
