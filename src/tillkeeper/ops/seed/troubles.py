@@ -99,11 +99,11 @@ async def _decline(stage: Stage, payment: UUID) -> None:
 
 
 async def _contradict(stage: Stage, sold: Sold) -> None:
-    """Let somebody hold another amount for a payment of ours, as a page with a wrong price would."""
-    intent = await _intent(stage, sold.id, amount=int(sold.payment["amount"]) + 1, capture_method="manual")
+    """Let pounds be held for a payment in another currency, as a page with a wrong price would."""
+    intent = await _intent(stage, sold.id, amount=int(sold.payment["amount"]), currency="gbp", capture_method="manual")
     await stage.act("stripe", f"payment_intents/{intent['id']}/pay")
 
 
 async def _intent(stage: Stage, payment: UUID, **wish: object) -> Json:
     shown = ids.text("payment", payment)
-    return await stage.call("stripe", "/v1/payment_intents", {"currency": "eur", "metadata[payment]": shown, **wish})
+    return await stage.call("stripe", "/v1/payment_intents", {"currency": "eur", "metadata[payment]": shown} | wish)
