@@ -44,7 +44,7 @@ WATCHED = (
     "SELECT sum(balance) FROM wallet",
 )
 seed_seconds_max = 600 if FULL else 120
-sandbox_seconds_max = 30
+sandbox_seconds_max = 60
 
 pytestmark = pytest.mark.timeout(2 * seed_seconds_max)
 
@@ -75,13 +75,12 @@ def sandbox_running(variables: dict[str, str], url: str, books: Path) -> Iterato
     """Serve the imitated gateways in a process of their own, as the demo does."""
     port = url.rpartition(":")[2]
     words = [sys.executable, "-m", "tillkeeper", "sandbox", "--port", port, "--books", str(books), "--leash"]
-    process = subprocess.Popen(words, env=environment() | variables, stdin=subprocess.PIPE)
-    try:
-        await_true(lambda: _answers(f"{url}/health"), sandbox_seconds_max, "the start of the sandbox")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(words, env=environment() | variables, stdin=subprocess.PIPE) as process:
+        try:
+            await_true(lambda: _answers(f"{url}/health"), sandbox_seconds_max, "the start of the sandbox")
+            yield
+        finally:
+            process.terminate()
 
 
 def _answers(url: str) -> bool:

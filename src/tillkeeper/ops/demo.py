@@ -25,7 +25,7 @@ from tillkeeper.flows.offer import stock
 from tillkeeper.flows.read import read
 from tillkeeper.flows.steer import steer
 from tillkeeper.fulfilment import packs
-from tillkeeper.kernel import clock, loop
+from tillkeeper.kernel import clock, logs, loop
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations, scenarios
@@ -199,8 +199,12 @@ def _seed(demo: Demo, tell: Progress) -> int:
         books=demo.data_dir / "sandbox" / "books.sqlite",
         port=int(_port_of(demo.api)),
     )
-    with loop.runner() as runner:
-        return runner.run(sow(ground, payments=PAYMENTS, tell=tell))
+    logs.configure("CRITICAL")  # a history has errors on purpose, which would frighten whoever waits for the demo
+    try:
+        with loop.runner() as runner:
+            return runner.run(sow(ground, payments=PAYMENTS, tell=tell))
+    finally:
+        logs.configure("ERROR")
 
 
 async def _stock(demo: Demo) -> None:

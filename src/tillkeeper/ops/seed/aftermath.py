@@ -8,7 +8,7 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.request_refund import Asked, request_refund
 from tillkeeper.flows.respond import Answering, respond
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import clock, ids
 from tillkeeper.ops.seed.plan import Aftermath
 from tillkeeper.ops.seed.sales import Sold, show
 from tillkeeper.ops.seed.stage import STANDS, Json, Stage
@@ -18,6 +18,8 @@ from tillkeeper.responses import Words
 
 bank_days = 4
 """How long a bank thinks about a dispute here."""
+slack_days = 6
+"""How long it may take until somebody buys again: things go on only when somebody does."""
 CUSTOMER = Person(id="support", name="support@local")
 DISPUTES = (Aftermath.DISPUTE_WON, Aftermath.DISPUTE_LOST)
 
@@ -39,9 +41,11 @@ class Aftermaths:
     waiting: list[Due] = field(default_factory=list)
 
     def expect(self, sold: Sold, moment: datetime) -> None:
-        """Let something become of a payment that was delivered."""
-        if sold.sale.aftermath is not Aftermath.NONE and sold.payment["status"] == "succeeded":
-            self.waiting.append(Due(at=moment + timedelta(days=sold.sale.after_days), sold=sold))
+        """Let something become of a payment that was delivered, if there is time for all of it."""
+        sale, days_left = sold.sale, (clock.now().date() - moment.date()).days
+        ends = sale.aftermath not in DISPUTES or days_left > sale.after_days + bank_days + slack_days
+        if sale.aftermath is not Aftermath.NONE and sold.delivered and ends:
+            self.waiting.append(Due(at=moment + timedelta(days=sale.after_days), sold=sold))
 
     async def catch_up(self, moment: datetime) -> None:
         """Do what is due by a moment, which it is now."""
