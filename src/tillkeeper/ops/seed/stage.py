@@ -23,7 +23,7 @@ from tillkeeper.sandbox_kit import post
 from tillkeeper.till import Till
 
 poll_ms = 4
-quiet_timeout_seconds = 30
+quiet_timeout_seconds = 120
 STANDS = {stand.name: stand for stand in gateways.stands()}
 
 Json = dict[str, Any]
