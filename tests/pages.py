@@ -100,7 +100,9 @@ def printed(said: str, line: int) -> str:
 
 def shape(text: str) -> list[str]:
     """Leave out of lines what differs from run to run."""
-    lines = [re.sub(r"\d+|till_sk_\S+|\S*demo\.json", "…", line).strip() for line in text.splitlines()]
+    lines = [
+        re.sub(r"(?<=@local / )\S+|\d+|till_sk_\S+|\S*demo\.json", "…", line).strip() for line in text.splitlines()
+    ]
     return [line for line in lines if line]
 
 

@@ -96,20 +96,35 @@ def children(pid: int) -> list[int]:
 class Demo:
     """Run `till demo` on one data folder, as often as a test likes."""
 
-    def __init__(self, data_dir: Path, command: tuple[str, ...] = (sys.executable, "-m", "tillkeeper")) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        command: tuple[str, ...] = (sys.executable, "-m", "tillkeeper"),
+        words: tuple[str, ...] = ("--no-seed",),
+    ) -> None:
         self.data_dir = data_dir
         self.command = command
+        self.words = words
         self.output = data_dir.with_suffix(".out")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
-        words = [*self.command, "demo", "--data-dir", str(self.data_dir), "--port", str(free_ports(1)[0])]
+        self.launch()
+        await_true(self._is_ready, ready_seconds_max, "the demo's start")
+
+    def launch(self) -> None:
+        """Start it."""
+        where = ("--data-dir", str(self.data_dir), "--port", str(free_ports(1)[0]))
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                words, env=environment(), cwd=self.data_dir.parent, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                [*self.command, "demo", *where, *self.words],
+                env=environment(),
+                cwd=self.data_dir.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
             )
-        await_true(self._is_ready, ready_seconds_max, "the demo's start")
 
     def _is_ready(self) -> bool:
         assert self.process, "started just above"

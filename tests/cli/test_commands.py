@@ -411,7 +411,14 @@ def test_what_the_demo_tells_is_readable_by_its_owner_alone(demo: Demo) -> None:
     for name in ("demo.json", "secrets.json"):
         assert (demo.data_dir / name).stat().st_mode & 0o777 == 0o600
     told = demo.told
-    assert {"api", "shop", "docs", "sandbox", "key", "database_url"} <= told.keys()
+    assert {"api", "shop", "admin", "docs", "sandbox", "metrics", "key", "login", "database_url"} <= told.keys()
+
+
+def test_the_login_that_the_demo_tells_lets_somebody_in(demo: Demo) -> None:
+    api, login = demo.told["api"], demo.told["login"]
+    answer = httpx2.post(f"{api}/api/v1/session", json=login, headers={"Origin": api}, trust_env=False)
+    assert answer.status_code == 201, answer.text
+    assert f"/admin   {login['email']} / {login['password']}" in demo.output.read_text()
 
 
 def test_nothing_secret_stands_in_the_demo_s_logs(demo: Demo) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.cli.demo import Demo, await_true, children, runs
 
 leash_seconds_max = 20
+start_seconds_max = 60
 
 
 @pytest.fixture
@@ -47,3 +48,20 @@ def test_a_demo_that_is_told_to_stop_ends_with_0_and_takes_everything_with_it(de
     assert demo.end(sign) == 0
     await_true(lambda: not any(map(runs, pids)), leash_seconds_max, "the end of the parts")
     assert "Stopped. The data stays" in demo.output.read_text()
+
+
+@pytest.mark.crash
+def test_a_demo_that_was_killed_over_its_history_starts_over(demo: Demo) -> None:
+    demo.words = ()
+    begun = demo.data_dir / "sandbox" / "books.sqlite"
+    demo.launch()
+    await_true(begun.exists, start_seconds_max, "the start of the sandbox")
+    demo.end(signal.SIGKILL)
+    assert (demo.data_dir / "unfinished").exists()
+    before = (demo.data_dir / "secrets.json").read_text()
+    demo.words = ("--no-seed",)
+    demo.start()
+    assert (demo.data_dir / "secrets.json").read_text() != before, "a new database has new secrets"
+    assert not (demo.data_dir / "unfinished").exists()
+    users = {payment["user"] for payment in demo.get("/api/v1/payments?limit=100").json()["data"]}
+    assert users == {"selftest"}

@@ -136,3 +136,17 @@ def test_a_gateway_without_a_listener_owes_no_webhooks(client: TestClient) -> No
 
 def test_the_style_sheet_is_served_from_here(client: TestClient) -> None:
     assert client.get("/_static/sandbox.css").headers["content-type"].startswith("text/css")
+
+
+def test_the_clock_of_the_gateways_can_be_set_back_and_right_again(client: TestClient) -> None:
+    for ahead in (-90 * 86_400, 0):
+        assert (
+            client.put("/_control/faults", json={"clock_ahead_seconds": ahead}).json()["clock_ahead_seconds"] == ahead
+        )
+
+
+@pytest.mark.parametrize(("name", "status"), [("takes", 204), ("breaks", 503), ("sleeps", 404)])
+def test_programs_of_a_merchant_stand_in_for_one_that_takes_webhooks_and_one_that_is_out_of_order(
+    client: TestClient, name: str, status: int
+) -> None:
+    assert client.post(f"/_merchant/{name}", content=b"{}").status_code == status

@@ -20,6 +20,7 @@ def demo(
     port: Annotated[int, typer.Option(help="The first port to try.", min=1, max=65000)] = 8000,
     data_dir: context.DataDir = context.DATA_DIR,
     reset: Annotated[bool, typer.Option("--reset", help="Start over with a new database.")] = False,
+    no_seed: Annotated[bool, typer.Option("--no-seed", help="Let a new database be empty, without a history.")] = False,
 ) -> None:
     """Start everything on this machine: no keys, no accounts, nothing to configure. Ctrl-C stops all of it."""
     console = Console(highlight=False)
@@ -27,9 +28,18 @@ def demo(
     for sign in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(sign, _interrupt)
     try:
-        with ops.running(
-            data_dir.resolve(), port=port, reset=reset, say=lambda what: console.print(f" [green]✔[/] {what}")
-        ) as running:
+        with (
+            console.status("") as status,
+            ops.running(
+                data_dir.resolve(),
+                port=port,
+                reset=reset,
+                seeded=not no_seed,
+                say=lambda what: console.print(f" [green]✔[/] {what}"),
+                tell=lambda day, days: status.update(f"writing a history: day {day} of {days}"),
+            ) as running,
+        ):
+            status.stop()
             _show(console, running)
             while True:
                 clock.pause_ms(check_every_ms)
@@ -43,6 +53,7 @@ def demo(
 def _show(console: Console, running: Demo) -> None:
     where = _short(running.data_dir / "demo.json")
     console.print(f" Shop       {running.api}/shop")
+    console.print(f" Dashboard  {running.api}/admin   {ops.EMAIL} / {running.password}", soft_wrap=True)
     console.print(f" API docs   {running.api}/docs")
     console.print(f" API key    {running.key}", soft_wrap=True)
     console.print(f" Sandbox    {running.sandbox}/_control/docs")

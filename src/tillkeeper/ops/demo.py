@@ -16,18 +16,22 @@ from pathlib import Path
 import httpx2
 
 from tillkeeper import catalog, gateways, routing
-from tillkeeper.access import UnauthenticatedError
+from tillkeeper.access import UnauthenticatedError, staff
+from tillkeeper.access.staff import Role
 from tillkeeper.flows.authorize import authorize, issue
+from tillkeeper.flows.employ import employ, reset_password
 from tillkeeper.flows.guard import Listing, put_on_list
 from tillkeeper.flows.offer import stock
 from tillkeeper.flows.read import read
 from tillkeeper.flows.steer import steer
 from tillkeeper.fulfilment import packs
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, logs, loop
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations, scenarios
 from tillkeeper.ops.embedded_postgres import APP_ROLE, EmbeddedPostgres
+from tillkeeper.ops.seed import Ground, Progress, sow
+from tillkeeper.ops.seed.plan import DAYS, PAYMENTS
 from tillkeeper.risk import Side, Trait
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
@@ -39,8 +43,14 @@ PREFERRED = ("stripe", "razorpay", "paypal", "square")
 """The order in which payments are offered to gateways until somebody decides otherwise; others come after them."""
 FRIENDS = ("ana", "ben", "selftest")
 """Who plays with the demo, and buys as nobody does: they are never held up, and everybody else is judged."""
+EMAIL = "admin@local"
+"""Who may sign in to the dashboard of a demo."""
+PASSWORD = "password"  # noqa: S105 (where it stands in secrets.json, not the password)
 PRIORITY_STEP = 10
-SANDBOX_PORT_DISTANCE = 10  # the port after the API's is the one for metrics
+METRICS_PORT_DISTANCE = 1
+SANDBOX_PORT_DISTANCE = 10
+UNFINISHED = "unfinished"
+"""A file that is there until a new installation is whole: who finds it at the start was killed over it."""
 ready_timeout_seconds = 60
 stop_timeout_seconds = 15
 log_tail_lines = 12
@@ -65,7 +75,9 @@ class Demo:
     environment: dict[str, str]
     api: str
     sandbox: str
+    metrics: str
     key: str = ""
+    password: str = ""
     selftest: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -79,9 +91,12 @@ class Demo:
         return {
             "api": self.api,
             "shop": f"{self.api}/shop",
+            "admin": f"{self.api}/admin",
             "docs": f"{self.api}/docs",
             "sandbox": self.sandbox,
+            "metrics": self.metrics,
             "key": self.key,
+            "login": {"email": EMAIL, "password": self.password},
             "database_url": self.database_url,
             "environment": self.environment,
         }
@@ -106,8 +121,11 @@ class Demo:
 
 
 @contextmanager
-def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Demo]:
-    """Start everything, buy something to prove that it works, and stop it all at the end."""
+def running(data_dir: Path, *, port: int, reset: bool, seeded: bool, say: Say, tell: Progress) -> Iterator[Demo]:
+    """Start everything, buy something to prove that it works, and stop it all at the end.
+
+    A new installation gets a history first, when it is to be `seeded`; one that was killed over it starts over.
+    """
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data_dir / "serve.log").touch(mode=0o600)
@@ -115,11 +133,14 @@ def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Dem
     except OSError as error:
         message = f"The data folder {data_dir} cannot be used: {error.strerror}."
         raise DemoError(message) from error
-    if reset or not (data_dir / "secrets.json").exists():
-        # Without its secrets a database could not be read: whoever removed the folder meant all of it.
+    fresh = reset or not (data_dir / "secrets.json").exists() or (data_dir / UNFINISHED).exists()
+    if fresh:
+        # Without its secrets a database could not be read: whoever removed the folder meant all of it. And what has
+        # half a history cannot be told from what has a whole one, so it is not gone on with.
         EmbeddedPostgres(data_dir).destroy()
         for name in ("sandbox", "demo.json", "secrets.json"):
             _remove(data_dir / name)
+        (data_dir / UNFINISHED).touch(mode=0o600)
     with ExitStack() as stack:
         postgres = stack.enter_context(EmbeddedPostgres(data_dir))
         say("postgres")
@@ -132,8 +153,11 @@ def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Dem
         asyncio.run(_stock(demo))
         say(f"{len(catalog.DEMO) + len(catalog.DEMO_PACKS)} packages for sale")
         _start(demo, "sandbox", "sandbox", "--port", _port_of(demo.sandbox), "--books", str(data_dir / "sandbox"))
-        _start(demo, "serve", "serve", "--port", _port_of(demo.api))
         _await(demo, f"{demo.sandbox}/health")
+        if fresh and seeded:
+            say(f"seeded {DAYS} days, {_seed(demo, tell):,} payments")
+        (data_dir / UNFINISHED).unlink(missing_ok=True)
+        _start(demo, "serve", "serve", "--port", _port_of(demo.api))
         _await(demo, f"{demo.api}/ready")
         demo.selftest = scenarios.selftest(scenarios.Target(api=demo.api, sandbox=demo.sandbox, key=demo.key))
         say(demo.selftest)
@@ -144,7 +168,8 @@ def running(data_dir: Path, *, port: int, reset: bool, say: Say) -> Iterator[Dem
 def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
     """Choose ports and secrets; the secrets stay the same from one start to the next."""
     api_port = _free_port(port)
-    sandbox_port = _free_port(api_port + SANDBOX_PORT_DISTANCE)
+    metrics_port = _free_port(api_port + METRICS_PORT_DISTANCE)
+    sandbox_port = _free_port(max(api_port + SANDBOX_PORT_DISTANCE, metrics_port + 1))
     api, sandbox = f"http://{HOST}:{api_port}", f"http://{HOST}:{sandbox_port}"
     invented = {name: value for stand in gateways.stands() for name, value in stand.invent(sandbox).items()}
     credentials = {name for stand in gateways.stands() for name in stand.variables}
@@ -154,12 +179,32 @@ def _prepare(data_dir: Path, postgres: EmbeddedPostgres, port: int) -> Demo:
         "TILL_SHOP": "1",
         "TILL_WEBHOOKS_ALLOW_PRIVATE": "1",
         "TILL_PUBLIC_URL": api,
+        "TILL_METRICS_PORT": str(metrics_port),
         "DATABASE_URL": postgres.databases.app_url(DATABASE),
         "DATABASE_OWNER_URL": postgres.databases.owner_url(DATABASE),
         **invented,
         **kept,
     }
-    return Demo(data_dir=data_dir, postgres=postgres, environment=environment, api=api, sandbox=sandbox)
+    metrics = f"http://{HOST}:{metrics_port}/metrics"
+    return Demo(
+        data_dir=data_dir, postgres=postgres, environment=environment, api=api, sandbox=sandbox, metrics=metrics
+    )
+
+
+def _seed(demo: Demo, tell: Progress) -> int:
+    """Write the history of a new installation, before anybody else works on it; return how many payments it has."""
+    ground = Ground(
+        environment=demo.environment,
+        sandbox=demo.sandbox,
+        books=demo.data_dir / "sandbox" / "books.sqlite",
+        port=int(_port_of(demo.api)),
+    )
+    logs.configure("CRITICAL")  # a history has errors on purpose, which would frighten whoever waits for the demo
+    try:
+        with loop.runner() as runner:
+            return runner.run(sow(ground, payments=PAYMENTS, tell=tell))
+    finally:
+        logs.configure("ERROR")
 
 
 async def _stock(demo: Demo) -> None:
@@ -176,8 +221,20 @@ async def _stock(demo: Demo) -> None:
             await authorize(till, demo.key)
         except UnauthenticatedError:
             _, demo.key = await issue(till, "demo", scopes=["admin"])
+        demo.password = await _let_in(till, demo.data_dir / "secrets.json")
     finally:
         await till.close()
+
+
+async def _let_in(till: Till, file: Path) -> str:
+    """See to a login that works, the same at each start; one that somebody has changed is replaced by a new one."""
+    kept = str(_read(file).get(PASSWORD, ""))
+    member = await read(till, lambda tx: staff.look_up(tx, EMAIL))
+    if member and kept and not member.disabled_at and await staff.fits(kept, member.password):
+        return kept
+    made = await reset_password(till, EMAIL) if member else (await employ(till, EMAIL, role=Role.ADMIN))[1]
+    _write(file, _read(file) | {PASSWORD: made})
+    return made
 
 
 async def _prefer(till: Till) -> None:
@@ -247,8 +304,8 @@ def _kept(file: Path, invented: Mapping[str, str]) -> dict[str, str]:
     known = _read(file)
     found = {"TILL_SECRET_KEY": secrets.token_urlsafe(32), **invented}
     found |= {name: str(value) for name, value in known.items() if name in found}
-    if found != known:
-        _write(file, found)
+    if known | found != known:
+        _write(file, known | found)
     return found
 
 

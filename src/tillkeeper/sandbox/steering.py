@@ -20,6 +20,8 @@ calls_max = 10_000
 PAPER = paper.desk_paper(Path(__file__).parent / "templates")
 FAULTS_EXAMPLE = '{"webhook_copies": 3, "webhook_shuffle": true}'
 
+MERCHANTS = {"takes": HTTPStatus.NO_CONTENT, "breaks": HTTPStatus.SERVICE_UNAVAILABLE}
+"""Programs of a merchant that may be told where webhooks go, as `/_merchant/takes`, with what they answer."""
 VERBS = (
     Verb("GET", "faults", "Read the fault dial."),
     Verb("PUT", "faults", "Turn the fault dial; what is not named stays as it is.", FAULTS_EXAMPLE),
@@ -106,6 +108,11 @@ class Steering:
         message = f"There is no gateway {request.path_params['gateway']} here."
         raise control.refusal(message, HTTPStatus.NOT_FOUND)
 
+    async def hear(self, request: Request) -> Response:
+        """Take a webhook as a merchant's program does, or fail as one that is out of order."""
+        await request.body()
+        return Response(status_code=MERCHANTS.get(request.path_params["name"], HTTPStatus.NOT_FOUND))
+
     async def docs(self, _request: Request) -> Response:
         """Document every verb."""
         chapters: list[tuple[str, str, Sequence[Verb]]] = [("All gateways", "/_control", VERBS)]
@@ -140,7 +147,11 @@ def routes(books: Books, desks: Sequence[tuple[Stand, Desk]], public_url: str) -
         Route("/docs", steering.docs, methods=["GET"]),
         *(Mount(f"/{stand.name}", routes=stand.control(desk)) for stand, desk in desks),
     ]
-    return [Route("/health", steering.health, methods=["GET"]), Mount("/_control", routes=shared)]
+    return [
+        Route("/health", steering.health, methods=["GET"]),
+        Route("/_merchant/{name}", steering.hear, methods=["POST"]),
+        Mount("/_control", routes=shared),
+    ]
 
 
 async def _explain(_request: Request, problem: Exception) -> Response:

@@ -60,7 +60,7 @@ LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "not_found_ms": (0, day_seconds * 1000),
         "key_window_seconds": (0, 400 * day_seconds),
         "late_fee_seconds": (0, 400 * day_seconds),
-        "clock_ahead_seconds": (0, 400 * day_seconds),
+        "clock_ahead_seconds": (-400 * day_seconds, 400 * day_seconds),
         "webhook_copies": (1, webhook_copies_max),
         "webhook_delay_ms": (0, day_seconds * 1000),
     }
@@ -82,7 +82,7 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
         "forget_keys": "idempotency keys are forgotten at once: a call sent again is executed again",
         "key_window_seconds": "idempotency keys older than this are forgotten, by the gateway's clock",
         "late_fee_seconds": "the fee of a charge is known only this much later, by the gateway's clock",
-        "clock_ahead_seconds": "the gateway's clock runs ahead: sessions, authorisations, keys and disputes lapse",
+        "clock_ahead_seconds": "the gateway's clock runs ahead, or behind below zero; sessions, keys, disputes lapse",
         "signatures_follow_clock": "webhooks are signed with that clock too, so that receivers find them in the future",
         "webhook_copies": "how often each event is delivered (1 to 100)",
         "webhook_shuffle": "deliver the events of one change in random order",

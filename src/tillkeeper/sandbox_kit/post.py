@@ -128,6 +128,12 @@ def due(connection: sqlite3.Connection, *, gateways: Sequence[str], limit: int) 
     return [Parcel(*row) for row in rows]
 
 
+def waiting(connection: sqlite3.Connection) -> int:
+    """Count the deliveries that are still to be made, or made again."""
+    found: int = connection.execute("SELECT count(*) FROM delivery WHERE state = 'due'").fetchone()[0]
+    return found
+
+
 def next_due_ms(connection: sqlite3.Connection) -> int | None:
     """Tell when the next delivery is due, in Unix milliseconds, leaving out what is due already."""
     row = connection.execute(
