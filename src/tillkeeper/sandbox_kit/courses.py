@@ -31,44 +31,44 @@ COURSES: Mapping[str, Course] = MappingProxyType(
             {"webhook_copies": 2},
         ),
         "thrice": Course(
-            "3 times",
+            "Send it 3 times",
             "You pay, and every webhook arrives three times. The goods are delivered once.",
             {"webhook_copies": 3},
         ),
         "storm": Course(
-            f"{many} times at once",
+            f"Send it {many} times at once",
             f"You pay, and {many} copies of every webhook arrive at the same moment. The goods are delivered once.",
             {"webhook_copies": many},
         ),
         "late": Course(
-            "Late",
+            "Send it late",
             f"You pay, and the webhook leaves {late_ms // 1000} seconds later. Until then the shop waits.",
             {"webhook_delay_ms": late_ms},
         ),
         "shuffled": Course(
-            "Out of order",
+            "Send it out of order",
             "You pay, and what happened first may be told last. The result is the same.",
             {"webhook_shuffle": True},
         ),
         "bad_signature": Course(
-            "With a bad signature",
+            "Add a bad signature",
             "You pay, and beside each webhook comes a copy with a wrong signature, which is refused.",
             {BAD_SIGNATURE: 100},
         ),
         "old_timestamp": Course(
-            "With an old timestamp",
+            "Add an old timestamp",
             "You pay, and beside each webhook comes a copy that was signed an hour ago.",
             {OLD_TIMESTAMP: 100},
         ),
         "never": Course(
-            "Never",
+            "Never send it",
             "You pay, and the webhook is lost. The shop learns of it when it asks the gateway: by itself within"
             " minutes, or when you press “Ask the gateway” there.",
             {DROP: 100},
         ),
         TIMEOUT: Course(
             "Time out after the capture",
-            "You pay, and then nobody gets an answer: not your browser, and not the shop's next question."
+            "You pay, and then nobody gets an answer: not your browser, and not the shop’s next question."
             f" The webhook comes {late_ms // 1000} seconds later.",
             {"webhook_delay_ms": late_ms},
         ),
