@@ -124,7 +124,7 @@ def _label_of_paid(payment: Json) -> Label:
 
 def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
     watching = now - datetime.fromisoformat(payment["captured_at"]) < timedelta(seconds=latecomers_seconds)
-    once = _once(counts)
+    once = _once(counts, payment["fulfilment"])
     if payment["amount_refunding"] or payment["amount_refunded"]:
         return _refunded(payment, once, watching=watching)
     goods = payment["fulfilment"]
@@ -134,9 +134,10 @@ def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
     return Story(tone="success", icon="check", headline=once, says=said, watching=watching)
 
 
-def _once(counts: Counts) -> str:
+def _once(counts: Counts, goods: Json | None) -> str:
     told = f"Webhook arrived {_times(counts.arrivals)}." if counts.arrivals else "The gateway said so when asked."
-    delivered = f" Delivered {_times(counts.deliveries)}." if counts.deliveries else ""
+    what = "Pack delivered" if goods and goods["kind"] == "pack" else "Delivered"
+    delivered = f" {what} {_times(counts.deliveries)}." if counts.deliveries else ""
     return f"Paid {_times(counts.captures)}. {told}{delivered}"
 
 
