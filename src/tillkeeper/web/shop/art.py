@@ -9,7 +9,7 @@ TIERS = ("common", "rare", "epic", "legendary")
 side = 128
 """The picture is this many units wide and high."""
 middle = side // 2
-title_length_max = 20
+title_length_max = 18
 faint, strong = 15, 90
 
 Json = dict[str, Any]
@@ -127,11 +127,11 @@ def _arches(dice: Dice) -> Iterator[Shape]:
 
 def _shards(dice: Dice) -> Iterator[Shape]:
     """Draw splinters of glass."""
-    for _ in range(_between(dice, 9, 12)):
+    for _ in range(_between(dice, 14, 18)):
         x, y = _between(dice, 0, 110), _between(dice, 0, 110)
         ends = [(x + _between(dice, -46, 46), y + _between(dice, -46, 46)) for _ in range(2)]
         path = f"M{x} {y}" + "".join(f"L{ex} {ey}" for ex, ey in ends) + "z"
-        yield Shape("path", {"d": path, "fill": "currentColor", "fill-opacity": f"{_between(dice, 12, 55)}%"})
+        yield Shape("path", {"d": path, "fill": "currentColor", "fill-opacity": f"{_between(dice, 15, 65)}%"})
 
 
 def _grasses(dice: Dice) -> Iterator[Shape]:

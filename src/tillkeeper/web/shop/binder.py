@@ -34,7 +34,9 @@ class Binder:
 
         async def look(tx: Transaction) -> tuple[list[Json], Json, dict[str, str]]:
             packs = [
-                {"sku": each.id, "title": each.title} for each in await catalog.packages(tx) if each.kind == "pack"
+                {"sku": each.id, "title": each.title.partition(",")[0]}
+                for each in await catalog.packages(tx)
+                if each.kind == "pack"
             ]
             pack, tier = _known(asked.get("pack"), [each["sku"] for each in packs]), _known(asked.get("tier"), TIERS)
             limits: Json = {"limit": cards_shown_max, "cursor": asked.get("after"), "pack": pack, "tier": tier}

@@ -31,7 +31,7 @@ from tillkeeper.web.shop.story import label
 from tillkeeper.web.shop.visitor import Form, Visitor
 
 purchases_shown_max = 5
-cards_shown_max = 10
+cards_shown_max = 5
 twin_patience_ms = 10_000
 twin_poll_ms = 100
 price_unit_credits = 100

@@ -181,8 +181,9 @@ def _words(event: Json, titles: Mapping[str, str]) -> str:
 
 
 def _journal(kind: str) -> str:
-    """Name a journal: those of refunds say only which step they are."""
-    return JOURNALS.get(kind, kind.replace("_", " "))
+    """Name a journal: those of refunds and disputes say only which step they are, the latter with a number."""
+    step = kind.partition(":")[0]
+    return JOURNALS.get(step, step.replace("_", " "))
 
 
 def _short(code: str) -> str:
@@ -298,6 +299,10 @@ JOURNALS = {
     "succeeded": "refund sent",
     "returned": "refund came back",
     "reversed": "refund undone",
+    "withdrawn": "dispute: money held",
+    "goods": "dispute: goods",
+    "lost": "dispute lost",
+    "reinstated": "dispute: money back",
 }
 ICONS = {
     "payment": "dot",

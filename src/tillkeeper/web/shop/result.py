@@ -50,7 +50,7 @@ class Results:
             "opening": _is_new(found, self._till.now()),
             "buttons": stage.buttons(found),
             "form": visitor.sealed(self._till.settings.secret_key, who),
-            "did": request.query_params.get("did"),
+            "did": stage.LABELS.get(request.query_params.get("did", "")),
         }
         page = paper.page("result.html", context | behind_it)
         who.keep(page, secure=self._till.settings.public_url.startswith("https:"))

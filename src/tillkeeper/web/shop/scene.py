@@ -72,7 +72,7 @@ async def look(tx: Transaction, payment: UUID, now: datetime) -> Scene:
         cards=await _drawn(tx, shown),
         disputes=disputed["data"],
         counts=counts,
-        story=story.tell(shown, counts, now),
+        story=story.tell(shown, counts, now, disputed["data"]),
     )
 
 

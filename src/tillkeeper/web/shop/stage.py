@@ -34,11 +34,11 @@ def buttons(scene: Scene) -> list[Button]:
     """List what can be done to a payment now, each with what will happen and with its command."""
     payment = scene.payment
     if payment["status"] in UNDER_WAY:
-        return [_button(ASK, "Ask the gateway", ASKED, f"./till payments sync {payment['id']}")]
+        return [_button(ASK, ASKED, f"./till payments sync {payment['id']}"), *_outages(payment["gateway"])]
     if not payment["amount_captured"]:
         return []
     told = bool(diary.telling(scene.events))
-    return [*_refunds(scene), *_disputes(scene), *(_again(payment) if told else ()), *_outages(payment["gateway"])]
+    return [*_refunds(scene), *_disputes(scene), *(_again(scene) if told else ()), *_outages(payment["gateway"])]
 
 
 async def perform(till: Till, scene: Scene, deed: str) -> None:
@@ -108,6 +108,20 @@ def _open_dispute(scene: Scene) -> str | None:
 
 
 ASKED = "The shop asks what has become of this payment, as it does by itself when no webhook comes."
+TAKEN = "The customer’s bank takes the money back"
+LABELS = {
+    ASK: "Ask the gateway",
+    "refund_half": "Refund half",
+    "refund_all": "Refund in full",
+    "dispute_open": "Dispute it",
+    "dispute_won": "Dispute it, and win",
+    "dispute_lost": "Dispute it, and lose",
+    "again": "Send the webhook again",
+    "again_many": f"Send it {many} times more",
+    "outage": f"Outage of {deeds.outage_seconds} seconds",
+    "back": "End the outage",
+}
+DANGEROUS = {"refund_all", "dispute_lost", "outage"}
 
 
 def _refunds(scene: Scene) -> list[Button]:
@@ -116,62 +130,47 @@ def _refunds(scene: Scene) -> list[Button]:
         return []
     half, code = max(left // 2, 1), payment["currency"]
     where = "goes back in the gateway’s own dashboard. The shop hears of it, and takes back"
-    line = f"./till trigger refund.dashboard --payment {payment['id']}"
-    whole = f"./till trigger refund.dashboard_full --payment {payment['id']}"
     return [
-        _button("refund_half", "Refund half", f"{written(half, code)} {where} half of the goods.", line),
-        _button("refund_all", "Refund in full", f"{written(left, code)} {where} all goods.", whole, danger=True),
+        _button("refund_half", f"{written(half, code)} {where} half of the goods.", _about(scene, "refund.dashboard")),
+        _button("refund_all", f"{written(left, code)} {where} all goods.", _about(scene, "refund.dashboard_full")),
     ]
 
 
 def _disputes(scene: Scene) -> list[Button]:
-    if _left(scene.payment) <= 0 and not _open_dispute(scene):
-        return []
-    tail = f"--payment {scene.payment['id']}"
-    won, lost = f"./till trigger dispute.won {tail}", f"./till trigger dispute.lost {tail}"
+    won, lost = _about(scene, "dispute.won"), _about(scene, "dispute.lost")
     if _open_dispute(scene):
         return [
-            _button("dispute_won", "Decide the dispute: won", "The money comes back, and the goods stay.", won),
-            _button(
-                "dispute_lost", "Decide the dispute: lost", "The money is gone; so are the goods.", lost, danger=True
-            ),
+            _button("dispute_won", "The money comes back, and the goods stay.", won, label="Let the dispute be won"),
+            _button("dispute_lost", "The money is gone, and so are the goods.", lost, label="Let the dispute be lost"),
         ]
-    if scene.disputes:
+    if scene.disputes or _left(scene.payment) <= 0:
         return []
-    taken = "The customer’s bank takes the money back"
-    opened = f"./till trigger dispute.open {tail}"
     return [
-        _button("dispute_open", "Dispute it", f"{taken} for now, and the goods are frozen.", opened),
-        _button("dispute_won", "Dispute it, and win", f"{taken}, and gives it back. The goods stay.", won),
-        _button(
-            "dispute_lost", "Dispute it, and lose", f"{taken} for good, and so do we the goods.", lost, danger=True
-        ),
+        _button("dispute_open", f"{TAKEN} for now, and the goods are frozen.", _about(scene, "dispute.open")),
+        _button("dispute_won", f"{TAKEN}, and then gives it back. The goods stay.", won),
+        _button("dispute_lost", f"{TAKEN} for good, and the goods are taken back.", lost),
     ]
 
 
-def _again(payment: Json) -> list[Button]:
-    line = f"./till trigger webhook.again --payment {payment['id']}"
+def _again(scene: Scene) -> list[Button]:
+    line = _about(scene, "webhook.again")
     return [
-        _button("again", "Send the webhook again", "It arrives once more, and nothing changes.", line),
-        _button(
-            "again_many",
-            f"Send it {many} times more",
-            f"{many} copies arrive at once, and nothing changes.",
-            f"{line} --copies {many}",
-        ),
+        _button("again", "It arrives once more, and nothing changes.", line),
+        _button("again_many", f"{many} copies arrive at once, and nothing changes.", f"{line} --copies {many}"),
     ]
 
 
 def _outages(gateway: str) -> list[Button]:
-    long = f"{deeds.outage_seconds} seconds"
-    says = f"For {long} the gateway answers nothing. Buy something then: nothing is lost, and nobody pays twice."
+    says = "The gateway answers nothing. Buy something meanwhile: nothing is lost, and nobody pays twice."
     return [
-        _button("outage", f"Outage of {long}", says, f"./till trigger gateway.outage --gateway {gateway}", danger=True),
-        _button(
-            "back", "End the outage", "It answers again at once.", f"./till trigger gateway.back --gateway {gateway}"
-        ),
+        _button("outage", says, f"./till trigger gateway.outage --gateway {gateway}"),
+        _button("back", "It answers again at once.", f"./till trigger gateway.back --gateway {gateway}"),
     ]
 
 
-def _button(value: str, label: str, says: str, line: str, *, danger: bool = False) -> Button:
-    return Button(label, says, "deed", value, [line], danger=danger)
+def _about(scene: Scene, scenario: str) -> str:
+    return f"./till trigger {scenario} --payment {scene.payment['id']}"
+
+
+def _button(value: str, says: str, line: str, *, label: str = "") -> Button:
+    return Button(label or LABELS[value], says, "deed", value, [line], danger=value in DANGEROUS)
