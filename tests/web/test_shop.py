@@ -101,7 +101,7 @@ async def test_the_result_page_waits_by_reloading_itself_and_stops_when_it_is_fi
     await shop.act(session, act="pay")
     await shop.await_text(result, "Delivered once")
     page = await shop.await_page(result, lambda page: "http-equiv" not in page)
-    assert "<script" not in page
+    assert "Nothing is under way any more." in page
 
 
 async def test_the_state_changes_its_version_only_when_the_page_changes(shop: Shop) -> None:
@@ -149,7 +149,7 @@ async def test_a_refund_says_how_much_went_back_and_what_was_taken(shop: Shop, a
     payment = ids.parse("payment", result.partition("?")[0].rpartition("/")[2])
     wish = Wish(scope="test", key="refund", request_sha=b"refund")
     await refund.refund(shop.till, wish, refund.RefundWish(payment=payment, amount=amount))
-    page = await shop.await_text(result, "taken back")
+    page = await shop.await_text(result, "credits taken back")
     assert headline(page) == says
     assert "Paid once. Webhook arrived once. Delivered once." in page
 
@@ -337,6 +337,8 @@ async def test_without_the_shop_the_result_page_keeps_wallet_and_books_to_itself
         made = await checkout.checkout(shop.till, wish, purchase)
         result = await shop.act(str(made.body["gateway_reference"]), act="pay")
         page = await shop.await_text(result, "Paid once")
+        assert "live.js" in page
+        assert "<script" not in await shop.await_text(result, "Nothing is under way any more.")
         assert (await shop.browser.get(f"{shop.url}/shop")).status_code == 404
     assert "₹100.00" in page
     for private in ("ana", "Wallet", "Books", "deferred:INR", "./till"):

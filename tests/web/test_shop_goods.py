@@ -39,11 +39,11 @@ async def page_of(shop: Shop, path: str) -> str:
     return answer.text
 
 
-async def spend(shop: Shop, amount: str, **change: str) -> httpx2.Response:
+async def spend(shop: Shop, wanted: str, **change: str) -> httpx2.Response:
     page = await page_of(shop, "/shop/wallet")
     form = page[page.index("/shop/wallet/spend") :].partition("</form>")[0]
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
-    return await shop.browser.post(f"{shop.url}/shop/wallet/spend", data=fields | {"amount": amount} | change)
+    return await shop.browser.post(f"{shop.url}/shop/wallet/spend", data=fields | {"amount": wanted} | change)
 
 
 async def test_the_wallet_shows_each_movement_with_the_balance_before_and_after(shop: Shop) -> None:
@@ -54,7 +54,7 @@ async def test_the_wallet_shows_each_movement_with_the_balance_before_and_after(
     assert "50 credits spent." in page
     assert "<span data-balance>70</span>" in page
     moves = re.findall(r'data-label="(?:Before|Change|After)">(.*?)</td>', page)
-    assert moves == ["120", "−50", "70", "0", "+120", "120"]
+    assert moves == ["120", "\N{MINUS SIGN}50", "70", "0", "+120", "120"]
 
 
 async def test_a_form_spends_once_however_often_it_is_sent(shop: Shop) -> None:
@@ -106,7 +106,7 @@ async def test_cards_that_were_taken_back_are_crossed_out_with_the_reason(shop: 
     page = (await shop.browser.get(result)).text
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)) | {"deed": "refund_all"}
     await shop.browser.post(f"{shop.url}/shop/act", data=fields)
-    await shop.await_text(result, "taken back")
+    await shop.await_text(result, "5 cards taken back")
     page = await page_of(shop, "/shop/cards")
     assert page.count('class="crossed"') == page.count("Revoked: the payment was refunded.") == 5
 

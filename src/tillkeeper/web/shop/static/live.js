@@ -32,7 +32,7 @@
     }
     Object.assign(root().dataset, next.querySelector("[data-live]").dataset);
     document.title = next.title;
-    const told = next.querySelector("[data-news]")?.textContent.trim() ?? "";
+    const told = next.querySelector("[data-news], .outcome h1")?.textContent.trim() ?? "";
     const news = document.getElementById("news");
     if (news.textContent !== told) news.textContent = told;
   };
