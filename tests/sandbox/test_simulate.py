@@ -71,6 +71,11 @@ def test_a_control_call_with_an_unknown_course_is_explained(client: TestClient) 
     assert "never" in answer.json()["error"]["message"]
 
 
+def test_every_course_is_documented(client: TestClient) -> None:
+    page = client.get("/_control/docs").text
+    assert [name for name in courses.COURSES if f'<dt class="mono">{name}</dt>' not in page] == []
+
+
 def test_an_outage_fails_every_call_until_it_is_ended(client: TestClient) -> None:
     def ask() -> int:
         return client.get("/stripe/v1/events", headers=KEY).status_code

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from tillkeeper.sandbox_kit import control, faults, luck, outages, paper, post
 from tillkeeper.sandbox_kit.books import Books, Json
+from tillkeeper.sandbox_kit.courses import COURSES
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
 
 calls_max = 10_000
@@ -131,6 +132,7 @@ class Steering:
         context = {
             "base": self.public_url.rstrip("/"),
             "chapters": chapters,
+            "courses": COURSES,
             "settings": [
                 {"name": name, "value": value, "says": faults.EXPLANATIONS[name]}
                 for name, value in asdict(faults.Dial()).items()
