@@ -2,17 +2,13 @@
 
 import asyncio
 import re
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
+from tests.web.shopping import KEY, SECRET, Shop, form_of, headline, opened
 
 from tillkeeper import catalog
 from tillkeeper.flows import checkout, refund
@@ -23,123 +19,11 @@ from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.reports import wallet
-from tillkeeper.sandbox.app import build as build_sandbox
-from tillkeeper.sandbox.config import SandboxConfig
-from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 from tillkeeper.web.app import build
 from tillkeeper.web.shop import diary
-from tillkeeper.worker.loop import work
 
-KEY = "sk_test_shop"
-SECRET = "whsec_shop"
-patience_seconds = 15
 SCRIPT_OR_STYLE_INSIDE = re.compile(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A running shop, its sandbox, and a browser without scripts."""
-
-    url: str
-    sandbox: str
-    till: Till
-    browser: httpx2.AsyncClient
-
-    async def open(self, query: str = "") -> str:
-        page = await self.browser.get(f"{self.url}/shop{query}")
-        assert page.status_code == 200, page.text
-        return page.text
-
-    async def press_buy(self, form: dict[str, str], **headers: str) -> httpx2.Response:
-        return await self.browser.post(f"{self.url}/shop/buy", data=form, headers=headers)
-
-    async def buy(self, package: str = "credits_120", query: str = "") -> str:
-        """Open a checkout and return its session at the gateway."""
-        answer = await self.press_buy(form_of(await self.open(query), package))
-        assert answer.status_code == 303, answer.text
-        return answer.headers["location"].rpartition("/")[2]
-
-    async def act(self, session: str, **fields: str) -> str:
-        """Press a button on the gateway's page; returns where it leads."""
-        answer = await self.browser.post(f"{self.sandbox}/stripe/pay/{session}", data=fields)
-        return str(httpx2.URL(self.sandbox).join(answer.headers["location"]))
-
-    async def await_page(self, url: str, fits: Callable[[str], bool]) -> str:
-        """Load a page again and again, as it asks for, until it is as wanted."""
-        async with asyncio.timeout(patience_seconds):
-            while True:
-                page = (await self.browser.get(url)).text
-                if fits(page):
-                    return page
-                await asyncio.sleep(0.05)
-
-    async def await_text(self, url: str, wanted: str) -> str:
-        return await self.await_page(url, lambda page: wanted in page)
-
-    async def payments(self) -> int:
-        return int(await read(self.till, lambda tx: tx.fetchval("SELECT count(*) FROM payment")))
-
-
-def form_of(page: str, package: str) -> dict[str, str]:
-    """Take the fields of the form that buys a package."""
-    form = next(part for part in page.split("</form>") if f'name="package" value="{package}"' in part)
-    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form.rpartition("<form")[2])
-    return dict(fields)
-
-
-def headline(page: str) -> str:
-    found = re.search(r"<h1>.*?<span>(.*?)</span></h1>", page, re.DOTALL)
-    assert found, page
-    return found[1]
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp, listener: socket.socket, lifespan: Any) -> AsyncIterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=2))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()
-
-
-def listen() -> tuple[socket.socket, str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def sandbox_of(tmp_path: Path, sandbox_url: str, shop_url: str) -> ASGIApp:
-    config = SandboxConfig(
-        books=tmp_path / "books.sqlite",
-        public_url=sandbox_url,
-        secrets={"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET},
-        webhook_urls={"stripe": f"{shop_url}/webhooks/stripe"},
-    )
-    return build_sandbox(config)
-
-
-@asynccontextmanager
-async def opened(database_url: str, tmp_path: Path, *, shop: bool) -> AsyncIterator[Shop]:
-    """Run the application beside a sandbox."""
-    (door, url), (back_door, sandbox) = listen(), listen()
-    settings = Settings(database_url=database_url, secret_key="a secret only for tests", public_url=url, shop=shop)
-    given = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": f"{sandbox}/stripe"}
-    till = await Till.open(settings, secrets=Secrets(given))
-    await offer(till, catalog.DEMO)
-    stop = asyncio.Event()
-    working = asyncio.create_task(work(till, stop))
-    async with (
-        serving(sandbox_of(tmp_path, sandbox, url), back_door, "on"),
-        serving(build(till), door, "off"),
-        httpx2.AsyncClient(trust_env=False, timeout=patience_seconds) as browser,
-    ):
-        yield Shop(url, sandbox, till, browser)
-    stop.set()
-    await working
-    await till.close()
 
 
 @pytest.fixture
@@ -217,7 +101,7 @@ async def test_the_result_page_waits_by_reloading_itself_and_stops_when_it_is_fi
     await shop.act(session, act="pay")
     await shop.await_text(result, "Delivered once")
     page = await shop.await_page(result, lambda page: "http-equiv" not in page)
-    assert "<script" not in page
+    assert "Nothing is under way any more." in page
 
 
 async def test_the_state_changes_its_version_only_when_the_page_changes(shop: Shop) -> None:
@@ -265,7 +149,7 @@ async def test_a_refund_says_how_much_went_back_and_what_was_taken(shop: Shop, a
     payment = ids.parse("payment", result.partition("?")[0].rpartition("/")[2])
     wish = Wish(scope="test", key="refund", request_sha=b"refund")
     await refund.refund(shop.till, wish, refund.RefundWish(payment=payment, amount=amount))
-    page = await shop.await_text(result, "taken back")
+    page = await shop.await_text(result, "credits taken back")
     assert headline(page) == says
     assert "Paid once. Webhook arrived once. Delivered once." in page
 
@@ -274,7 +158,7 @@ async def test_a_pack_of_cards_is_opened_once_and_shows_its_cards(shop: Shop) ->
     await offer(shop.till, catalog.DEMO_PACKS, packs=packs.DEMO)
     result = await shop.act(await shop.buy("pack_black"), act="pay", copies="3")
     page = await shop.await_text(result, "arrived 3×")
-    assert headline(page) == "Paid once. Webhook arrived 3×. Delivered once."
+    assert headline(page) == "Paid once. Webhook arrived 3×. Pack delivered once."
     assert "5 cards are in the binder." in page
     assert page.count('<li class="tier-') == 5
     assert "5 cards = 5 cards" in page
@@ -453,6 +337,8 @@ async def test_without_the_shop_the_result_page_keeps_wallet_and_books_to_itself
         made = await checkout.checkout(shop.till, wish, purchase)
         result = await shop.act(str(made.body["gateway_reference"]), act="pay")
         page = await shop.await_text(result, "Paid once")
+        assert "live.js" in page
+        assert "<script" not in await shop.await_text(result, "Nothing is under way any more.")
         assert (await shop.browser.get(f"{shop.url}/shop")).status_code == 404
     assert "₹100.00" in page
     for private in ("ana", "Wallet", "Books", "deferred:INR", "./till"):

@@ -59,7 +59,7 @@ def _show(console: Console, running: Demo) -> None:
     console.print(f" Sandbox    {running.sandbox}/_control/docs")
     console.print(f" All of this stands in {where}")
     console.print(
-        ' Next: buy something in the shop and choose "3 times" under Simulate. Ctrl-C stops all of it.', soft_wrap=True
+        ' Next: buy something in the shop and press "Send the webhook twice". Ctrl-C stops all of it.', soft_wrap=True
     )
 
 

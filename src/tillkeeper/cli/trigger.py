@@ -10,15 +10,19 @@ from rich.table import Table
 
 from tillkeeper import gateways
 from tillkeeper.cli import ExitCode, context
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.ops.scenarios import GATEWAY, SCENARIOS
+from tillkeeper.sandbox_kit.faults import webhook_copies_max
 
 
 def trigger(
     scenario: Annotated[str, typer.Argument(help="The scenario; --list names them all.")] = "",
     *,
     gateway: Annotated[str, typer.Option(help="The gateway to pay through.")] = GATEWAY,
-    payment: Annotated[str | None, typer.Option(help="The payment to refund; a new one when absent.")] = None,
+    payment: Annotated[str | None, typer.Option(help="The payment it is about; a new one when absent.")] = None,
+    code: Annotated[str, typer.Option(help="pay.decline: why, in the gateway's own word.")] = "",
+    copies: Annotated[int, typer.Option(help="webhook.again: how often.", min=1, max=webhook_copies_max)] = 1,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
     as_json: context.AsJson = False,
     data_dir: context.DataDir = context.DATA_DIR,
@@ -34,7 +38,11 @@ def trigger(
         message = f"The sandbox imitates no gateway “{gateway}”; choose one of {', '.join(known)}."
         raise InvalidFieldError(message)
     _, play = SCENARIOS[scenario]
-    outcome = play(replace(context.target(data_dir), gateway=gateway), payment)
+    target = replace(context.target(data_dir), gateway=gateway, code=code, copies=copies)
+    if payment:
+        ids.parse("payment", payment)
+        target = replace(target, gateway=target.call(f"/api/v1/payments/{payment}")["gateway"])
+    outcome = play(target, payment)
     typer.echo(json.dumps({"scenario": scenario, "outcome": outcome}) if as_json else outcome)
 
 

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from tillkeeper.sandbox_kit import control, faults, luck, paper, post
+from tillkeeper.sandbox_kit import control, faults, luck, outages, paper, post
 from tillkeeper.sandbox_kit.books import Books, Json
+from tillkeeper.sandbox_kit.courses import COURSES
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
 
 calls_max = 10_000
@@ -29,6 +30,12 @@ VERBS = (
     Verb("GET", "injected", "Count the faults that really happened, in all and at each gateway, and list them."),
     Verb("GET", "webhooks", "List deliveries: event, type, object, state, attempts, last status."),
     Verb("POST", "webhooks/resend", "Send an event again, as often as you like.", '{"event": "evt_…", "copies": 50}'),
+    Verb(
+        "POST",
+        "outages",
+        "Let a gateway answer every call with an error for a while, and keep its webhooks back; 0 seconds end it.",
+        '{"gateway": "stripe", "seconds": 60}',
+    ),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
     Verb("GET", "calls", "Count API calls by route and list them: proof of how often a gateway was asked."),
     Verb("GET", "books/{gateway}", "Lay open a gateway's books for an oracle."),
@@ -94,6 +101,18 @@ class Steering:
         self.books.wake()
         return JSONResponse({"released": released})
 
+    async def outage(self, request: Request) -> Response:
+        """Begin an outage of one gateway, or end it."""
+        wish = await control.wish(request, {"gateway", "seconds"})
+        gateway = control.choice(wish, "gateway", [desk.gateway for _, desk in self.desks])
+        seconds = control.seconds(wish, most=outages.outage_seconds_max)
+        if seconds:
+            outages.begin(self.books.connection, gateway, seconds)
+        else:
+            outages.end(self.books.connection, gateway)
+        self.books.wake()
+        return JSONResponse({"gateway": gateway, "seconds": seconds})
+
     async def calls(self, _request: Request) -> Response:
         """Count and list API calls."""
         return JSONResponse(_calls(self.books))
@@ -120,6 +139,7 @@ class Steering:
         context = {
             "base": self.public_url.rstrip("/"),
             "chapters": chapters,
+            "courses": COURSES,
             "settings": [
                 {"name": name, "value": value, "says": faults.EXPLANATIONS[name]}
                 for name, value in asdict(faults.Dial()).items()
@@ -141,6 +161,7 @@ def routes(books: Books, desks: Sequence[tuple[Stand, Desk]], public_url: str) -
         Route("/injected", steering.injected, methods=["GET"]),
         Route("/webhooks", steering.webhooks, methods=["GET"]),
         Route("/webhooks/resend", steering.resend, methods=["POST"]),
+        Route("/outages", steering.outage, methods=["POST"]),
         Route("/webhooks/release", steering.release, methods=["POST"]),
         Route("/calls", steering.calls, methods=["GET"]),
         Route("/books/{gateway}", steering.report, methods=["GET"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tillkeeper.sandbox_kit import clock, faults, lag, luck, post, schema
+from tillkeeper.sandbox_kit import clock, courses, faults, lag, luck, outages, post, schema
 from tillkeeper.sandbox_kit.faults import Dial
 
 busy_timeout_ms = 10_000
@@ -49,7 +49,15 @@ class Change:
         self.connection = connection
         self.gateway = gateway
         self.dial = dial
+        self.course = ""
         self.posted = False
+
+    def follow(self, course: str, *, about: str = "") -> None:
+        """Let the webhooks of this change take a course of their own; on one, the next answer about a thing is lost."""
+        self.course = course
+        self.dial = courses.turned(self.dial, course)
+        if course == courses.TIMEOUT and about:
+            outages.lose(self.connection, self.gateway, about)
 
     def put(self, thing: Json, *, due: int | None = None) -> Json:
         """Store an object under its own id and kind; `due` is when the gateway must look at it again."""

@@ -10,8 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tillkeeper.sandbox_kit.books import Json
+from tillkeeper.sandbox_kit.courses import COURSES
 from tillkeeper.sandbox_kit.faults import webhook_copies_max
 
+COMMON = {"copies", "webhook"}
+"""What every deed takes: how often each webhook is sent, and which course it takes."""
 RATE = re.compile(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,10})?")
 
 
@@ -91,6 +94,20 @@ def rate(body: Json) -> str:
 def copies(body: Json) -> int | None:
     """Take how often each webhook is to be sent, or None for what the dial says."""
     return _whole(body, "copies", most=webhook_copies_max)
+
+
+def seconds(body: Json, *, most: int) -> int:
+    """Take how long something lasts, in seconds; it must be there, and may be 0."""
+    value = body.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        message = f"seconds is a whole number from 0 to {most}, not {value!r}."
+        raise refusal(message)
+    return value
+
+
+def course(body: Json) -> str:
+    """Take the course that the webhooks are to take, or none."""
+    return choice(body, "webhook", ("", *COURSES))
 
 
 def _whole(body: Json, name: str, *, most: int | None) -> int | None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tillkeeper.sandbox_kit import faults, luck
+from tillkeeper.sandbox_kit import faults, luck, outages
 from tillkeeper.sandbox_kit.books import Books
 
 
@@ -49,6 +49,10 @@ class Fate:
 def draw(books: Books, gateway: str, *, method: str, path: str, subject: str) -> Fate:
     """Throw the dice for a call, when it is one that the dial concerns."""
     dial = books.dial
+    if outages.reigns(books.connection, gateway):
+        return Fate(books, gateway, subject, mishap=faults.ERROR_BEFORE)
+    if outages.loses(books.connection, gateway, path):
+        return Fate(books, gateway, subject, mishap=faults.LOST_REPLY)
     if not faults.concerns(dial, method, path):
         return Fate(books, gateway, subject)
     return Fate(books, gateway, subject, dial.latency_ms, luck.mishap(books.connection, gateway, dial=dial))

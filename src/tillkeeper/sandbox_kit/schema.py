@@ -112,6 +112,17 @@ CREATE TABLE IF NOT EXISTS injected (
     at_ms INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS outage (
+    gateway TEXT PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS lost (
+    gateway TEXT NOT NULL,
+    thing TEXT NOT NULL,
+    PRIMARY KEY (gateway, thing)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS dial (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     settings TEXT NOT NULL

@@ -12,7 +12,7 @@ def press(house: Any, url: str, **form: str) -> Any:
 def test_the_page_shows_what_is_to_be_paid_and_lets_no_script_run(house: Any) -> None:
     answer = house.http.get(house.link(amount=123_456).url)
     assert answer.status_code == 200
-    for shown in ("$1,234.56", "120 credits", "Simulate", "_control/square/links/"):
+    for shown in ("$1,234.56", "120 credits", "Simulate", "./till trigger pay.decline --gateway square"):
         assert shown in answer.text
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy

@@ -1,6 +1,7 @@
 """The demo shop: credit packages, two demo users, and a button that leads to the gateway's checkout."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,22 +18,26 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.route import AUTO
 from tillkeeper.gateway import Gateway
 from tillkeeper.idempotency import InProgressError, Replay, Wish
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.money import currency as _code
 from tillkeeper.reports import cards, wallet
 from tillkeeper.reports import payment as payments
 from tillkeeper.till import Till
-from tillkeeper.web.shop import paper, visitor
+from tillkeeper.web.shop import paper, scene, visitor
+from tillkeeper.web.shop.scene import Scene
 from tillkeeper.web.shop.story import label
 from tillkeeper.web.shop.visitor import Form, Visitor
 
 purchases_shown_max = 5
-cards_shown_max = 10
+cards_shown_max = 5
 twin_patience_ms = 10_000
 twin_poll_ms = 100
 price_unit_credits = 100
+PAGES = ("/shop/wallet", "/shop/cards")
+"""Where a visitor stays when they go on as somebody else."""
+NOTHING_YET = {"version": "", "watching": True, "refresh_seconds": scene.followed_seconds}
 
 Json = dict[str, Any]
 
@@ -47,6 +52,8 @@ class Shelf:
     purchases: list[Json]
     gateways: list[Gateway]
     """Those that take new payments, in the order of preference."""
+    latest: Scene | None
+    """The newest purchase, whose timeline stands beside the shelf."""
 
     @property
     def currencies(self) -> list[str]:
@@ -82,17 +89,26 @@ class Counter:
             "cards": shelf.cards,
             "purchases": [payment | {"label": label(payment)} for payment in shelf.purchases],
             "switch": self._sealed(who),
+            "live": _state(shelf),
+            "latest": shelf.latest,
+            "entries": shelf.latest.entries(scene.titles(self._till)) if shelf.latest else [],
         }
         page = paper.page("shop.html", context, onward=self._origins)
         who.keep(page, secure=self._secure)
         return page
 
     @paper.explained
+    async def tell_state(self, request: Request) -> Response:
+        """Tell a watching shop whether what it shows of its user is still up to date."""
+        return paper.state(_state(await self._shelf(visitor.recognise(request).user)))
+
+    @paper.explained
     async def switch_user(self, request: Request) -> Response:
         """Go on as the other demo user."""
         form = await visitor.take_form(request, self._till.settings)
         who = Visitor(session=visitor.recognise(request).session, user=form.user())
-        back = _place(_code(form.field("currency")), form.field("gateway"))
+        page = form.fields.get("page", "")
+        back = page if page in PAGES else _place(_code(form.field("currency")), form.field("gateway"))
         onward = RedirectResponse(back, HTTPStatus.SEE_OTHER)
         who.keep(onward, secure=self._secure)
         return onward
@@ -127,11 +143,14 @@ class Counter:
             await asyncio.sleep(twin_poll_ms / 1000)
 
     async def _shelf(self, user: str) -> Shelf:
+        now = self._till.now()
+
         async def look(tx: Transaction) -> Shelf:
             bought = await payments.find(tx, payments.Filter(user=user, limit=purchases_shown_max))
             held = await cards.find(tx, user, limit=cards_shown_max, cursor=None)
             purchases: Any = bought["data"]
             binder: Any = held["data"]
+            latest = await scene.look(tx, ids.parse("payment", purchases[0]["id"]), now) if purchases else None
             states = await routing.states(tx, list(self._till.gateways))
             return Shelf(
                 packages=await catalog.packages(tx),
@@ -139,6 +158,7 @@ class Counter:
                 cards=binder,
                 purchases=purchases,
                 gateways=[self._till.gateways[name] for name in routing.order(states, list(states))],
+                latest=latest,
             )
 
         return await read(self._till, look)
@@ -154,12 +174,18 @@ class Counter:
         }
 
     def _sealed(self, who: Visitor) -> Json:
-        key = visitor.form_key()
-        return {"key": key, "seal": visitor.seal(self._till.settings.secret_key, who, key)}
+        return visitor.sealed(self._till.settings.secret_key, who)
 
     @property
     def _secure(self) -> bool:
         return self._till.settings.public_url.startswith("https:")
+
+
+def _state(shelf: Shelf) -> Json:
+    """Tell what the shop shows of its user, and when to look again."""
+    state = shelf.latest.state(followed=True) if shelf.latest else NOTHING_YET
+    shown = repr((state["version"], shelf.purse, [(each["id"], label(each)) for each in shelf.purchases]))
+    return {**state, "version": hashlib.sha256(shown.encode()).hexdigest()[: scene.version_length]}
 
 
 def _gateways(shelf: Shelf, currency: str) -> list[Gateway]:

@@ -74,12 +74,23 @@ def count(events: Sequence[Json], *, cards_sold: int = 0) -> Counts:
     Credits are counted by movements of the wallet, cards by the packs that those in the books fill.
     """
     captures = [each for each in events if each["kind"] == "payment" and _captures(each["title"])]
-    webhooks = [each["data"] for each in events if each["kind"] == "webhook"]
     return Counts(
         captures=len(captures),
-        arrivals=_arrivals(webhooks),
+        arrivals=sum(each["arrivals"] for each in telling(events)),
         deliveries=_cards_granted(events) // cards_sold if cards_sold else _wallet_grants(events),
     )
+
+
+def telling(events: Sequence[Json]) -> list[Json]:
+    """List the webhooks that captured; where our own call learned of it first, the one that told the same again."""
+    webhooks = [each["data"] for each in events if each["kind"] == "webhook"]
+    known = CAPTURE_KNOWN.lower().rstrip(".")
+    again = [each for each in webhooks if known in (each["reason"] or "").lower()]
+    return [each for each in webhooks if _captures(each["reason"])] or sorted(again, key=_arrived)[-1:]
+
+
+def _arrived(webhook: Json) -> int:
+    return int(webhook["arrivals"])
 
 
 def entries(events: Sequence[Json], titles: Mapping[str, str]) -> list[Entry]:
@@ -151,14 +162,6 @@ def _cards_granted(events: Sequence[Json]) -> int:
     return sum(posting["amount"] for posting in granted if posting["currency"].startswith(PACKS))
 
 
-def _arrivals(webhooks: Sequence[Json]) -> int:
-    """Count the arrivals of what captured; where our own call learned of it first, of what told the same again."""
-    told = sum(each["arrivals"] for each in webhooks if _captures(each["reason"]))
-    known = CAPTURE_KNOWN.lower().rstrip(".")
-    again = [each["arrivals"] for each in webhooks if known in (each["reason"] or "").lower()]
-    return told or max(again, default=0)
-
-
 def _captures(text: str | None) -> bool:
     """Tell whether one of the things that are said is that money was captured."""
     return any(part.startswith("captured") for part in (text or "").split("; "))
@@ -178,8 +181,9 @@ def _words(event: Json, titles: Mapping[str, str]) -> str:
 
 
 def _journal(kind: str) -> str:
-    """Name a journal: those of refunds say only which step they are."""
-    return JOURNALS.get(kind, kind.replace("_", " "))
+    """Name a journal: those of refunds and disputes say only which step they are, the latter with a number."""
+    step = kind.partition(":")[0]
+    return JOURNALS.get(step, step.replace("_", " "))
 
 
 def _short(code: str) -> str:
@@ -295,6 +299,10 @@ JOURNALS = {
     "succeeded": "refund sent",
     "returned": "refund came back",
     "reversed": "refund undone",
+    "withdrawn": "dispute: money held",
+    "goods": "dispute: goods",
+    "lost": "dispute lost",
+    "reinstated": "dispute: money back",
 }
 ICONS = {
     "payment": "dot",

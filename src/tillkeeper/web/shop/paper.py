@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.kernel.errors import NotFoundError, TillError
+from tillkeeper.web.shop import art
 
 HERE = Path(__file__).parent
 ASSETS = {file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir())}
@@ -51,6 +52,7 @@ PAPER = jinja2.Environment(
 PAPER.globals["asset_url"] = asset_url
 PAPER.globals["credits"] = CREDITS
 PAPER.filters["written"] = written
+PAPER.filters["drawn"] = art.draw
 
 
 async def asset(request: Request) -> Response:
@@ -81,6 +83,11 @@ def page(
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(PAPER.get_template(template).render(context), int(status), headers)
+
+
+def state(told: Mapping[str, object]) -> JSONResponse:
+    """Answer a page that asks whether it is still up to date."""
+    return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
 
 def explained(endpoint: Endpoint[Pages]) -> Endpoint[Pages]:

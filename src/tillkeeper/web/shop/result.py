@@ -1,43 +1,19 @@
 """The page on which a customer arrives from the gateway: what became of the payment, and the proof of it."""
 
-import hashlib
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids
-from tillkeeper.kernel.db import Transaction
-from tillkeeper.reports import cards, paging, timeline
-from tillkeeper.reports import payment as payments
 from tillkeeper.till import Till
-from tillkeeper.web.shop import diary, paper, story
-from tillkeeper.web.shop.diary import Counts
-from tillkeeper.web.shop.story import UNDER_WAY, Story
+from tillkeeper.web.shop import diary, evidence, paper, scene, stage, story, visitor
+from tillkeeper.web.shop.scene import Scene
 
-version_length = 16
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Hold one payment at one moment: its story, and what happened to it."""
-
-    payment: Json
-    events: list[Json]
-    cards: list[Json]
-    counts: Counts
-    story: Story
-
-    @property
-    def version(self) -> str:
-        """Name what the page shows, so that a watcher sees when it has changed."""
-        shown = repr((self.story, self.counts, len(self.events), self.payment["last_error"]))
-        return hashlib.sha256(shown.encode()).hexdigest()[:version_length]
+opening_seconds = 60
+"""For how long a new pack is turned over card by card; later visitors see its cards at once."""
 
 
 class Results:
@@ -49,70 +25,56 @@ class Results:
     @paper.explained
     async def show(self, request: Request) -> Response:
         """Show what became of a payment; the demo also shows how it came about."""
-        scene = await self._scene(ids.parse("payment", request.path_params["payment"]))
-        titles = {name: gateway.title for name, gateway in self._till.gateways.items()}
+        found = await scene.show(self._till, _named(request))
+        titles = scene.titles(self._till)
+        demo = self._till.settings.shop
         context: dict[str, object] = {
-            "scene": scene,
-            "payment": scene.payment,
-            "story": scene.story,
-            "label": story.label(scene.payment),
-            "sandbox": scene.payment["mode"] == "sandbox",
-            "demo": self._till.settings.shop,
-            "cards": scene.cards,
-            "wallet": diary.balance_after(scene.events),
-            "entries": diary.entries(scene.events, titles),
-            "gateway": titles.get(scene.payment["gateway"], scene.payment["gateway"]),
-            "bookings": diary.bookings(scene.events),
-            "proofs": diary.proofs(scene.events),
-            "commands": _commands(scene.payment),
+            "scene": found,
+            "live": found.state(followed=demo),
+            "payment": found.payment,
+            "story": found.story,
+            "label": story.label(found.payment),
+            "sandbox": found.payment["mode"] == "sandbox",
+            "demo": demo,
+            "wallet": diary.balance_after(found.events),
+            "gateway": titles.get(found.payment["gateway"], found.payment["gateway"]),
         }
-        return paper.page("result.html", context)
+        if not demo:
+            return paper.page("result.html", context)
+        who = visitor.recognise(request)
+        behind_it: dict[str, object] = {
+            "entries": found.entries(titles),
+            "bookings": diary.bookings(found.events),
+            "proofs": diary.proofs(found.events),
+            "claims": evidence.claims(found),
+            "opening": _is_new(found, self._till.now()),
+            "buttons": stage.buttons(found),
+            "form": visitor.sealed(self._till.settings.secret_key, who),
+            "did": stage.LABELS.get(request.query_params.get("did", "")),
+        }
+        page = paper.page("result.html", context | behind_it)
+        who.keep(page, secure=self._till.settings.public_url.startswith("https:"))
+        return page
 
     @paper.explained
     async def tell_state(self, request: Request) -> Response:
         """Tell a watching page whether it is still up to date."""
-        scene = await self._scene(ids.parse("payment", request.path_params["payment"]))
-        told = {
-            "version": scene.version,
-            "watching": scene.story.watching,
-            "refresh_seconds": scene.story.refresh_seconds,
-        }
-        return JSONResponse(told, headers={"Cache-Control": "no-store"})
+        found = await scene.show(self._till, _named(request))
+        return paper.state(found.state(followed=self._till.settings.shop))
 
-    async def _scene(self, payment: UUID) -> Scene:
-        async def look(tx: Transaction) -> tuple[Json, Any, list[Json]]:
-            shown: Json = await payments.show(tx, payment)
-            return shown, (await timeline.show(tx, payment))["data"], await _drawn(tx, shown)
-
-        shown, events, drawn = await read(self._till, look)
-        counts = diary.count(events, cards_sold=_cards_sold(shown))
-        return Scene(
-            payment=shown,
-            events=events,
-            cards=drawn,
-            counts=counts,
-            story=story.tell(shown, counts, self._till.now()),
-        )
+    @paper.explained
+    async def act(self, request: Request) -> Response:
+        """Do to a payment what a visitor of the demo pressed, and show what becomes of it."""
+        form = await visitor.take_form(request, self._till.settings)
+        payment, deed = form.field("payment"), form.field("deed")
+        await stage.perform(self._till, await scene.show(self._till, ids.parse("payment", payment)), deed)
+        return RedirectResponse(f"/checkout/{payment}?did={deed}", HTTPStatus.SEE_OTHER)
 
 
-async def _drawn(tx: Transaction, payment: Json) -> list[Json]:
-    """List the cards that a purchase brought, as far as its user's newest reach."""
-    if not _cards_sold(payment):
-        return []
-    held: Any = await cards.find(tx, payment["user"], limit=paging.limit_max, cursor=None)
-    return [card for card in held["data"] if card["payment"] == payment["id"]]
+def _named(request: Request) -> UUID:
+    return ids.parse("payment", request.path_params["payment"])
 
 
-def _cards_sold(payment: Json) -> int:
-    goods = payment["fulfilment"]
-    return goods["quantity"] if goods and goods["kind"] == "pack" else 0
-
-
-def _commands(payment: Json) -> list[str]:
-    """List what can be tried next, as one would type it."""
-    if payment["status"] in UNDER_WAY:
-        return [f"./till trigger pay.{end} --gateway {payment['gateway']}" for end in ("success", "decline")]
-    left = payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refunding"]
-    refunds = [f"./till trigger refund.{share} --payment {payment['id']}" for share in ("partial", "dashboard", "full")]
-    duplicate = f"./till trigger webhook.duplicate --gateway {payment['gateway']}"
-    return [*(refunds if left > 0 else ()), duplicate, "./till ledger check"]
+def _is_new(found: Scene, now: datetime) -> bool:
+    at = found.payment["captured_at"]
+    return bool(at) and now - datetime.fromisoformat(at) < timedelta(seconds=opening_seconds)

@@ -1,5 +1,6 @@
 """What a payment's state means to the person who pays: one headline, what it says, and what to do next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,12 +63,12 @@ class Label:
     word: str
 
 
-def tell(payment: Json, counts: Counts, now: datetime) -> Story:
-    """Say what has become of a payment."""
+def tell(payment: Json, counts: Counts, now: datetime, disputes: Sequence[Json] = ()) -> Story:
+    """Say what has become of a payment; `disputes` are the newest first."""
     status = Status(payment["status"])
     match status:
         case Status.SUCCEEDED:
-            return _succeeded(payment, counts, now)
+            return _succeeded(payment, counts, now, disputes)
         case Status.FAILED:
             return _failed(payment)
         case Status.CANCELED:
@@ -105,9 +106,15 @@ def label(payment: Json) -> Label:
             | Status.OUTCOME_UNKNOWN
             | Status.REQUIRES_CAPTURE
         ):
-            if payment["last_error"]:
-                return Label(tone="danger", icon="cross", word="Declined")
-            return Label(tone="info", icon="clock", word="Not paid yet")
+            return _label_of_open(payment, status)
+
+
+def _label_of_open(payment: Json, status: Status) -> Label:
+    if status is Status.OUTCOME_UNKNOWN:
+        return Label(tone="warning", icon="clock", word="Not known yet")
+    if payment["last_error"]:
+        return Label(tone="danger", icon="cross", word="Declined")
+    return Label(tone="info", icon="clock", word="Not paid yet")
 
 
 def _label_of_paid(payment: Json) -> Label:
@@ -117,14 +124,18 @@ def _label_of_paid(payment: Json) -> Label:
     if refunded:
         whole = refunded == payment["amount_captured"]
         return Label(tone="warning", icon="back", word="Refunded" if whole else "Partly refunded")
+    if goods and goods["revoked"]:
+        return Label(tone="danger", icon="back", word="Taken back")
     if goods and goods["status"] == "delivered":
         return Label(tone="success", icon="check", word="Delivered")
     return Label(tone="success" if not goods else "info", icon="check", word="Paid")
 
 
-def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
+def _succeeded(payment: Json, counts: Counts, now: datetime, disputes: Sequence[Json]) -> Story:
     watching = now - datetime.fromisoformat(payment["captured_at"]) < timedelta(seconds=latecomers_seconds)
-    once = _once(counts)
+    once = _once(counts, payment["fulfilment"])
+    if disputes:
+        return _disputed(payment, disputes[0], once, watching=watching)
     if payment["amount_refunding"] or payment["amount_refunded"]:
         return _refunded(payment, once, watching=watching)
     goods = payment["fulfilment"]
@@ -134,9 +145,10 @@ def _succeeded(payment: Json, counts: Counts, now: datetime) -> Story:
     return Story(tone="success", icon="check", headline=once, says=said, watching=watching)
 
 
-def _once(counts: Counts) -> str:
+def _once(counts: Counts, goods: Json | None) -> str:
     told = f"Webhook arrived {_times(counts.arrivals)}." if counts.arrivals else "The gateway said so when asked."
-    delivered = f" Delivered {_times(counts.deliveries)}." if counts.deliveries else ""
+    what = "Pack delivered" if goods and goods["kind"] == "pack" else "Delivered"
+    delivered = f" {what} {_times(counts.deliveries)}." if counts.deliveries else ""
     return f"Paid {_times(counts.captures)}. {told}{delivered}"
 
 
@@ -146,6 +158,21 @@ def _units(goods: Json, field: str) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number}×"
+
+
+def _disputed(payment: Json, dispute: Json, once: str, *, watching: bool) -> Story:
+    money, goods = written(dispute["amount"], dispute["currency"]), payment["fulfilment"]
+    taken = f" {_units(goods, 'revoked')} taken back." if goods and goods["revoked"] else ""
+    match dispute["status"]:
+        case "won":
+            return Story(tone="success", icon="check", headline="Dispute won.", says=f"{money} came back. {once}")
+        case "lost":
+            headline = f"Dispute lost: {money} went back to the customer.{taken}"
+            return Story(tone="danger", icon="back", headline=headline, says=once, watching=watching)
+        case _:
+            headline = f"Disputed: the customer’s bank is deciding about {money}."
+            says = f"The goods are frozen until it has. {once}"
+            return Story(tone="warning", icon="clock", headline=headline, says=says, watching=True)
 
 
 def _refunded(payment: Json, once: str, *, watching: bool) -> Story:

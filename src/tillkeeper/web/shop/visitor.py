@@ -47,7 +47,7 @@ class Visitor:
         """Remember both in the browser."""
         for name, value in ((SESSION_COOKIE, self.session), (USER_COOKIE, self.user)):
             response.set_cookie(
-                name, value, max_age=cookie_age_seconds, path="/shop", secure=secure, httponly=True, samesite="lax"
+                name, value, max_age=cookie_age_seconds, path="/", secure=secure, httponly=True, samesite="lax"
             )
 
 
@@ -95,6 +95,12 @@ def form_key() -> str:
 def seal(secret: str, visitor: Visitor, key: str) -> str:
     """Prove that a key was handed to this visitor by us."""
     return hmac.new(secret.encode(), f"shop form\n{visitor.session}\n{key}".encode(), hashlib.sha256).hexdigest()
+
+
+def sealed(secret: str, visitor: Visitor) -> dict[str, str]:
+    """Make the key of one form and the proof that it came from us."""
+    key = form_key()
+    return {"key": key, "seal": seal(secret, visitor, key)}
 
 
 async def take_form(request: Request, settings: Settings) -> Form:

@@ -96,7 +96,6 @@ VERBS = (
 )
 
 Deed = Callable[[Act, str, Json], Json]
-COMMON = {"copies"}
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -270,9 +269,10 @@ def _told(capture: Json) -> Json:
 
 def _handle(desk: Desk, deed: Deed, fields: set[str]) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        wish = await control.wish(request, fields | COMMON)
+        wish = await control.wish(request, fields | control.COMMON)
         try:
             with desk.books.change(desk.gateway) as change:
+                change.follow(control.course(wish), about=request.path_params.get("id", ""))
                 act = Act(desk, change, desk.now(), copies=control.copies(wish))
                 done = deed(act, request.path_params.get("id", ""), wish)
                 return JSONResponse(

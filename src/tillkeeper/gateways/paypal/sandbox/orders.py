@@ -136,7 +136,8 @@ def authorize(act: Act, fields: Fields, order_id: str) -> Answered:
 def approve(act: Act, order: Json, instrument: str = GOOD) -> Json:
     """Let the payer approve an order with an instrument that may turn out to be no good."""
     approved = act.put(
-        {**order, "status": "APPROVED", "payer": True, "instrument": instrument, "copies": act.copies},
+        {**order, "status": "APPROVED", "payer": True, "instrument": instrument, "copies": act.copies}
+        | {"course": act.change.course},
         due=act.now + capture_within_seconds,
     )
     events.emit(act, "CHECKOUT.ORDER.APPROVED", approved, "An order has been approved by buyer")
@@ -186,7 +187,8 @@ def _payable(act: Act, order_id: str, intent: str) -> Json:
 
 
 def _as_pressed(act: Act, order: Json) -> Act:
-    """Send what follows as often as the payer asked for on the page: to people, this is one payment."""
+    """Send what follows as the payer asked for on the page: to people, this is one payment."""
+    act.change.follow(order.get("course", ""))
     return replace(act, copies=order.get("copies"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tillkeeper.gateways.paypal.sandbox import control, orders
@@ -16,7 +16,7 @@ from tillkeeper.gateways.paypal.sandbox.act import Act
 from tillkeeper.gateways.paypal.sandbox.refusals import PayPalError
 from tillkeeper.gateways.paypal.sandbox.shapes import PAYER
 from tillkeeper.kernel import money
-from tillkeeper.sandbox_kit import paper, press
+from tillkeeper.sandbox_kit import paper, press, simulate
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
@@ -67,13 +67,32 @@ class Pages:
             return _unknown()
         try:
             with self.desk.books.change(self.desk.gateway) as change:
+                change.follow(press.course(form), about=order_id)
                 act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
                 order = control.open_order(act, order_id)
                 onward = pressed(act, order, form) if order["status"] in orders.OPEN else ""
         except PayPalError:
             # Approved or lapsed in the meantime, or never there: the page itself says which.
             onward = ""
-        return RedirectResponse(onward or _place(order_id, framed=framed), HTTPStatus.SEE_OTHER)
+        return press.onward(form, PAPER, paid=onward, otherwise=_place(order_id, framed=framed))
+
+    async def show_login(self, request: Request) -> Response:
+        """Show where the payer logs in."""
+        order_id = request.path_params["order"]
+        with self.desk.books.change(self.desk.gateway) as change:
+            order = change.find("order", order_id)
+        if order is None or order["status"] not in orders.OPEN:
+            return self._show(order_id, framed=False)
+        told = {"merchant": self.desk.merchant, "order": order, "total": _total(order), "payer": PAYER["email_address"]}
+        onward = (order["context"]["return_url"], order["context"]["cancel_url"])
+        return paper.page(PAPER, "login.html", told, onward=onward)
+
+    async def answer_login(self, request: Request) -> Response:
+        """Approve for a payer who has logged in; who could not is sent away."""
+        form = await press.read(request)
+        passed = form.get("outcome") == "complete"
+        act = {"act": "pay" if passed else "abandon"}
+        return self._act(request.path_params["order"], form | act, framed=False)
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -84,6 +103,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
         Route("/checkoutnow", pages.act, methods=["POST"]),
         Route("/embedded/{order}", pages.show_embedded, methods=["GET"]),
         Route("/embedded/{order}", pages.act_embedded, methods=["POST"]),
+        Route("/login/{order}", pages.show_login, methods=["GET"]),
+        Route("/login/{order}", pages.answer_login, methods=["POST"]),
     ]
 
 
@@ -108,7 +129,17 @@ def _abandon(_act: Act, order: Json, _form: dict[str, str]) -> str:
     return _with(order["context"]["cancel_url"], {"token": order["id"]})
 
 
-PRESSES: dict[str, Press] = {"pay": _pay, "decline": _decline, "pay_slowly": _pay_slowly, "abandon": _abandon}
+def _authenticate(_act: Act, order: Json, _form: dict[str, str]) -> str:
+    return f"/paypal/login/{order['id']}"
+
+
+PRESSES: dict[str, Press] = {
+    "pay": _pay,
+    "decline": _decline,
+    "authenticate": _authenticate,
+    "pay_slowly": _pay_slowly,
+    "abandon": _abandon,
+}
 
 
 def _after(order: Json) -> str:
@@ -143,23 +174,11 @@ def _checkout(act: Act, order: Json, *, framed: bool) -> Response:
         "expires": expires.strftime("%-d %b %Y, %H:%M UTC"),
         "expires_iso": expires.isoformat(),
         "error": order["payer"],
-        "copies": press.choices(act.change.dial.webhook_copies),
-        "declines": [{"code": code, "label": label} for code, label in CODES.items()],
+        "panel": simulate.panel("paypal", [unit["custom_id"]], declines=CODES, leaves=PRESSES if framed else ()),
         "kinds": [{"code": code, "label": label} for code, label in KINDS.items()],
-        "commands": _commands(act.desk, order["id"]),
     }
     onward = (context["return_url"], context["cancel_url"])
     return paper.page(PAPER, "approve.html", told, onward=onward, framed=framed)
-
-
-def _commands(desk: Desk, order_id: str) -> list[str]:
-    base = f"{desk.public_url}/_control/paypal/orders/{order_id}"
-    return [
-        f"curl -X POST {base}/pay -d '{{\"copies\": 2}}'",
-        f'curl -X POST {base}/decline -d \'{{"code": "instrument_declined"}}\'',
-        f'curl -X POST {base}/pay_slowly -d \'{{"kind": "echeck"}}\'',
-        f"curl -X POST {base}/expire",
-    ]
 
 
 def _closed(order: Json, *, framed: bool) -> Response:

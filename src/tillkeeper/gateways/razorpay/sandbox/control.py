@@ -93,7 +93,6 @@ VERBS = (
 )
 
 Deed = Callable[[Act, str, Json], Json]
-COMMON = {"copies"}
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -253,9 +252,10 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
 
 def _handle(desk: Desk, deed: Deed, fields: set[str]) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        wish = await control.wish(request, fields | COMMON)
+        wish = await control.wish(request, fields | control.COMMON)
         try:
             with desk.books.change(desk.gateway) as change:
+                change.follow(control.course(wish), about=request.path_params.get("id", ""))
                 act = Act(desk, change, desk.now(), copies=control.copies(wish))
                 return JSONResponse(deed(act, request.path_params.get("id", ""), wish))
         except RazorpayError as refusal:

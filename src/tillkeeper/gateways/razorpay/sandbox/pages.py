@@ -16,7 +16,7 @@ from tillkeeper.gateways.razorpay.sandbox.act import Act
 from tillkeeper.gateways.razorpay.sandbox.currencies import written
 from tillkeeper.gateways.razorpay.sandbox.methods import FAILURES, METHODS
 from tillkeeper.gateways.razorpay.sandbox.refusals import RazorpayError
-from tillkeeper.sandbox_kit import paper, press
+from tillkeeper.sandbox_kit import paper, press, simulate
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
@@ -104,7 +104,7 @@ class Pages:
                 payment = payments.undecided(act, request.path_params["id"])
                 payment = checkout.answer(act, payment, passed=form.get("outcome") == "complete")
                 place = self._place_of(act, payment, _address(form.get("callback_url", "")))
-                return _onward(act, place, payment)
+                return _onward(act, place, payment, form)
         except RazorpayError:
             return RedirectResponse(f"/razorpay/bank/{request.path_params['id']}", HTTPStatus.SEE_OTHER)
 
@@ -128,6 +128,7 @@ class Pages:
         address = f"/razorpay/{'l' if target.startswith('plink_') else 'checkout'}/{target}{_asked(back)}"
         try:
             with self.desk.books.change(self.desk.gateway) as change:
+                change.follow(press.course(form), about=target)
                 act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
                 place, shown = _find(act, target, back)
                 payment = pressed(act, target, form)
@@ -138,7 +139,7 @@ class Pages:
                     copies = {"copies": form.get("copies", ""), **({"callback_url": back} if back else {})}
                     address = f"/razorpay/bank/{payment['id']}?{urlencode(copies)}"
                     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
-                return _onward(act, place, payment)
+                return _onward(act, place, payment, form)
         except RazorpayError:
             # Paid or expired in the meantime, or never there: the page itself says which.
             return RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -216,34 +217,26 @@ def _checkout(act: Act, place: Place, shown: Json) -> Response:
         "expires_iso": expires.isoformat() if expires else None,
         "error": failed["error_description"] if failed else None,
         "ways": [{"value": value, "label": label} for value, label in WAYS.items()],
-        "copies": press.choices(act.change.dial.webhook_copies),
-        "declines": [{"code": code, "label": label} for code, label in CODES.items()],
-        "commands": _commands(act.desk, place),
+        "panel": simulate.panel("razorpay", _names(shown), declines=CODES),
     }
     return paper.page(PAPER, "pay.html", context, onward=(place.back,), framed=place.framed)
 
 
-def _commands(desk: Desk, place: Place) -> list[str]:
-    base = f"{desk.public_url}/_control/razorpay/{'links' if place.linked else 'orders'}/{place.target}"
-    return [
-        f'curl -X POST {base}/pay -d \'{{"method": "upi", "copies": 2}}\'',
-        f'curl -X POST {base}/authenticate -d \'{{"outcome": "fail"}}\'',
-        f'curl -X POST {base}/decline -d \'{{"code": "insufficient_funds"}}\'',
-        f"curl -X POST {base}/late_success",
-    ]
+def _names(shown: Json) -> list[str | None]:
+    """List where a merchant writes down what it calls a payment itself."""
+    return [shown.get("reference_id"), shown.get("receipt"), *(str(note) for note in (shown["notes"] or {}).values())]
 
 
-def _onward(act: Act, place: Place, payment: Json) -> Response:
+def _onward(act: Act, place: Place, payment: Json, form: dict[str, str]) -> Response:
     """Send the customer on: back to the merchant once paid, back to the checkout otherwise."""
     if payment["shown"]["status"] not in {"authorized", "captured"}:
         return RedirectResponse(place.address, HTTPStatus.SEE_OTHER)
     brought = checkout.callback(act, payment)
     if not place.linked:
         return _handed_over(payment["shown"], place, brought)
-    if not place.back:
-        return RedirectResponse(place.address, HTTPStatus.SEE_OTHER)
     joined = "&" if "?" in place.back else "?"
-    return RedirectResponse(f"{place.back}{joined}{urlencode(brought)}", HTTPStatus.SEE_OTHER)
+    paid = f"{place.back}{joined}{urlencode(brought)}" if place.back else ""
+    return press.onward(form, PAPER, paid=paid, otherwise=place.address)
 
 
 def _handed_over(payment: Json, place: Place, brought: Json) -> Response:

@@ -15,7 +15,7 @@ from tillkeeper.gateways.square.sandbox.act import Act
 from tillkeeper.gateways.square.sandbox.refusals import SquareError
 from tillkeeper.gateways.square.sandbox.sources import DECLINES
 from tillkeeper.kernel import money
-from tillkeeper.sandbox_kit import paper, press
+from tillkeeper.sandbox_kit import paper, press, simulate
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
@@ -53,7 +53,7 @@ class Pages:
         pressed = PRESSES.get(form.get("act", "pay"))
         if pressed is None or form.get("code", "CARD_DECLINED") not in DECLINES:
             return _unknown()
-        return RedirectResponse(self._onward(link_id, form, pressed), HTTPStatus.SEE_OTHER)
+        return press.onward(form, PAPER, paid=self._onward(link_id, form, pressed), otherwise=f"/square/pay/{link_id}")
 
     async def show_bank(self, request: Request) -> Response:
         """Show the bank's question."""
@@ -74,7 +74,9 @@ class Pages:
         """Take the customer's answer to the bank."""
         form = await press.read(request)
         pressed = _pay if form.get("outcome") == "complete" else _fail
-        return RedirectResponse(self._onward(request.path_params["link"], form, pressed), HTTPStatus.SEE_OTHER)
+        link_id = request.path_params["link"]
+        onward = self._onward(link_id, form, pressed) or f"/square/pay/{link_id}"
+        return RedirectResponse(onward, HTTPStatus.SEE_OTHER)
 
     async def show_card(self, request: Request) -> Response:
         """Show a form that makes a nonce of a card, for a shop that pays within its own pages."""
@@ -99,12 +101,12 @@ class Pages:
     def _onward(self, link_id: str, form: dict[str, str], pressed: Press) -> str:
         try:
             with self.desk.books.change(self.desk.gateway) as change:
+                change.follow(press.course(form), about=link_id)
                 act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
-                onward = pressed(act, act.load("payment_link", link_id), form)
+                return pressed(act, act.load("payment_link", link_id), form)
         except SquareError:
             # Paid or ended in the meantime, or never there: the page itself says which.
-            onward = ""
-        return onward or f"/square/pay/{link_id}"
+            return ""
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -176,21 +178,9 @@ def _checkout(act: Act, link: Json) -> Response:
         "email": link["shown"].get("pre_populated_data", {}).get("buyer_email"),
         "reference": order.get("reference_id"),
         "error": link["error"] and _said(link["error"]),
-        "copies": press.choices(act.change.dial.webhook_copies),
-        "declines": [{"code": code, "label": label} for code, label in CODES.items()],
-        "commands": _commands(act.desk, link["id"]),
+        "panel": simulate.panel("square", [order.get("reference_id")], declines=CODES),
     }
     return paper.page(PAPER, "pay.html", context, onward=(links.landing(link, None),))
-
-
-def _commands(desk: Desk, link_id: str) -> list[str]:
-    base = f"{desk.public_url}/_control/square/links/{link_id}"
-    return [
-        f"curl -X POST {base}/pay -d '{{\"copies\": 2}}'",
-        f'curl -X POST {base}/authenticate -d \'{{"outcome": "fail"}}\'',
-        f'curl -X POST {base}/decline -d \'{{"code": "INSUFFICIENT_FUNDS"}}\'',
-        f"curl -X POST {base}/abandon",
-    ]
 
 
 def _closed(act: Act, link: Json, why: str) -> Response:

@@ -17,7 +17,7 @@ from tillkeeper.gateways.stripe.sandbox.act import Act
 from tillkeeper.gateways.stripe.sandbox.cards import DECLINES
 from tillkeeper.gateways.stripe.sandbox.currencies import written
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
-from tillkeeper.sandbox_kit import paper, press
+from tillkeeper.sandbox_kit import paper, press, simulate
 from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk
 
@@ -83,12 +83,13 @@ class Pages:
             return _unknown()
         try:
             with self.desk.books.change(self.desk.gateway) as change:
+                change.follow(press.course(form), about=session_id)
                 act = Act(self.desk, change, self.desk.now(), copies=press.copies(form))
                 onward = pressed(act, session_id, form)
         except StripeError:
             # Paid or expired in the meantime, or never there: the page itself says which.
             onward = ""
-        return RedirectResponse(onward or f"/stripe/pay/{session_id}", HTTPStatus.SEE_OTHER)
+        return press.onward(form, PAPER, paid=onward, otherwise=f"/stripe/pay/{session_id}")
 
     async def show_bank(self, request: Request) -> Response:
         """Show the bank's question."""
@@ -187,11 +188,11 @@ def _checkout(act: Act, session: Json, *, framed: bool) -> Response:
     intent = act.load("payment_intent", session["payment_intent"]) if session["payment_intent"] else None
     error = intent["last_payment_error"] if intent else None
     expires = datetime.fromtimestamp(session["expires_at"], UTC)
+    leaves = [*(() if _stays(session) else ("pay",)), "authenticate"] if framed else []
     context = {
         "merchant": act.desk.merchant,
         "target": f"/stripe/embedded/{session['client_secret']}" if framed else f"/stripe/pay/{session['id']}",
-        "leaves_frame": framed and not _stays(session),
-        "framed": framed,
+        "leaves_frame": "pay" in leaves,
         "items": items,
         "total": written(session["amount_total"], currency),
         "email": (session["customer_details"] or {}).get("email"),
@@ -199,22 +200,10 @@ def _checkout(act: Act, session: Json, *, framed: bool) -> Response:
         "expires": expires.strftime("%-d %b %Y, %H:%M UTC"),
         "expires_iso": expires.isoformat(),
         "error": error["message"] if error else None,
-        "copies": press.choices(act.change.dial.webhook_copies),
-        "declines": [{"code": code, "label": label} for code, label in CODES.items()],
-        "commands": _commands(act.desk, session["id"]),
+        "panel": simulate.panel("stripe", [session["client_reference_id"]], declines=CODES, leaves=leaves),
     }
     onward = (session["success_url"], session["cancel_url"], session["return_url"])
     return paper.page(PAPER, "pay.html", context, onward=onward, framed=framed)
-
-
-def _commands(desk: Desk, session_id: str) -> list[str]:
-    base = f"{desk.public_url}/_control/stripe/sessions/{session_id}"
-    return [
-        f"curl -X POST {base}/pay -d '{{\"copies\": 2}}'",
-        f'curl -X POST {base}/authenticate -d \'{{"outcome": "fail"}}\'',
-        f'curl -X POST {base}/decline -d \'{{"code": "insufficient_funds"}}\'',
-        f"curl -X POST {base}/abandon",
-    ]
 
 
 def _closed(session: Json, *, framed: bool) -> Response:
