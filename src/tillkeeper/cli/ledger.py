@@ -47,7 +47,8 @@ def check(
     else:
         for total in found.balance.totals.values():
             typer.echo(f"{total.currency}  debits {_amount(total.debits, total.currency)} = credits")
-        typer.echo(f"{found.sealed:,} journals stand in {head.number:,} seals, {found.waiting:,} wait; {elapsed_ms():,} ms")
+        sealed = f"{found.sealed:,} journals stand in {head.number:,} seals, {found.waiting:,} wait"
+        typer.echo(f"{sealed}; {elapsed_ms():,} ms")
         typer.echo(f"Keep this elsewhere: {found.anchor}")
         for sentence in wrong:
             typer.echo(f"WRONG  {sentence}")

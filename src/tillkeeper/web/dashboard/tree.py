@@ -9,7 +9,12 @@ from tillkeeper.ledger.values import DEBIT_NORMAL, AccountClass
 SEPARATOR = ":"
 EVERYBODY = "*"
 """What stands in a code for all users."""
-NAMES = {"wallet": "wallets", "wallet_frozen": "wallets, frozen", "wallet_debt": "wallets, debt", "holder": "cards held"}
+NAMES = {
+    "wallet": "wallets",
+    "wallet_frozen": "wallets, frozen",
+    "wallet_debt": "wallets, debt",
+    "holder": "cards held",
+}
 """How the accounts of all users together are called."""
 
 Json = Mapping[str, Any]
