@@ -68,6 +68,17 @@ async def test_a_statement_runs_along_and_leads_to_its_entries(shop: Any, desk_o
     assert "120 credits" in await desk.read("/ledger/statement", account="wallet:ana")
 
 
+async def test_balances_and_statements_come_as_csv(shop: Any, desk_of: Any) -> None:
+    await shop.paid()
+    desk = await desk_of("viewer")
+    for path, head in (("/ledger?as_of=2090-01-01T10:00", "code,"), ("/ledger/statement?account=deferred:EUR", "eff")):
+        shown = (await desk.http.get(f"/admin{path}")).text
+        [link] = re.findall(r'href="([^"]+)" hx-boost="false" download', shown)
+        answer = await desk.http.get(link.replace("&amp;", "&"))
+        assert (answer.status_code, answer.text.startswith(head)) == (200, True), answer.text
+        assert "deferred:EUR" in answer.text or "gateway:stripe:clearing:EUR" in answer.text
+
+
 async def test_lists_go_on_where_a_page_ends(shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "rows_per_page", 1)
     await shop.paid()
