@@ -16,10 +16,9 @@ from tillkeeper.cli import ExitCode, context
 from tillkeeper.flows import seal as sealing
 from tillkeeper.flows.read import read, read_settled
 from tillkeeper.kernel import clock, money
-from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
-from tillkeeper.ledger import Balance, Seal, TrialBalance, seals
-from tillkeeper.reports import books, sheet, statement
+from tillkeeper.ledger import Balance, TrialBalance
+from tillkeeper.reports import books, sheet, statement, verdict
 from tillkeeper.reports.statement import Question
 from tillkeeper.till import Till
 
@@ -39,18 +38,18 @@ def check(
 ) -> None:
     """Prove that the books balance, agree with payments, refunds and wallets, and were not rewritten."""
     elapsed_ms = clock.timer_ms()
-    wrong, balance, head, sealed, waiting = context.with_till(
-        data_dir, lambda till: read(till, lambda tx: _prove(tx, anchor))
-    )
+    found = context.with_till(data_dir, lambda till: read(till, lambda tx: verdict.reach(tx, anchor)))
+    wrong, head = found.wrong, found.head
     if as_json:
-        shown = {"number": head.number, "hash": head.hash.hex(), "journals": sealed, "waiting": waiting}
+        shown = {"number": head.number, "hash": head.hash.hex(), "journals": found.sealed, "waiting": found.waiting}
         told = {"balanced": not wrong, "wrong": wrong, "seals": shown, "took_ms": elapsed_ms()}
-        typer.echo(json.dumps(told | {"trial_balance": books.show(balance)}))
+        typer.echo(json.dumps(told | {"trial_balance": books.show(found.balance)}))
     else:
-        for total in balance.totals.values():
+        for total in found.balance.totals.values():
             typer.echo(f"{total.currency}  debits {_amount(total.debits, total.currency)} = credits")
-        typer.echo(f"{sealed:,} journals stand in {head.number:,} seals, {waiting:,} wait; {elapsed_ms():,} ms")
-        typer.echo(f"Keep this elsewhere: {head.number}:{head.hash.hex()}")
+        sealed = f"{found.sealed:,} journals stand in {head.number:,} seals, {found.waiting:,} wait"
+        typer.echo(f"{sealed}; {elapsed_ms():,} ms")
+        typer.echo(f"Keep this elsewhere: {found.anchor}")
         for sentence in wrong:
             typer.echo(f"WRONG  {sentence}")
         typer.echo("The books balance." if not wrong else f"{len(wrong)} promises are broken, see above.")
@@ -132,25 +131,6 @@ def recount(
         raise InvalidFieldError(message) from error
     moved = context.with_till(data_dir, lambda till: sealing.recount(till, counted))
     typer.echo(f"{counted}: something moved under {moved} headings.")
-
-
-async def _prove(tx: Transaction, anchor: str) -> tuple[list[str], TrialBalance, Seal, int, int]:
-    wrong = await books.check(tx)
-    wrong += await _compare(tx, anchor) if anchor else []
-    sealed, waiting = await seals.count(tx)
-    return wrong, await books_of_account.trial_balance(tx, as_of=None), await seals.last(tx), sealed, waiting
-
-
-async def _compare(tx: Transaction, anchor: str) -> list[str]:
-    """Compare a seal that somebody kept with the one that stands there now."""
-    number, _, kept = anchor.partition(":")
-    if not number.isdecimal() or not kept:
-        message = "A seal that you kept is written NUMBER:HASH, as `till ledger check` prints it."
-        raise InvalidFieldError(message, param="--anchor")
-    found = await seals.newest(tx, before=int(number) + 1, limit=1)
-    if found and found[0].number == int(number) and found[0].hash.hex() == kept.lower():
-        return []
-    return [f"Seal {number} is not the one that you kept: the books before it were rewritten."]
 
 
 async def _balances(till: Till, upper: datetime | None, cut: datetime | None) -> TrialBalance:

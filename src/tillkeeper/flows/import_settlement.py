@@ -45,6 +45,14 @@ async def import_settlement(till: Till) -> int:
     return sum(each.new + each.changed for each in found if isinstance(each, Taken))
 
 
+async def fetch(till: Till, gateway: str) -> Taken:
+    """Read a gateway's account because somebody asks; raises NotFoundError or GatewayUnavailableError."""
+    asked = check_gateway(till, gateway)
+    async with till.db.transaction() as tx:
+        await audit.record(tx, till.by, Action.FILE_IMPORTED, gateway, after={"from": "account"}, at=till.now())
+    return await import_account(till, asked)
+
+
 async def import_account(till: Till, gateway: Gateway) -> Taken:
     """Read one gateway's account up to now, part by part; each is remembered, so a crash costs one of them."""
     end = till.now()

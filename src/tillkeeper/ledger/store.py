@@ -142,12 +142,16 @@ async def check(tx: Transaction, *, recent: bool = False) -> list[str]:
     """
     found = []
     for sentence, sql in JOURNAL_PROOFS if recent else PROOFS:
-        counted = f"SELECT *, count(*) OVER () AS faults FROM ({sql}) AS fault LIMIT {findings_max}"
-        rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted}", seconds_max=check_timeout_seconds)
+        rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted(sql)}", seconds_max=check_timeout_seconds)
         found += [sentence.format(**row) for row in rows]
         if rows and rows[0]["faults"] > findings_max:
             found.append(f"… and {rows[0]['faults'] - findings_max} more of this kind.")
     return found
+
+
+def counted(sql: str) -> str:
+    """Write the statement that lists the first faults and counts them all."""
+    return f"SELECT *, count(*) OVER () AS faults FROM ({sql}) AS fault LIMIT {findings_max}"
 
 
 # Tables of these names that hold the newest rows alone; the proofs need not know.

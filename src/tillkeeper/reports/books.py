@@ -160,11 +160,15 @@ async def check(tx: Transaction) -> list[str]:
 
 async def breaches(tx: Transaction, sentence: str, query: str, *, recent: bool = False) -> list[str]:
     """List what breaks one promise, as a sentence each; of very many the first ones and their number."""
-    counted = f"SELECT *, count(*) OVER () AS breaches FROM ({query}) AS broken LIMIT {findings_max}"
-    rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted}", seconds_max=check_timeout_seconds)
+    rows = await tx.fetch_long(f"{RECENT if recent else ''}{counted(query)}", seconds_max=check_timeout_seconds)
     found = [f"{sentence}: {row[0]}" for row in rows]
     more = rows[0]["breaches"] - len(rows) if rows else 0
     return [*found, f"{sentence}: … and {more} more"] if more else found
+
+
+def counted(query: str) -> str:
+    """Write the statement that lists the first breaches and counts them all."""
+    return f"SELECT *, count(*) OVER () AS breaches FROM ({query}) AS broken LIMIT {findings_max}"
 
 
 COLUMNS = ("code", "currency", "class", "debits", "credits", "balance")

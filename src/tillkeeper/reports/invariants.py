@@ -49,6 +49,7 @@ OF_PROMISES = {
 SUMS_UP_ALL = frozenset({"a wallet is not the sum of its lots"})
 """Promises that have to read whole tables whatever they are asked about: the nightly look proves them."""
 
+UNFINISHED = "a webhook is neither finished nor worked on"
 WEBHOOKS = f"""
     SELECT id::text FROM inbox_message
     WHERE (status IN ('received', 'parked') AND due_at < clock_timestamp() - interval '{overdue_minutes} minutes')
@@ -78,8 +79,7 @@ def _proofs(tx: Transaction, *, recent: bool) -> Iterator[tuple[str, Callable[[]
     for sentence, query in books.PROMISES.items():
         if not (recent and sentence in SUMS_UP_ALL):
             yield OF_PROMISES.get(sentence, "other"), partial(books.breaches, tx, sentence, query, recent=recent)
-    waiting = "a webhook is neither finished nor worked on"
-    yield "I7", partial(books.breaches, tx, waiting, WEBHOOKS, recent=recent)
+    yield "I7", partial(books.breaches, tx, UNFINISHED, WEBHOOKS, recent=recent)
     for sentence, query in outgoing.PROMISES.items():
         yield "I10", partial(books.breaches, tx, sentence, query, recent=recent)
     yield "I9", partial(seals.verify, tx, recent=recent)

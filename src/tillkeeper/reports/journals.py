@@ -5,16 +5,19 @@ from uuid import UUID
 from tillkeeper import ledger
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.ledger import seals
 from tillkeeper.reports import time
 
-FIND = """
-SELECT journal.*, (
+POSTINGS = """(
     SELECT jsonb_agg(jsonb_build_object('debit', debit.code, 'credit', credit.code, 'amount', posting.amount,
                                         'currency', posting.currency) ORDER BY posting.id)
     FROM posting JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id
     WHERE journal_id = journal.id
-) AS postings
+) AS postings"""
+
+FIND = f"""
+SELECT journal.*, {POSTINGS}
 FROM journal
 WHERE ($1::uuid IS NULL OR (source, source_id) IN (
           SELECT 'payment', ($1::uuid)::text UNION ALL SELECT 'refund', id::text FROM refund WHERE payment_id = $1
@@ -22,6 +25,27 @@ WHERE ($1::uuid IS NULL OR (source, source_id) IN (
   AND ($2::uuid IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3
 """
+
+ONE = f"""
+SELECT journal.*, {POSTINGS},
+       coalesce(CASE source WHEN 'payment' THEN source_id::uuid END, refund.payment_id, dispute.payment_id,
+                discrepancy.payment_id, credit_lot.payment_id) AS payment_id
+FROM journal
+LEFT JOIN refund ON refund.id = CASE source WHEN 'refund' THEN source_id::uuid END
+LEFT JOIN dispute ON dispute.id = CASE source WHEN 'dispute' THEN source_id::uuid END
+LEFT JOIN discrepancy ON discrepancy.id = CASE source WHEN 'discrepancy' THEN source_id::uuid END
+LEFT JOIN credit_lot ON credit_lot.id = CASE source WHEN 'lot' THEN source_id::uuid END
+WHERE journal.id = $1
+"""
+
+
+async def show(tx: Transaction, journal: UUID) -> dict[str, object]:
+    """Show a journal, and the payment behind it where there is one; raises NotFoundError."""
+    row = await tx.fetchrow(ONE, journal)
+    if row is None:
+        message = "No journal has this id."
+        raise NotFoundError(message)
+    return _show(row) | {"payment": ids.text("payment", row["payment_id"]) if row["payment_id"] else None}
 
 
 async def find(tx: Transaction, *, payment: UUID | None, before: UUID | None, limit: int) -> dict[str, object]:

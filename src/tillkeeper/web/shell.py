@@ -17,7 +17,8 @@ target_bytes_max = 8_192
 """Path and query together."""
 path_shown_max = 512
 FILES_TO = "/api/v1/settlements/import"
-"""Where whole files are sent."""
+FILES_AT = "/admin/reconciliation/import"
+"""Where whole files are sent: by programs, and by people at a page."""
 length_digits_max = 12
 log = structlog.get_logger("http")
 CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -118,7 +119,7 @@ def _check_head(scope: Scope, headers: Headers) -> None:
 
 
 def _bytes_max(scope: Scope) -> int:
-    return sheets.file_bytes_max if scope["path"] == FILES_TO else body_bytes_max
+    return sheets.file_bytes_max if scope["path"] in (FILES_TO, FILES_AT) else body_bytes_max
 
 
 def _limited(receive: Receive, bytes_max: int) -> Receive:

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import structlog
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from tillkeeper.access import Principal, Right, StepUpNeededError
 from tillkeeper.access.rights import HOLDERS
 from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
+from tillkeeper.flows.sign_in import recognise
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import InvalidFieldError, TillError
@@ -37,7 +40,10 @@ LOOKS = {"theme": (THEME, THEMES), "density": (DENSITY, DENSITIES)}
 SIGN_IN = f"{HOME}/sign-in"
 PROVE = f"{HOME}/prove"
 YOU = f"{HOME}/you"
+WITH_FILES = "multipart/form-data"
+UNREADABLE = "The form cannot be read."
 form_fields_max = 200
+files_max = 1
 told_seconds = 60
 told_length_max = 300
 key_bytes = 18
@@ -61,6 +67,8 @@ class Desk:
     """What was typed: the form that was sent, or the query of the address."""
     chosen: Sequence[str] = ()
     """Which rows of a list were ticked."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What was chosen in fields for files."""
     key: str = ""
     error: TillError | None = None
     """Why what was asked for was not done, for the dialog that asked."""
@@ -197,8 +205,9 @@ class Entrance:
     async def _seat(self, request: Request) -> Desk:
         """Find who it is and what they sent."""
         typed = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=form_fields_max)
+        files: dict[str, bytes] = {}
         if request.method == "POST":
-            typed = _pairs(await request.body())
+            typed, files = await _sent(request)
         fields = dict(typed)
         token, key = fields.pop(TOKEN, ""), fields.pop(KEY, "")
         strict.check_text("".join(fields.values()))
@@ -211,6 +220,7 @@ class Entrance:
             places=self.places,
             fields=fields,
             chosen=[value for name, value in typed if name == "chosen"],
+            files=files,
             key=key[: caller.key_length_max],
         )
 
@@ -270,8 +280,21 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=form_fields_max)
     except ValueError as error:
-        message = "The form cannot be read."
-        raise InvalidFieldError(message) from error
+        raise InvalidFieldError(UNREADABLE) from error
+
+
+async def _sent(request: Request) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
+    """Read a form with its files; whoever is not signed in gets no file read."""
+    if not request.headers.get("content-type", "").startswith(WITH_FILES):
+        return _pairs(await request.body()), {}
+    await recognise(caller.till_of(request), cookie.token_of(request) or "")
+    try:
+        async with request.form(max_files=files_max, max_fields=form_fields_max) as form:
+            typed = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+            sent = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+            return typed, {name: await file.read() for name, file in sent}
+    except HTTPException as error:
+        raise InvalidFieldError(UNREADABLE) from error
 
 
 def problem(request: Request, error: TillError, desk: Desk | None = None) -> Response:

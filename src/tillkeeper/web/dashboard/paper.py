@@ -20,6 +20,8 @@ minute_seconds = 60
 hour_seconds = 3_600
 day_seconds = 86_400
 relative_days_max = 30
+PACKS = "PACK:"
+"""How the unit of a card pack begins, in which its cards are counted."""
 MINUS = "\N{MINUS SIGN}"
 HEADERS = {
     "Cache-Control": "no-store",
@@ -36,9 +38,10 @@ def page(template: str, context: Mapping[str, object], *, status: int = HTTPStat
 
 
 def amount(value: int, code: str) -> tuple[str, str]:
-    """Write minor units or credits for a column of figures: the number, and apart from it the unit."""
-    if code == CREDITS:
-        return f"{value:,}", "credits" if abs(value) != 1 else "credit"
+    """Write minor units, credits or cards for a column of figures: the number, and apart from it the unit."""
+    if code == CREDITS or code.startswith(PACKS):
+        unit = "credit" if code == CREDITS else "card"
+        return f"{MINUS * (value < 0)}{abs(value):,}", unit if abs(value) == 1 else f"{unit}s"
     whole, _, fraction = money.decimal(abs(value), code).partition(".")
     return f"{MINUS * (value < 0)}{int(whole):,}{'.' * bool(fraction)}{fraction}", code
 
