@@ -7,11 +7,11 @@ from starlette.routing import BaseRoute
 from tillkeeper.till import Till
 from tillkeeper.web.dashboard import live
 from tillkeeper.web.dashboard.desk import Entrance
-from tillkeeper.web.dashboard.pages import deliveries, doors, inbox, overview, payments
+from tillkeeper.web.dashboard.pages import deliveries, doors, gateways, inbox, jobs, overview, payments
 
 __all__ = ["routes"]
 
-PAGES: tuple[ModuleType, ...] = (overview, payments, inbox, deliveries)
+PAGES: tuple[ModuleType, ...] = (overview, payments, inbox, deliveries, gateways, jobs)
 """What stands in the rail, in its order."""
 
 
