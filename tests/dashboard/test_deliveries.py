@@ -97,7 +97,7 @@ async def test_an_endpoint_is_made_once_and_its_secret_is_shown_once(shop: Any, 
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"url": "nonsense", "chosen": "*"}, "absolute"),
+        ({"url": "nonsense", "chosen": "*"}, "starts with https"),
         ({"url": "http://127.0.0.1:1024/x"}, "at least one type"),
         ({"url": "http://127.0.0.1:1024/x", "chosen": "no.such"}, "no type of event"),
         ({"url": "http://127.0.0.1:1024/x", "chosen": "*", "description": "x" * 201}, "at most 200"),
