@@ -33,6 +33,13 @@ async def test_the_page_shows_how_a_gateway_does_and_where_its_webhooks_go(shop:
     assert "Breaker open" in await (await desk_of("developer")).read("/gateways")
 
 
+async def test_a_gateway_whose_api_has_no_versions_is_shown_as_well(
+    shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.till.gateways["stripe"], "api_version", None)
+    assert "has none" in await (await desk_of("finance")).read("/gateways")
+
+
 async def test_a_gateway_is_switched_once_however_often_it_is_pressed(shop: Any, desk_of: Any) -> None:
     desk = await desk_of("developer")
     for verb, switch, said in (

@@ -37,7 +37,7 @@ async def test_the_list_shows_webhooks_and_narrows_them_down(shop: Any, desk_of:
     assert message in (await desk.get("/inbox")).text
     for fitting in ({"status": "processed"}, {"gateway": "stripe"}, {"from": "2020-01-01"}, {"payment": payment["id"]}):
         assert payment["id"] in (await desk.get("/inbox", **fitting)).text, fitting
-    for other in ({"status": "dead"}, {"gateway": "square"}, {"to": "2020-01-01T10:30"}, {"type": "nothing.of.it"}):
+    for other in ({"status": "dead"}, {"status": "failed"}, {"gateway": "square"}, {"to": "2020-01-01T10:30"}, {"type": "nothing.of.it"}):
         assert "No webhook fits" in await desk.read("/inbox", **other), other
 
 
@@ -148,8 +148,10 @@ async def test_many_are_worked_on_again_as_the_dialog_counted_them(shop: Any, de
     await first(shop, "dead")
     many = await shop.count("inbox_message")
     desk = await desk_of("developer")
+    assert (await desk.get("/inbox", status="failed")).text.count("made so by a test") == many
     assert "/admin/inbox/replay?gateway=stripe" in (await desk.get("/inbox", gateway="stripe")).text
     assert "No webhook fits" in await desk.read("/inbox/replay", gateway="square")
+    assert f"{many} webhook" in await desk.read("/inbox/replay", status="failed")
     path = "/inbox/replay?gateway=stripe&from=2020-01-01"
     assert f"{many} webhook" in await desk.read(path)
     hidden = await desk.hidden(path)

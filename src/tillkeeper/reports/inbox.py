@@ -26,6 +26,8 @@ class Filter:
     """Hold what webhooks to list; None means any."""
 
     status: str | None = None
+    failed: bool = False
+    """Only what somebody must look at: dead and quarantined."""
     payment: UUID | None = None
     gateway: str | None = None
     type: str | None = None
@@ -54,6 +56,7 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
           AND ($6::text IS NULL OR gateway = $6) AND ($7::text IS NULL OR type = $7)
           AND ($8::timestamptz IS NULL OR message.received_at >= $8)
           AND ($9::timestamptz IS NULL OR message.received_at < $9)
+          AND (NOT $10::boolean OR status IN ('quarantined', 'dead'))
         ORDER BY message.received_at DESC, message.id DESC LIMIT $5
         """,
         wanted.status,
@@ -65,6 +68,7 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
         wanted.type,
         wanted.since,
         wanted.until,
+        wanted.failed,
     )
     return paging.page(rows, wanted.limit, "received_at", _show)
 

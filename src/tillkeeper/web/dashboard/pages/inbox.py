@@ -21,6 +21,8 @@ from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.PLUMBING, title="Inbox", icon="inbox", path="/inbox", key="i")
 FAILED = ("dead", "quarantined")
+NEEDS_LOOK = "failed"
+"""Stands in an address for both of them."""
 REPLAYABLE = (*FAILED, "parked", "ignored")
 MEANINGS = {
     "received": "It waits for a worker.",
@@ -52,7 +54,8 @@ async def show_list(desk: Desk) -> Response:
     status = desk.given("status")
     payment = desk.given("payment")
     wanted = report.Filter(
-        status=status,
+        status=None if status == NEEDS_LOOK else status,
+        failed=status == NEEDS_LOOK,
         payment=ids.parse("payment", payment) if payment else None,
         gateway=desk.given("gateway"),
         type=desk.given("type"),
@@ -68,10 +71,10 @@ async def show_list(desk: Desk) -> Response:
         page=page,
         address=address,
         fields=desk.fields,
-        statuses=[("", "Any state"), *((each, each.capitalize()) for each in report.STATUSES)],
+        statuses=[("", "Any state"), (NEEDS_LOOK, "Dead or quarantined"), *((each, each.capitalize()) for each in report.STATUSES)],
         gateways=_gateways(desk),
         titles=_titles(desk),
-        replays=desk.may(Right.REPLAY) and payment is None and status in {None, *REPLAYABLE},
+        replays=desk.may(Right.REPLAY) and payment is None and status in {None, NEEDS_LOOK, *REPLAYABLE},
     )
 
 
@@ -140,11 +143,11 @@ async def do_replay_many(desk: Desk) -> tuple[str, str]:
 def _selection(desk: Desk) -> Selection:
     """Read which webhooks are meant; raises InvalidFieldError."""
     status = desk.given("status")
-    if status not in {None, *REPLAYABLE}:
+    if status not in {None, NEEDS_LOOK, *REPLAYABLE}:
         message = f"Choose one of {', '.join(REPLAYABLE)}, or nothing for dead and quarantined ones."
         raise InvalidFieldError(message, param="status")
     return Selection(
-        statuses=(status,) if status else FAILED,
+        statuses=(status,) if status in REPLAYABLE else FAILED,
         gateway=desk.given("gateway"),
         type=desk.given("type"),
         since=moments.typed(desk, "from"),

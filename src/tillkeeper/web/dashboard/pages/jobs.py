@@ -14,7 +14,7 @@ from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.PLUMBING, title="Jobs", icon="list-checks", path="/jobs", key="j")
 QUEUES = {
-    "webhooks": ("Webhooks to apply", "/admin/inbox?status=received", "/admin/inbox?status=dead"),
+    "webhooks": ("Webhooks to apply", "/admin/inbox?status=received", "/admin/inbox?status=failed"),
     "calls": ("Calls to gateways", None, None),
     "deliveries": ("Events to send", "/admin/deliveries?status=pending", "/admin/deliveries?status=dead"),
     "letters": ("Letters to send", None, None),
