@@ -71,7 +71,11 @@ async def show_list(desk: Desk) -> Response:
         page=page,
         address=address,
         fields=desk.fields,
-        statuses=[("", "Any state"), (NEEDS_LOOK, "Dead or quarantined"), *((each, each.capitalize()) for each in report.STATUSES)],
+        statuses=[
+            ("", "Any state"),
+            (NEEDS_LOOK, "Dead or quarantined"),
+            *((each, each.capitalize()) for each in report.STATUSES),
+        ],
         gateways=_gateways(desk),
         titles=_titles(desk),
         replays=desk.may(Right.REPLAY) and payment is None and status in {None, NEEDS_LOOK, *REPLAYABLE},
