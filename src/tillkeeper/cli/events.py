@@ -78,10 +78,8 @@ def find(
         message = f"There is no status “{status}”; choose one of {', '.join(inbox.STATUSES)}."
         raise InvalidFieldError(message)
     id_ = ids.parse("payment", payment) if payment else None
-    found = context.with_till(
-        data_dir,
-        lambda till: read(till, lambda tx: inbox.find(tx, status=status, payment=id_, limit=limit)),
-    )
+    wanted = inbox.Filter(status=status, payment=id_, limit=limit)
+    found = context.with_till(data_dir, lambda till: read(till, lambda tx: inbox.find(tx, wanted)))
     if as_json:
         typer.echo(json.dumps(found))
         return

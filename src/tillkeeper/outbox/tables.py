@@ -96,6 +96,10 @@ webhook_delivery = Table(
     Index("webhook_delivery_due_index", "endpoint_id", "due_at", "seq", postgresql_where="status = 'pending'"),
     Index("webhook_delivery_leased_index", "endpoint_id", postgresql_where="lease_until IS NOT NULL"),
     Index("webhook_delivery_latest_index", "created_at", "id"),
+    Index("webhook_delivery_endpoint_index", "endpoint_id", "created_at", "id"),
+    Index(
+        "webhook_delivery_ended_index", "status", "created_at", "id", postgresql_where="status IN ('dead', 'canceled')"
+    ),
 )
 
 webhook_try = Table(

@@ -19,7 +19,10 @@ SELECT gateway, count(*) AS tried,
 FROM attempt WHERE created_at > clock_timestamp() - $1 * interval '1 minute' GROUP BY gateway
 """
 WAITING = "SELECT gateway, count(*) AS waiting FROM operation WHERE state = 'asked' GROUP BY gateway"
-HEARD = "SELECT gateway, max(received_at) AS heard_at FROM inbox_message GROUP BY gateway"
+HEARD = """
+SELECT gateway, (SELECT max(received_at) FROM inbox_message WHERE inbox_message.gateway = named.gateway) AS heard_at
+FROM unnest($1::text[]) AS named (gateway)
+"""
 
 
 async def show(tx: Transaction, gateways: Mapping[str, Gateway]) -> dict[str, object]:
@@ -27,7 +30,7 @@ async def show(tx: Transaction, gateways: Mapping[str, Gateway]) -> dict[str, ob
     states = await routing.states(tx, list(gateways))
     tried = {row["gateway"]: row for row in await tx.fetch(ATTEMPTS, window_minutes)}
     waiting = {row["gateway"]: row["waiting"] for row in await tx.fetch(WAITING)}
-    heard = {row["gateway"]: row["heard_at"] for row in await tx.fetch(HEARD)}
+    heard = {row["gateway"]: row["heard_at"] for row in await tx.fetch(HEARD, list(gateways))}
     in_order = sorted(states.values(), key=lambda state: (state.priority, state.gateway))
     return {
         "object": "list",

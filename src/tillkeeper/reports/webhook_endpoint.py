@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from tillkeeper.audit import Action
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
 from tillkeeper.kernel.errors import NotFoundError
@@ -37,6 +38,15 @@ async def find(tx: Transaction, *, limit: int, cursor: str | None) -> dict[str, 
         limit + 1,
     )
     return paging.page(rows, limit, "created_at", _show)
+
+
+async def secret_days(tx: Transaction) -> dict[str, str]:
+    """Tell since when each endpoint has its secret: since it was made, or last given a new one."""
+    rows = await tx.fetch(
+        "SELECT subject, max(at) AS at FROM audit_entry WHERE action = ANY($1::text[]) GROUP BY subject",
+        [Action.ENDPOINT_CREATED, Action.ENDPOINT_ROTATED],
+    )
+    return {row["subject"]: str(time(row["at"])) for row in rows}
 
 
 def _show(row: Record) -> dict[str, object]:

@@ -36,6 +36,7 @@ late_delivery = Table(
     Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Column("finished_at", AT),
     Index("late_delivery_due_index", "due_at", "payment_id", postgresql_where="status = 'pending'"),
+    Index("late_delivery_failed_index", "payment_id", postgresql_where="status = 'failed'"),
 )
 """What was paid and could not be handed over at once: the row is the work."""
 

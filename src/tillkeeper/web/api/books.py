@@ -54,8 +54,8 @@ async def find_messages(
     """List webhooks, newest first, with how often each arrived and what became of it."""
     id_ = ids.parse("payment", payment) if payment else None
     till = caller.till_of(request)
-    found = await read(till, lambda tx: inbox.find(tx, status=status, payment=id_, limit=limit, cursor=cursor))
-    return JSONResponse(found)
+    wanted = inbox.Filter(status=status, payment=id_, limit=limit, cursor=cursor)
+    return JSONResponse(await read(till, lambda tx: inbox.find(tx, wanted)))
 
 
 @router.post(

@@ -7,15 +7,43 @@ from starlette.routing import BaseRoute
 from tillkeeper.till import Till
 from tillkeeper.web.dashboard import live
 from tillkeeper.web.dashboard.desk import Entrance
-from tillkeeper.web.dashboard.pages import doors, ledger, overview, payments, proof, reconciliation
+from tillkeeper.web.dashboard.pages import (
+    audit,
+    bulk,
+    customers,
+    deliveries,
+    disputes,
+    doors,
+    exports,
+    gateways,
+    health,
+    inbox,
+    jobs,
+    ledger,
+    overview,
+    payments,
+    proof,
+    reconciliation,
+    refunds,
+    risk,
+    search,
+    settings,
+)
 
 __all__ = ["routes"]
 
-PAGES: tuple[ModuleType, ...] = (overview, payments, ledger, reconciliation, proof)
+MONEY = (overview, payments, refunds, disputes, customers)
+BOOKS = (ledger, reconciliation, proof)
+PLUMBING = (inbox, deliveries, gateways, jobs)
+SAFETY = (risk, audit)
+SYSTEM = (health, settings)
+PAGES: tuple[ModuleType, ...] = (*MONEY, *BOOKS, *PLUMBING, *SAFETY, *SYSTEM)
 """What stands in the rail, in its order."""
+UNSHOWN: tuple[ModuleType, ...] = (search, exports, bulk)
+"""What other pages lead to; their addresses come first, since some look like those of a payment."""
 
 
 def routes(till: Till) -> list[BaseRoute]:
     """List the addresses of the dashboard."""
     entrance = Entrance(till, [page.PLACE for page in PAGES])
-    return [route for page in (doors, live, *PAGES) for route in page.routes(entrance)]
+    return [route for page in (doors, live, *UNSHOWN, *PAGES) for route in page.routes(entrance)]

@@ -119,7 +119,7 @@ async def do_accept(desk: Desk) -> Response:
 
 async def ask_ignore(desk: Desk) -> Response:
     """Say what leaving a difference as it is means."""
-    return desk.dialog("ignore.html", it=await _discrepancy(desk), **_typed(desk))
+    return desk.dialog("ignore_difference.html", it=await _discrepancy(desk), **_typed(desk))
 
 
 async def do_ignore(desk: Desk) -> Response:

@@ -1,0 +1,96 @@
+"""What is still to be done behind the scenes, what of it is late, and what the workers left behind as they went."""
+
+from datetime import datetime, timedelta
+
+from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.reports import time
+
+overdue_minutes = 15
+"""What has been due for longer is not being worked on."""
+counted_max = 1_000
+quiet_minutes = 3
+"""Every minute a worker looks at the books; after three without a look, none is at work."""
+
+WAITING = {
+    "webhooks": "SELECT due_at FROM inbox_message WHERE status IN ('received', 'parked')",
+    "calls": "SELECT due_at FROM operation WHERE state = 'asked'",
+    "deliveries": """
+        SELECT due_at FROM webhook_delivery
+        WHERE status = 'pending' AND (SELECT enabled FROM webhook_endpoint WHERE id = endpoint_id)""",
+    "letters": "SELECT due_at FROM mail_letter WHERE status = 'pending'",
+    "late_goods": "SELECT due_at FROM late_delivery WHERE status = 'pending'",
+    "late_revocations": "SELECT due_at FROM late_revocation WHERE finished_at IS NULL",
+    "comparisons": "SELECT due_at FROM reconciliation_run WHERE status <> 'done'",
+    "events": "SELECT created_at AS due_at FROM outbox_event WHERE seq IS NULL",
+}
+"""The rows that are work, each with the moment from which on it is to be done."""
+STUCK = {
+    "webhooks": "SELECT FROM inbox_message WHERE status IN ('quarantined', 'dead')",
+    "calls": "SELECT FROM operation WHERE state = 'given_up'",
+    "deliveries": "SELECT FROM webhook_delivery WHERE status = 'dead'",
+    "late_goods": "SELECT FROM late_delivery WHERE status = 'failed'",
+}
+"""What no worker will touch again: somebody must look."""
+
+RUNS = """
+SELECT 'examine' AS job, scope AS subject, taken_at AS ran_at, finished_at, slot FROM invariant_run
+UNION ALL SELECT 'catch_up', gateway, ran_at, NULL, NULL FROM catch_up
+UNION ALL SELECT 'import', gateway, ran_at, NULL, NULL FROM settlement_cursor
+UNION ALL SELECT 'notify', name, updated_at, NULL, NULL FROM event_cursor
+UNION ALL (SELECT 'seal', NULL, sealed_at, NULL, NULL FROM seal WHERE number > 0 ORDER BY number DESC LIMIT 1)
+UNION ALL (SELECT 'compare', gateway || ' ' || day, coalesce(finished_at, started_at), finished_at, NULL
+           FROM reconciliation_run WHERE started_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1)
+"""
+SLOTS = {"recent": timedelta(minutes=1), "full": timedelta(days=1)}
+"""How far apart the looks at the books are."""
+
+
+async def queues(tx: Transaction) -> list[dict[str, object]]:
+    """Count what waits, what of it is late, and what needs somebody; each up to a limit, so that it stays quick."""
+    return [await _queue(tx, name, work) for name, work in WAITING.items()]
+
+
+async def _queue(tx: Transaction, name: str, work: str) -> dict[str, object]:
+    row = await tx.fetchrow(
+        f"""
+        SELECT count(*) AS waiting, min(due_at) AS oldest,
+               count(*) FILTER (WHERE due_at < clock_timestamp() - $1 * interval '1 minute') AS overdue
+        FROM ({work} ORDER BY due_at LIMIT $2) AS work
+        """,
+        overdue_minutes,
+        counted_max,
+    )
+    assert row, "a count is always one row"
+    stuck = 0
+    if name in STUCK:
+        stuck = await tx.fetchval(f"SELECT count(*) FROM ({STUCK[name]} LIMIT $1) AS stuck", counted_max)
+    return {
+        "queue": name,
+        "waiting": row["waiting"],
+        "overdue": row["overdue"],
+        "oldest_due_at": time(row["oldest"]),
+        "stuck": stuck,
+    }
+
+
+async def runs(tx: Transaction) -> list[dict[str, object]]:
+    """List what the workers did last, as far as it leaves a trace of its own, the latest first."""
+    rows = await tx.fetch(f"SELECT * FROM ({RUNS}) AS run ORDER BY ran_at DESC, job, subject")
+    return [_run(row) for row in rows]
+
+
+def _run(row: Record) -> dict[str, object]:
+    slot: datetime | None = row["slot"]
+    return {
+        "job": row["job"],
+        "subject": row["subject"],
+        "ran_at": time(row["ran_at"]),
+        "finished_at": time(row["finished_at"]),
+        "next_at": time(slot + SLOTS[row["subject"]]) if slot else None,
+    }
+
+
+async def last_sign(tx: Transaction) -> datetime | None:
+    """Tell when a worker last began the look that one of them takes every minute."""
+    found: datetime | None = await tx.fetchval("SELECT taken_at FROM invariant_run WHERE scope = 'recent'")
+    return found

@@ -1,0 +1,72 @@
+"""Jobs: what waits behind the scenes, what of it is late, and what the workers did last."""
+
+from datetime import datetime, timedelta
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from tillkeeper.flows.read import read
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import jobs as report
+from tillkeeper.reports import time
+from tillkeeper.web.dashboard.desk import Desk, Entrance
+from tillkeeper.web.dashboard.rail import Group, Place
+
+PLACE = Place(group=Group.PLUMBING, title="Jobs", icon="list-checks", path="/jobs", key="j")
+QUEUES = {
+    "webhooks": ("Webhooks to apply", "/admin/inbox?status=received", "/admin/inbox?status=failed"),
+    "calls": ("Calls to gateways", None, None),
+    "deliveries": ("Events to send", "/admin/deliveries?status=pending", "/admin/deliveries?status=dead"),
+    "letters": ("Letters to send", None, None),
+    "late_goods": ("Goods to deliver late", None, None),
+    "late_revocations": ("Goods to take back late", None, None),
+    "comparisons": ("Days to compare", None, None),
+    "events": ("Events to number", None, None),
+}
+COLUMNS = ("title", "list", "stuck_list")
+"""What each queue is called, and the lists behind what waits in it and behind what is stuck."""
+DID = {
+    "examine recent": "Proved the newest of the books",
+    "examine full": "Proved all of the books",
+    "catch_up": "Asked for missed webhooks of",
+    "import": "Read the account of",
+    "notify": "Went through the events for letters",
+    "seal": "Sealed the books",
+    "compare": "Compared",
+}
+OF_GATEWAYS = frozenset({"catch_up", "import", "compare"})
+
+
+def routes(entrance: Entrance) -> list[BaseRoute]:
+    """List the addresses."""
+    return [entrance.page("/jobs", show)]
+
+
+async def show(desk: Desk) -> Response:
+    """Show the queues, and the last runs of which something is written down."""
+
+    async def look(tx: Transaction) -> tuple[list[dict[str, object]], list[dict[str, object]], datetime | None]:
+        return await report.queues(tx), await report.runs(tx), await report.last_sign(tx)
+
+    queues, runs, sign = await read(desk.till, look)
+    titles = {name: each.title for name, each in desk.till.gateways.items()}
+    quiet = sign is None or desk.till.now() - sign > timedelta(minutes=report.quiet_minutes)
+    return desk.page(
+        "jobs.html",
+        queues=[queue | dict(zip(COLUMNS, QUEUES[str(queue["queue"])], strict=True)) for queue in queues],
+        runs=[run | {"words": _words(run, titles)} for run in runs],
+        sign=time(sign),
+        quiet=quiet,
+        late=sum(int(str(queue["overdue"])) for queue in queues),
+        counted_max=report.counted_max,
+        overdue_minutes=report.overdue_minutes,
+    )
+
+
+def _words(run: dict[str, object], titles: dict[str, str]) -> str:
+    """Say what was done, and to what."""
+    job, subject = str(run["job"]), str(run["subject"] or "")
+    if job == "examine":
+        return DID[f"{job} {subject}"]
+    gateway, _, day = subject.partition(" ")
+    return f"{DID[job]} {titles.get(gateway, gateway)} {day}".strip() if job in OF_GATEWAYS else DID[job]
