@@ -35,9 +35,10 @@ async def show(desk: Desk) -> Response:
 
 
 def _seen(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Tell what was known of the buyer, in words."""
+    """Tell what was known of the buyer and is not nothing, in words."""
     known = {Fact(name): value for name, value in facts.items() if name in set(Fact)}
-    return [(FACTS[fact], known[fact]) for fact in Fact if known.get(fact) is not None and fact not in OF_THE_PAYMENT]
+    told = [fact for fact in Fact if known.get(fact) or (fact is Fact.ACCOUNT_AGE_HOURS and fact in known)]
+    return [(FACTS[fact], known[fact]) for fact in told if fact not in OF_THE_PAYMENT]
 
 
 def _bands(limits: Limits) -> str:

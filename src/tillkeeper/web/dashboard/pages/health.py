@@ -1,0 +1,61 @@
+"""Health: whether everything that must work does, and what to do where it does not."""
+
+from collections import Counter
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from tillkeeper import routing
+from tillkeeper.flows import maintain
+from tillkeeper.flows.read import read
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import health as report
+from tillkeeper.reports import invariants, readiness, versions
+from tillkeeper.web.dashboard import checkup
+from tillkeeper.web.dashboard.checkup import Patient, State
+from tillkeeper.web.dashboard.desk import Desk, Entrance
+from tillkeeper.web.dashboard.rail import Group, Place
+
+PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
+NOT_KEPT = (
+    ("Age of the last backup", "Whether backups are made is known to whoever makes them: look there."),
+    ("Restore drills", "Try a restore now and then; what came of it is not written down here."),
+    ("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),
+)
+
+
+def routes(entrance: Entrance) -> list[BaseRoute]:
+    """List the addresses."""
+    return [entrance.page("/health", show)]
+
+
+async def show(desk: Desk) -> Response:
+    """Look at everything, and show what does not work first."""
+    till = desk.till
+
+    async def look(tx: Transaction) -> tuple[Patient, Any]:
+        await readiness.check(tx)
+        states = await routing.states(tx, list(till.gateways))
+        patient = Patient(
+            settings=till.settings,
+            now=till.now(),
+            signs=await report.signs(tx),
+            gateways=[states[name] for name in sorted(states)],
+            versions=await versions.show(tx, till.gateways, till.now()),
+            maintenance=await maintain.state(tx, till),
+            mails=till.mail is not None,
+        )
+        return patient, await invariants.latest(tx)
+
+    patient, proved = await read(till, look)
+    found = checkup.examine(patient)
+    counts = Counter(each.state for each in found)
+    return desk.page(
+        "health.html",
+        found=found,
+        broken=counts[State.BROKEN] + sum(each["violations"] > 0 for each in proved["data"]),
+        warnings=counts[State.WARNING],
+        proved=proved["data"],
+        not_kept=NOT_KEPT,
+    )
