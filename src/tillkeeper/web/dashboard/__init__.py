@@ -7,11 +7,11 @@ from starlette.routing import BaseRoute
 from tillkeeper.till import Till
 from tillkeeper.web.dashboard import live
 from tillkeeper.web.dashboard.desk import Entrance
-from tillkeeper.web.dashboard.pages import audit, doors, health, overview, payments, risk
+from tillkeeper.web.dashboard.pages import audit, doors, health, overview, payments, risk, settings
 
 __all__ = ["routes"]
 
-PAGES: tuple[ModuleType, ...] = (overview, payments, risk, audit, health)
+PAGES: tuple[ModuleType, ...] = (overview, payments, risk, audit, health, settings)
 """What stands in the rail, in its order."""
 
 
