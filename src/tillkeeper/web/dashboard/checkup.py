@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,8 @@ class Patient:
     versions: Sequence[dict[str, Any]]
     maintenance: Maintenance
     mails: bool
+    titles: Mapping[str, str]
+    """What gateways are called."""
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -131,16 +133,16 @@ def _gateways(patient: Patient) -> Iterator[Finding]:
         )
     ages = {each["gateway"]: each for each in patient.versions}
     for state in patient.gateways:
-        yield _gateway(state)
+        title = patient.titles[state.gateway]
+        yield _gateway(state, title)
         told = ages.get(state.gateway)
         if told and told["level"] != Level.OK:
             graded = State.BROKEN if told["level"] == Level.CRITICAL else State.WARNING
             fix = "Move your account's webhooks to the version that this release is built for."
-            yield Finding(f"API version of {state.gateway.capitalize()}", graded, "; ".join(told["reasons"]) + ".", fix)
+            yield Finding(f"API version of {title}", graded, "; ".join(told["reasons"]) + ".", fix)
 
 
-def _gateway(state: GatewayState) -> Finding:
-    what = state.gateway.capitalize()
+def _gateway(state: GatewayState, what: str) -> Finding:
     if state.switch is not Switch.ON:
         fix = f"Take it back into use with `till gateways enable {state.gateway}` when it should be."
         return Finding(what, State.WARNING, f"It is {state.switch}: it takes no new payments.", fix)

@@ -33,10 +33,7 @@ COLUMNS = (
 )
 NUMBER_WRONG = "A page of the audit log begins at the number of an entry."
 number_max = 2**63 - 1
-PAGES = {"payment": "/payments", "refund_policy": "/settings/policy", "key": "/settings/keys"}
-PAGES |= {"entry": "/risk/lists", "rules": "/risk/rules", "member": "/settings/people"}
-OF_THEIR_OWN = frozenset({"payment"})
-"""Of which kinds of things each has a page."""
+PAYMENT = "payment_"
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
@@ -126,12 +123,9 @@ def _flat(entry: Json) -> Json:
 
 def _with_links(entry: Json) -> Json:
     differences = _differences(entry)
-    kind = entry["subject"].replace(":", "_").rpartition("_")[0] or entry["subject"]
-    page = PAGES.get(kind)
-    if page and kind in OF_THEIR_OWN:
-        page = f"{page}/{entry['subject']}"
+    subject = entry["subject"]
     return entry | {
-        "page": page and HOME + page,
+        "page": f"{HOME}/payments/{subject}" if subject.startswith(PAYMENT) else None,
         "changes": [each for each in differences if each["before"] != each["after"]][:differences_max],
         "more": max(0, len(differences) - differences_max),
     }

@@ -1,6 +1,7 @@
 """Health: whether everything that must work does, and what to do where it does not."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from tillkeeper.reports import health as report
 from tillkeeper.reports import invariants, readiness, versions
 from tillkeeper.web.dashboard import checkup
 from tillkeeper.web.dashboard.checkup import Patient, State
-from tillkeeper.web.dashboard.desk import Desk, Entrance
+from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
@@ -45,6 +46,7 @@ async def show(desk: Desk) -> Response:
             versions=await versions.show(tx, till.gateways, till.now()),
             maintenance=await maintain.state(tx, till),
             mails=till.mail is not None,
+            titles={name: gateway.title for name, gateway in till.gateways.items()},
         )
         return patient, await invariants.latest(tx)
 
@@ -56,6 +58,16 @@ async def show(desk: Desk) -> Response:
         found=found,
         broken=counts[State.BROKEN] + sum(each["violations"] > 0 for each in proved["data"]),
         warnings=counts[State.WARNING],
-        proved=proved["data"],
+        promises=_promises(proved["data"]),
         not_kept=NOT_KEPT,
     )
+
+
+def _promises(looks: Sequence[Json]) -> list[Json]:
+    """Put the looks at each promise side by side: at what changed last, and at everything."""
+    names = sorted({each["name"] for each in looks}, key=lambda name: (len(name), name))
+    return [
+        {"name": name, "title": each["title"], "looks": {look["scope"]: look for look in looks if look["name"] == name}}
+        for name in names
+        for each in [next(look for look in looks if look["name"] == name)]
+    ]

@@ -47,8 +47,8 @@ async def show_trial(desk: Desk) -> Response:
 async def _tried(desk: Desk) -> Json:
     rule = _rule(desk, desk.given("id") or "tried", reason=desk.given("reason") or "tried")
     risk.check([rule])
-    days = desk.number("days") or days_default
-    if not 1 <= days <= days_max:
+    days = desk.number("days") if desk.given("days") else days_default
+    if days is None or not 1 <= days <= days_max:
         message = f"A rule is tried on 1 to {days_max} days."
         raise InvalidFieldError(message, param="days")
     limits = limits_of(desk.till)
