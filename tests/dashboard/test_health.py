@@ -44,10 +44,10 @@ async def test_a_worker_that_works_is_well_and_what_is_not_kept_is_said(shop: An
 async def test_what_is_broken_stands_first_with_what_to_do(shop: Any, desk_of: Any) -> None:
     await examine(shop.till)
     await shop.owner.execute(
-        "UPDATE invariant_check SET violations = 2, sample = '{<b>journal</b>}' WHERE name = 'I1' AND scope = 'recent'"
+        "UPDATE invariant_check SET violations = 2, sample = '{<b>journal</b>}', broken_since = checked_at"
+        " WHERE name = 'I1' AND scope = 'recent'"
     )
     await maintain(shop.till, active=True, reason="moving")
-    await shop.opened()
     answer = await (await desk_of("viewer")).get("/health")
     assert "1 thing does" in answer.text
     assert "&lt;b&gt;journal" in answer.text

@@ -124,7 +124,7 @@ async def test_what_people_typed_is_shown_as_text(shop: Any, desk_of: Any) -> No
         assert (answer.status_code, HOSTILE in answer.text) == (200, False), path
 
 
-async def test_rules_are_shown_to_everybody_and_changed_by_few(shop: Any, desk_of: Any) -> None:
+async def test_rules_are_shown_to_everybody_and_changed_by_few(desk_of: Any) -> None:
     support, admin = await desk_of("support"), await desk_of("admin")
     assert "Amount is more than 50,000 minor units" in await support.read("/risk/rules")
     assert "/change" not in (await support.get("/risk/rules")).text

@@ -144,7 +144,7 @@ async def test_a_key_is_made_once_shown_once_and_ended(shop: Any, desk_of: Any) 
     assert [answer.status_code for answer in answers] == [200, 409]
     [text] = SECRET.findall(answers[0].text)
     principal = await authorize(shop.till, text)
-    assert (principal.name, principal.scopes) == ("game server", {"write"})
+    assert (principal.name, principal.scopes) == ("game server", frozenset({"write"}))
     assert await shop.count("api_key", "name = 'game server'") == 1
     page = (await desk.get("/settings/keys")).text
     assert ("game server" in page, text in page) == (True, False)
@@ -175,7 +175,7 @@ async def test_refund_rules_are_set_and_those_before_stay_readable(shop: Any, de
     assert await shop.count("audit_entry", "action = 'refund_policy.set'") == 1
 
 
-async def test_rules_that_let_one_person_do_more_wait_for_a_second(shop: Any, desk_of: Any) -> None:
+async def test_rules_that_let_one_person_do_more_wait_for_a_second(desk_of: Any) -> None:
     first, second = await desk_of("admin"), await desk_of("admin")
     await first.post("/settings/policy/change", **TERMS, second_person_units="20")
     looser = TERMS | {"second_person_units": "40"}
