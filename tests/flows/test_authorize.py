@@ -9,7 +9,7 @@ import pytest
 from tillkeeper.access import ForbiddenError, KeyKind, Right, UnauthenticatedError
 from tillkeeper.flows.authorize import authorize, issue, revoke
 from tillkeeper.kernel import clock, ids
-from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 
 RIGHTS = {"read": Right.SEE, "write": Right.REFUND, "admin": Right.KEEP_KEYS}
 
@@ -19,6 +19,15 @@ async def test_a_key_is_known_by_its_text_and_carries_its_scopes(shop: Any) -> N
     principal = await authorize(shop.till, text)
     assert (principal.key, principal.name, principal.scopes) == (made, "server", frozenset({"write"}))
     assert text.startswith("till_sk_sandbox_")
+
+
+async def test_a_key_that_was_wished_for_twice_is_made_once_and_its_text_told_once(shop: Any) -> None:
+    wish = shop.wish("once", "a key")
+    _, text = await issue(shop.till, "server", scopes=["read"], wish=wish)
+    with pytest.raises(InvalidStateError, match="shown then"):
+        await issue(shop.till, "server", scopes=["read"], wish=wish)
+    assert await shop.count("api_key") == 1
+    assert text not in str(await shop.owner.fetch("SELECT * FROM idempotency_key"))
 
 
 async def test_the_text_of_a_key_is_not_in_the_database(shop: Any) -> None:

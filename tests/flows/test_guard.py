@@ -1,5 +1,6 @@
 """People decide by which rules and lists payments are judged."""
 
+import asyncio
 import json
 import threading
 from datetime import timedelta
@@ -9,10 +10,10 @@ import pytest
 from tests.flows.test_assess import rule
 
 from tillkeeper.flows.assess import limits_of
-from tillkeeper.flows.guard import Listing, put_on_list, set_rules, take_off_list
+from tillkeeper.flows.guard import Listing, drop_rule, put_on_list, set_rule, set_rules, take_off_list
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import clock, ids
-from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 from tillkeeper.reports import risk as report
 from tillkeeper.risk import Fact, Operator, Rule, Side, Trait
 
@@ -32,6 +33,35 @@ async def test_rules_that_mean_nothing_leave_those_before_in_force(shop: Any) ->
     with pytest.raises(InvalidFieldError):
         await set_rules(shop.till, [rule(Fact.CURRENCY, 5, 10)])
     assert await read(shop.till, report.rules) == before
+
+
+async def test_one_rule_is_set_beside_the_others_and_dropped_again(shop: Any) -> None:
+    before: Any = await read(shop.till, report.rules)
+    await set_rule(shop.till, rule(Fact.AMOUNT, 5, 10), new=True)
+    await set_rule(shop.till, rule(Fact.AMOUNT, 5, 20), new=False)
+    shown: Any = await read(shop.till, report.rules)
+    [mine] = [each for each in shown["data"] if each not in before["data"]]
+    assert (mine["id"], mine["score"], len(shown["data"])) == ("amount", 20, len(before["data"]) + 1)
+    await drop_rule(shop.till, "amount")
+    assert await read(shop.till, report.rules) == before
+
+
+async def test_two_rules_that_are_set_at_once_are_both_in_force(shop: Any) -> None:
+    facts = (Fact.AMOUNT, Fact.ACCOUNT_AGE_HOURS)
+    await asyncio.gather(*(set_rule(shop.till, rule(fact, 5, 10), new=True) for fact in facts))
+    shown: Any = await read(shop.till, report.rules)
+    assert set(facts) <= {each["id"] for each in shown["data"]}
+
+
+async def test_a_rule_is_new_once_and_gone_once(shop: Any) -> None:
+    await set_rule(shop.till, rule(Fact.AMOUNT, 5, 10), new=True)
+    with pytest.raises(InvalidStateError):
+        await set_rule(shop.till, rule(Fact.AMOUNT, 5, 10), new=True)
+    await drop_rule(shop.till, "amount")
+    with pytest.raises(NotFoundError):
+        await drop_rule(shop.till, "amount")
+    with pytest.raises(NotFoundError):
+        await set_rule(shop.till, rule(Fact.AMOUNT, 5, 10), new=False)
 
 
 async def test_whoever_is_on_a_list_already_gets_the_new_note(shop: Any) -> None:

@@ -44,6 +44,7 @@ class Right(StrEnum):
     SET_RULES = "set_rules"
     """Set risk rules and refund policies."""
     KEEP_KEYS = "keep_keys"
+    """Decide who gets in: make and end keys, and in pages take people in, give them roles, and let them go."""
     ERASE = "erase"
     """Erase what is known of a user."""
 

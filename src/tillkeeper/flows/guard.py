@@ -9,8 +9,8 @@ from tillkeeper import audit, customers, risk
 from tillkeeper.audit import Action
 from tillkeeper.flows.reconsider import end_open
 from tillkeeper.kernel import ids, logs
-from tillkeeper.kernel.db import retry_conflicts
-from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.db import Transaction, retry_conflicts
+from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError
 from tillkeeper.risk import Entry, Rule, Side, Trait
 from tillkeeper.till import Till
 
@@ -29,11 +29,45 @@ class Listing:
 async def set_rules(till: Till, rules: Sequence[Rule]) -> None:
     """Judge what comes from now on by these rules alone; raises InvalidFieldError."""
     async with till.db.transaction() as tx:
-        before = {rule.id: asdict(rule) for rule in await risk.rules_in_force(tx)}
-        await risk.set_rules(tx, rules)
-        after = {rule.id: asdict(rule) for rule in rules}
-        await audit.record(tx, till.by, Action.RISK_RULES_SET, "rules", before=before, after=after, at=till.now())
+        await _put_rules(tx, till, await risk.lock_rules(tx), rules)
     logs.fraud.warning("risk_rules_set", rules=len(rules), by=till.by.name)
+
+
+async def set_rule(till: Till, rule: Rule, *, new: bool) -> None:
+    """Judge by one more rule, or by one as it is now; the others stay.
+
+    Raises InvalidFieldError, NotFoundError, or InvalidStateError for a new one whose name is taken.
+    """
+    async with till.db.transaction() as tx:
+        known = await risk.lock_rules(tx)
+        if new and rule.id in {each.id for each in known}:
+            message = f"There is a rule “{rule.id}” already; change that one, or choose another name."
+            raise InvalidStateError(message)
+        others = known if new else _without(known, rule.id)
+        await _put_rules(tx, till, known, [*others, rule])
+    logs.fraud.warning("risk_rule_set", rule=rule.id, enabled=rule.enabled, by=till.by.name)
+
+
+async def drop_rule(till: Till, name: str) -> None:
+    """Judge by one rule less; raises NotFoundError."""
+    async with till.db.transaction() as tx:
+        known = await risk.lock_rules(tx)
+        await _put_rules(tx, till, known, _without(known, name))
+    logs.fraud.warning("risk_rule_dropped", rule=name, by=till.by.name)
+
+
+def _without(rules: Sequence[Rule], name: str) -> list[Rule]:
+    left = [rule for rule in rules if rule.id != name]
+    if len(left) == len(rules):
+        message = "No rule has this name."
+        raise NotFoundError(message)
+    return left
+
+
+async def _put_rules(tx: Transaction, till: Till, known: Sequence[Rule], rules: Sequence[Rule]) -> None:
+    before, after = ({rule.id: asdict(rule) for rule in each} for each in (known, rules))
+    await risk.set_rules(tx, rules)
+    await audit.record(tx, till.by, Action.RISK_RULES_SET, "rules", before=before, after=after, at=till.now())
 
 
 @retry_conflicts

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 
 
@@ -19,6 +21,15 @@ class Filter:
     until: datetime | None = None
     limit: int = paging.limit_default
     before: int | None = None
+
+
+async def show(tx: Transaction, entry: UUID) -> dict[str, object]:
+    """Show one entry; raises NotFoundError."""
+    row = await tx.fetchrow("SELECT * FROM audit_entry WHERE id = $1", entry)
+    if row is None:
+        message = "No entry of the audit log has this id."
+        raise NotFoundError(message)
+    return _show(row)
 
 
 async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:

@@ -16,6 +16,11 @@ async def find(tx: Transaction) -> dict[str, object]:
     }
 
 
+async def everything(tx: Transaction) -> list[dict[str, object]]:
+    """List every package, also those that are not for sale any more."""
+    return [describe(package) for package in await catalog.everything(tx)]
+
+
 async def show(tx: Transaction, package: str) -> dict[str, object]:
     """Show one package, also one that is not for sale any more; raises NotFoundError."""
     found = next((each for each in await catalog.everything(tx) if each.id == package), None)

@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from tillkeeper import risk
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Record, Transaction
+from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.reports import paging, time
 from tillkeeper.risk import Decision, Limits, Rule
 
@@ -22,6 +24,37 @@ FROM risk_assessment JOIN payment ON payment.id = risk_assessment.payment_id
 WHERE risk_assessment.at > now() - $1 * interval '1 day' AND risk_assessment.facts <> '{}'
 ORDER BY risk_assessment.at DESC LIMIT $2
 """
+
+
+HELD = """
+SELECT payment.id, payment.amount, payment.currency, payment.gateway, payment.sale, payment.description,
+       payment.authorized_at, payment.authorized_at + $1 * interval '1 hour' AS let_go_at, end_user.name AS user_name,
+       risk_assessment.score, risk_assessment.reasons, risk_assessment.facts
+FROM payment
+LEFT JOIN end_user ON end_user.id = payment.user_id
+LEFT JOIN risk_assessment ON risk_assessment.payment_id = payment.id
+WHERE payment.status = 'in_review'
+  AND ($2::timestamptz IS NULL OR (payment.authorized_at, payment.id) > ($2, $3::uuid))
+ORDER BY payment.authorized_at, payment.id LIMIT $4
+"""
+
+
+async def held(
+    tx: Transaction, *, hours: int, limit: int = paging.limit_default, cursor: str | None = None
+) -> dict[str, object]:
+    """List payments that wait for a person, those first whose money is let go first: `hours` after it was set aside."""
+    at, id_ = paging.place(cursor)
+    rows = await tx.fetch(HELD, hours, at, id_, limit + 1)
+    return paging.page(rows, limit, "authorized_at", _held)
+
+
+async def entry(tx: Transaction, id_: UUID) -> dict[str, object]:
+    """Show one entry of a list; raises NotFoundError."""
+    row = await tx.fetchrow("SELECT * FROM risk_list WHERE id = $1", id_)
+    if row is None:
+        message = "No entry of a list has this id."
+        raise NotFoundError(message)
+    return _entry(row)
 
 
 async def rules(tx: Transaction) -> dict[str, object]:
@@ -107,6 +140,22 @@ def describe(rule: Rule) -> dict[str, object]:
         "score": rule.score,
         "reason": rule.reason,
         "enabled": rule.enabled,
+    }
+
+
+def _held(row: Record) -> dict[str, object]:
+    return {
+        "payment": ids.text("payment", row["id"]),
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "gateway": row["gateway"],
+        "package": row["sale"]["package"] if row["sale"] else row["description"],
+        "user": row["user_name"],
+        "score": row["score"],
+        "reasons": row["reasons"] or [],
+        "facts": row["facts"] or {},
+        "held_at": time(row["authorized_at"]),
+        "let_go_at": time(row["let_go_at"]),
     }
 
 

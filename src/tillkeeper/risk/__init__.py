@@ -49,6 +49,7 @@ __all__ = [
     "keys",
     "keys_of",
     "known",
+    "lock_rules",
     "network",
     "of_buyers",
     "overrule",
@@ -139,6 +140,12 @@ async def count_failures(tx: Transaction, failed: Sequence[tuple[UUID, datetime]
 
 async def rules_in_force(tx: Transaction) -> list[Rule]:
     """Read all rules, also those that are switched off."""
+    return await store.rules(tx)
+
+
+async def lock_rules(tx: Transaction) -> list[Rule]:
+    """Read all rules, which nobody else changes until this transaction ends."""
+    await store.lock_rules(tx)
     return await store.rules(tx)
 
 

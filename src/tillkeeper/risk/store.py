@@ -82,6 +82,11 @@ async def rules(tx: Transaction) -> list[Rule]:
     return [_rule(row) for row in await tx.fetch("SELECT * FROM risk_rule ORDER BY id")]
 
 
+async def lock_rules(tx: Transaction) -> None:
+    """Let one change of the rules come after the other; payments are judged meanwhile."""
+    await tx.execute("LOCK TABLE risk_rule IN SHARE ROW EXCLUSIVE MODE")
+
+
 async def replace_rules(tx: Transaction, rules_: Sequence[Rule]) -> None:
     """Put these rules in the place of all others."""
     await tx.execute("DELETE FROM risk_rule WHERE id <> ALL ($1::text[])", [rule.id for rule in rules_])

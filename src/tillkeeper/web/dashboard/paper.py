@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.web import assets, policy
+from tillkeeper.web.dashboard import percents
 from tillkeeper.web.dashboard.looks import look_of
 
 HERE = Path(__file__).parent
@@ -98,3 +99,4 @@ PAPER.filters["shortened"] = shortened
 PAPER.filters["ago"] = ago
 PAPER.filters["exact"] = exact
 PAPER.filters["words"] = words
+PAPER.filters["percent"] = percents.show

@@ -56,7 +56,12 @@
     else if (event.key === "?") $("#keys")?.showModal();
     else if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
     else if (event.key === "Enter") $('tr[aria-selected="true"] a')?.click();
-    else all("[data-hotkey]").find((each) => each.dataset.hotkey === event.key)?.click();
+    else {
+      // A row that was chosen comes before the rest of the page.
+      const keyed = (each) => each.dataset.hotkey === event.key;
+      const row = $('tr[aria-selected="true"]');
+      (all("[data-hotkey]", row ?? document).find(keyed) ?? all("[data-hotkey]").find(keyed))?.click();
+    }
   });
   const walk = (step) => {
     const rows = all("main .table tbody tr");

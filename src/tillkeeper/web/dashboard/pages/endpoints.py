@@ -186,7 +186,14 @@ async def do_delete(desk: Desk) -> tuple[str, str]:
 def _shown_once(desk: Desk, path: str, made: list[str], said: str) -> Response:
     if not made:
         return desk.done(path, SHOWN_ONCE)
-    return desk.dialog("secret.html", secret=made[0], said=said, after=f"/admin{path}")
+    return desk.dialog(
+        "secret.html",
+        asked="The secret of the endpoint",
+        label="Secret",
+        advice=f"Give it to the receiver, which verifies signatures with it. {said}",
+        secret=made[0],
+        back=f"/admin{path}",
+    )
 
 
 def _typed(desk: Desk, endpoint: Any) -> Json:

@@ -1,0 +1,73 @@
+"""Health: whether everything that must work does, and what to do where it does not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from tillkeeper import routing
+from tillkeeper.flows import maintain
+from tillkeeper.flows.read import read
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import health as report
+from tillkeeper.reports import invariants, readiness, versions
+from tillkeeper.web.dashboard import checkup
+from tillkeeper.web.dashboard.checkup import Patient, State
+from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
+from tillkeeper.web.dashboard.rail import Group, Place
+
+PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
+NOT_KEPT = (
+    ("Age of the last backup", "Whether backups are made is known to whoever makes them: look there."),
+    ("Restore drills", "Try a restore now and then; what came of it is not written down here."),
+    ("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),
+)
+
+
+def routes(entrance: Entrance) -> list[BaseRoute]:
+    """List the addresses."""
+    return [entrance.page("/health", show)]
+
+
+async def show(desk: Desk) -> Response:
+    """Look at everything, and show what does not work first."""
+    till = desk.till
+
+    async def look(tx: Transaction) -> tuple[Patient, Any]:
+        await readiness.check(tx)
+        states = await routing.states(tx, list(till.gateways))
+        patient = Patient(
+            settings=till.settings,
+            now=till.now(),
+            signs=await report.signs(tx),
+            gateways=[states[name] for name in sorted(states)],
+            versions=await versions.show(tx, till.gateways, till.now()),
+            maintenance=await maintain.state(tx, till),
+            mails=till.mail is not None,
+            titles={name: gateway.title for name, gateway in till.gateways.items()},
+        )
+        return patient, await invariants.latest(tx)
+
+    patient, proved = await read(till, look)
+    found = checkup.examine(patient)
+    counts = Counter(each.state for each in found)
+    return desk.page(
+        "health.html",
+        found=found,
+        broken=counts[State.BROKEN] + sum(each["violations"] > 0 for each in proved["data"]),
+        warnings=counts[State.WARNING],
+        promises=_promises(proved["data"]),
+        not_kept=NOT_KEPT,
+    )
+
+
+def _promises(looks: Sequence[Json]) -> list[Json]:
+    """Put the looks at each promise side by side: at what changed last, and at everything."""
+    names = sorted({each["name"] for each in looks}, key=lambda name: (len(name), name))
+    return [
+        {"name": name, "title": each["title"], "looks": {look["scope"]: look for look in looks if look["name"] == name}}
+        for name in names
+        for each in [next(look for look in looks if look["name"] == name)]
+    ]

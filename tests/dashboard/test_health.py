@@ -1,0 +1,90 @@
+"""The page that tells whether everything works, and what to do where it does not."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tillkeeper.flows.examine import examine
+from tillkeeper.flows.maintain import maintain
+from tillkeeper.reports.health import Queue, Signs
+from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
+from tillkeeper.web.dashboard import checkup
+from tillkeeper.web.dashboard.checkup import Patient, State
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HEALTHY = Signs(version="16.4", at=NOW, worked_at=NOW, proved_at=NOW, queues=())
+
+
+def patient(shop: Any, **more: Any) -> Patient:
+    """Make one whom nothing ails but what is named."""
+    well: dict[str, Any] = {
+        "settings": shop.till.settings.model_copy(update={"mail_alerts_to": "ops@example.com"}),
+        "now": NOW,
+        "signs": HEALTHY,
+        "gateways": [GatewayState(gateway="stripe")],
+        "versions": [],
+        "maintenance": Maintenance(),
+        "mails": True,
+        "titles": {"stripe": "Stripe"},
+    }
+    return Patient(**well | more)
+
+
+async def test_a_worker_that_works_is_well_and_what_is_not_kept_is_said(shop: Any, desk_of: Any) -> None:
+    desk = await desk_of("viewer")
+    said = await desk.read("/health")
+    assert ("It has never been heard of" in said, "Nobody has looked yet" in said) == (True, True)
+    await examine(shop.till)
+    said = await desk.read("/health")
+    for each in ("Looked at the books", "Debits equal credits", "Not kept yet", "Age of the last backup", "answers"):
+        assert each in said, each
+    assert "never been heard of" not in said
+
+
+async def test_what_is_broken_stands_first_with_what_to_do(shop: Any, desk_of: Any) -> None:
+    await examine(shop.till)
+    await shop.owner.execute(
+        "UPDATE invariant_check SET violations = 2, sample = '{<b>journal</b>}', broken_since = checked_at"
+        " WHERE name = 'I1' AND scope = 'recent'"
+    )
+    await maintain(shop.till, active=True, reason="moving")
+    answer = await (await desk_of("viewer")).get("/health")
+    assert "1 thing does" in answer.text
+    assert "&lt;b&gt;journal" in answer.text
+    assert "New payments are kept waiting: moving." in answer.text
+
+
+async def test_work_that_waits_is_counted_and_dated(shop: Any, desk_of: Any) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    [event] = await shop.events("checkout.session.completed")
+    await shop.hear(event)
+    await shop.owner.execute("UPDATE inbox_message SET due_at = now() - interval '2 hours'")
+    assert "1 due, the oldest for 2 h" in await (await desk_of("viewer")).read("/health")
+
+
+async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
+    live = shop.till.settings.model_copy(update={"mode": "live", "public_url": "http://shop.example.com"})
+    stripe = GatewayState(gateway="stripe")
+    old = {"gateway": "stripe", "level": "critical", "reasons": ["it is old"]}
+    late = Queue(name="letters", due=1_000, since=NOW - timedelta(days=3))
+    for what, more, state in (
+        ("Database", {"signs": replace(HEALTHY, version="14.1")}, State.BROKEN),
+        ("Clocks", {"signs": replace(HEALTHY, at=NOW + timedelta(minutes=3))}, State.BROKEN),
+        ("Worker", {"signs": replace(HEALTHY, worked_at=NOW - timedelta(minutes=6))}, State.BROKEN),
+        ("Worker", {"signs": replace(HEALTHY, worked_at=None)}, State.BROKEN),
+        ("Nightly proof", {"signs": replace(HEALTHY, proved_at=NOW - timedelta(days=2))}, State.WARNING),
+        ("Nightly proof", {"signs": replace(HEALTHY, proved_at=None)}, State.WARNING),
+        ("Letters", {"signs": replace(HEALTHY, queues=(late,))}, State.BROKEN),
+        ("Gateways", {"gateways": []}, State.BROKEN),
+        ("Stripe", {"gateways": [replace(stripe, switch=Switch.DRAINING)]}, State.WARNING),
+        ("Stripe", {"gateways": [replace(stripe, breaker=Breaker.OPEN, failures=5)]}, State.BROKEN),
+        ("API version of Stripe", {"versions": [old]}, State.BROKEN),
+        ("Maintenance", {"maintenance": Maintenance(active=True)}, State.WARNING),
+        ("Alerts", {"mails": False}, State.WARNING),
+        ("Public address", {"settings": live}, State.BROKEN),
+        ("Second factor", {"settings": live}, State.WARNING),
+    ):
+        found = {each.what: each for each in checkup.examine(patient(shop, **more))}
+        assert (found[what].state, bool(found[what].fix)) == (state, True), what
+    assert {each.state for each in checkup.examine(patient(shop))} == {State.OK}
