@@ -7,15 +7,27 @@ from starlette.routing import BaseRoute
 from tillkeeper.till import Till
 from tillkeeper.web.dashboard import live
 from tillkeeper.web.dashboard.desk import Entrance
-from tillkeeper.web.dashboard.pages import doors, overview, payments
+from tillkeeper.web.dashboard.pages import (
+    bulk,
+    customers,
+    disputes,
+    doors,
+    exports,
+    overview,
+    payments,
+    refunds,
+    search,
+)
 
 __all__ = ["routes"]
 
-PAGES: tuple[ModuleType, ...] = (overview, payments)
+PAGES: tuple[ModuleType, ...] = (overview, payments, refunds, disputes, customers)
 """What stands in the rail, in its order."""
+UNSHOWN: tuple[ModuleType, ...] = (search, exports, bulk)
+"""What other pages lead to; their addresses come first, since some look like those of a payment."""
 
 
 def routes(till: Till) -> list[BaseRoute]:
     """List the addresses of the dashboard."""
     entrance = Entrance(till, [page.PLACE for page in PAGES])
-    return [route for page in (doors, live, *PAGES) for route in page.routes(entrance)]
+    return [route for page in (doors, live, *UNSHOWN, *PAGES) for route in page.routes(entrance)]
