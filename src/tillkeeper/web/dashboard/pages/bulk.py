@@ -24,10 +24,10 @@ from tillkeeper.web.dashboard.pages.refunds import note_length_max, person_of, r
 REASONS = [(each.value, each.value.replace("_", " ").capitalize()) for each in ReasonCode]
 syncs_at_once_max = 5
 OUTCOMES = {
-    "approved": "goes back at once",
-    "open": "waits until somebody agrees",
-    "rejected": "the policy says no",
-    "impossible": "cannot go back",
+    "approved": "back at once",
+    "open": "after somebody agrees",
+    "rejected": "not allowed by the policy",
+    "impossible": "not possible",
 }
 
 
