@@ -30,7 +30,10 @@ async def test_ticked_payments_are_refunded_once_with_a_result_for_each(shop: An
     assert ("Refund 2 payments" in asked, "3.98 EUR" in asked, "1 of 3: not possible" in asked) == (True, True, True)
     hidden = await desk.hidden(f"{path}?{query}")
     first, again = [await send(desk, path, chosen, hidden, reason_code="duplicate") for _ in range(2)]
-    assert ("2 of 3 asked for" in first.text, first.text.count("refund_request_")) == (True, again.text.count("refund_request_"))
+    assert ("2 of 3 asked for" in first.text, first.text.count("refund_request_")) == (
+        True,
+        again.text.count("refund_request_"),
+    )
     await shop.operate()
     assert await shop.count("refund") == 3
     assert await shop.count("audit_entry", "action = 'refund_request.created'") == 2

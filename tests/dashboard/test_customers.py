@@ -85,9 +85,9 @@ async def test_credits_are_given_in_two_steps_and_once(shop: Any, desk_of: Any) 
 async def test_no_more_credits_are_taken_than_there_are(shop: Any, desk_of: Any) -> None:
     await shop.paid()
     desk, path = await desk_of("finance"), of("ana", "/adjust")
-    for amount, status in (("121", 409), ("-3", 422), ("1.5", 422), ("", 422)):
+    for amount, status in (("121", 402), ("-3", 422), ("1.5", 422), ("", 422)):
         answer = await desk.post(path, kind="take", amount=amount, reason="mistake", step="confirmed")
-        assert (amount, answer.status_code) in {(amount, status), (amount, 422)}
+        assert (amount, answer.status_code) == (amount, status)
     assert await shop.wallet() == (120, 0)
     await desk.told(await desk.post(path, kind="take", amount="20", reason="mistake", step="confirmed"))
     assert await shop.wallet() == (100, 0)
@@ -139,7 +139,12 @@ async def test_a_user_is_erased_only_by_an_admin_who_types_the_name_again(shop: 
 
 async def test_who_may_not_adjust_is_not_let_to(shop: Any, desk_of: Any) -> None:
     await shop.paid()
-    for role, deed in (("support", "/adjust"), ("support", "/write-off"), ("developer", "/block"), ("viewer", "/allow")):
+    for role, deed in (
+        ("support", "/adjust"),
+        ("support", "/write-off"),
+        ("developer", "/block"),
+        ("viewer", "/allow"),
+    ):
         desk = await desk_of(role)
         assert (await desk.get(of("ana", deed))).status_code == 403
         answer = await desk.send(of("ana", deed), await desk.hidden("/you"), kind="bonus", amount="1", reason="x")

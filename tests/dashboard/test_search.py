@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from tillkeeper import catalog
 from tillkeeper.customers import Profile
+from tillkeeper.flows.offer import offer
 from tillkeeper.flows.register import register
+from tillkeeper.fulfilment import packs
 from tillkeeper.kernel import ids
 
 HOSTILE = "<script>alert(1)</script>"
@@ -64,6 +67,7 @@ async def test_the_key_and_the_request_of_a_wish_lead_to_what_was_made(shop: Any
 
 
 async def test_a_card_is_found_by_its_serial(shop: Any, desk_of: Any) -> None:
+    await offer(shop.till, catalog.DEMO_PACKS, packs=packs.DEMO)
     packed = await shop.paid(package="pack_black")
     row = await shop.owner.fetchrow(
         "SELECT title, number FROM card JOIN card_design ON card_design.id = design_id ORDER BY card.id LIMIT 1"

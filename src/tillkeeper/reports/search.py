@@ -64,7 +64,7 @@ SELECT scope, body ->> 'id' AS made, body ->> 'payment' AS payment, resource_id 
 WHERE key = $1 ORDER BY created_at DESC LIMIT $2
 """
 REQUESTED = """
-SELECT id, number, action, subject, after ->> 'payment' AS payment FROM audit_entry
+SELECT id, subject, after ->> 'payment' AS payment FROM audit_entry
 WHERE request = $1 ORDER BY number LIMIT $2
 """
 CARDS = """
@@ -146,7 +146,7 @@ async def _requested(tx: Transaction, words: str) -> list[Hit]:
             kind=row["subject"].rpartition("_")[0] if ID.fullmatch(row["subject"]) else "audit",
             id=row["subject"] if ID.fullmatch(row["subject"]) else ids.text("audit", row["id"]),
             payment=row["payment"],
-            note=row["action"],
+            note="request",
         )
         for row in rows
     ]

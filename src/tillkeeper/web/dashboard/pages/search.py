@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from tillkeeper.access import Right
 from tillkeeper.flows.read import read
 from tillkeeper.reports import search as report
 from tillkeeper.reports.search import Hit
@@ -21,7 +22,16 @@ PAGES = {
     "dispute": "/disputes/{}",
     "customer": "/customers/{}",
 }
-"""What has a page of its own; everything else leads to its payment."""
+"""What has a page of its own; everything else leads to its payment, where all of it stands together."""
+MORE = {
+    "journal": "/ledger/journals/{}",
+    "discrepancy": "/reconciliation/{}",
+    "message": "/inbox/{}",
+    "delivery": "/deliveries/{}",
+    "endpoint": "/endpoints/{}",
+    "audit": "/audit/{}",
+}
+"""Where that leads which belongs to no payment."""
 NAMES = {
     "message": "Webhook that came in",
     "event": "Event",
@@ -55,7 +65,11 @@ async def show(desk: Desk) -> Response:
         return desk.page("search.html", words="", found=[])
     gateways = sorted(desk.till.gateways)
     hits = await read(desk.till, lambda tx: report.find(tx, words, gateways=gateways))
-    found = [Found(hit=hit, name=name_of(hit), url=url_of(hit)) for hit in hits]
+    found = [
+        Found(hit=hit, name=name_of(hit), url=url_of(hit))
+        for hit in hits
+        if hit.kind != "audit" or desk.may(Right.SEE_AUDIT)
+    ]
     ways = {each.url for each in found}
     if len(ways) == 1 and (url := ways.pop()):
         return RedirectResponse(url, HTTPStatus.SEE_OTHER)
@@ -73,4 +87,6 @@ def url_of(hit: Hit) -> str | None:
         return f"{HOME}/customers/user?{urlencode({'name': hit.note})}"
     if hit.kind in PAGES:
         return HOME + PAGES[hit.kind].format(hit.id)
-    return HOME + PAGES["payment"].format(hit.payment) if hit.payment else None
+    if hit.payment:
+        return HOME + PAGES["payment"].format(hit.payment)
+    return HOME + MORE[hit.kind].format(hit.id) if hit.kind in MORE else None
