@@ -52,7 +52,8 @@ async def test_empty_lists_say_what_to_do(desk_of: Any) -> None:
     assert "Say which payments are meant" in await desk.read("/refunds/choose")
 
 
-async def test_whoever_may_not_decide_is_not_let_to(shop: Any, desk_of: Any, careful: None) -> None:
+@pytest.mark.usefixtures("careful")
+async def test_whoever_may_not_decide_is_not_let_to(shop: Any, desk_of: Any) -> None:
     request = await asked(shop)
     for role, path in (("support", "approve"), ("developer", "reject"), ("viewer", "override")):
         desk = await desk_of(role)
@@ -62,9 +63,8 @@ async def test_whoever_may_not_decide_is_not_let_to(shop: Any, desk_of: Any, car
     assert (await (await desk_of("support")).get("/refunds/policies")).status_code == 403
 
 
-async def test_a_request_is_agreed_to_once_however_often_the_button_is_pressed(
-    shop: Any, desk_of: Any, careful: None
-) -> None:
+@pytest.mark.usefixtures("careful")
+async def test_a_request_is_agreed_to_once_however_often_the_button_is_pressed(shop: Any, desk_of: Any) -> None:
     request = await asked(shop)
     desk, path = await desk_of("finance"), f"/refunds/requests/{request['id']}/approve"
     hidden = await desk.hidden(path)
@@ -75,17 +75,15 @@ async def test_a_request_is_agreed_to_once_however_often_the_button_is_pressed(
     assert "fine" in await desk.read(f"/refunds/requests/{request['id']}")
 
 
-async def test_agreeing_asks_for_the_password_when_it_was_given_long_ago(
-    shop: Any, desk_of: Any, careful: None
-) -> None:
+@pytest.mark.usefixtures("careful")
+async def test_agreeing_asks_for_the_password_when_it_was_given_long_ago(shop: Any, desk_of: Any) -> None:
     request = await asked(shop)
     answer = await (await desk_of("finance", minutes=11)).get(f"/refunds/requests/{request['id']}/approve")
     assert (answer.status_code, answer.headers["location"].startswith("/admin/prove")) == (303, True)
 
 
-async def test_turning_a_request_down_takes_words_and_gives_nothing_back(
-    shop: Any, desk_of: Any, careful: None
-) -> None:
+@pytest.mark.usefixtures("careful")
+async def test_turning_a_request_down_takes_words_and_gives_nothing_back(shop: Any, desk_of: Any) -> None:
     request = await asked(shop)
     desk, path = await desk_of("finance"), f"/refunds/requests/{request['id']}/reject"
     refused = await desk.post(path, note=" ")

@@ -28,7 +28,7 @@ MORE = {
     "discrepancy": "/reconciliation/{}",
     "message": "/inbox/{}",
     "delivery": "/deliveries/{}",
-    "endpoint": "/endpoints/{}",
+    "endpoint": "/deliveries/endpoints/{}",
     "audit": "/audit/{}",
 }
 """Where that leads which belongs to no payment."""
