@@ -35,7 +35,7 @@ class Seat:
 
     async def get(self, path: str, **query: str) -> Any:
         """Look at a page."""
-        return await self.http.get(f"/admin{path}", params=query)
+        return await self.http.get(f"/admin{path}", params=query or None)
 
     async def read(self, path: str, **query: str) -> str:
         """Look at a page that must be there, and read its words."""

@@ -24,6 +24,7 @@ audit_entry = Table(
     Column("digest", LargeBinary, nullable=False),
     Index("audit_entry_subject_index", "subject", "number"),
     Index("audit_entry_actor_index", "actor", "number"),
+    Index("audit_entry_request_index", "request", postgresql_where="request IS NOT NULL"),
     Index("audit_entry_action_index", "action", "number"),
     Index("audit_entry_payment_index", text("(after ->> 'payment')")),
     Index("audit_entry_user_index", text("(after ->> 'user')")),

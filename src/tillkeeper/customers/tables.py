@@ -1,6 +1,6 @@
 """The people who buy: the merchant's own user name with the surrogate that the books use, and who pays."""
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, Table, Text, func
+from sqlalchemy import Column, DateTime, ForeignKey, Index, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import UUID
 
 from tillkeeper.kernel.db import metadata
@@ -25,6 +25,7 @@ customer = Table(
     Column("name", Text),
     Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
     Index("customer_created_index", "created_at", "id"),
+    Index("customer_address_index", text("lower(email)")),
 )
 """Who pays. `email_key` stands at the one customer who is found by this address alone: the first who had it."""
 
@@ -35,4 +36,5 @@ customer_link = Table(
     Column("gateway", Text, primary_key=True),
     Column("reference", Text, nullable=False),
     Column("created_at", AT, nullable=False, server_default=func.clock_timestamp()),
+    Index("customer_link_reference_index", "reference"),
 )

@@ -16,5 +16,6 @@ idempotency_key = Table(
     Column("body", JSONB),
     Column("lease_until", DateTime(timezone=True), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("idempotency_key_key_index", "key"),
     Index("idempotency_key_created_index", "created_at", postgresql_where="status IS NOT NULL"),
 )

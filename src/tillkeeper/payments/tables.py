@@ -153,6 +153,7 @@ refund = Table(
     CheckConstraint("NOT surplus OR capture_reference IS NOT NULL", name="surplus"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("refund_created_index", "created_at", "id"),
+    Index("refund_status_index", "status", "created_at", "id"),
     Index("refund_settled_index", "gateway", "settled_at", "id", postgresql_where="settled_at IS NOT NULL"),
 )
 
@@ -189,4 +190,5 @@ dispute = Table(
     Column("booked_lost", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("dispute_opened_index", "opened_at", "id"),
+    Index("dispute_waiting_index", "due_at", "id", postgresql_where="status IN ('needs_response', 'warning')"),
 )

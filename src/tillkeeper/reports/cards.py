@@ -24,6 +24,14 @@ async def show(tx: Transaction, card: UUID) -> dict[str, object]:
     return _show(row)
 
 
+async def of_payment(tx: Transaction, payment: UUID) -> list[dict[str, object]]:
+    """List the cards of a payment, in the order in which they were drawn."""
+    rows = await tx.fetch(
+        f"{SELECT} WHERE card.payment_id = $1 ORDER BY card.ordinal LIMIT {paging.limit_max}", payment
+    )
+    return [_show(row) for row in rows]
+
+
 async def find(
     tx: Transaction,
     user: str,

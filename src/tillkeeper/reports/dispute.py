@@ -93,7 +93,8 @@ async def find(
     """
     at, id_ = paging.place(cursor)
     by, beyond, order = ("due_at", ">", "ASC") if by_due_date else ("opened_at", "<", "DESC")
-    only = f"AND {DUE[due]}" if due else ""
+    # Said once more in words that the index of what waits is found by.
+    only = f"AND {DUE[due]} AND status IN ('needs_response', 'warning')" if due else ""
     rows = await tx.fetch(
         f"""{SELECT}
         WHERE ($1::uuid IS NULL OR payment_id = $1) AND ($2::text IS NULL OR status = $2)

@@ -49,7 +49,7 @@ async def show(tx: Transaction, payment: UUID, *, user: str | None = None) -> di
     if row is None:
         message = "No payment has this id."
         raise NotFoundError(message)
-    return _show(row)
+    return shown(row)
 
 
 async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
@@ -74,10 +74,11 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
         wanted.created_before,
         wanted.limit + 1,
     )
-    return paging.page(rows, wanted.limit, "created_at", _show)
+    return paging.page(rows, wanted.limit, "created_at", shown)
 
 
-def _show(row: Record) -> dict[str, object]:
+def shown(row: Record) -> dict[str, object]:
+    """Shape one row of SELECT."""
     error = {"code": row["error_code"], "message": row["error_message"]} if row["error_code"] else None
     return {
         "id": ids.text("payment", row["id"]),

@@ -28,7 +28,14 @@ async def show(tx: Transaction, refund: UUID, *, user: str | None = None) -> dic
 
 
 async def find(
-    tx: Transaction, *, payment: UUID | None, user: str | None = None, limit: int, cursor: str | None
+    tx: Transaction,
+    *,
+    payment: UUID | None,
+    user: str | None = None,
+    status: str | None = None,
+    origin: str | None = None,
+    limit: int,
+    cursor: str | None,
 ) -> dict[str, object]:
     """List refunds, newest first; None means any."""
     at, id_ = paging.place(cursor)
@@ -36,11 +43,14 @@ async def find(
         f"""{SELECT}
         WHERE ($1::uuid IS NULL OR refund.payment_id = $1)
           AND ($2::text IS NULL OR end_user.name = $2)
-          AND ($3::timestamptz IS NULL OR (refund.created_at, refund.id) < ($3, $4::uuid))
-        ORDER BY refund.created_at DESC, refund.id DESC LIMIT $5
+          AND ($3::text IS NULL OR refund.status = $3) AND ($4::text IS NULL OR refund.origin = $4)
+          AND ($5::timestamptz IS NULL OR (refund.created_at, refund.id) < ($5, $6::uuid))
+        ORDER BY refund.created_at DESC, refund.id DESC LIMIT $7
         """,
         payment,
         user,
+        status,
+        origin,
         at,
         id_,
         limit + 1,

@@ -93,6 +93,14 @@ class Desk:
             raise InvalidFieldError(message, param=name)
         return text
 
+    def words(self, name: str, *, length_max: int) -> str | None:
+        """Read words of a limited length; None where there are none; raises InvalidFieldError."""
+        text = self.given(name)
+        if text and len(text) > length_max:
+            message = f"“{name.replace('_', ' ')}” takes at most {length_max:,} characters; these are {len(text):,}."
+            raise InvalidFieldError(message, param=name)
+        return text
+
     def number(self, name: str) -> int | None:
         """Read a whole number; raises InvalidFieldError."""
         text = self.given(name)
@@ -106,7 +114,7 @@ class Desk:
     @property
     def wish(self) -> Wish:
         """Name what was asked for, so that pressing a button twice does it once."""
-        asked = json.dumps([self.request.url.path, dict(self.fields)], sort_keys=True)
+        asked = json.dumps([self.request.url.path, dict(self.fields), list(self.chosen)], sort_keys=True)
         scope = f"member:{self.till.settings.mode}:{self.principal.id}"
         return Wish(scope=scope, key=self.key, request_sha=sha256(asked.encode()))
 

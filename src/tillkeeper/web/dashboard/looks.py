@@ -27,10 +27,14 @@ LOOKS = (
     | dict.fromkeys(("asked", "requested", "running", "submitted", "under_review", "owed", "leased"), WAITING)
     | dict.fromkeys(("in_review", "outcome_unknown", "parked", "quarantined", "held", "partly_revoked"), DOUBTFUL)
     | dict.fromkeys(("open", "half_open", "draining", "drain", "degraded", "warning", "suspended"), DOUBTFUL)
-    | dict.fromkeys(("failed", "dead", "rejected", "declined", "refused", "given_up", "blocked", "lost", "broken"), BAD)
+    | dict.fromkeys(
+        ("failed", "dead", "rejected", "declined", "refused", "given_up", "blocked", "lost", "broken", "impossible"),
+        BAD,
+    )
     | dict.fromkeys(("expired", "canceled", "ignored", "disabled", "off", "accepted", "prevented", "ended"), OVER)
     | dict.fromkeys(("revoked", "revoked_after_use", "refunded"), TAKEN_BACK)
     | dict.fromkeys(("needs_response", "disputed", "dispute"), CLAIMED)
+    | {"in_force": GOOD, "owned": GOOD, "proposed": WAITING, "waiting_for_second_person": WAITING, "impossible": BAD}
 )
 
 

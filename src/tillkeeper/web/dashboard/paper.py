@@ -85,6 +85,12 @@ def words(code: str) -> str:
     return code.replace("_", " ").replace(".", " ").capitalize()
 
 
+def share(bps: int) -> str:
+    """Write basis points as a share of a hundred."""
+    whole, rest = divmod(bps, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + " %" if rest else f"{whole} %"
+
+
 PAPER = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -98,5 +104,6 @@ PAPER.filters["figure"] = amount
 PAPER.filters["shortened"] = shortened
 PAPER.filters["ago"] = ago
 PAPER.filters["exact"] = exact
+PAPER.filters["share"] = share
 PAPER.filters["words"] = words
 PAPER.filters["percent"] = percents.show

@@ -1,6 +1,5 @@
 """Payments: the list with its filters, and one payment with everything that happened to it."""
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.payments import Status
 from tillkeeper.reports import breakdown, timeline
 from tillkeeper.reports import payment as report
+from tillkeeper.web.dashboard.days import begin_of, end_of
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.lists import Address, rows_per_page
 from tillkeeper.web.dashboard.rail import Group, Place
@@ -29,7 +29,6 @@ from tillkeeper.web.shop import diary
 PLACE = Place(group=Group.MONEY, title="Payments", icon="banknote", path="/payments", key="p")
 HELD = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW)
 UNCAPTURED = (Status.CREATED, Status.REQUIRES_ACTION, Status.PROCESSING, Status.OUTCOME_UNKNOWN, *HELD)
-DAY_WRONG = "A day is written 2026-11-21."
 ICONS = {
     "payment": "credit-card",
     "attempt": "arrow-up-right",
@@ -65,15 +64,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
 
 async def show_list(desk: Desk) -> Response:
     """List payments, newest first."""
-    wanted = report.Filter(
-        user=desk.given("user"),
-        status=desk.given("status"),
-        gateway=desk.given("gateway"),
-        created_after=_day(desk, "from"),
-        created_before=_day_after(_day(desk, "to")),
-        limit=rows_per_page,
-        cursor=desk.given("cursor"),
-    )
+    wanted = filter_of(desk)
     page = await read(desk.till, lambda tx: report.find(tx, wanted))
     return desk.page(
         "payments.html",
@@ -86,19 +77,17 @@ async def show_list(desk: Desk) -> Response:
     )
 
 
-def _day(desk: Desk, name: str) -> datetime | None:
-    written = desk.given(name)
-    if written is None:
-        return None
-    try:
-        return datetime.fromisoformat(f"{written}T00:00:00+00:00")
-    except ValueError as error:
-        raise InvalidFieldError(DAY_WRONG, param=name) from error
-
-
-def _day_after(moment: datetime | None) -> datetime | None:
-    """Include the last day as a whole."""
-    return moment + timedelta(days=1) if moment else None
+def filter_of(desk: Desk) -> report.Filter:
+    """Read what a list of payments is narrowed down to; raises InvalidFieldError."""
+    return report.Filter(
+        user=desk.given("user"),
+        status=desk.given("status"),
+        gateway=desk.given("gateway"),
+        created_after=begin_of(desk, "from"),
+        created_before=end_of(desk, "to"),
+        limit=rows_per_page,
+        cursor=desk.given("cursor"),
+    )
 
 
 async def show_one(desk: Desk) -> Response:
