@@ -54,6 +54,13 @@ inbox_message = Table(
     Index("inbox_message_waits_index", "waits_for", postgresql_where="status = 'parked'"),
     Index("inbox_message_payment_index", "payment_id", postgresql_where="payment_id IS NOT NULL"),
     Index("inbox_message_received_index", "received_at", "id"),
+    Index(
+        "inbox_message_aside_index",
+        "status",
+        "received_at",
+        "id",
+        postgresql_where="status IN ('parked', 'ignored', 'quarantined', 'dead')",
+    ),
 )
 
 inbox_batch = Table(

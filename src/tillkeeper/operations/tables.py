@@ -64,5 +64,6 @@ operation = Table(
         unique=True,
         postgresql_where="kind IN ('evidence', 'accept') AND state = 'asked'",
     ),
+    Index("operation_given_up_index", "id", postgresql_where="state = 'given_up'"),
     Index("operation_response_index", "response_id", postgresql_where="response_id IS NOT NULL"),
 )

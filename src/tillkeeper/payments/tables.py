@@ -189,4 +189,5 @@ dispute = Table(
     Column("booked_lost", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("dispute_opened_index", "opened_at", "id"),
+    Index("dispute_waiting_index", "due_at", "id", postgresql_where="status IN ('needs_response', 'warning')"),
 )
