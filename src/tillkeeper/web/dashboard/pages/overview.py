@@ -94,10 +94,10 @@ async def show(desk: Desk) -> Response:
 
 
 def change(now: int, before: int) -> str:
-    """Say by how much a figure changed, in whole per cent."""
+    """Say by how much a figure changed, to the nearest whole per cent."""
     if not before:
         return "none" if not now else "new; there was none in the"
-    percent = (now - before) * 100 // abs(before)
+    percent = ((now - before) * 200 + abs(before)) // (2 * abs(before))
     return f"{percent:+d} % on the".replace("-", "\N{MINUS SIGN}") if percent else "as in the"
 
 
