@@ -21,7 +21,7 @@ async def test_an_empty_till_says_what_to_do_and_needs_nobody(desk_of: Any) -> N
 
 @pytest.mark.parametrize(("period", "summed"), [("24h", False), ("7d", True), ("30d", False), ("90d", True)])
 async def test_figures_are_those_of_the_books_before_and_after_they_are_added_up(
-    shop: Any, desk_of: Any, period: str, summed: bool
+    shop: Any, desk_of: Any, period: str, *, summed: bool
 ) -> None:
     payment = await shop.paid()
     await shop.paid(currency="USD")
