@@ -62,7 +62,8 @@ UNION ALL SELECT id, 'requires_action', status, CASE WHEN paid THEN 'captured' E
        CASE WHEN paid THEN 'captured' WHEN status = 'expired' THEN 'expired' ELSE
            'attempt failed: ' || (ARRAY['card_declined', 'insufficient_funds', 'expired_card'])[1 + number % 3] END,
        'bench', CASE WHEN paid THEN amount ELSE 0 END, at FROM trade;
-INSERT INTO refund (id, payment_id, amount, currency, status, origin, gateway, gateway_reference, created_at, settled_at)
+INSERT INTO refund (id, payment_id, amount, currency, status, origin, gateway, gateway_reference, created_at,
+                    settled_at)
 SELECT fee, id, 100, currency, 'succeeded', 'us', gateway, 're_' || number, at, at FROM trade WHERE refunded;
 INSERT INTO dispute (id, payment_id, gateway, gateway_reference, status, amount, currency, reason, due_at, opened_at,
                      told_at)
@@ -72,7 +73,8 @@ FROM trade WHERE number % 500 = 0;
 INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, body, status, payment_id, received_at, finished_at,
                            reason)
 SELECT id, gateway, 'evt_' || number, decode(md5('evt ' || number), 'hex'), 'payment.captured',
-       decode(repeat('00', 300), 'hex'), CASE WHEN number % 20000 = 0 THEN 'dead' ELSE 'processed' END, id, at, at, 'captured'
+       decode(repeat('00', 300), 'hex'), CASE WHEN number % 20000 = 0 THEN 'dead' ELSE 'processed' END,
+       id, at, at, 'captured'
 FROM trade WHERE paid;
 INSERT INTO outbox_event (id, type, subject, payment_id, data, created_at)
 SELECT id, 'payment.succeeded', id, id, '{{"reason": "captured"}}', at FROM trade WHERE paid;
