@@ -81,7 +81,8 @@ async def step(shop: Any, chance: random.Random, paid: list[Any]) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_what_is_shown_is_what_the_books_say_wherever_adding_up_stands(shop: Any, seed: int) -> None:
-    chance, paid = random.Random(seed), []
+    chance = random.Random(seed)
+    paid: list[Any] = []
     for _ in range(8):
         await step(shop, chance, paid)
         if chance.random() < 0.6:
