@@ -12,7 +12,6 @@ import httpx2
 
 from tillkeeper.access.staff import Role
 from tillkeeper.flows.employ import employ
-from tillkeeper.flows.examine import examine
 from tillkeeper.flows.seal import seal
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.sum_up import sum_up
@@ -207,7 +206,6 @@ async def _work(till: Till, report: PagesReport) -> None:
     while await sum_up(till):
         pass
     report.took_ms["summed_up"] = elapsed_ms()
-    await examine(till)
 
 
 def _sign_in(browser: httpx2.Client, password: str) -> None:
