@@ -25,6 +25,7 @@ from tillkeeper.ops.bench import (
     invariants,
     kills,
     machine,
+    pages,
     parts,
     payments,
     reconciling,
@@ -325,3 +326,16 @@ def test_a_day_is_compared_whole_and_nothing_is_invented(bed: Ground) -> None:
     bed.sql("UPDATE reconciliation_run SET lines = lines - 1")
     (wrong,) = reconciling.prove(bed, [size])
     assert "were compared" in wrong
+
+
+def test_every_page_is_found_by_its_links_and_asked_over_a_history_that_is_added_up(bed: Ground) -> None:
+    bed.port = ground._free_port()
+    found = pages.measure(bed, payments=60, times=2)
+    assert {"/admin", "/admin/payments", "/admin/payments/{payment}", "/admin/you"} <= {
+        each.page for each in found.pages
+    }
+    assert all(len(each.took_ms) == 2 for each in found.pages)
+    assert found.wrong == []
+    told = found.as_json()
+    assert told["goal_ms"] == 300
+    assert found.worst.p95 == max(each.p95 for each in found.pages)

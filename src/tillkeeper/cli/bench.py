@@ -10,9 +10,14 @@ from rich.table import Table
 
 from tillkeeper.cli import ExitCode, context
 from tillkeeper.ops import bench as ops_bench
+from tillkeeper.ops.bench import pages
+from tillkeeper.ops.bench.pages import PagesReport
 from tillkeeper.ops.bench.report import Report
 
 STYLES = {"goal reached": "green", "floor held": "yellow", "below the floor": "bold red", "no floor": "dim"}
+
+
+page_asked_times = 20
 
 
 class What(StrEnum):
@@ -23,6 +28,7 @@ class What(StrEnum):
     LEDGER = "ledger"
     END_TO_END = "end-to-end"
     RECONCILE = "reconcile"
+    PAGES = "pages"
     ALL = "all"
 
 
@@ -36,9 +42,12 @@ def bench(
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Also tell where the time goes.")] = False,
     kill: Annotated[bool, typer.Option("--kill", help="Also kill -9 worker and PostgreSQL under load.")] = False,
+    payments: Annotated[int, typer.Option(min=10, help="For pages: how long a history they stand on.")] = 1_000_000,
     as_json: context.AsJson = False,
 ) -> None:
     """Measure rates as ratios to what PostgreSQL itself does on this machine, in the same minute."""
+    if what is What.PAGES:
+        _measure_pages(payments, database_url, as_json=as_json)
     subjects = list(ops_bench.SUBJECTS) if what is What.ALL else [what.value]
     report = ops_bench.run(
         subjects,
@@ -59,6 +68,31 @@ def bench(
 def exit_code(report: Report) -> ExitCode:
     """End with 4 when a promise was broken, whatever the speed."""
     return ExitCode.PROBLEMS if report.wrong else ExitCode.OK
+
+
+def _measure_pages(payments: int, database_url: str | None, *, as_json: bool) -> None:
+    """Measure the pages of the dashboard, and end with what was found."""
+    typer.echo(f"pages: laying in {payments:,} payments", err=True)
+    found = pages.run(payments=payments, times=page_asked_times, database_url=database_url)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        _show_pages(found, Console())
+    raise typer.Exit(ExitCode.PROBLEMS if found.wrong else ExitCode.OK)
+
+
+def _show_pages(found: PagesReport, console: Console) -> None:
+    table = Table("page, milliseconds until all of it is there", box=None, pad_edge=False)
+    for name in ("p50", "p95", "max"):
+        table.add_column(name, justify="right")
+    for each in sorted(found.pages, key=lambda page: -page.p95):
+        table.add_row(each.page, *(str(value) for value in each.as_json().values()))
+    console.print(" · ".join(f"{name} {value}" for name, value in found.machine.items()), style="dim", highlight=False)
+    console.print(table)
+    told = " · ".join(f"{name.replace('_', ' ')} in {value:,} ms" for name, value in found.took_ms.items())
+    console.print(f"{found.payments:,} payments: {told}", highlight=False)
+    for sentence in found.wrong:
+        console.print(f"WRONG  {sentence}", style="bold red", highlight=False)
 
 
 def _show(report: Report, console: Console) -> None:

@@ -40,16 +40,19 @@ async def read_settled(
     if cut > now:
         message = f"{cut.isoformat()} is still to come: what is recorded before it can still change."
         raise InvalidFieldError(message, param="recorded_before")
-    await _wait_for_writers(till)
+    await wait_for_writers(till, ledger.writers)
     return await read(till, lambda tx: question(tx, cut))
 
 
-async def _wait_for_writers(till: Till) -> None:
-    """Wait until everybody who writes journals at this moment has ended; whoever comes later does not matter."""
+async def wait_for_writers(till: Till, who: Callable[[Transaction], Awaitable[set[str]]]) -> None:
+    """Wait until everybody who writes at this moment has ended; whoever comes later does not matter.
+
+    Raises BooksBusyError after 20 seconds.
+    """
     left: set[str] | None = None
     for _ in range(writers_looks_max):
         async with till.db.transaction(read_only=True) as tx:
-            seen = await ledger.writers(tx)
+            seen = await who(tx)
         left = seen if left is None else left & seen
         if not left:
             return

@@ -23,6 +23,7 @@ from tillkeeper.flows.revoke import revoke
 from tillkeeper.flows.seal import seal, seal_journals_max
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
+from tillkeeper.flows.sum_up import sum_up
 from tillkeeper.flows.sweep import forget_calls, purge, sweep
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import Listener
@@ -104,6 +105,7 @@ JOBS = (
     Job(name="correct_fees", run=correct_fees, every_seconds=3600),
     Job(name="seal", run=_seal, every_seconds=5),
     Job(name="examine", run=_examine, every_seconds=20),
+    Job(name="sum_up", run=sum_up, every_seconds=10),
 )
 
 

@@ -1,0 +1,83 @@
+"""What needs somebody, counted up to a hundred: whoever has more has no use for the exact number."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tillkeeper import routing
+from tillkeeper.gateway import Gateway
+from tillkeeper.kernel.db import Transaction
+from tillkeeper.ledger import findings
+from tillkeeper.reports import time, versions
+from tillkeeper.reports.invariants import TITLES
+from tillkeeper.reports.versions import Level
+from tillkeeper.routing import Breaker, Switch
+
+counted_max = 100
+
+# Each is read from an index that holds little else.
+COUNTS = {
+    "disputes": "SELECT FROM dispute WHERE status IN ('needs_response', 'warning')",
+    "dead": "SELECT FROM inbox_message WHERE status = 'dead'",
+    "quarantined": "SELECT FROM inbox_message WHERE status = 'quarantined'",
+    "discrepancies": "SELECT FROM discrepancy WHERE status = 'open' AND kind <> 'in_transit'",
+    "refunds": "SELECT FROM operation WHERE state = 'given_up' AND kind = 'refund'",
+    "review": "SELECT FROM payment WHERE status = 'in_review'",
+}
+ALL = ", ".join(
+    f"(SELECT count(*) FROM ({query} LIMIT {counted_max}) AS some_of_them) AS {name}" for name, query in COUNTS.items()
+)
+DUE = "SELECT min(due_at) FROM dispute WHERE status IN ('needs_response', 'warning')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Hold one thing that needs somebody: what it is, how many, of what, and by when."""
+
+    what: str
+    count: int = 1
+    of: str = ""
+    because: str = ""
+    due_at: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """Write the number."""
+        return str(self.count) if self.count < counted_max else f"{counted_max - 1}+"
+
+
+async def show(tx: Transaction, gateways: Mapping[str, Gateway], now: datetime) -> list[Need]:
+    """List what needs somebody, the most pressing first; nothing when all is well."""
+    counts = await tx.fetchrow(f"SELECT {ALL}, ({DUE}) AS due_at")
+    assert counts, "counts are always there"
+    found = [Need(what="invariant", of=name, because=TITLES.get(name, name)) for name in await _broken(tx)]
+    found += [
+        Need(what=name, count=counts[name], due_at=time(counts["due_at"]) if name == "disputes" else None)
+        for name in COUNTS
+        if counts[name]
+    ]
+    found += _troubled((await routing.states(tx, list(gateways))).values())
+    for each in await versions.show(tx, gateways, now):
+        if each["level"] != Level.OK:
+            found.append(Need(what="version", of=str(each["gateway"]), because="; ".join(map(str, _reasons(each)))))
+    return found
+
+
+async def _broken(tx: Transaction) -> list[str]:
+    """Name what the last looks found broken."""
+    return sorted({finding.name for finding in await findings.latest(tx) if finding.violations})
+
+
+def _troubled(states: Iterable[routing.GatewayState]) -> list[Need]:
+    found = []
+    for state in sorted(states, key=lambda each: each.gateway):
+        if state.switch is not Switch.ON:
+            found.append(Need(what="switched", of=state.gateway, because=state.switch))
+        elif state.breaker is not Breaker.CLOSED:
+            found.append(Need(what="degraded", of=state.gateway, because=state.breaker))
+    return found
+
+
+def _reasons(shown: Mapping[str, object]) -> list[object]:
+    reasons = shown["reasons"]
+    return reasons if isinstance(reasons, list) else []
