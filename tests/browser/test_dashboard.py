@@ -77,7 +77,7 @@ def test_what_is_wrong_with_a_refund_is_said_in_the_dialog(shop: Shop, open_desk
     page = enter(desk, shop)
     page.goto(f"{shop.demo.told['admin']}/payments")
     page.locator("tbody th a").first.click()
-    page.get_by_role("link", name="Refund").click()
+    page.get_by_role("link", name="Refund", exact=True).click()
     page.get_by_label("Amount").fill("9999")
     page.get_by_role("dialog").get_by_role("button", name="Refund").click()
     expect(page.get_by_role("alert")).to_contain_text("left to refund")

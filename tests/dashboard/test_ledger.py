@@ -7,6 +7,7 @@ import pytest
 
 from tillkeeper.flows import seal as sealing
 from tillkeeper.kernel import ids
+from tillkeeper.reports import books
 from tillkeeper.web.dashboard import tree
 from tillkeeper.web.dashboard.pages import ledger as page
 
@@ -24,14 +25,14 @@ async def test_the_trial_balance_shows_each_currency_with_its_proof(shop: Any, d
 
 async def test_books_that_do_not_balance_say_so(shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     await shop.paid()
-    balanced = page.books.show
+    balanced = books.show
 
     def crooked(balance: Any) -> Any:
         shown: Any = balanced(balance)
         shown["totals"][0]["difference"] = 1
         return shown
 
-    monkeypatch.setattr(page.books, "show", crooked)
+    monkeypatch.setattr(books, "show", crooked)
     assert "Debits and credits differ" in await (await desk_of("viewer")).read("/ledger")
 
 

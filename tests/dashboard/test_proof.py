@@ -54,7 +54,7 @@ async def test_invariants_show_their_last_look_and_what_is_broken(shop: Any, des
     assert "#circle-x" not in text
     names = re.findall(r'data-label="Name">(I\d+)<', text)
     assert names == ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11"]
-    await shop.owner.execute("UPDATE invariant_finding SET violations = 2 WHERE name = 'I5'")
+    await shop.owner.execute("UPDATE invariant_check SET violations = 2, broken_since = checked_at WHERE name = 'I5'")
     assert "2 broken" in await desk.read("/proof")
 
 

@@ -19,7 +19,7 @@ from tillkeeper.till import Till
 
 async def newest(till: Till) -> Any:
     """Find the id of the newest webhook that was processed."""
-    found: Any = await read(till, lambda tx: inbox.find(tx, status="processed", limit=1))
+    found: Any = await read(till, lambda tx: inbox.find(tx, inbox.Filter(status="processed", limit=1)))
     return ids.parse("message", found["data"][0]["id"])
 
 

@@ -171,3 +171,18 @@ async def test_what_was_before_the_period_is_kept_apart(shop: Any) -> None:
     await shop.owner.execute("UPDATE figure SET at = at - interval '30 days'")
     found = await seen(shop)
     assert (found.now.captured, found.before.captured) == (0, 1)
+
+
+async def test_a_page_counts_nothing_itself_while_much_waits_to_be_added_up(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.paid()
+    assert (await seen(shop)).behind is False
+    monkeypatch.setattr(overview, "changes_fresh_max", 1)
+    found = await seen(shop)
+    assert (found.behind, found.now.captured) == (True, 0)
+    await seal(shop.till)
+    while await sum_up(shop.till, LITTLE):
+        pass
+    found = await seen(shop)
+    assert (found.behind, found.now.captured) == (False, 1)

@@ -11,8 +11,9 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import turnover
 from tillkeeper.reports.turnover import DELIVERED, DELIVERY_MS, FAILED
 
-blocks_fresh_max = 20
-changes_fresh_max = 10_000
+blocks_fresh_max = 3
+changes_fresh_max = 5_000
+"""More than the worker leaves for later while it keeps up; when it does not, nothing is counted on the page."""
 BEFORE = -1
 """The place of what belongs to the period before."""
 
@@ -160,12 +161,11 @@ async def show(tx: Transaction, over: Window, *, currency: str | None, gateway: 
     known = await tx.fetchrow("SELECT seal, change FROM figure_mark")
     assert known, "the migration writes it"
     mark, newest = Mark(**known), await turnover.newest(tx)
-    until = Mark(
-        seal=min(newest.seal, mark.seal + blocks_fresh_max), change=min(newest.change, mark.change + changes_fresh_max)
-    )
+    behind = newest.seal > mark.seal + blocks_fresh_max or newest.change > mark.change + changes_fresh_max
     rows = [Row(**row) for row in await tx.fetch(SUMS, over.span, over.before, over.since, over.bar_seconds)]
-    rows += _placed(await turnover.count_fresh(tx, mark, until), over)
-    found = Overview(over, behind=until != newest)
+    if not behind:
+        rows += _placed(await turnover.count_fresh(tx, mark, newest), over)
+    found = Overview(over, behind=behind)
     _add(found, rows, currency, gateway)
     return found
 

@@ -15,18 +15,24 @@ FAILED = "failed:"
 REFUSED = "refused_at_once"
 """The code of tries that a gateway would not even begin."""
 BY_BLOCK = "SELECT unnest(journals) AS id FROM seal WHERE number > $1 AND number <= $2"
-UNSEALED = "SELECT unnest(journals) FROM (SELECT journals FROM unsealed ORDER BY id LIMIT 5000) AS waiting"
+unsealed_batches_max = 500
+UNSEALED = f"""
+SELECT unnest(journals) FROM (SELECT journals FROM unsealed ORDER BY id LIMIT {unsealed_batches_max}) AS waiting"""
 BOUNDS = ", ".join(str(bound) for bound in DELIVERY_MS)
 
 # `$1` to `$2` are seals, `$3` to `$4` are changes of payments. Each posting is looked at from its clearing account.
+# OFFSET 0 keeps a plan from reading all of the books for the few journals that are new.
 SQL = """
 WITH fresh AS MATERIALIZED ({journals}), moved AS (
-    SELECT journal.id, journal.kind, posting.effective_at, posting.currency,
-           CASE WHEN debit.code LIKE 'gateway:%:clearing:%' THEN posting.amount ELSE -posting.amount END AS clearing,
+    SELECT fresh.id, kind, booked.effective_at, booked.currency,
+           CASE WHEN debit.code LIKE 'gateway:%:clearing:%' THEN booked.amount ELSE -booked.amount END AS clearing,
            split_part(CASE WHEN debit.code LIKE 'gateway:%:clearing:%' THEN debit.code ELSE credit.code END, ':', 2)
                AS gateway,
            CASE WHEN debit.code LIKE 'gateway:%:clearing:%' THEN credit.code ELSE debit.code END AS other
-    FROM fresh JOIN journal ON journal.id = fresh.id JOIN posting ON posting.journal_id = journal.id
+    FROM fresh CROSS JOIN LATERAL (
+        SELECT kind, posting.* FROM journal JOIN posting ON posting.journal_id = journal.id
+        WHERE journal.id = fresh.id OFFSET 0
+    ) AS booked
     JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id
     WHERE debit.code LIKE 'gateway:%:clearing:%' OR credit.code LIKE 'gateway:%:clearing:%'
 ), named AS (
@@ -39,11 +45,16 @@ WITH fresh AS MATERIALIZED ({journals}), moved AS (
         ELSE 'other' END AS name
     FROM moved
 ), granted AS (
-    SELECT journal.source_id, journal.effective_at AS at, paid.gateway, paid.currency,
-           extract(epoch FROM journal.effective_at - captured.effective_at) * 1000 AS took_ms
-    FROM fresh JOIN journal ON journal.id = fresh.id AND journal.source = 'payment' AND journal.kind = 'grant'
-    JOIN journal AS captured
-      ON captured.source = 'payment' AND captured.source_id = journal.source_id AND captured.kind = 'capture'
+    SELECT handed_over.effective_at AS at, paid.gateway, paid.currency,
+           extract(epoch FROM handed_over.effective_at - captured.effective_at) * 1000 AS took_ms
+    FROM fresh CROSS JOIN LATERAL (
+        SELECT source_id, effective_at FROM journal
+        WHERE id = fresh.id AND source = 'payment' AND kind = 'grant' OFFSET 0
+    ) AS handed_over
+    CROSS JOIN LATERAL (
+        SELECT id, effective_at FROM journal
+        WHERE source = 'payment' AND source_id = handed_over.source_id AND kind = 'capture' OFFSET 0
+    ) AS captured
     CROSS JOIN LATERAL (
         SELECT split_part(account.code, ':', 2) AS gateway, posting.currency
         FROM posting JOIN account ON account.id = posting.debit_id WHERE posting.journal_id = captured.id LIMIT 1

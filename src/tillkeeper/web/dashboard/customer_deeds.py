@@ -17,7 +17,7 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
 from tillkeeper.reports import people, wallet
 from tillkeeper.risk import Side, Trait
-from tillkeeper.web.dashboard.days import day, day_after
+from tillkeeper.web.dashboard.days import end_of
 from tillkeeper.web.dashboard.desk import Desk, Json
 
 USER = "/customers/user"
@@ -75,7 +75,7 @@ def _foreseen(desk: Desk, held: Json) -> Json:
         "kind": kind,
         "amount": amount,
         "reason": reason,
-        "expires_at": day_after(day(desk, "expires")) if kind != "take" else None,
+        "expires_at": end_of(desk, "expires") if kind != "take" else None,
         "repaid": repaid,
         "after": held["balance"] + (amount - repaid if kind != "take" else -amount),
     }
@@ -155,7 +155,7 @@ async def _list(desk: Desk, side: Side, told: str) -> Response:
     desk.need("reason")
     note = str(desk.words("reason", length_max=reason_length_max))
     user = await _user(desk)
-    ends = day_after(day(desk, "expires"))
+    ends = end_of(desk, "expires")
     await put_on_list(
         desk.till, Listing(side=side, trait=Trait.USER, value=str(user["name"]), note=note, expires_at=ends)
     )

@@ -63,7 +63,7 @@ async def show(desk: Desk) -> Response:
 
 async def ask_fire(desk: Desk) -> Response:
     """Ask which webhook is to come again."""
-    found: Any = await read(desk.till, lambda tx: inbox.find(tx, status="processed", limit=choices_max))
+    found: Any = await read(desk.till, lambda tx: inbox.find(tx, inbox.Filter(status="processed", limit=choices_max)))
     choices = [
         (each["id"], f"{each['gateway'].capitalize()} {each['type']}, arrived {each['arrivals']}×")
         for each in found["data"]
