@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tillkeeper.flows import seal as sealing
-from tillkeeper.kernel import ids
 from tillkeeper.reports import books
 from tillkeeper.web.dashboard import tree
 from tillkeeper.web.dashboard.pages import ledger as page
@@ -107,7 +106,7 @@ async def test_entries_of_one_payment_alone(shop: Any, desk_of: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        (f"/ledger/journals/{ids.text('journal', ids.new())}", 404),
+        ("/ledger/journals/journal_01h455vb4pex5vsknk084sn02q", 404),
         ("/ledger/journals/nonsense", 404),
         ("/ledger/journals?payment=nonsense", 404),
         ("/ledger/journals?cursor=nonsense", 404),
