@@ -81,7 +81,7 @@ async def test_an_endpoint_is_made_once_and_its_secret_is_shown_once(shop: Any, 
     form = {"url": "http://127.0.0.1:1024/hooks", "description": HOSTILE, "chosen": "payment.succeeded"}
     made, again = [await desk.send(path, hidden, **form) for _ in range(2)]
     [secret] = set(SECRET.findall(made.text))
-    assert "shown once" in made.text
+    assert "shown this once" in made.text
     followed = await desk.told(again)
     assert "was shown once" in followed
     assert secret not in followed

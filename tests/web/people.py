@@ -72,8 +72,10 @@ async def hire(front: Front, email: str, *, role: Role) -> Browser:
 
 
 async def browse(front: Front, email: str, *, role: Role) -> Browser:
-    """Take somebody in and begin a session."""
-    return await (await hire(front, email, role=role)).again()
+    """Take somebody in and begin a session, without a password that would take a third of a second to hash."""
+    async with front.till.db.transaction() as tx:
+        member = await staff.add(tx, email, role=role, password="", at=front.till.now())
+    return await Browser(front, member.id, email, "").again()
 
 
 async def signed_in(till: Till, email: str, *, role: Role, minutes: int) -> dict[str, str]:
