@@ -55,7 +55,7 @@ def test_a_payment_is_found_and_refunded_with_the_keyboard_alone(shop: Shop, ope
     page = enter(desk, shop)
     page.keyboard.press("g")
     page.keyboard.press("p")
-    expect(page.get_by_role("heading", name="Payments")).to_be_visible()
+    expect(page.get_by_role("heading", name="Payments", level=1)).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()

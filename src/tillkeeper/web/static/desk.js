@@ -60,9 +60,15 @@
       // A row that was chosen comes before the rest of the page.
       const keyed = (each) => each.dataset.hotkey === event.key;
       const row = $('tr[aria-selected="true"]');
-      (all("[data-hotkey]", row ?? document).find(keyed) ?? all("[data-hotkey]").find(keyed))?.click();
+      press(all("[data-hotkey]", row ?? document).find(keyed) ?? all("[data-hotkey]").find(keyed));
     }
   });
+  // A key may come before htmx has seen to a page that was just put in place; the link would then lead away.
+  const press = (link, tries = 20) => {
+    const ready = !link?.hasAttribute("hx-get") || link.hasAttribute("data-htmx-powered") || tries === 0;
+    if (ready) link?.click();
+    else setTimeout(() => press(link, tries - 1), 25);
+  };
   const walk = (step) => {
     const rows = all("main .table tbody tr");
     const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
