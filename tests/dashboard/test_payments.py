@@ -27,6 +27,12 @@ async def test_a_day_that_is_none_is_explained(desk_of: Any) -> None:
     assert (answer.status_code, "A day is written" in answer.text) == (422, True)
 
 
+async def test_an_address_with_more_fields_than_any_form_is_explained(desk_of: Any) -> None:
+    desk = await desk_of("viewer")
+    answer = await desk.http.get("/admin/payments?" + "&".join(["user=ana"] * 201))
+    assert (answer.status_code, "<h1" in answer.text) == (422, True)
+
+
 async def test_the_list_goes_on_where_a_page_ends(shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tillkeeper.web.dashboard.pages.payments.rows_per_page", 2)
     made = [(await shop.paid())["id"] for _ in range(3)]

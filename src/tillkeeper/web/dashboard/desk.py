@@ -212,7 +212,7 @@ class Entrance:
 
     async def _seat(self, request: Request) -> Desk:
         """Find who it is and what they sent."""
-        typed = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=form_fields_max)
+        typed = _pairs(request.url.query.encode())
         files: dict[str, bytes] = {}
         if request.method == "POST":
             typed, files = await _sent(request)
