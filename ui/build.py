@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 STATIC = "src/tillkeeper/web/static"
 TEMPLATES = "src/tillkeeper/web/dashboard/templates"
+UNREACHABLE = 77
+"""How this ends where the registry does not answer: nothing was compared, which is no difference."""
 VERSIONS = "versions.json"
 SPRITE = "icons.svg"
 SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
@@ -101,7 +103,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when something differs")
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as work:
-        fetched = fetch(Path(work))
+        try:
+            fetched = fetch(Path(work))
+        except subprocess.CalledProcessError as error:
+            _say(f"npm could not fetch {error.cmd[-1]}: {error.stderr.strip()[-300:]}")
+            return UNREACHABLE
         outdated = check and not understood(Path(work))
     wanted = {file: content for files in fetched.values() for file, content in files.items()}
     wanted[f"{STATIC}/{VERSIONS}"] = (json.dumps(described(fetched), indent=2) + "\n").encode()

@@ -81,7 +81,8 @@ async def reconcile(till: Till) -> int:
 async def ask(till: Till, gateway: str, day: date) -> None:
     """Ask for a day to be compared, also when that was done before; raises NotFoundError or InvalidFieldError."""
     today = lines.day_of(till.now(), ZoneInfo(check_gateway(till, gateway).settlement_zone))
-    if not lines.first_day <= day <= today:
+    # Somewhere on earth the next day has begun already.
+    if not lines.first_day <= day <= today + timedelta(days=1):
         message = f"A day from {lines.first_day} to {today} can be compared; after that none has begun at this gateway."
         raise InvalidFieldError(message, param="day")
     async with till.db.transaction() as tx:

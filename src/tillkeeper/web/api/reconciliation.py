@@ -16,6 +16,7 @@ from tillkeeper.flows.import_settlement import import_file
 from tillkeeper.flows.read import read
 from tillkeeper.flows.reconcile import ask, check_gateway
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import paging
 from tillkeeper.reports import reconciliation as report
 from tillkeeper.settlement import lines
@@ -149,6 +150,9 @@ async def start(request: Request, body: RunWish, _: Bookkeeper) -> JSONResponse:
     gateway = check_gateway(till, body.gateway)
     today = lines.day_of(till.now(), ZoneInfo(gateway.settlement_zone))
     day = body.day or today - timedelta(days=1)
+    if day > today:
+        message = "That day has not begun at this gateway."
+        raise InvalidFieldError(message, param="day")
     await ask(till, gateway.name, day)
     shown = await read(till, lambda tx: report.show_run(tx, gateway.name, day))
     return JSONResponse(shown, status_code=202)
