@@ -604,13 +604,24 @@ def disputed_to_the_end(demo: Demo, gateway: str, end: str) -> dict[str, Any]:
     return dict(demo.get(where).json()["data"][0])
 
 
+def test_a_scenario_on_a_payment_without_goods_says_that_it_needs_some(demo: Demo) -> None:
+    made = httpx2.post(
+        f"{demo.told['api']}/api/v1/payments",
+        json={"amount": 500, "currency": "EUR", "description": "advice"},
+        headers={"Authorization": f"Bearer {demo.told['key']}", "Idempotency-Key": "no-goods"},
+        trust_env=False,
+    )
+    answer = demo.till("trigger", "pay.success", "--payment", made.json()["id"])
+    assert (answer.returncode, "sells no goods" in answer.stderr) == (1, True)
+
+
 def sell_much(demo: Demo, gateway: str) -> None:
     """Bring so much in that the gateway holds something whatever fees other tests have left it with."""
     small = said(demo, "trigger", "pay.success", "--gateway", gateway)["outcome"].split()[0]
     currency = demo.get(f"/api/v1/payments/{small}").json()["currency"]
     large = httpx2.post(
         f"{demo.told['api']}/api/v1/payments",
-        json={"amount": 50_000, "currency": currency, "description": "a large order", "gateway": gateway},
+        json={"package": "credits_600", "quantity": 10, "currency": currency, "user": "ana", "gateway": gateway},
         headers={"Authorization": f"Bearer {demo.told['key']}", "Idempotency-Key": f"large-{small}"},
         trust_env=False,
     )

@@ -41,7 +41,11 @@ def trigger(
     target = replace(context.target(data_dir), gateway=gateway, code=code, copies=copies)
     if payment:
         ids.parse("payment", payment)
-        target = replace(target, gateway=target.call(f"/api/v1/payments/{payment}")["gateway"])
+        found = target.call(f"/api/v1/payments/{payment}")
+        if found["fulfilment"] is None:
+            message = f"{payment} sells no goods, and scenarios look at what becomes of goods; name one of a package."
+            raise InvalidFieldError(message, param="payment")
+        target = replace(target, gateway=found["gateway"])
     outcome = play(target, payment)
     typer.echo(json.dumps({"scenario": scenario, "outcome": outcome}) if as_json else outcome)
 
