@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.dashboard.conftest import Seat
 
+from tillkeeper.flows import watch
 from tillkeeper.flows.employ import disable
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.sign_in import recognise
@@ -59,6 +60,39 @@ async def test_a_page_that_was_broken_off_hears_what_it_missed(shop: Any, desk_o
     stream = hub.stream(await seated(shop, await desk_of("viewer"), place))
     await heard(stream)
     assert "payment.created" in await heard(stream)
+    await stream.aclose()
+
+
+async def test_a_page_that_is_far_behind_is_told_so_and_keeps_no_other_waiting(
+    shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "watch_batch_max", 2)
+    await shop.paid()
+    await sequence(shop.till, limit=None)
+    head = await newest(shop.till)
+    session = (await seated(shop, await desk_of("viewer"), 0)).session
+    stream = Live(shop.till).stream(live.begin(session, asked=0, head=head))
+    await heard(stream)
+    number, data = (await heard(stream)).strip().split("\n")
+    assert head > 2
+    assert number == f"id: {head - 2}"
+    assert json.loads(data.removeprefix("data: ")) == {"types": [], "payments": [], "much": True}
+    await stream.aclose()
+
+
+async def test_news_that_does_not_fit_into_one_look_is_told_without_waiting(
+    shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "watch_batch_max", 1)
+    monkeypatch.setattr(watch, "watch_batch_max", 1)
+    monkeypatch.setattr(live, "look_seconds", 3600)
+    place = await newest(shop.till)
+    await shop.paid()
+    await sequence(shop.till, limit=None)
+    stream = Live(shop.till).stream(await seated(shop, await desk_of("viewer"), place))
+    await heard(stream)
+    told = [await heard(stream) for _ in range(3)]
+    assert [said.count('"payment.') for said in told[:2]] == [1, 1]
     await stream.aclose()
 
 

@@ -330,7 +330,7 @@ def test_a_day_is_compared_whole_and_nothing_is_invented(bed: Ground) -> None:
 
 def test_every_page_is_found_by_its_links_and_asked_over_a_history_that_is_added_up(bed: Ground) -> None:
     bed.port = ground._free_port()
-    found = pages.measure(bed, payments=60, times=2)
+    found = pages.measure(bed, payments=60, times=2, seconds=1)
     assert {"/admin", "/admin/payments", "/admin/payments/{payment}", "/admin/you"} <= {
         each.page for each in found.pages
     }
@@ -338,4 +338,7 @@ def test_every_page_is_found_by_its_links_and_asked_over_a_history_that_is_added
     assert found.wrong == []
     told = found.as_json()
     assert told["goal_ms"] == 300
+    assert found.feed
+    assert found.feed.events > 0
+    assert found.feed.missed == 0
     assert found.worst.p95 == max(each.p95 for each in found.pages)

@@ -47,7 +47,7 @@ def bench(
 ) -> None:
     """Measure rates as ratios to what PostgreSQL itself does on this machine, in the same minute."""
     if what is What.PAGES:
-        _measure_pages(payments, database_url, as_json=as_json)
+        _measure_pages(payments, seconds, database_url, as_json=as_json)
     subjects = list(ops_bench.SUBJECTS) if what is What.ALL else [what.value]
     report = ops_bench.run(
         subjects,
@@ -70,10 +70,10 @@ def exit_code(report: Report) -> ExitCode:
     return ExitCode.PROBLEMS if report.wrong else ExitCode.OK
 
 
-def _measure_pages(payments: int, database_url: str | None, *, as_json: bool) -> None:
+def _measure_pages(payments: int, seconds: int, database_url: str | None, *, as_json: bool) -> None:
     """Measure the pages of the dashboard, and end with what was found."""
     typer.echo(f"pages: laying in {payments:,} payments", err=True)
-    found = pages.run(payments=payments, times=page_asked_times, database_url=database_url)
+    found = pages.run(payments=payments, times=page_asked_times, seconds=seconds, database_url=database_url)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
@@ -91,6 +91,9 @@ def _show_pages(found: PagesReport, console: Console) -> None:
     console.print(table)
     told = " · ".join(f"{name.replace('_', ' ')} in {value:,} ms" for name, value in found.took_ms.items())
     console.print(f"{found.payments:,} payments: {told}", highlight=False)
+    if found.feed:
+        heard = " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.feed.as_json().items())
+        console.print(f"live feed: {heard}", highlight=False)
     for sentence in found.wrong:
         console.print(f"WRONG  {sentence}", style="bold red", highlight=False)
 

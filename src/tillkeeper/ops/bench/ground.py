@@ -37,6 +37,8 @@ ready_timeout_seconds = 30
 stop_timeout_seconds = 15
 poll_ms = 20
 log_tail_lines = 8
+requests_per_minute_max = 1_000_000
+"""Whoever measures asks more often than any one person may."""
 
 
 class BenchError(TillError):
@@ -78,6 +80,7 @@ class Ground:
             "TILL_MODE": "sandbox",
             "TILL_PUBLIC_URL": f"http://{HOST}:{self.port}",
             "TILL_SECRET_KEY": self.secret,
+            "TILL_USER_REQUESTS_PER_MINUTE_MAX": str(requests_per_minute_max),
             "DATABASE_URL": self.app_url,
             "DATABASE_OWNER_URL": self.owner_url,
             "STRIPE_SECRET_KEY": "sk_test_never_used_while_measuring",

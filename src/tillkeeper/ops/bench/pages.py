@@ -5,7 +5,6 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from statistics import median
 
 import httpx2
@@ -16,7 +15,8 @@ from tillkeeper.flows.seal import seal
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.sum_up import sum_up
 from tillkeeper.kernel import clock
-from tillkeeper.ops.bench import machine
+from tillkeeper.ops.bench import feed, machine
+from tillkeeper.ops.bench.feed import Feed
 from tillkeeper.ops.bench.ground import HOST, BenchError, Ground, opened
 from tillkeeper.till import Till
 
@@ -139,6 +139,7 @@ class PagesReport:
     took_ms: dict[str, int] = field(default_factory=dict)
     """How long it took to lay the history in, and to add it up."""
     pages: list[Waited] = field(default_factory=list)
+    feed: Feed | None = None
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -156,17 +157,18 @@ class PagesReport:
             "worst": {"page": self.worst.page, **self.worst.as_json()},
             "goal_ms": goal_ms,
             "verdict": "goal reached" if self.worst.p95 <= goal_ms else "below the floor",
+            "live_feed": self.feed.as_json() if self.feed else None,
             "invariants": "; ".join(self.wrong) or "ok",
         }
 
 
-def run(*, payments: int, times: int, database_url: str | None = None) -> PagesReport:
-    """Lay a history in, add it up, and ask every page for itself; raises BenchError."""
+def run(*, payments: int, times: int, seconds: int, database_url: str | None = None) -> PagesReport:
+    """Lay a history in, add it up, ask every page for itself, and let pages listen; raises BenchError."""
     with opened(database_url) as ground:
-        return measure(ground, payments=payments, times=times)
+        return measure(ground, payments=payments, times=times, seconds=seconds)
 
 
-def measure(ground: Ground, *, payments: int, times: int) -> PagesReport:
+def measure(ground: Ground, *, payments: int, times: int, seconds: int) -> PagesReport:
     """Measure on a ground that is there already."""
     report = PagesReport(machine=machine.describe(), payments=payments)
     elapsed_ms = clock.timer_ms()
@@ -181,6 +183,10 @@ def measure(ground: Ground, *, payments: int, times: int) -> PagesReport:
         browser.timeout = request_timeout_seconds
         _sign_in(browser, password)
         report.pages = [_ask(browser, page, times) for page in _find(browser).values()]
+        with ground.process("worker", "worker"):
+            report.feed = asyncio.run(feed.measure(ground, dict(browser.cookies), seconds=seconds))
+    if report.feed.missed:
+        report.wrong.append(f"{report.feed.missed} times an open page did not hear of what happened")
     return report
 
 
@@ -236,7 +242,7 @@ def _kind(url: str) -> str:
 
 def _get(browser: httpx2.Client, url: str) -> httpx2.Response:
     answer = browser.get(url)
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if not answer.is_success:
         message = f"{url} answered {answer.status_code}."
         raise BenchError(message)
     return answer

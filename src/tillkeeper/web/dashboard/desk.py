@@ -19,6 +19,7 @@ from tillkeeper.access import Principal, Right, StepUpNeededError
 from tillkeeper.access.rights import HOLDERS
 from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
 from tillkeeper.flows.sign_in import recognise
+from tillkeeper.flows.watch import newest
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import InvalidFieldError, TillError
@@ -70,6 +71,8 @@ class Desk:
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What was chosen in fields for files."""
     key: str = ""
+    seq: int = 0
+    """The newest event when the page was begun, for pages that hear of what comes after."""
     error: TillError | None = None
     """Why what was asked for was not done, for the dialog that asked."""
 
@@ -175,11 +178,11 @@ class Entrance:
     till: Till
     places: Sequence[Place]
 
-    def page(self, path: str, show: Show, right: Right = Right.SEE) -> Route:
-        """Make the address of a page that changes nothing."""
+    def page(self, path: str, show: Show, right: Right = Right.SEE, *, live: bool = False) -> Route:
+        """Make the address of a page that changes nothing; a live one says when it can show something newer."""
 
         async def run(request: Request) -> Response:
-            return await self._answer(request, right, show)
+            return await self._answer(request, right, _watched(show) if live else show)
 
         return Route(f"{HOME}{path}", run, methods=["GET"])
 
@@ -245,6 +248,15 @@ async def _attended(desk: Desk, right: Right, show: Show) -> Response:
     except Exception:
         log.exception("unexpected", path=shown_path(desk.request.scope))
         return problem(desk.request, errors.UnexpectedError(), desk)
+
+
+def _watched(show: Show) -> Show:
+    """Note the newest event before anything is read: what happens in between is told twice rather than never."""
+
+    async def run(desk: Desk) -> Response:
+        return await show(replace(desk, seq=await newest(desk.till)))
+
+    return run
 
 
 def _fresh_first(ask: Show, right: Right) -> Show:

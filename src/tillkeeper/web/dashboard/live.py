@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from tillkeeper.flows.watch import News, newest, watch
+from tillkeeper.flows.watch import News, newest, watch, watch_batch_max
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.outbox import Numbered
 from tillkeeper.till import Till
@@ -22,6 +22,7 @@ quiet_seconds = 15
 """Something is said at least so often, or whoever stands between would close the stream."""
 streams_max = 200
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+MUCH = json.dumps({"types": [], "payments": [], "much": True}, separators=(",", ":"))
 OVER = b"event: over\ndata: {}\n\n"
 QUIET = b": nothing new\n\n"
 
@@ -32,6 +33,8 @@ class Watcher:
 
     session: bytes
     place: int
+    missed: bool = False
+    """Whether more has happened since it last listened than it is told one by one."""
     waiting: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
 
@@ -57,6 +60,8 @@ class Live:
             self._looking = asyncio.create_task(self._look())
         try:
             yield f"retry: {retry_ms}\n\n".encode()
+            if watcher.missed:
+                yield f"id: {watcher.place}\ndata: {MUCH}\n\n".encode()
             while not self._closed:
                 said = QUIET
                 with suppress(TimeoutError):
@@ -76,11 +81,14 @@ class Live:
     async def _look(self) -> None:
         while self._watchers and not self._closed:
             asked = list(self._watchers)
+            more = False
             try:
-                self._tell(asked, await self._news(asked))
+                news = await self._news(asked)
+                self._tell(asked, news)
+                more = len(news.events) >= watch_batch_max
             except TillError as error:
                 log.warning("live_waits", error=error.code)  # the database is away; pages go on when it is back
-            await asyncio.sleep(look_seconds)
+            await asyncio.sleep(0 if more else look_seconds)
 
     async def _news(self, asked: Sequence[Watcher]) -> News:
         furthest_back = min(watcher.place for watcher in asked)
@@ -116,8 +124,15 @@ async def follow(desk: Desk) -> Response:
     live: Live = desk.request.app.state.live
     if live.full:
         return Response(status_code=204)  # which tells a browser not to come back; the page works as it is
-    watcher = Watcher(session=desk.session.digest, place=_place(desk.request) or await newest(desk.till))
+    head = await newest(desk.till)
+    watcher = begin(desk.session.digest, asked=_place(desk.request) or head, head=head)
     return StreamingResponse(live.stream(watcher), media_type="text/event-stream", headers=HEADERS)
+
+
+def begin(session: bytes, *, asked: int, head: int) -> Watcher:
+    """Let a page begin where it asks to; all share one look, which none far behind may make the others wait for."""
+    place = max(asked, head - watch_batch_max)
+    return Watcher(session=session, place=place, missed=place > asked)
 
 
 def _place(request: Request) -> int | None:

@@ -31,7 +31,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses; those of endpoints come before those of deliveries, whose ids stand in the same place."""
     one = "/deliveries/{delivery}"
     return [
-        entrance.page("/deliveries", show_list),
+        entrance.page("/deliveries", show_list, live=True),
         *endpoints.routes(entrance),
         *entrance.deed(f"{one}/resend", ask_resend, button.once(do_resend), Right.KEEP_ENDPOINTS),
         entrance.page(one, show_one),

@@ -36,10 +36,10 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     one = "/disputes/{dispute}"
     return [
-        entrance.page("/disputes", show_list),
+        entrance.page("/disputes", show_list, live=True),
         *entrance.deed(f"{one}/evidence", ask_evidence, do_evidence, Right.ANSWER_DISPUTES),
         *entrance.deed(f"{one}/accept", ask_accept, do_accept, Right.ACCEPT_DISPUTES),
-        entrance.page(one, show_one),
+        entrance.page(one, show_one, live=True),
     ]
 
 

@@ -41,7 +41,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     one = "/inbox/{message}"
     return [
-        entrance.page("/inbox", show_list),
+        entrance.page("/inbox", show_list, live=True),
         *entrance.deed("/inbox/replay", ask_replay_many, button.once(do_replay_many), Right.REPLAY),
         *entrance.deed(f"{one}/replay", ask_replay, button.once(do_replay), Right.REPLAY),
         *entrance.deed(f"{one}/ignore", ask_ignore, button.once(do_ignore), Right.REPLAY),

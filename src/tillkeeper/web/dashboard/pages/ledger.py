@@ -39,10 +39,10 @@ seal_digits_max = 18
 def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     return [
-        entrance.page("/ledger", show_balance),
+        entrance.page("/ledger", show_balance, live=True),
         entrance.page("/ledger/accounts", show_accounts),
         entrance.page("/ledger/statement", show_statement),
-        entrance.page("/ledger/journals", show_journals),
+        entrance.page("/ledger/journals", show_journals, live=True),
         entrance.page("/ledger/journals/{journal}", show_journal),
         entrance.page("/ledger/seals", show_seals),
         *entrance.deed("/ledger/verify", ask_verify, do_verify, Right.RECONCILE, keyed=False),

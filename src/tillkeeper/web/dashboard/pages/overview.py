@@ -56,7 +56,7 @@ class Sum:
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
-    return [entrance.page("", show)]
+    return [entrance.page("", show, live=True)]
 
 
 async def show(desk: Desk) -> Response:

@@ -13,7 +13,6 @@ from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.flows.sync import sync
-from tillkeeper.flows.watch import newest
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -51,14 +50,14 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     one = "/payments/{payment}"
     return [
-        entrance.page("/payments", show_list),
+        entrance.page("/payments", show_list, live=True),
         *entrance.deed(f"{one}/refund", ask_refund, do_refund, Right.REFUND),
         *entrance.deed(f"{one}/capture", ask_capture, do_capture, Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/cancel", ask_cancel, do_cancel, Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/sync", ask_sync, do_sync, Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/approve", ask_approve, do_approve, Right.REVIEW),
         *entrance.deed(f"{one}/reject", ask_reject, do_reject, Right.REVIEW),
-        entrance.page(one, show_one),
+        entrance.page(one, show_one, live=True),
     ]
 
 
@@ -69,7 +68,6 @@ async def show_list(desk: Desk) -> Response:
     return desk.page(
         "payments.html",
         page=page,
-        seq=await newest(desk.till),
         address=Address(desk.request.url.path, desk.fields),
         fields=desk.fields,
         statuses=[("", "Any state"), *((each.value, each.value.replace("_", " ").capitalize()) for each in Status)],
@@ -103,7 +101,6 @@ async def show_one(desk: Desk) -> Response:
         "payment.html",
         payment=payment,
         money_of=money_of,
-        seq=await newest(desk.till),
         gateway=titles.get(payment["gateway"], payment["gateway"]),
         entries=[
             {"icon": ICONS.get(event["kind"], "circle"), "tone": tone_of(event)}

@@ -38,7 +38,7 @@ COUNTED = {
 def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     return [
-        entrance.page("/proof", show),
+        entrance.page("/proof", show, live=True),
         *entrance.deed("/proof/fire", ask_fire, do_fire, Right.REPLAY, keyed=False),
     ]
 

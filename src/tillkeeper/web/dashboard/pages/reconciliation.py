@@ -39,7 +39,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     one = "/reconciliation/{discrepancy}"
     return [
-        entrance.page("/reconciliation", show_list),
+        entrance.page("/reconciliation", show_list, live=True),
         entrance.page("/reconciliation/runs", show_runs),
         *entrance.deed("/reconciliation/compare", ask_compare, do_compare, Right.RECONCILE, keyed=False),
         *entrance.deed("/reconciliation/fetch", ask_fetch, do_fetch, Right.RECONCILE, keyed=False),

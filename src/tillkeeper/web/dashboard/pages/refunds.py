@@ -35,7 +35,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     request, one = f"{REQUESTS}/{{request}}", "/refunds/{refund}"
     return [
-        entrance.page("/refunds", show_list),
+        entrance.page("/refunds", show_list, live=True),
         entrance.page(REQUESTS, show_requests),
         entrance.page("/refunds/policies", show_policies, Right.DECIDE_REFUNDS),
         *entrance.deed("/refunds/ask", ask_wish, do_wish, Right.REFUND),
@@ -44,7 +44,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
         *entrance.deed(f"{request}/override", ask_override, do_override, Right.DECIDE_REFUNDS),
         entrance.page(request, show_request),
         *entrance.deed(f"{one}/end", ask_end, do_end, Right.RECONCILE, keyed=False),
-        entrance.page(one, show_one),
+        entrance.page(one, show_one, live=True),
     ]
 
 

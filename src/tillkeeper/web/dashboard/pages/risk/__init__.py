@@ -14,7 +14,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
     one = "/risk/rules/{rule}"
     return [
-        entrance.page("/risk", held.show),
+        entrance.page("/risk", held.show, live=True),
         entrance.page("/risk/lists", lists.show),
         *entrance.deed("/risk/lists/add", lists.ask_add, lists.do_add, Right.REVIEW),
         *entrance.deed("/risk/lists/{entry}/remove", lists.ask_remove, lists.do_remove, Right.REVIEW),

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from tillkeeper.flows.assess import limits_of
 from tillkeeper.flows.read import read
-from tillkeeper.flows.watch import newest
 from tillkeeper.reports import risk as report
 from tillkeeper.risk import Fact, Limits
 from tillkeeper.web.dashboard.desk import Desk
@@ -29,7 +28,6 @@ async def show(desk: Desk) -> Response:
         "risk.html",
         page=page | {"data": [each | {"seen": _seen(each["facts"])} for each in page["data"]]},
         address=Address(desk.request.url.path, desk.fields),
-        seq=await newest(desk.till),
         limits=limits,
         bands=_bands(limits),
         hours=hours,
