@@ -1,10 +1,12 @@
 """What an endpoint of the merchant is sent, described for its readers by the type of event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from fastapi import Body, FastAPI
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, create_model
+from starlette.routing import BaseRoute
 
 from tillkeeper.outbox import TYPES
 from tillkeeper.web.moments import Instant
@@ -72,10 +74,12 @@ FAMILIES: dict[str, type[Told]] = {
 }
 
 
-def add(app: FastAPI) -> None:
-    """Describe every type of event in the API's document."""
+@cache
+def routes() -> Sequence[BaseRoute]:
+    """Describe every type of event as a request that the merchant gets, once for every application in a process."""
+    told = APIRouter()
     for type_ in TYPES:
-        app.webhooks.add_api_route(
+        told.add_api_route(
             type_,
             _receiver(type_),
             methods=["POST"],
@@ -87,6 +91,7 @@ def add(app: FastAPI) -> None:
             responses={"4XX": {"description": "Not taken. Whatever is not 2xx is sent again."}},
             tags=["events"],
         )
+    return told.routes
 
 
 def _receiver(type_: str) -> Callable[..., Any]:

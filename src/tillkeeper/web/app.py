@@ -117,7 +117,7 @@ def described() -> DescribedApp:
     app.add_api_route("/api/v1/payments/health", _ready, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before /payments/{payment}
     documents.add(app)
-    announcements.add(app)
+    app.webhooks.routes.extend(announcements.routes())
     return app
 
 
