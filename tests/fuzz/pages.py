@@ -36,7 +36,10 @@ FIT: Mapping[str, Sequence[str]] = {
     "name": ("ana", "ben"),
     "verb": ("enable", "drain", "enable"),
     "rule": ("amount_large", "new_account"),
-    "amount": ("1.00", "0.01", "100", "1,00", "-1", "1e3", "0.001"),
+    "amount": ("1.00", "0.01", "1", "5", "100", "1,00", "-1", "1e3", "0.001"),
+    "prices": ("EUR 1.99", "EUR 1.99 19%\nUSD 2", "JPY 100\nKWD 1.234", "EUR 1.99\nEUR 2"),
+    **dict.fromkeys(("auto_approve_amounts", "second_person_amounts"), ("", "EUR 50.00", "JPY 5.5")),
+    **dict.fromkeys(("quantity", "score", "value", "days", "priority", "grace_hours"), ("1", "40", "100", "0", "-1")),
     **dict.fromkeys(("from", "to", "day", "expires", "until"), ("2026-11-21", "2026-10-01", "2099-01-31")),
     **dict.fromkeys(("since", "as_of"), ("2026-11-21T10:30", "2026-01-01", "2026-11-21T10:30:00+05:30")),
     **dict.fromkeys(("step", "typed", "active", "enabled", "block"), ("confirmed", "yes", "ana")),
@@ -161,7 +164,9 @@ class Pages:
         known += self.told["payment"] if name == "chosen" else []
         if known and dice.random() < 0.8:
             return dice.choice(known)
-        return mark if dice.random() < 0.7 else _odd(dice, mark)
+        if dice.random() < 0.3:
+            return _odd(dice, mark)
+        return f"{mark}@example.com" if name == "email" else mark
 
     def _body(
         self, dice: random.Random, form: Form, pairs: list[tuple[str, str]], mark: str, *, spoil: bool
