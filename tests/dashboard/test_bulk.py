@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.dashboard.test_audit import change
 
 from tillkeeper.flows.sign_in import sign_out
 from tillkeeper.web import cookie
@@ -101,13 +102,16 @@ async def test_an_export_with_a_wrong_filter_is_a_page_that_says_so(desk_of: Any
     assert (empty.status_code, len(empty.text.splitlines())) == (200, 1)
 
 
+@pytest.mark.parametrize(("path", "lines"), [("payments/export.jsonl", [1]), ("audit/export.csv", [1, 1])])
 async def test_an_export_ends_with_the_session_of_whoever_asked(
-    shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch
+    shop: Any, desk_of: Any, monkeypatch: pytest.MonkeyPatch, path: str, lines: list[int]
 ) -> None:
     monkeypatch.setattr("tillkeeper.web.dashboard.pages.exports.rows_per_read", 1)
-    for _ in range(3):
+    monkeypatch.setattr("tillkeeper.web.dashboard.pages.audit.export_rows_at_once", 1)
+    for number in range(3):
         await shop.paid()
-    token = (await desk_of("viewer")).http.cookies[cookie.NAME]
+        await change(shop, number)
+    token = (await desk_of("finance")).http.cookies[cookie.NAME]
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -121,9 +125,8 @@ async def test_an_export_ends_with_the_session_of_whoever_asked(
         await asyncio.Event().wait()
 
     headers = [(b"host", b"till.test"), (b"cookie", f"{cookie.NAME}={token}".encode())]
-    path = "/admin/payments/export.jsonl"
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
+    scope = {"type": "http", "method": "GET", "path": f"/admin/{path}", "query_string": b"", "headers": headers}
     about = {"scheme": "http", "server": ("till.test", 80), "client": ("127.0.0.1", 1), "asgi": {"spec_version": "2.4"}}
     await build(shop.till)({**scope, **about}, silence, send)
-    assert [len(each["body"].splitlines()) for each in sent[1:]] == [1]
+    assert [len(each["body"].splitlines()) for each in sent[1:]] == lines
     assert sent[-1]["more_body"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.flows.asking import ask
 from tests.flows.mailbox import mailbox
 from tests.flows.merchant import merchant_of
@@ -12,8 +13,12 @@ from tests.flows.test_notify import notice, posted
 
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids
+from tillkeeper.operations import Kind
 from tillkeeper.reports import timeline
 from tillkeeper.web.shop import diary
+
+UNTOLD = (Kind.CREATE, Kind.FEE)
+"""Opening a checkout stands among the attempts, and asking for a fee is no news of the payment."""
 
 
 async def happened(shop: Any, payment: Any) -> list[dict[str, Any]]:
@@ -21,6 +26,15 @@ async def happened(shop: Any, payment: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = shown["data"]
     assert len(diary.entries(found, {"stripe": "Stripe"})) == len(found)
     return found
+
+
+@pytest.mark.parametrize("kind", [each for each in Kind if each not in UNTOLD])
+@pytest.mark.parametrize("state", ["asked", "done", "declined", "refused", "given_up"])
+def test_every_call_of_a_gateway_is_told_in_words(kind: str, state: str) -> None:
+    said = {"gateway": "stripe", "state": state, "error": None}
+    call = {"at": "2026-11-21T10:00:00Z", "kind": "call", "title": str(kind), "data": said}
+    [entry] = diary.entries([call], {"stripe": "Stripe"})
+    assert entry.words.startswith("Asked Stripe to ")
 
 
 async def test_goods_that_came_late_are_told_in_words_and_leave_the_balance_to_the_wallet(shop: Any) -> None:

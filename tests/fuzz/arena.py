@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,14 +13,19 @@ from pathlib import Path
 
 import asyncpg
 import httpx2
+from starlette.routing import Route
 from tests.crash.stage import Stage
 from tests.fuzz.letters import Post, Sign
 from tests.fuzz.menu import Json, Menu
+from tests.fuzz.pages import ENDS, Form, Pages, learned, looked_at
 from tests.fuzz.wire import MARK
 from tests.web.conftest import JWT_SECRET, token
 
 from tillkeeper import gateways
+from tillkeeper.access import staff
+from tillkeeper.access.staff import Role
 from tillkeeper.flows.authorize import issue
+from tillkeeper.flows.sign_in import recognise
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import scenarios
@@ -28,11 +34,31 @@ from tillkeeper.sandbox_kit.books import Books
 from tillkeeper.sandbox_kit.stand import Desk, Stand
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
+from tillkeeper.web import cookie, dashboard
 
 TRADE = ("refund.partial", "refund.dashboard")
 FORESEEN = {"message_failed"}
 """What is logged of a webhook that is signed rightly and says nothing that makes sense; it becomes a dead letter."""
+TABLES = {
+    "payment": "payment",
+    "refund": "refund",
+    "dispute": "dispute",
+    "message": "inbox_message",
+    "endpoint": "webhook_endpoint",
+    "member": "staff_member",
+    "key": "api_key",
+}
+"""Where the things stand whose dialogs ask for something."""
 caretaker_seconds = 0.5
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Hold the session of an administrator, and what there is to fill in."""
+
+    cookie: str
+    form_token: str
+    forms: list[Form]
 
 
 @dataclass
@@ -46,6 +72,7 @@ class Arena:
     spec: Json
     letters: list[tuple[str, bytes]]
     signs: dict[str, Sign]
+    seat: Seat
 
     def menu(self, seed: int) -> Menu:
         """Make requests to the API."""
@@ -54,6 +81,10 @@ class Arena:
     def post(self, seed: int) -> Post:
         """Make webhooks."""
         return Post(self.letters, self.signs, seed)
+
+    def pages(self, seed: int, told: defaultdict[str, list[str]]) -> Pages:
+        """Make requests to the dashboard, about the things that others have told of."""
+        return Pages(self.seat.forms, self.seat.cookie, self.seat.form_token, seed, told, self.spared)
 
     def memory_kib(self) -> int:
         """Tell how much memory the server holds."""
@@ -76,7 +107,7 @@ class Arena:
         connection = await asyncpg.connect(self.stage.owner_url)
         for (table,) in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
             async with connection.transaction():
-                async for row in connection.cursor(f"SELECT t::text FROM {table} AS t WHERE t::text ~ 'z[qw][0-9]'"):
+                async for row in connection.cursor(f"SELECT t::text FROM {table} AS t WHERE t::text ~ 'z[qwp][0-9]'"):
                     kept |= set(MARK.findall(row[0]))
         await connection.close()
         return kept
@@ -88,7 +119,7 @@ class Arena:
 
     @asynccontextmanager
     async def cared_for(self) -> AsyncIterator[None]:
-        """Undo again and again what would turn all other inputs away: maintenance, and gateways switched off."""
+        """Undo again and again what would turn other inputs away: maintenance, gateways off, an old password."""
         caring = asyncio.create_task(self._care())
         try:
             yield
@@ -103,6 +134,7 @@ class Arena:
                 await http.put(f"{api}/maintenance", json={"on": False, "reason": "fuzz"})
                 for name in self.stage.gateways:
                     await http.post(f"{api}/gateways/{name}/enable")
+                await self.stage.fetch("UPDATE staff_session SET proved_at = now()")
                 await asyncio.sleep(caretaker_seconds)
 
 
@@ -135,6 +167,7 @@ async def opened(folder: Path) -> AsyncIterator[Arena]:
             spared=frozenset(ids.text("key", row["id"]) for row in ours),
             spec=httpx2.get(f"{stage.api}/openapi.json", trust_env=False).json(),
             letters=await _letters(stage, till),
+            seat=await _sit(stage, till),
             signs=dict(_signs(stage)),
         )
     finally:
@@ -163,6 +196,29 @@ async def _keys(till: Till) -> dict[str, str]:
 async def _letters(stage: Stage, till: Till) -> list[tuple[str, bytes]]:
     rows = await stage.fetch("SELECT DISTINCT ON (gateway, type) gateway, body FROM inbox_message ORDER BY 1, type")
     return [(row["gateway"], till.box.open(row["body"])) for row in rows]
+
+
+async def _sit(stage: Stage, till: Till) -> Seat:
+    """Sign an administrator in, and learn the forms of the dashboard by looking at each page that is there."""
+    async with till.db.transaction() as tx:
+        member = await staff.add(tx, "fuzz@example.com", role=Role.ADMIN, password="", at=till.now())
+        token = await staff.begin(tx, member, till.now())
+    form_token = cookie.form_token(await recognise(till, token), till.settings)
+    parts = {name: ids.text(name, row["id"]) for name, row in (await _newest(stage)).items()}
+    forms = []
+    async with httpx2.AsyncClient(trust_env=False, timeout=60, cookies={cookie.NAME: token}) as http:
+        for route in dashboard.routes(till):
+            assert isinstance(route, Route)
+            if route.path not in ENDS:
+                [method] = (route.methods or set()) - {"HEAD"}
+                text = (await http.get(f"{stage.api}{looked_at(route.path, parts)}")).text
+                forms.append(learned(method, route.path, text))
+    return Seat(f"{cookie.NAME}={token}", form_token, forms)
+
+
+async def _newest(stage: Stage) -> dict[str, asyncpg.Record]:
+    """Find one of each thing whose page has a form."""
+    return {name: (await stage.fetch(f"SELECT id FROM {table} LIMIT 1"))[0] for name, table in TABLES.items()}
 
 
 def _signs(stage: Stage) -> Iterator[tuple[str, Sign]]:

@@ -1,7 +1,7 @@
-"""Requests and webhooks without number that nobody should send: each gets a documented answer and leaves nothing.
+"""Requests, webhooks and forms without number that nobody should send: each is answered and leaves nothing.
 
-1,000 and 250 on every change, 200,000 and 50,000 with TILL_TEST_FULL=1, others with TILL_FUZZ_REQUESTS. TILL_FUZZ_SEED
-repeats a run, and what went wrong is printed as a command for a shell.
+1,000 and 250 of the others on every change, 200,000 and 50,000 with TILL_TEST_FULL=1, others with TILL_FUZZ_REQUESTS.
+TILL_FUZZ_SEED repeats a run, and what went wrong is printed as a command for a shell.
 """
 
 import asyncio
@@ -19,7 +19,9 @@ import pytest
 from tests.fuzz.arena import Arena, checksum, opened
 from tests.fuzz.wire import Answer, Input, shoot
 
+from tillkeeper.flows.maintain import MaintenanceError
 from tillkeeper.flows.read import read
+from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.reports import invariants
 from tillkeeper.web import documents
@@ -27,8 +29,9 @@ from tillkeeper.web import documents
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
 SEED = int(os.environ.get("TILL_FUZZ_SEED") or random.randrange(10**6))
 REQUESTS = int(os.environ.get("TILL_FUZZ_REQUESTS") or (200_000 if FULL else 1_000))
-requests_per_webhook = 4
-INPUTS = REQUESTS + REQUESTS // requests_per_webhook
+requests_per_turn = 4
+"""After so many requests to the API come a webhook and a request to the dashboard."""
+INPUTS = REQUESTS + 2 * (REQUESTS // requests_per_turn)
 accepted_share_min = 5
 """At least one input in so many is taken, or the others would test nothing but the door."""
 warm_up_share = 10
@@ -37,9 +40,13 @@ quiet_seconds_max = 120
 
 pytestmark = pytest.mark.timeout(300 if REQUESTS <= 1_000 else 7_200)
 
+PAGE = {"content-type": "text/html", "request-id": "request_01h455vb4pex5vsknk084sn02q"}
 PROBLEM = {"content-type": "application/problem+json"}
 UNAVAILABLE = {"maintenance", "gateway_unavailable"}
 """What a server may say with a 5xx here: other inputs switch maintenance on and gateways off."""
+UNAVAILABLE_TITLES = (MaintenanceError.title, GatewayUnavailableError.title)
+SAID = re.compile(r'role="alert"|request_[0-9a-z]{26}')
+"""What is wrong stands above a form, or on a page of its own with the id of the request."""
 FROM_UVICORN = b"Invalid HTTP request received."
 """What is no HTTP gets no further than the server in front of the application."""
 
@@ -69,10 +76,14 @@ class Report:
 
     def judge(self, sent: Input, answer: Answer | str, url: str) -> None:
         """Note an answer, and what is wrong with it if anything is."""
-        why = mistake(answer)
+        why = page_mistake(sent, answer) if is_page(sent) else mistake(answer)
         if why:
             self.wrong.append(f"{sent.name}: {why}\n  {sent.curl(url)[:4000]}")
-        if isinstance(answer, Answer):
+        if isinstance(answer, Answer) and is_page(sent):
+            self.seen[f"{answer.status} page"] += 1
+            if is_refused(answer):
+                self.refused[sent.mark] = f"{sent.name}: {answer.status} at a page"
+        elif isinstance(answer, Answer):
             self.seen[f"{answer.status} {code_of(answer)}".strip()] += 1
             if answer.status >= 400 and code_of(answer) not in KEPT:
                 self.refused[sent.mark] = f"{sent.name}: {answer.status} {code_of(answer)}"
@@ -113,6 +124,40 @@ def mistake(answer: Answer | str) -> str:
     return ""
 
 
+def is_page(sent: Input) -> bool:
+    """Tell whether something was sent to the dashboard."""
+    return sent.target.startswith(b"/admin")
+
+
+def is_refused(answer: Answer) -> bool:
+    """Tell whether a page took nothing: it says so, or asks first who it is."""
+    return answer.status >= 400 or leads_to(answer).startswith(("/admin/sign-in", "/admin/prove"))
+
+
+def leads_to(answer: Answer) -> str:
+    """Tell where a page leads."""
+    return answer.headers.get("location") or answer.headers.get("hx-redirect") or ""
+
+
+def page_mistake(sent: Input, answer: Answer | str) -> str:
+    """Say what is wrong with the answer of a page."""
+    if isinstance(answer, str):
+        return f"no answer: {answer}"
+    if answer.body == FROM_UVICORN:
+        return ""
+    text, is_html = answer.body.decode(errors="replace"), answer.headers.get("content-type", "").startswith("text/html")
+    cookies = [value for name, value in sent.headers if name == "Cookie"]
+    known = len(cookies) == 1 and b"\xff" not in cookies[0]
+    wrong = {
+        "it has no id": "request-id" not in answer.headers,
+        "it shows what is inside": "Traceback" in text,
+        "the session was lost": known and leads_to(answer).startswith("/admin/sign-in"),
+        "it is a bug of ours": answer.status >= 500 and not any(title in text for title in UNAVAILABLE_TITLES),
+        "it says nothing": answer.status >= 400 and not (is_html and SAID.search(text)),
+    }
+    return next((f"{answer.status}: {what}: {text[-1500:]!r}" for what, found in wrong.items() if found), "")
+
+
 async def test_whatever_is_sent_gets_a_documented_answer_and_what_is_refused_leaves_nothing(
     tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
@@ -145,6 +190,22 @@ def test_the_judge_finds_an_answer_that_is_wrong(answer: Answer | str, what: str
     assert what in mistake(answer)
 
 
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        ("TimeoutError: ", "no answer"),
+        (Answer(500, PAGE, b"request_01h455vb4pex5vsknk084sn02q"), "a bug of ours"),
+        (Answer(422, PAGE, b"<p>Wrong.</p>"), "says nothing"),
+        (Answer(404, PAGE | PROBLEM, b'{"request_id": "request_01h455vb4pex5vsknk084sn02q"}'), "says nothing"),
+        (Answer(200, PAGE, b"Traceback (most recent call last)"), "shows what is inside"),
+        (Answer(200, {}, b""), "no id"),
+        (Answer(303, PAGE | {"location": "/admin/sign-in"}, b""), "lost"),
+    ],
+)
+def test_the_judge_finds_a_page_that_is_wrong(answer: Answer | str, what: str) -> None:
+    assert what in page_mistake(Input("", "GET", b"/admin", (("Cookie", b"good"),)), answer)
+
+
 @pytest.mark.parametrize("answer", [Answer(200, {}, b""), Answer(404, PROBLEM, b'{"code": "not_found"}')])
 def test_the_judge_lets_an_answer_pass_that_is_right(answer: Answer) -> None:
     assert mistake(answer) == ""
@@ -153,13 +214,14 @@ def test_the_judge_lets_an_answer_pass_that_is_right(answer: Answer) -> None:
 async def throw(arena: Arena) -> Report:
     """Send every input; look at the server's memory after the first of them and at the end."""
     report, menu, took_ms = Report(), arena.menu(SEED), clock.timer_ms()
+    pages = arena.pages(SEED, menu.told)
 
     async def heard(sent: Input, answer: Answer | str) -> None:
         report.judge(sent, answer, arena.stage.api)
         if isinstance(answer, Answer):
-            menu.remember(answer)
+            (pages if is_page(sent) else menu).remember(answer)
 
-    inputs = mixed(menu.inputs(), arena.post(SEED).inputs())
+    inputs = mixed(menu.inputs(), arena.post(SEED).inputs(), pages.inputs())
     async with arena.cared_for():
         for share in (1, warm_up_share - 1):
             await shoot(arena.stage.api, islice(inputs, INPUTS * share // warm_up_share), heard)
@@ -168,11 +230,12 @@ async def throw(arena: Arena) -> Report:
     return report
 
 
-def mixed(requests: Iterator[Input], webhooks: Iterator[Input]) -> Iterator[Input]:
-    """Deal both out in the proportion of their numbers."""
+def mixed(requests: Iterator[Input], *others: Iterator[Input]) -> Iterator[Input]:
+    """Deal all out in the proportion of their numbers."""
     while True:
-        yield from islice(requests, requests_per_webhook)
-        yield next(webhooks)
+        yield from islice(requests, requests_per_turn)
+        for each in others:
+            yield next(each)
 
 
 async def check_what_is_kept(arena: Arena, report: Report) -> None:

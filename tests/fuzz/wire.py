@@ -16,7 +16,7 @@ connections = 8
 CONTINUE = 100
 PLAIN = re.compile(rb"[A-Za-z0-9_./:;=,{}\[\]\"&?@ +*()|<>%~$#^-]")
 
-MARK = re.compile(r"z[qw]\d+[qw]\d+[qw][0-9a-f]{8}z")
+MARK = re.compile(r"z[qwp]\d+[qwp]\d+[qwp][0-9a-f]{8}z")
 Headers = tuple[tuple[str, bytes], ...]
 
 

@@ -76,6 +76,9 @@ async def put_on_list(till: Till, listing: Listing) -> UUID:
 
     What somebody who is blocked now has open, and has not paid, is ended.
     """
+    if listing.expires_at and listing.expires_at <= till.now():
+        message = "An entry ends on a day to come, or never."
+        raise InvalidFieldError(message, param="expires_at")
     async with till.db.transaction() as tx:
         user = await customers.ensure(tx, listing.value) if listing.trait is Trait.USER else None
         if not listing.value.strip():

@@ -1,7 +1,7 @@
 """The HTTP application: webhooks first, then the API, its documents and the shop."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from tillkeeper.access.limits import Meter, Refusals
 from tillkeeper.flows.read import read
@@ -94,7 +94,8 @@ def build(till: Till, live: Live | None = None) -> ASGIApp:
     if till.settings.shop:
         origins = [gateway.checkout_origin for gateway in till.gateways.values()]
         app.router.routes.extend(shop.shop_routes(till, checkout_origins=origins))
-    return Webhooks(Shell(_for_browsers(app, till)), Intake(till), app.state.meter)
+    app.state.answer = partial(_at_a_page_or_the_api, till)
+    return Webhooks(Shell(_for_browsers(app, till), app.state.answer), Intake(till), app.state.meter)
 
 
 def described() -> DescribedApp:
@@ -107,6 +108,7 @@ def described() -> DescribedApp:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
+    app.state.answer = _at_the_api
     app.add_exception_handler(TillError, _till_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -153,21 +155,37 @@ async def _ready(request: Request) -> dict[str, object]:
     return {"status": "ready", "mode": till.settings.mode, "pending": pending}
 
 
+def _at_the_api(scope: Scope, error: TillError) -> Response:
+    return errors.answer(error, scope["state"]["request_id"])
+
+
+def _at_a_page_or_the_api(till: Till, scope: Scope, error: TillError) -> Response:
+    """Answer people with a page, and programs with JSON."""
+    if dashboard.serves(scope["path"]):
+        return dashboard.refusal(till, Request(scope), error)
+    return _at_the_api(scope, error)
+
+
+def _answer(request: Request, error: TillError) -> Response:
+    answer: Response = request.app.state.answer(request.scope, error)
+    return answer
+
+
 async def _till_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TillError), "registered for nothing else"
-    return errors.answer(error, request.state.request_id)
+    return _answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     """Say which field is wrong and how, and never what was sent."""
     assert isinstance(error, RequestValidationError), "registered for nothing else"
     first = error.errors()[0]
-    return errors.answer(_explain(first), request.state.request_id)
+    return _answer(request, _explain(first))
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
     """Answer for a bug of ours; the shell around us writes it to the log."""
-    return errors.answer(errors.UnexpectedError(), request.state.request_id)
+    return _answer(request, errors.UnexpectedError())
 
 
 def _explain(found: Mapping[str, Any]) -> TillError:
@@ -189,4 +207,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
             known = errors.MethodNotAllowedError()
         case _:
             known = MalformedJsonError(str(error.detail)[:200])
-    return errors.answer(known, request.state.request_id)
+    return _answer(request, known)

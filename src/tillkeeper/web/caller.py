@@ -34,7 +34,7 @@ KEY = Header(
 )
 
 
-SETTING_UP = ("/api/v1/session", "/admin/you", "/admin/sign-out")
+SETTING_UP = ("/api/v1/session", "/admin/you", "/admin/prove", "/admin/sign-out")
 NOBODY = Actor(id="anonymous", name="somebody unknown")
 
 

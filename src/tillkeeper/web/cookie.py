@@ -64,7 +64,8 @@ def check_meant(request: Request, session: Session, typed: str | None = None) ->
     check_origin(request)
     shown = request.headers.get(FORM_HEADER, "") if typed is None else typed
     if not same(shown, form_token(session, request.app.state.till.settings)):
-        message = f"The header {FORM_HEADER} is missing, or was made for another session."
+        what = f"The header {FORM_HEADER}" if typed is None else "The token of the form"
+        message = f"{what} is missing, or was made for another session."
         raise ForgeryError(message)
 
 

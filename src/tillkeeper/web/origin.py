@@ -10,5 +10,13 @@ def is_foreign(request: Request, public_url: str) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site != "same-origin":
         return True
-    ours = {request.headers.get("host"), urlsplit(public_url).netloc}
-    return origin is not None and urlsplit(origin).netloc not in ours
+    ours = {request.headers.get("host"), urlsplit(public_url).netloc} - {None, ""}
+    return origin is not None and _host(origin) not in ours
+
+
+def _host(origin: str) -> str:
+    """Read the host and port of an origin; nothing of what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -1,5 +1,6 @@
 """What surrounds every request: its id, its size limit, its log line, and an answer whatever happens."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -31,11 +32,16 @@ SECURITY_HEADERS = {
 }
 
 
+Answer = Callable[[Scope, TillError], ASGIApp]
+
+
 class Shell:
     """Give each request an id, keep it small, and log it without its query."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer: Answer) -> None:
+        """Put it around an application; `answer` makes the answer to what goes wrong."""
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -45,7 +51,7 @@ class Shell:
         headers = Headers(scope=scope)
         request_id = ids.text("request", ids.new())
         scope.setdefault("state", {})["request_id"] = request_id
-        seen = _Seen()
+        seen = _Seen(self._answer)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,10 +67,10 @@ class Shell:
                 _check_head(scope, headers)
                 await self._app(scope, _limited(receive, _bytes_max(scope)), send_with_id)
             except TillError as error:
-                await seen.answer(error, request_id, scope, receive, send_with_id)
+                await seen.answer(error, scope, receive, send_with_id)
             except Exception:
                 log.exception("unexpected", path=shown_path(scope))
-                await seen.answer(errors.UnexpectedError(), request_id, scope, receive, send_with_id)
+                await seen.answer(errors.UnexpectedError(), scope, receive, send_with_id)
             told = {"method": scope["method"], "path": shown_path(scope), "status": seen.status}
             log.info("request", **told, duration_ms=read_ms())
 
@@ -84,10 +90,13 @@ class _Seen:
 
     status: int = 0
 
-    async def answer(self, error: TillError, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def answer(self, error: TillError, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an error, unless an answer has begun already."""
         if not self.status:
-            await errors.answer(error, request_id)(scope, receive, send)
+            await self._answer(scope, error)(scope, receive, send)
 
 
 def check_target(scope: Scope) -> None:

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute
 
 from tillkeeper.till import Till
 from tillkeeper.web.dashboard import live
-from tillkeeper.web.dashboard.desk import Entrance
+from tillkeeper.web.dashboard.desk import Entrance, refusal
 from tillkeeper.web.dashboard.pages import (
     audit,
     bulk,
@@ -29,8 +29,9 @@ from tillkeeper.web.dashboard.pages import (
     search,
     settings,
 )
+from tillkeeper.web.dashboard.rail import HOME
 
-__all__ = ["routes"]
+__all__ = ["refusal", "routes", "serves"]
 
 MONEY = (overview, payments, refunds, disputes, customers)
 BOOKS = (ledger, reconciliation, proof)
@@ -41,6 +42,11 @@ PAGES: tuple[ModuleType, ...] = (*MONEY, *BOOKS, *PLUMBING, *SAFETY, *SYSTEM)
 """What stands in the rail, in its order."""
 UNSHOWN: tuple[ModuleType, ...] = (search, exports, bulk)
 """What other pages lead to; their addresses come first, since some look like those of a payment."""
+
+
+def serves(path: str) -> bool:
+    """Tell whether an address is one of the dashboard, also one at which there is nothing."""
+    return path == HOME or path.startswith(f"{HOME}/")
 
 
 def routes(till: Till) -> list[BaseRoute]:

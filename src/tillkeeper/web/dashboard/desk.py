@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import structlog
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -18,19 +16,16 @@ from starlette.routing import Route
 from tillkeeper.access import Principal, Right, StepUpNeededError
 from tillkeeper.access.rights import HOLDERS
 from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
-from tillkeeper.flows.sign_in import recognise
 from tillkeeper.flows.watch import newest
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import InvalidFieldError, TillError
 from tillkeeper.till import Till
-from tillkeeper.web import caller, cookie, errors, strict
-from tillkeeper.web.dashboard import paper
+from tillkeeper.web import caller, cookie, errors
+from tillkeeper.web.dashboard import forms, paper
 from tillkeeper.web.dashboard.rail import HOME, Group, Place
 from tillkeeper.web.shell import shown_path
 
-TOKEN = "token"  # noqa: S105 (the name of a field)
-KEY = "key"
 TOLD = "till_told"
 THEME = "till_theme"
 THEMES = ("system", "light", "dark")
@@ -41,10 +36,8 @@ LOOKS = {"theme": (THEME, THEMES), "density": (DENSITY, DENSITIES)}
 SIGN_IN = f"{HOME}/sign-in"
 PROVE = f"{HOME}/prove"
 YOU = f"{HOME}/you"
-WITH_FILES = "multipart/form-data"
-UNREADABLE = "The form cannot be read."
-form_fields_max = 200
-files_max = 1
+UNSAID = frozenset({"next", "code", "secret", "password", "new_password", forms.CHOSEN})
+"""What is not written into an address when a form waits for the password: addresses are kept in histories and logs."""
 told_seconds = 60
 told_length_max = 300
 key_bytes = 18
@@ -203,6 +196,11 @@ class Entrance:
         return [Route(url, run_ask, methods=["GET"]), Route(url, run_do, methods=["POST"])]
 
     async def _answer(self, request: Request, right: Right, show: Show) -> Response:
+        answer = await self._shown(request, right, show)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    async def _shown(self, request: Request, right: Right, show: Show) -> Response:
         try:
             desk = await self._seat(request)
         except SessionOverError:
@@ -210,29 +208,23 @@ class Entrance:
         except SecondFactorRequiredError:
             return RedirectResponse(YOU, HTTPStatus.SEE_OTHER)
         except TillError as error:
-            return problem(request, error)
+            return refusal(self.till, request, error)
         return await _attended(desk, right, show)
 
     async def _seat(self, request: Request) -> Desk:
         """Find who it is and what they sent."""
-        typed = _pairs(request.url.query.encode())
-        files: dict[str, bytes] = {}
-        if request.method == "POST":
-            typed, files = await _sent(request)
-        fields = dict(typed)
-        token, key = fields.pop(TOKEN, ""), fields.pop(KEY, "")
-        strict.check_text("".join(fields.values()))
-        principal = await caller.member_of(request, token)
+        sent = await forms.read(request)
+        principal = await caller.member_of(request, sent.token)
         return Desk(
             request=request,
             till=caller.till_of(request),
             session=request.state.session,
             principal=principal,
             places=self.places,
-            fields=fields,
-            chosen=[value for name, value in typed if name == "chosen"],
-            files=files,
-            key=key[: caller.key_length_max],
+            fields=sent.fields,
+            chosen=sent.chosen,
+            files=sent.files,
+            key=sent.key,
         )
 
 
@@ -244,10 +236,10 @@ async def _attended(desk: Desk, right: Right, show: Show) -> Response:
     except StepUpNeededError:
         return to_prove(desk)
     except TillError as error:
-        return problem(desk.request, error, desk)
+        return problem(desk, error)
     except Exception:
         log.exception("unexpected", path=shown_path(desk.request.scope))
-        return problem(desk.request, errors.UnexpectedError(), desk)
+        return problem(desk, errors.UnexpectedError())
 
 
 def _watched(show: Show) -> Show:
@@ -278,61 +270,41 @@ def _asked_again(ask: Show, do: Show, right: Right, *, keyed: bool) -> Show:
             desk.principal.require_fresh()
         if keyed and not desk.key:
             message = "The form came without its key; load the page again."
-            raise InvalidFieldError(message, param=KEY)
+            raise InvalidFieldError(message, param=forms.KEY)
         try:
             return await do(desk)
         except StepUpNeededError:
             raise
         except TillError as error:
-            return await ask(replace(desk, error=error, key=""))
+            # What can be tried again keeps its key, or the next press would do it a second time.
+            return await ask(replace(desk, error=error, key=desk.key if error.retryable else ""))
 
     return show
 
 
-def parsed(body: bytes) -> dict[str, str]:
-    """Read a form of somebody who is not signed in; raises InvalidFieldError."""
-    fields = dict(_pairs(body))
-    strict.check_text("".join(fields.values()))
-    return fields
-
-
-def _pairs(body: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=form_fields_max)
-    except ValueError as error:
-        raise InvalidFieldError(UNREADABLE) from error
-
-
-async def _sent(request: Request) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
-    """Read a form with its files; whoever is not signed in gets no file read."""
-    if not request.headers.get("content-type", "").startswith(WITH_FILES):
-        return _pairs(await request.body()), {}
-    await recognise(caller.till_of(request), cookie.token_of(request) or "")
-    try:
-        async with request.form(max_files=files_max, max_fields=form_fields_max) as form:
-            typed = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-            sent = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
-            return typed, {name: await file.read() for name, file in sent}
-    except HTTPException as error:
-        raise InvalidFieldError(UNREADABLE) from error
-
-
-def problem(request: Request, error: TillError, desk: Desk | None = None) -> Response:
+def problem(desk: Desk, error: TillError) -> Response:
     """Say what went wrong, why, and what to do next."""
-    context = {"error": error, "request_id": request.state.request_id}
-    status = int(error.status)
-    if desk:
-        shown = desk.page("problem.html", status=status, **context)
-    else:
-        shown = paper.page("stranger_problem.html", stranger(request) | context, status=status)
+    request_id = desk.request.state.request_id
+    shown = desk.page("problem.html", status=int(error.status), error=error, request_id=request_id)
+    return _waiting(shown, error)
+
+
+def refusal(till: Till, request: Request, error: TillError) -> Response:
+    """Say the same to somebody of whom nobody knows who it is."""
+    context = stranger(till, request) | {"error": error, "request_id": request.state.request_id}
+    return _waiting(paper.page("stranger_problem.html", context, status=int(error.status)), error)
+
+
+def _waiting(shown: Response, error: TillError) -> Response:
+    """Tell when to come back, where that is known."""
     if error.retry_after_seconds:
         shown.headers["Retry-After"] = str(error.retry_after_seconds)
     return shown
 
 
-def stranger(request: Request) -> Json:
+def stranger(till: Till, request: Request) -> Json:
     """Gather what a page needs that is shown to somebody who is not signed in."""
-    return {"theme": chosen_look(request, "theme"), "mode": caller.till_of(request).settings.mode, "bare": False}
+    return {"theme": chosen_look(request, "theme"), "mode": till.settings.mode, "bare": False}
 
 
 def chosen_look(request: Request, name: str) -> str:
@@ -367,7 +339,8 @@ def to_sign_in(request: Request) -> Response:
 
 def to_prove(desk: Desk) -> Response:
     """Lead to where the password is given again, and from there back to the dialog with what was typed."""
-    query = urlencode([(name, value) for name, value in desk.fields.items() if name != "next"])
+    typed = [(name, value) for name, value in desk.fields.items() if name not in UNSAID]
+    query = urlencode([*typed, *((forms.CHOSEN, each) for each in desk.chosen)])
     back = f"{desk.request.url.path}?{query}" if query else desk.request.url.path
     return _lead(desk.request, f"{PROVE}?{urlencode({'next': back})}")
 

@@ -16,9 +16,9 @@ def typed(desk: Desk, name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidFieldError(WRONG, param=name) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def ended(desk: Desk, name: str) -> datetime | None:
@@ -26,4 +26,7 @@ def ended(desk: Desk, name: str) -> datetime | None:
     moment = typed(desk, name)
     if moment is None or len(str(desk.given(name))) > day_length:
         return moment
-    return moment + timedelta(days=1)
+    try:
+        return moment + timedelta(days=1)
+    except OverflowError as error:
+        raise InvalidFieldError(WRONG, param=name) from error

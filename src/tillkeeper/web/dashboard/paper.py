@@ -12,6 +12,7 @@ from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.web import assets, policy
 from tillkeeper.web.dashboard import percents
+from tillkeeper.web.dashboard.advice import next_step
 from tillkeeper.web.dashboard.looks import look_of
 
 HERE = Path(__file__).parent
@@ -107,3 +108,4 @@ PAPER.filters["exact"] = exact
 PAPER.filters["share"] = share
 PAPER.filters["words"] = words
 PAPER.filters["percent"] = percents.show
+PAPER.filters["next_step"] = next_step

@@ -286,6 +286,8 @@ CALLS = {
     "cancel": "let the payment go",
     "expire": "close the checkout",
     "refund": "send money back",
+    "evidence": "hand our evidence to the bank",
+    "accept": "give the dispute up",
 }
 STATES = {
     "asked": "under way",

@@ -13,12 +13,13 @@ from tillkeeper import audit
 from tillkeeper.access import Right
 from tillkeeper.audit import Action
 from tillkeeper.flows.read import read
+from tillkeeper.flows.sign_in import recognise
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import audit as report
 from tillkeeper.reports import invariants, sheet
-from tillkeeper.till import Till
+from tillkeeper.web import cookie
 from tillkeeper.web.dashboard import days, paper
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.lists import Address, rows_per_page
@@ -82,10 +83,13 @@ async def export(desk: Desk) -> Response:
     """Write what fits the filter as CSV, a stretch at a time, so that a log of any size fits into memory."""
     wanted = replace(_wanted(desk), limit=export_rows_at_once, before=None)
     headers = paper.HEADERS | {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return StreamingResponse(_lines(desk.till, wanted), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(_lines(desk, wanted), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _lines(till: Till, wanted: report.Filter) -> AsyncIterator[str]:
+async def _lines(desk: Desk, wanted: report.Filter) -> AsyncIterator[str]:
+    """Read on, each time in a transaction of its own, as long as whoever asks is still signed in."""
+    till, token = desk.till, cookie.token_of(desk.request)
+    assert token, "whoever has a session came with its token"
     yield sheet.lines(COLUMNS, ())
     begun = till.now()  # or an export of everything would chase what is written meanwhile
     wanted = replace(wanted, until=min(wanted.until, begun) if wanted.until else begun)
@@ -94,6 +98,7 @@ async def _lines(till: Till, wanted: report.Filter) -> AsyncIterator[str]:
         yield sheet.lines(COLUMNS, [_flat(each) for each in page["data"]], head=False)
         if page["next_cursor"] is None:
             return
+        await recognise(till, token)
         wanted = replace(wanted, before=int(page["next_cursor"]))
 
 

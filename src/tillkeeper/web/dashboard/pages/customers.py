@@ -24,6 +24,7 @@ from tillkeeper.web.dashboard.rail import HOME, Group, Place
 
 PLACE = Place(group=Group.MONEY, title="Customers", icon="users", path="/customers", key="c")
 newest_max = 10
+entry_max = 2**63 - 1
 cards_max = 24
 """How much of what somebody has stands on their page."""
 
@@ -90,7 +91,7 @@ class Holdings:
 async def show_user(desk: Desk) -> Response:
     """Show a user: wallet, movements, cards, payments, risk, and by what name gateways know them."""
     name, before = desk.need("name"), desk.number("before")
-    if before is not None and before < 1:
+    if before is not None and not 1 <= before <= entry_max:
         raise InvalidFieldError(paging.CURSOR_WRONG, param="before")
     found = await read(desk.till, lambda tx: _holdings(tx, desk, name, before))
     return desk.page(

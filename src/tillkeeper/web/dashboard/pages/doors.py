@@ -1,5 +1,6 @@
 """The way in and out: signing in, proving it again, and what everybody sets for themselves."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -14,8 +15,8 @@ from tillkeeper.flows.sign_in import Proof, sign_in, sign_out, step_up
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.reports import time
 from tillkeeper.web import address, caller, cookie
-from tillkeeper.web.dashboard import desk, paper
-from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
+from tillkeeper.web.dashboard import desk, forms, paper
+from tillkeeper.web.dashboard.desk import Desk, Entrance
 from tillkeeper.web.dashboard.rail import HOME
 
 look_age_seconds = 365 * 24 * 3600
@@ -29,7 +30,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
         *entrance.deed("/sign-out", _home, leave, Right.SEE, keyed=False),
         *entrance.deed("/prove", ask_proof, take_proof, Right.SEE, keyed=False),
         *entrance.deed("/look", _home, set_look, Right.SEE, keyed=False),
-        *entrance.deed("/you", show_you, show_you, Right.SEE),
+        entrance.page("/you", show_you),
         *entrance.deed("/you/password", show_you, set_password, Right.SEE),
         *entrance.deed("/you/factor", show_you, set_factor, Right.SEE),
     ]
@@ -42,9 +43,9 @@ async def show_sign_in(request: Request) -> Response:
 
 async def take_sign_in(request: Request) -> Response:
     """Let somebody in, or say that it did not work."""
-    fields: dict[str, str] = {}
+    fields: Mapping[str, str] = {}
     try:
-        fields = desk.parsed(await request.body())
+        fields = await forms.of_stranger(request)
         cookie.check_origin(request)
         proof = Proof(
             password=fields.get("password", ""),
@@ -60,17 +61,15 @@ async def take_sign_in(request: Request) -> Response:
     return answer
 
 
-def _ask_who(request: Request, fields: Json, error: TillError | None = None) -> Response:
-    asks_code = isinstance(error, SecondFactorNeededError) or "code" in fields
+def _ask_who(request: Request, fields: Mapping[str, str], error: TillError | None = None) -> Response:
     context = {
         "error": error,
         "email": fields.get("email", ""),
         "next": desk.safe_next(fields.get("next")),
-        "asks_code": asks_code,
+        "asks_code": isinstance(error, SecondFactorNeededError) or "code" in fields,
     }
-    answer = paper.page(
-        "sign_in.html", desk.stranger(request) | context, status=int(error.status) if error else HTTPStatus.OK
-    )
+    context |= desk.stranger(caller.till_of(request), request)
+    answer = paper.page("sign_in.html", context, status=int(error.status) if error else HTTPStatus.OK)
     if error and error.retry_after_seconds:
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
     return answer
@@ -135,7 +134,7 @@ async def set_factor(at: Desk) -> Response:
 
 
 def _you(at: Desk, *, secret: str | None = None, codes: list[str] | None = None) -> Response:
-    secret = secret or (at.given("secret") if codes is None else None)
+    secret = secret or (at.given("secret") if at.error else None)
     return at.dialog(
         "you.html",
         secret=secret,

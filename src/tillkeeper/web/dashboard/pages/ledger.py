@@ -1,9 +1,9 @@
 """Ledger: what every account stands at, what moved it, every entry with where it came from, and the proof of it all."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from starlette.responses import Response
@@ -18,7 +18,7 @@ from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import books, invariants, journals, statement, verdict
 from tillkeeper.reports.statement import Question
 from tillkeeper.reports.verdict import Verdict
-from tillkeeper.web.dashboard import tree
+from tillkeeper.web.dashboard import moments, tree
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.lists import CURSOR, Address, rows_per_page
 from tillkeeper.web.dashboard.rail import HOME, Group, Place
@@ -30,7 +30,6 @@ TABS = (
     ("Accounts", "/ledger/accounts"),
     ("Seals", "/ledger/seals"),
 )
-MOMENT_WRONG = "A moment is written 2026-11-21T10:00, in UTC."
 proof_seconds_max = 50
 """How long somebody waits at a page; books that take longer are proved on the command line, and every night."""
 seal_digits_max = 18
@@ -51,7 +50,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
 
 async def show_balance(desk: Desk) -> Response:
     """Show what every account stands at, by currency, and that the two sides of each are equal."""
-    upper = _moment(desk, "as_of")
+    upper = moments.typed(desk, "as_of")
 
     async def look(tx: Any) -> tuple[Json, Json]:
         return books.show(await ledger.trial_balance(tx, as_of=upper)), await invariants.latest(tx)
@@ -78,7 +77,7 @@ async def show_accounts(desk: Desk) -> Response:
 
 async def show_statement(desk: Desk) -> Response:
     """Show what moved an account, and what it stood at after each line."""
-    since, upper, cursor = _moment(desk, "since"), _moment(desk, "as_of"), desk.given(CURSOR)
+    since, upper, cursor = moments.typed(desk, "since"), moments.typed(desk, "as_of"), desk.given(CURSOR)
     asked = Question(account=desk.need("account"), since=since, as_of=upper, limit=rows_per_page, cursor=cursor)
     page: Json = await read_settled(
         desk.till,
@@ -91,7 +90,7 @@ async def show_statement(desk: Desk) -> Response:
         **_frame(desk),
         page=page,
         fields=desk.fields,
-        csv=f"/api/v1/ledger/statements/{asked.account}?{urlencode(wanted)}",
+        csv=f"/api/v1/ledger/statements/{quote(asked.account, safe=':')}?{urlencode(wanted)}",
         link=_account_link,
     )
 
@@ -171,18 +170,6 @@ def _about(journal: Json) -> tuple[str, str] | None:
             return f"{HOME}/payments/{journal['payment']}", journal["payment"]
         case _:
             return None
-
-
-def _moment(desk: Desk, name: str) -> datetime | None:
-    """Read a moment in UTC; raises InvalidFieldError."""
-    written = desk.given(name)
-    if written is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(written)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidFieldError(MOMENT_WRONG, param=name) from error
 
 
 def _as_of(upper: datetime | None) -> dict[str, str]:

@@ -32,6 +32,8 @@ MORE = {
     "audit": "/audit/{}",
 }
 """Where that leads which belongs to no payment."""
+RIGHTS = {"endpoint": Right.KEEP_ENDPOINTS, "audit": Right.SEE_AUDIT}
+"""Who may look at a page that not everybody may see."""
 NAMES = {
     "message": "Webhook that came in",
     "event": "Event",
@@ -66,7 +68,7 @@ async def show(desk: Desk) -> Response:
     gateways = sorted(desk.till.gateways)
     hits = await read(desk.till, lambda tx: report.find(tx, words, gateways=gateways))
     found = [
-        Found(hit=hit, name=name_of(hit), url=url_of(hit))
+        Found(hit=hit, name=name_of(hit), url=url_of(hit) if desk.may(RIGHTS.get(hit.kind, Right.SEE)) else None)
         for hit in hits
         if hit.kind != "audit" or desk.may(Right.SEE_AUDIT)
     ]

@@ -47,9 +47,6 @@ async def do_add(desk: Desk) -> Response:
         note=_text(desk, "note"),
         expires_at=days.end_of(desk, "until"),
     )
-    if listing.expires_at and listing.expires_at <= desk.till.now():
-        message = "An entry ends on a day to come, or never."
-        raise InvalidFieldError(message, param="until")
     await put_on_list(desk.till, listing)
     verb = "blocked" if listing.side is Side.BLOCK else "trusted"
     return desk.done("/risk/lists", f"{listing.value} is {verb} from now on.")
