@@ -32,9 +32,7 @@ async def annotate(till: Till, wish: Wish, payment: UUID, text: str) -> Replay:
         if await payments.lock_one(tx, payment) is None:
             message = "No payment has this id."
             raise NotFoundError(message)
-        note = Note(
-            id=ids.new(), payment=payment, text=text, by_id=till.by.id, by_name=till.by.name, at=till.now()
-        )
+        note = Note(id=ids.new(), payment=payment, text=text, by_id=till.by.id, by_name=till.by.name, at=till.now())
         await notes.add(tx, note)
         body = await report.show(tx, note.id)
         await idempotency.attach(tx, wish, payment)

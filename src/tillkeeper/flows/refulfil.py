@@ -13,9 +13,12 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError, InvalidStateError
 from tillkeeper.payments import Payment, Status
 from tillkeeper.till import Till
 
+WAITING = ("pending", "failed")
+"""How goods may stand that are tried again: waiting for the worker, or given up by it."""
 UNKNOWN = "No payment has this id."
 CLAIMED = "A bank claims the money, so the goods wait until the dispute is decided."
 GONE = "The money went back before the goods were handed over, so nothing is owed any more."
+NOTHING_WAITS = "The goods of this payment do not wait to be delivered, so there is nothing to try again."
 
 
 async def refulfil(till: Till, payment: UUID) -> bool:
@@ -48,9 +51,8 @@ async def _is_done(till: Till, id_: UUID) -> bool:
         if why := _nothing_owed(payment) or await fulfilment.undeliverable(tx, id_):
             raise InvalidStateError(why)
         before = await late.reopen(tx, id_)
-        if before is None:
-            message = "The goods of this payment were never put off, so there is nothing to try again."
-            raise InvalidStateError(message)
+        if before not in WAITING:
+            raise InvalidStateError(NOTHING_WAITS)
         shown, was = ids.text("payment", id_), {"fulfilment": before}
         await audit.record(tx, till.by, Action.FULFILMENT_RETRIED, shown, before=was, at=till.now())
     return False
