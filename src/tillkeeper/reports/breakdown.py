@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import time
 
 # A gateway's fee is known in the currency in which it settles; only one in the payment's own can be taken off it.
 SQL = """
@@ -20,3 +21,8 @@ async def show(tx: Transaction, payment: UUID) -> dict[str, object]:
     row = await tx.fetchrow(SQL, payment)
     assert row, "whoever asks has seen the payment"
     return dict(row)
+
+
+async def delivered_at(tx: Transaction, payment: UUID) -> str | None:
+    """Tell when a payment had its goods; None while it had none."""
+    return time(await tx.fetchval("SELECT min(created_at) FROM entitlement WHERE payment_id = $1", payment))

@@ -12,6 +12,8 @@ from tillkeeper.web.shop.paper import PACKS, written
 
 second_ms = 1000
 minute_ms = 60 * second_ms
+hour_ms = 60 * minute_ms
+day_ms = 24 * hour_ms
 code_length_max = 28
 code_head, code_tail = 14, 6
 
@@ -197,7 +199,11 @@ def _after(passed: timedelta) -> str:
         return f"+{passed_ms} ms"
     if passed_ms < minute_ms:
         return f"+{passed_ms // second_ms}.{passed_ms % second_ms // 100} s"
-    return f"+{passed_ms // minute_ms} min {passed_ms % minute_ms // second_ms} s"
+    if passed_ms < hour_ms:
+        return f"+{passed_ms // minute_ms} min {passed_ms % minute_ms // second_ms} s"
+    if passed_ms < day_ms:
+        return f"+{passed_ms // hour_ms} h {passed_ms % hour_ms // minute_ms} min"
+    return f"+{passed_ms // day_ms} d {passed_ms % day_ms // hour_ms} h"
 
 
 def _payment(title: str, data: Json) -> str:
