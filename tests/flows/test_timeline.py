@@ -94,7 +94,8 @@ async def test_a_note_is_told_once_with_who_wrote_it(shop: Any) -> None:
     await annotate(replace(shop.till, by=SUE), shop.wish(), uuid_of(payment), "Ana called.")
     [told] = [each for each in await happened(shop, payment) if "note" in f"{each['kind']} {each['title']}"]
     assert (told["kind"], told["title"], told["data"]["text"]) == ("note", SUE.name, "Ana called.")
-    assert ids.parse("note", told["data"]["id"])
+    kept = await shop.owner.fetchval("SELECT id FROM payment_note")
+    assert ids.parse("note", told["data"]["id"]) == kept
 
 
 async def test_requests_are_told_with_their_key_and_how_often_they_came_again(shop: Any) -> None:
