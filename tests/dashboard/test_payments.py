@@ -60,6 +60,14 @@ async def test_one_payment_shows_its_money_goods_books_and_everything_that_happe
         assert said in shown, said
 
 
+async def test_goods_that_came_before_any_webhook_took_no_time_that_could_be_told(shop: Any, desk_of: Any) -> None:
+    payment = await shop.paid()
+    desk, path = await desk_of("viewer"), f"/payments/{payment['id']}"
+    assert "Delivered in" in await desk.read(path)
+    await shop.owner.execute("UPDATE inbox_message SET received_at = received_at + interval '11 hours'")
+    assert "Delivered in" not in await desk.read(path)
+
+
 async def test_a_payment_that_does_not_exist_is_a_page_that_says_so(desk_of: Any) -> None:
     for name in (ids.text("payment", ids.new()), "payment_x", "nonsense"):
         answer = await (await desk_of("viewer")).get(f"/payments/{name}")

@@ -17,6 +17,8 @@ from tests.flows.test_claim import disputed, ended
 from tillkeeper import audit
 from tillkeeper.adoption import PastUser
 from tillkeeper.customers import Profile
+from tillkeeper.flows.annotate import annotate
+from tillkeeper.flows.clear_up import clear_up
 from tillkeeper.flows.erase import erase
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.grant import Gift, grant
@@ -24,7 +26,7 @@ from tillkeeper.flows.guard import Listing, put_on_list, set_rules
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.register import register
-from tillkeeper.flows.replay import replay
+from tillkeeper.flows.replay import ignore, replay
 from tillkeeper.flows.respond import Answering, respond
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.gateway import Declined
@@ -35,6 +37,7 @@ from tillkeeper.refund_requests import Person, Policy
 from tillkeeper.reports import invariants
 from tillkeeper.responses import Words
 from tillkeeper.risk import Context, Fact, Side, Trait
+from tillkeeper.settlement.runs import Action as Closing
 
 NAME = "canary-name-7f3a9c"
 EMAIL = "canary.mail.7f3a9c@shop.test"
@@ -86,6 +89,10 @@ async def known(shop: Any) -> Any:
     await hold_and_reject(shop, wanted)
     await shop.catch_up()
     await shop.operate()
+    await annotate(shop.till, shop.wish(), uuid_of(paid[3]), WORD)
+    webhook = await shop.owner.fetchval("SELECT id FROM inbox_message WHERE payment_id = $1", uuid_of(paid[3]))
+    await ignore(shop.till, webhook, reason=WORD)
+    await differ_and_ignore(shop, paid[3])
     return paid
 
 
@@ -96,6 +103,24 @@ async def dispute_and_answer(shop: Any, payment: Any) -> None:
     words = Words(statement=WORD, customer_name=WORD, customer_email=EMAIL, customer_ip=ADDRESS)
     await respond(shop.till, shop.wish(), Answering(dispute=id_, by_id="key_x", by_name="boss", words=words))
     await ended(shop, opened, "win")
+
+
+async def differ_and_ignore(shop: Any, payment: Any) -> None:
+    """Let a payment differ from its gateway's account, and leave it so with a word about its buyer."""
+    found = await shop.owner.fetchval(
+        """
+        WITH run AS (
+            INSERT INTO reconciliation_run (id, gateway, day, status, asked_on)
+            SELECT gen_random_uuid(), 'stripe', '2026-01-01', 'done', '2026-01-02' RETURNING id
+        )
+        INSERT INTO discrepancy (id, fact, occurrence, run_id, gateway, day, kind, status, subject, detail, currency,
+                                 difference, difference_currency, payment_id, suspended, turn, first_seen_at)
+        SELECT gen_random_uuid(), gen_random_uuid(), 1, run.id, 'stripe', '2026-01-01', 'fee_mismatch', 'open', 'x',
+               'x', 'EUR', 1, 'EUR', $1, false, 1, now() FROM run RETURNING id
+        """,
+        uuid_of(payment),
+    )
+    await clear_up(shop.till, found, action=Closing.IGNORE, reason=WORD, by="boss")
 
 
 async def hold_and_reject(shop: Any, wanted: Any) -> None:
@@ -208,6 +233,7 @@ async def test_nothing_that_tells_who_somebody_was_is_left_anywhere(shop: Any) -
         "refund.reason",
         "refund_request.note",
         "payment_change.reason",
+        "payment_note.text",
         "wallet_adjustment.reason",
         "wallet_spend.reason",
         "risk_list.note",

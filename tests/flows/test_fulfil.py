@@ -213,7 +213,7 @@ async def test_two_workers_at_once_hand_goods_over_once(shop: Any) -> None:
 
     assert sum(await asyncio.gather(stubborn(), stubborn())) == 10
     again = [ids.parse("payment", payment["id"]) for payment in payments[:2] * 5]
-    assert all(await asyncio.gather(*(fulfilling._hand_over(shop.till, id_) for id_ in again)))
+    assert all(await asyncio.gather(*(fulfilling.hand_over(shop.till, id_) for id_ in again)))
     assert await shop.wallet() == (1200, 0)
     assert await shop.count("journal", "kind = 'grant'") == 10
 

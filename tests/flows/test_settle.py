@@ -115,6 +115,24 @@ async def test_a_poisonous_message_is_tried_by_the_schedule_and_then_is_a_dead_l
     assert "KeyError" in await shop.owner.fetchval("SELECT reason FROM inbox_message")
 
 
+async def test_a_message_that_fails_over_and_over_is_known_to_be_about_its_payment(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    [event] = await shop.events("payment_intent.succeeded")
+    await shop.hear(event)
+    await shop.owner.execute("UPDATE inbox_message SET attempts = 5")
+
+    async def break_down(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("tillkeeper.flows.settle.follow", break_down)
+    await shop.settle()
+    assert await shop.inbox() == ["dead"]
+    assert await shop.owner.fetchval("SELECT payment_id FROM inbox_message") == ids.parse("payment", payment["id"])
+
+
 async def test_a_dead_letter_that_is_received_again_after_the_fix_has_one_effect(shop: Any) -> None:
     payment = await shop.opened()
     await shop.pay(payment)
@@ -226,6 +244,7 @@ async def test_a_capture_of_another_amount_or_currency_is_quarantined(shop: Any,
     await shop.hear(event)
     await shop.settle()
     assert await shop.inbox() == ["quarantined"]
+    assert await shop.owner.fetchval("SELECT payment_id FROM inbox_message") == ids.parse("payment", payment["id"])
     assert (await shop.show(payment))["status"] == "requires_action"
     assert await shop.wallet() == (0, 0)
 

@@ -4,6 +4,8 @@ AUDITED = {
     "POST /api/v1/payments": "payment.created",
     "POST /api/v1/payments/{payment}/capture": "payment.capture_requested",
     "POST /api/v1/payments/{payment}/cancel": "payment.cancel_requested",
+    "POST /api/v1/payments/{payment}/notes": "payment.noted",
+    "POST /api/v1/payments/{payment}/fulfil": "payment.fulfilment_retried",
     "POST /api/v1/payments/{payment}/approve": "review.approved",
     "POST /api/v1/payments/{payment}/reject": "review.rejected",
     "POST /api/v1/refunds": "refund.created",

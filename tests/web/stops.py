@@ -92,6 +92,8 @@ async def payments(tour: Tour) -> None:
     await until(tour, first, "succeeded")
     await tour.call("payments_show", payment=first["id"])
     await tour.call("payments_find", user="ana", status="succeeded", limit=10)
+    note = {"text": "Ana called: she meant the larger package."}
+    await tour.call("payments_annotate", note, payment=first["id"], code=201)
     await tour.call("payments_timeline", payment=first["id"])
     await tour.call("payments_sync", payment=first["id"])
     embedded = await opened(tour, "ben", checkout="embedded")
@@ -231,6 +233,7 @@ async def disputes(tour: Tour) -> None:
 async def inbox(tour: Tour) -> None:
     """Look at webhooks, work on one again, and set one aside."""
     found = (await tour.call("inbox_find", status="processed", limit=2))["data"]
+    await tour.call("inbox_show", message=found[0]["id"])
     await tour.call("inbox_replay", message=found[0]["id"])
     await tour.call("inbox_replay_many", {"statuses": ["dead"], "gateway": "stripe"})
     await tour.call("inbox_ignore", {"reason": "sent by another shop"}, message=found[1]["id"])
@@ -385,6 +388,7 @@ async def broken_goods(tour: Tour) -> None:
         await tour.owner.execute("UPDATE late_delivery SET due_at = now()")
         await fulfil(tour.shop.till)
     await tour.owner.execute("UPDATE card_design SET tier = $1 WHERE id = 'pack_black:01'", kept)
+    await tour.call("payments_fulfil", payment=payment["id"])
 
 
 async def events(tour: Tour) -> dict[str, Json]:

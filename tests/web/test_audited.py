@@ -170,6 +170,22 @@ async def give_up_a_refund(desk: Desk, connection: asyncpg.Connection) -> None:
     await desk.do(f"POST {API}/refunds/{{refund}}/fail", {"reason": "a person has looked"}, refund=refund["id"])
 
 
+async def have_goods_tried_again(desk: Desk, connection: asyncpg.Connection) -> None:
+    """Sell what cannot be handed over until it is asked for once more."""
+    shop = desk.shop
+    opened_ = await shop.open("iris")
+    await connection.execute(
+        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$"
+    )
+    await connection.execute("CREATE TRIGGER spoil BEFORE INSERT ON credit_lot FOR EACH ROW EXECUTE FUNCTION spoil()")
+    await shop.act(f"stripe/sessions/{opened_['gateway_reference']}/pay")
+    await shop.until(f"{API}/payments/{opened_['id']}", lambda shown: "reason" in shown["fulfilment"])
+    await connection.execute("DROP TRIGGER spoil ON credit_lot")
+    tried = await desk.do(f"POST {API}/payments/{{payment}}/fulfil", payment=opened_["id"])
+    assert tried["fulfilment"]["status"] == "delivered"
+    await desk.do(f"POST {API}/payments/{{payment}}/notes", {"text": "she had waited"}, payment=opened_["id"])
+
+
 async def turn(shop: Shop, **wanted: object) -> None:
     """Turn the dial of faults."""
     assert (await shop.http.put(f"{shop.sandbox}/_control/faults", json=wanted)).is_success
@@ -256,6 +272,7 @@ async def test_whatever_a_person_changes_is_in_the_audit_log(desk: Desk, databas
     await prove_who_one_is(desk)
     for work in (sell, give_back, adjust, dispute, keep_books, mend_the_plumbing, review):
         await work(desk)
+    await have_goods_tried_again(desk, connection)
     await give_up_a_refund(desk, connection)
     await rule(desk)
 

@@ -17,6 +17,8 @@ PROMISED = {
     "/api/v1/payments/{payment}": {"get"},
     "/api/v1/payments/{payment}/sync": {"post"},
     "/api/v1/payments/{payment}/timeline": {"get"},
+    "/api/v1/payments/{payment}/fulfil": {"post"},
+    "/api/v1/payments/{payment}/notes": {"post"},
     "/api/v1/refunds": {"get", "post"},
     "/api/v1/refunds/{refund}": {"get"},
     "/api/v1/customers": {"get", "post"},

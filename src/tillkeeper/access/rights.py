@@ -18,7 +18,7 @@ class Right(StrEnum):
     SELL = "sell"
     """Open payments, register customers, spend credits and use cards for a user."""
     HANDLE_PAYMENTS = "handle_payments"
-    """Capture, cancel, confirm and sync."""
+    """Capture, cancel, confirm and sync, have goods delivered that were put off, and note."""
     REFUND = "refund"
     """Give money back, or ask for it, as far as the policy goes."""
     ANSWER_DISPUTES = "answer_disputes"

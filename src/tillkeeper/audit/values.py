@@ -51,6 +51,8 @@ class Action(StrEnum):
     PAYMENT_CREATED = "payment.created"
     CAPTURE_REQUESTED = "payment.capture_requested"
     CANCEL_REQUESTED = "payment.cancel_requested"
+    PAYMENT_NOTED = "payment.noted"
+    FULFILMENT_RETRIED = "payment.fulfilment_retried"
     EVIDENCE_SUBMITTED = "dispute.evidence_submitted"
     DISPUTE_ACCEPTED = "dispute.accepted"
     CUSTOMER_REGISTERED = "customer.registered"

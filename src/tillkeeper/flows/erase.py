@@ -140,16 +140,18 @@ async def _forget(till: Till, wish: Wish, name: str, untied: Sequence[UUID], rea
         requests, open_ = await refund_requests.of_payments(tx, found.payments)
         _check([*found.unfinished, *(ids.text("refund_request", each) for each in open_)])
         gone = await _erase(tx, till, person, found, requests)
+        paid = [*found.payments, *found.for_others]
+        heard = [ids.text("message", each) for each in {*await inbox.about(tx, paid), *untied}]
         body: dict[str, object] = {
             "object": "erasure",
             "user": gone.left,
             "payments": len(found.payments),
-            "webhooks": await inbox.erase(tx, [*found.payments, *found.for_others], untied),
+            "webhooks": await inbox.erase(tx, paid, untied),
             "customers": [ids.text("customer", each) for each in found.customers],
             "customers_kept": [ids.text("customer", each) for each in found.shared],
         }
         await idempotency.finish(tx, wish, OK, body)
-        vouched = await audit.erase(tx, gone.subjects, gone.names)
+        vouched = await audit.erase(tx, [*gone.subjects, *heard], gone.names)
         after = {"entries": vouched, "payments": body["payments"], "webhooks": body["webhooks"]}
         await audit.record(tx, till.by, Action.USER_ERASED, gone.left, after=after, reason=reason, at=till.now())
         return Replay(status=OK, body=body)
@@ -176,7 +178,7 @@ async def _erase(tx: Transaction, till: Till, person: Person, found: Traces, req
     await outbox.erase(tx, found.payments, found.words)
     await mail.erase(tx, found.shown, found.words)
     await lines.erase(tx, found.objects)
-    await runs.erase(tx, found.objects)
+    closed = await runs.erase(tx, found.objects)
     await adoption.erase(tx, user=person.name, payments=found.payments)
     if person.user:
         await wallet.erase(tx, person.user)
@@ -184,6 +186,7 @@ async def _erase(tx: Transaction, till: Till, person: Person, found: Traces, req
     objects, mode = [*found.objects, *requests, *found.customers], till.settings.mode
     await idempotency.erase(tx, name=person.name, left=left, mode=mode, objects=objects, shown=found.shown)
     subjects = [*found.shown, *([ids.text("user", person.user)] if person.user else [])]
-    for prefix, each in (("customer", found.customers), ("refund_request", requests), ("entry", entries)):
+    named = {"customer": found.customers, "refund_request": requests, "entry": entries, "discrepancy": closed}
+    for prefix, each in named.items():
         subjects += [ids.text(prefix, id_) for id_ in each]
     return Gone(left=left, names=names, subjects=subjects)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from tillkeeper import outbox, payments
@@ -19,6 +20,14 @@ from tillkeeper.till import Till
 
 fulfil_batch_max = 20
 DIED = "every worker that tried it has died over it"
+
+
+class End(StrEnum):
+    """Name what came of a try: goods wait again, or do not any more, by this try or before it."""
+
+    WAITS = "waits"
+    NOW = "now"
+    BEFORE = "before"
 
 
 async def fulfil(till: Till, *, limit: int = fulfil_batch_max) -> int:
@@ -39,12 +48,12 @@ async def _try(till: Till, waiting: Waiting) -> None:
         await _give_up(till, waiting.payment, DIED)
         return
     try:
-        done = await _hand_over(till, waiting.payment)
+        done = await hand_over(till, waiting.payment) is not End.WAITS
     except DatabaseUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 (one payment's trouble must not keep the others from their goods)
         logs.goods.exception("late_delivery_failed", payment=str(waiting.payment))
-        await _note(till, waiting.payment, late.explain(error))
+        await note(till, waiting.payment, late.explain(error))
         done = False
     failpoints.reach("fulfil:committed")
     if not done and waiting.tries == late.tries_max:
@@ -52,27 +61,28 @@ async def _try(till: Till, waiting: Waiting) -> None:
 
 
 @retry_conflicts
-async def _hand_over(till: Till, id_: UUID) -> bool:
-    """Hand over goods, and let books and events become true with them; false when that has to wait again."""
+async def hand_over(till: Till, id_: UUID) -> End:
+    """Hand over goods, and let books and events become true with them; whoever is faster does it for everybody."""
     async with till.db.transaction() as tx:
         payment, refunds = await payments.lock_with_refunds(tx, id_)
         assert payment, "goods were paid"
         if not await late.lock(tx, id_):
-            return True
+            return End.BEFORE
         disputes = await payments.lock_disputes(tx, id_)
         goods = await settle.follow(tx, _owed(payment, refunds.values(), disputes, till.now()))
         if not goods:
-            return False
+            return End.WAITS
         sold_out = next((item.failed for item in goods if item.failed), None)
         await late.finish(tx, id_, "canceled" if sold_out else "delivered", reason=sold_out)
         paid = Decision(verdict=Verdict.APPLIED, reason="handed over later", payment=payment)
         await settle.give_back(tx, till, [paid], goods)
         failpoints.reach("fulfil:handed_over")
-    return True
+    return End.NOW
 
 
 @retry_conflicts
-async def _note(till: Till, payment: UUID, reason: str) -> None:
+async def note(till: Till, payment: UUID, reason: str) -> None:
+    """Write down why a try failed."""
     async with till.db.transaction() as tx:
         await late.note(tx, payment, reason)
 

@@ -163,6 +163,10 @@ async def _settle(till: Till, batch: Batch) -> None:
         for message, notice in told:
             said[message.id].append(by_notice[notice.id])
         endings = [_ending(message, read[message.id], said[message.id]) for message in messages]
+        endings = [
+            await _tied(tx, ending, read[ending.message]) if ending.status == "quarantined" else ending
+            for ending in endings
+        ]
         await inbox.finish(tx, endings)
         await alert_of_dead(tx, till, _given_up(endings))
         if any(ending.status == "parked" for ending in endings):  # perhaps beside the capture that it waits for
@@ -182,9 +186,24 @@ async def _settle_singly(till: Till, message: UUID) -> None:
         logs.webhook.exception("message_failed", message=str(message), error=type(error).__name__)
         async with till.db.transaction() as tx:
             failed = await inbox.claim(tx, alone.messages)
-            endings = [inbox.retry(each, reason) for each in failed]
+            endings = [await _tied_at_best(tx, till, inbox.retry(each, reason), each) for each in failed]
             await inbox.finish(tx, endings)
             await alert_of_dead(tx, till, _given_up(endings))
+
+
+async def _tied(tx: Transaction, ending: Ending, notices: Sequence[Notice]) -> Ending:
+    """Remember of what could not be applied which payment it speaks of, so that whoever looks at that one sees it."""
+    spoken_of = (await payments.lock(tx, [each for each in notices if each.kind not in PAYOUT_KINDS])).payments
+    return replace(ending, payment=next(iter(spoken_of))) if len(spoken_of) == 1 else ending
+
+
+async def _tied_at_best(tx: Transaction, till: Till, ending: Ending, message: Message) -> Ending:
+    """Remember the same of a message that failed, as far as it can be read at all."""
+    try:
+        async with tx.savepoint():
+            return await _tied(tx, ending, _translate(till, message))
+    except Exception:  # noqa: BLE001 (why it failed is written down already, and must be)
+        return ending
 
 
 def _given_up(endings: Sequence[Ending]) -> list[UUID]:

@@ -9,7 +9,7 @@ from tillkeeper.fulfilment.kinds import KINDS
 from tillkeeper.fulfilment.values import Gross
 from tillkeeper.kernel.db import Transaction
 
-__all__ = ["KINDS", "carry_out", "refundable"]
+__all__ = ["KINDS", "carry_out", "is_delivered", "refundable", "undeliverable"]
 
 
 async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
@@ -60,3 +60,14 @@ async def refundable(
 ) -> int | None:
     """Tell how much of a payment can be refunded for goods that were not used; None means all of it."""
     return await KINDS[change_kind].refundable(tx, payment, captured=captured, refunded=refunded, gross=gross)
+
+
+async def is_delivered(tx: Transaction, payment: UUID) -> bool:
+    """Tell whether a payment has had its goods, whatever was taken back since."""
+    return payment in await store.lock(tx, [payment])
+
+
+async def undeliverable(tx: Transaction, payment: UUID) -> str | None:
+    """Say why the goods of a payment can never be handed over; None where they can."""
+    reason = (await store.undelivered(tx, [payment])).get(payment)
+    return f"The goods cannot be delivered ({reason}), so the money goes back." if reason else None

@@ -70,6 +70,7 @@ async def claim(tx: Transaction, wish: Wish) -> Claim | Replay:
     if not same(row["request_sha"], wish.request_sha):
         raise KeyReusedError
     if row["status"] is not None:
+        await store.count_replay(tx, wish.scope, wish.key)
         return Replay(status=row["status"], body=row["body"], repeated=True)
     if not row["lease_over"]:
         raise InProgressError

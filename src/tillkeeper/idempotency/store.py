@@ -60,6 +60,11 @@ async def finish(tx: Transaction, scope: str, key: str, status: int, body: dict[
     )
 
 
+async def count_replay(tx: Transaction, scope: str, key: str) -> None:
+    """Count that an answer was given again."""
+    await tx.execute("UPDATE idempotency_key SET replays = replays + 1 WHERE scope = $1 AND key = $2", scope, key)
+
+
 async def delete(tx: Transaction, scope: str, key: str) -> None:
     """Forget a key under which nothing was done; one that has its answer stays."""
     await tx.execute("DELETE FROM idempotency_key WHERE scope = $1 AND key = $2 AND status IS NULL", scope, key)

@@ -16,6 +16,8 @@ idempotency_key = Table(
     Column("body", JSONB),
     Column("lease_until", DateTime(timezone=True), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("replays", Integer, nullable=False, server_default="0"),
     Index("idempotency_key_key_index", "key"),
+    Index("idempotency_key_resource_index", "resource_id", postgresql_where="resource_id IS NOT NULL"),
     Index("idempotency_key_created_index", "created_at", postgresql_where="status IS NOT NULL"),
 )

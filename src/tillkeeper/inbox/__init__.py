@@ -16,6 +16,7 @@ __all__ = [
     "Ending",
     "Message",
     "Selection",
+    "about",
     "claim",
     "close_batch",
     "finish",
@@ -152,6 +153,11 @@ async def release(tx: Transaction, waited_for: Sequence[str]) -> None:
 async def untied(tx: Transaction, *, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, bytes]]:
     """List finished messages of which nobody knows what payment they are about, with their sealed bodies."""
     return await store.untied(tx, since, after, limit)
+
+
+async def about(tx: Transaction, payments: Sequence[UUID]) -> list[UUID]:
+    """List the messages about payments."""
+    return await store.about(tx, payments)
 
 
 async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID]) -> int:

@@ -320,6 +320,12 @@ async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: in
     return [(row["id"], row["body"]) for row in rows]
 
 
+async def about(tx: Transaction, payments: Sequence[UUID]) -> list[UUID]:
+    """List the messages about payments."""
+    rows = await tx.fetch("SELECT id FROM inbox_message WHERE payment_id = ANY ($1::uuid[])", list(payments))
+    return [row["id"] for row in rows]
+
+
 async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID]) -> int:
     """Empty finished messages."""
     return await tx.execute(

@@ -104,6 +104,18 @@ payment_change = Table(
     Column("at", AT, nullable=False),
 )
 
+payment_note = Table(
+    "payment_note",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("payment_id", UUID, ForeignKey("payment.id"), nullable=False, index=True),
+    Column("text", Text, CheckConstraint("length(text) BETWEEN 1 AND 2000", name="text"), nullable=False),
+    Column("by_id", Text, nullable=False),
+    Column("by_name", Text, nullable=False),
+    Column("at", AT, nullable=False),
+)
+"""What people wrote down about a payment; the application may add rows and nothing else."""
+
 attempt = Table(
     "attempt",
     metadata,

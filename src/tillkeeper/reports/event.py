@@ -4,7 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from tillkeeper.kernel import ids
@@ -60,6 +60,34 @@ async def find(tx: Transaction, wanted: Filter) -> dict[str, object]:
         "data": [_show(row) for row in shown],
         "has_more": has_more,
         "next_cursor": _cursor(shown[-1]["seq"]) if has_more else None,
+    }
+
+
+async def told(tx: Transaction, payment: UUID | None, *, limit: int) -> list[dict[str, Any]]:
+    """List the newest events, or those about one payment, each with what became of its deliveries."""
+    about = "AND payment_id = $2" if payment else ""
+    asked = [limit, payment] if payment else [limit]
+    rows = await tx.fetch(f"{SELECT} {about} ORDER BY seq DESC LIMIT $1", *asked)
+    sent = await tx.fetch(
+        """
+        SELECT delivery.id, event_id, status, tries, url FROM webhook_delivery AS delivery
+        JOIN webhook_endpoint ON webhook_endpoint.id = endpoint_id
+        WHERE event_id = ANY ($1::uuid[]) ORDER BY delivery.created_at, delivery.id
+        """,
+        [row["id"] for row in rows],
+    )
+    return [
+        {"event": _show(row), "deliveries": [_sent(each) for each in sent if each["event_id"] == row["id"]]}
+        for row in rows
+    ]
+
+
+def _sent(row: Record) -> dict[str, Any]:
+    return {
+        "id": ids.text("delivery", row["id"]),
+        "status": row["status"],
+        "tries": row["tries"],
+        "url": row["url"],
     }
 
 

@@ -86,11 +86,30 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What somebody wrote down about a payment; the timeline shows it."""
+
+    id: str
+    object: Literal["note"]
+    payment: str
+    text: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """Something that happened to a payment; what `data` holds follows from `kind`."""
+    """Something that happened to a payment; what `data` holds follows from `kind`.
+
+    `api` is a request under an Idempotency-Key, told for the day that keys are kept; `action` is what somebody did, as
+    the audit log has it. The `id` in `data` of a webhook, event, sent event or note leads to the thing itself.
+    """
 
     at: datetime
     kind: Literal[
+        "api",
+        "action",
+        "note",
         "webhook",
         "risk",
         "attempt",
@@ -994,6 +1013,8 @@ AuditAction = Literal[
     "payment.created",
     "payment.capture_requested",
     "payment.cancel_requested",
+    "payment.noted",
+    "payment.fulfilment_retried",
     "dispute.evidence_submitted",
     "dispute.accepted",
     "customer.registered",

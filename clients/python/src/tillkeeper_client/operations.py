@@ -118,6 +118,21 @@ class Payments:
         call = Call(method="POST", path=f"/api/v1/payments/{in_path(payment)}/sync")
         return self._transport.model(call, models.Payment)
 
+    def fulfil(self, payment: str) -> models.Payment:
+        """Try now to deliver goods that were paid and put off or given up; safe to repeat, nothing is delivered twice."""
+        call = Call(method="POST", path=f"/api/v1/payments/{in_path(payment)}/fulfil")
+        return self._transport.model(call, models.Payment)
+
+    def annotate(self, payment: str, *, text: str, idempotency_key: str | None = None) -> models.Note:
+        """Note something about a payment for your own people: it stands in the timeline, and is never changed."""
+        call = Call(
+            method="POST",
+            path=f"/api/v1/payments/{in_path(payment)}/notes",
+            body=given(text=text),
+            key=idempotency_key or new_key(),
+        )
+        return self._transport.model(call, models.Note)
+
     def show(self, payment: str) -> models.Payment:
         """Show a payment."""
         call = Call(method="GET", path=f"/api/v1/payments/{in_path(payment)}")
@@ -597,6 +612,11 @@ class Inbox:
             method="GET", path="/api/v1/inbox", query=given(status=status, payment=payment, limit=limit, cursor=cursor)
         )
         return self._transport.page(call, models.InboxMessage)
+
+    def show(self, message: str) -> models.InboxMessage:
+        """Show a webhook that came, and what became of it."""
+        call = Call(method="GET", path=f"/api/v1/inbox/{in_path(message)}")
+        return self._transport.model(call, models.InboxMessage)
 
     def replay_many(
         self,
@@ -1225,6 +1245,21 @@ class AsyncPayments:
         call = Call(method="POST", path=f"/api/v1/payments/{in_path(payment)}/sync")
         return await self._transport.model(call, models.Payment)
 
+    async def fulfil(self, payment: str) -> models.Payment:
+        """Try now to deliver goods that were paid and put off or given up; safe to repeat, nothing is delivered twice."""
+        call = Call(method="POST", path=f"/api/v1/payments/{in_path(payment)}/fulfil")
+        return await self._transport.model(call, models.Payment)
+
+    async def annotate(self, payment: str, *, text: str, idempotency_key: str | None = None) -> models.Note:
+        """Note something about a payment for your own people: it stands in the timeline, and is never changed."""
+        call = Call(
+            method="POST",
+            path=f"/api/v1/payments/{in_path(payment)}/notes",
+            body=given(text=text),
+            key=idempotency_key or new_key(),
+        )
+        return await self._transport.model(call, models.Note)
+
     async def show(self, payment: str) -> models.Payment:
         """Show a payment."""
         call = Call(method="GET", path=f"/api/v1/payments/{in_path(payment)}")
@@ -1714,6 +1749,11 @@ class AsyncInbox:
             method="GET", path="/api/v1/inbox", query=given(status=status, payment=payment, limit=limit, cursor=cursor)
         )
         return await self._transport.page(call, models.InboxMessage)
+
+    async def show(self, message: str) -> models.InboxMessage:
+        """Show a webhook that came, and what became of it."""
+        call = Call(method="GET", path=f"/api/v1/inbox/{in_path(message)}")
+        return await self._transport.model(call, models.InboxMessage)
 
     async def replay_many(
         self,

@@ -26,6 +26,7 @@ __all__ = [
     "note_owing",
     "owe",
     "remember",
+    "reopen",
     "tries_max",
     "wait_seconds",
 ]
@@ -77,6 +78,14 @@ async def claim(tx: Transaction, limit: int) -> list[Waiting]:
 async def lock(tx: Transaction, payment: UUID) -> bool:
     """Lock a late delivery; false when it was made, or is not owed any more."""
     return await store.lock(tx, payment)
+
+
+async def reopen(tx: Transaction, payment: UUID) -> str | None:
+    """Try again what was given up, with all tries before it; return how it waited, None for what never had to."""
+    status = await store.lock_any(tx, payment)
+    if status == "failed":
+        await store.reopen(tx, payment, wait_seconds[0])
+    return status
 
 
 async def note(tx: Transaction, payment: UUID, reason: str) -> None:

@@ -77,6 +77,27 @@ async def lock(tx: Transaction, payment: UUID) -> bool:
     )
 
 
+async def lock_any(tx: Transaction, payment: UUID) -> str | None:
+    """Lock a late delivery however it stands, and tell how it does."""
+    status: str | None = await tx.fetchval(
+        "SELECT status FROM late_delivery WHERE payment_id = $1 FOR NO KEY UPDATE", payment
+    )
+    return status
+
+
+async def reopen(tx: Transaction, payment: UUID, wait_seconds: int) -> None:
+    """Wait again for what was given up."""
+    await tx.execute(
+        """
+        UPDATE late_delivery
+        SET status = 'pending', tries = 0, finished_at = NULL, due_at = clock_timestamp() + $2 * interval '1 second'
+        WHERE payment_id = $1 AND status = 'failed'
+        """,
+        payment,
+        wait_seconds,
+    )
+
+
 async def finish(tx: Transaction, payment: UUID, status: str, reason: str | None) -> bool:
     """End the wait; false when it was over."""
     return bool(

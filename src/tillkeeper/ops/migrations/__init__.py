@@ -22,7 +22,7 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parents[1]
 LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
-HISTORY_TABLES = "payment_change, wallet_entry, wallet_adjustment, audit_entry"
+HISTORY_TABLES = "payment_change, payment_note, wallet_entry, wallet_adjustment, audit_entry"
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
 HISTORY_FUNCTIONS = ("erase_history", "erase_audit")
 """What takes words about people out of histories, and can do nothing else to them."""

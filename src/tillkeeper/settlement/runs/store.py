@@ -294,10 +294,11 @@ def _discrepancy(row: Record) -> Discrepancy:
     )
 
 
-async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
-    """Drop why people closed what did not match."""
-    await tx.execute(
+async def erase(tx: Transaction, objects: Sequence[UUID]) -> list[UUID]:
+    """Drop why people closed what did not match; return which."""
+    rows = await tx.fetch(
         "UPDATE discrepancy SET reason = 'erased'"
-        " WHERE reason IS NOT NULL AND (payment_id = ANY ($1::uuid[]) OR object = ANY ($1::uuid[]))",
+        " WHERE reason IS NOT NULL AND (payment_id = ANY ($1::uuid[]) OR object = ANY ($1::uuid[])) RETURNING id",
         list(objects),
     )
+    return [row["id"] for row in rows]

@@ -8,10 +8,17 @@ from tillkeeper.web.moments import Instant
 
 
 class TimelineEntry(BaseModel):
-    """Something that happened to a payment; what `data` holds follows from `kind`."""
+    """Something that happened to a payment; what `data` holds follows from `kind`.
+
+    `api` is a request under an Idempotency-Key, told for the day that keys are kept; `action` is what somebody did, as
+    the audit log has it. The `id` in `data` of a webhook, event, sent event or note leads to the thing itself.
+    """
 
     at: Instant
     kind: Literal[
+        "api",
+        "action",
+        "note",
         "webhook",
         "risk",
         "attempt",
@@ -54,6 +61,17 @@ class InboxMessage(BaseModel):
     received_at: Instant
     next_try_at: Instant | None
     finished_at: Instant | None
+
+
+class Note(BaseModel):
+    """What somebody wrote down about a payment; the timeline shows it."""
+
+    id: str = Field(examples=["note_01h455vb4pex5vsknk084sn02q"])
+    object: Literal["note"]
+    payment: str = Field(examples=["payment_01h455vb4pex5vsknk084sn02q"])
+    text: str
+    by: str
+    at: Instant
 
 
 class InboxVerdict(BaseModel):

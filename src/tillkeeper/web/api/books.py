@@ -58,6 +58,20 @@ async def find_messages(
     return JSONResponse(await read(till, lambda tx: inbox.find(tx, wanted)))
 
 
+@router.get(
+    "/inbox/{message}",
+    name="show",
+    response_model=None,
+    responses={200: {"model": book_shapes.InboxMessage}, **shapes.ERRORS},
+)
+async def show_message(
+    request: Request, message: str, _: Annotated[Principal, Depends(caller.may(Right.SEE))]
+) -> JSONResponse:
+    """Show a webhook that came, and what became of it."""
+    id_ = ids.parse("message", message)
+    return JSONResponse(await read(caller.till_of(request), lambda tx: inbox.show(tx, id_)))
+
+
 @router.post(
     "/inbox/replay",
     name="replay_many",

@@ -12,17 +12,20 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import ForbiddenError, Principal, Right
+from tillkeeper.flows.annotate import annotate
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.confirm import confirm
 from tillkeeper.flows.read import read
+from tillkeeper.flows.refulfil import refulfil
 from tillkeeper.flows.sync import sync
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import amount_max
 from tillkeeper.payments import Status
+from tillkeeper.payments.notes import text_length_max
 from tillkeeper.reports import paging, timeline
 from tillkeeper.reports import payment as report
 from tillkeeper.risk import Context as RiskContext
@@ -206,6 +209,12 @@ class Confirm(RootModel[Annotated[dict[Key, Said], Field(max_length=confirm_entr
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+class Annotate(api.Body):
+    """What to note: letters and ends of lines, without control characters."""
+
+    text: Annotated[str, Field(min_length=1, max_length=text_length_max, examples=["Ana called: wrong package."])]
+
+
 class Cancel(api.Body):
     """Cancel a payment; there is nothing to say beside that."""
 
@@ -272,6 +281,31 @@ async def confirm_payment(request: Request, payment: str, body: Confirm, princip
 async def sync_payment(request: Request, payment: str, _: Handler) -> JSONResponse:
     """Ask the gateway what has become of a payment, apply its answer, and show it."""
     return JSONResponse(await sync(caller.till_of(request), ids.parse("payment", payment)))
+
+
+@router.post(
+    "/payments/{payment}/fulfil",
+    name="fulfil",
+    response_model=None,
+    responses={200: {"model": shapes.Payment}, **shapes.ERRORS},
+)
+async def fulfil_payment(request: Request, payment: str, _: Handler) -> JSONResponse:
+    """Try now to deliver goods that were paid and put off or given up; safe to repeat, nothing is delivered twice."""
+    till, id_ = caller.till_of(request), ids.parse("payment", payment)
+    await refulfil(till, id_)
+    return JSONResponse(await read(till, lambda tx: report.show(tx, id_)))
+
+
+@router.post(
+    "/payments/{payment}/notes",
+    name="annotate",
+    status_code=201,
+    response_model=None,
+    responses={201: {"model": book_shapes.Note}, **shapes.ERRORS},
+)
+async def annotate_payment(request: Request, payment: str, body: Annotate, _: Handler, wish: Once) -> JSONResponse:
+    """Note something about a payment for your own people: it stands in the timeline, and is never changed."""
+    return api.replayed(await annotate(caller.till_of(request), wish, ids.parse("payment", payment), body.text))
 
 
 @router.get(

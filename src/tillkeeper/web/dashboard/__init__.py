@@ -14,6 +14,7 @@ from tillkeeper.web.dashboard.pages import (
     deliveries,
     disputes,
     doors,
+    drawer,
     exports,
     gateways,
     health,
@@ -40,7 +41,7 @@ SAFETY = (risk, audit)
 SYSTEM = (health, settings)
 PAGES: tuple[ModuleType, ...] = (*MONEY, *BOOKS, *PLUMBING, *SAFETY, *SYSTEM)
 """What stands in the rail, in its order."""
-UNSHOWN: tuple[ModuleType, ...] = (search, exports, bulk)
+UNSHOWN: tuple[ModuleType, ...] = (search, exports, bulk, drawer)
 """What other pages lead to; their addresses come first, since some look like those of a payment."""
 
 

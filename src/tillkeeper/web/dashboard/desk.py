@@ -116,8 +116,8 @@ class Desk:
 
     @property
     def is_part(self) -> bool:
-        """Tell whether the page asks for a dialog to show in its midst."""
-        return self.request.headers.get("hx-target", "").endswith("#dialog")
+        """Tell whether the page asks for a dialog to show in its midst, or for the drawer beside it."""
+        return self.request.headers.get("hx-target", "").endswith(("#dialog", "#drawer"))
 
     def page(self, template: str, *, status: int = HTTPStatus.OK, **context: object) -> Response:
         """Show a page with everything around it."""
@@ -160,6 +160,7 @@ class Desk:
             "bare": self.is_part,
             "error": self.error,
             "path": path,
+            "shown_at": f"{path}?{self.request.url.query}" if self.request.url.query else path,
             "Right": Right,
         }
 

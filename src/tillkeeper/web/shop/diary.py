@@ -12,6 +12,8 @@ from tillkeeper.web.shop.paper import PACKS, written
 
 second_ms = 1000
 minute_ms = 60 * second_ms
+hour_ms = 60 * minute_ms
+day_ms = 24 * hour_ms
 code_length_max = 28
 code_head, code_tail = 14, 6
 
@@ -197,7 +199,11 @@ def _after(passed: timedelta) -> str:
         return f"+{passed_ms} ms"
     if passed_ms < minute_ms:
         return f"+{passed_ms // second_ms}.{passed_ms % second_ms // 100} s"
-    return f"+{passed_ms // minute_ms} min {passed_ms % minute_ms // second_ms} s"
+    if passed_ms < hour_ms:
+        return f"+{passed_ms // minute_ms} min {passed_ms % minute_ms // second_ms} s"
+    if passed_ms < day_ms:
+        return f"+{passed_ms // hour_ms} h {passed_ms % hour_ms // minute_ms} min"
+    return f"+{passed_ms // day_ms} d {passed_ms % day_ms // hour_ms} h"
 
 
 def _payment(title: str, data: Json) -> str:
@@ -259,6 +265,20 @@ def _discrepancy(title: str, data: Json) -> str:
     return f"Compared with the gateway: {title.replace('_', ' ')}, {data['status']}"
 
 
+def _api(title: str, data: Json) -> str:
+    """Say what a program asked for: the thing that it got, and whether it asked again for the same."""
+    by = "An end user" if data["by"] == "user" else "A secret key"
+    again = f", and asked {data['replays']}× again for the same" if data["replays"] else ""
+    answer = f"answered {data['status']}" if data["status"] else "under way"
+    return f"{by} asked over the API for a {title.replace('_', ' ')}: {answer}{again}"
+
+
+def _action(title: str, data: Json) -> str:
+    """Say what one of the merchant's people did, and why."""
+    why = f": {data['reason']}" if data["reason"] else ""
+    return f"{data['by']} {DEEDS.get(title, title.replace('_', ' ').replace('.', ' '))}{why}"
+
+
 VERBS = {
     "grant": "Delivered",
     "revoke": "Took back",
@@ -279,7 +299,26 @@ WORDS: dict[str, Callable[[str, Json], str]] = {
     "dispute": lambda title, _: f"Answered the bank: {title}",
     "discrepancy": _discrepancy,
     "letter": _letter,
+    "api": _api,
+    "action": _action,
+    "note": lambda title, data: f"{title} noted: {data['text']}",
 }
+DEEDS = {
+    "payment.created": "opened a checkout",
+    "payment.capture_requested": "asked to take the money",
+    "payment.cancel_requested": "let the payment go",
+    "payment.fulfilment_retried": "had the goods tried again",
+    "review.approved": "approved the payment",
+    "review.rejected": "rejected the payment",
+    "refund.created": "gave money back",
+    "refund.abandoned": "ended a refund of unknown end",
+    "discrepancy.closed": "closed a difference with the gateway",
+    "webhook.replayed": "replayed a webhook",
+    "webhooks.replayed": "let a webhook come many times more",
+    "webhook.ignored": "set a webhook aside",
+    "delivery.resent": "sent an event again",
+}
+"""What people do, as the audit log names it, in words."""
 CALLS = {
     "confirm": "take what the customer approved",
     "capture": "take the authorised money",

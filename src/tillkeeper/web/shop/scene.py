@@ -20,6 +20,9 @@ version_length = 16
 followed_seconds = 3
 """How often a page of the demo looks when nothing is under way: something may be done in a terminal."""
 
+NOT_THEIRS = ("api", "action", "note")
+"""What no buyer is shown: who of the merchant's did or wrote what, and the keys of requests."""
+
 Json = dict[str, Any]
 
 
@@ -64,11 +67,12 @@ async def look(tx: Transaction, payment: UUID, now: datetime) -> Scene:
     """Look at a payment; raises NotFoundError."""
     shown: Any = await payments.show(tx, payment)
     told: Any = await timeline.show(tx, payment)
+    events = [event for event in told["data"] if event["kind"] not in NOT_THEIRS]
     disputed: Any = await dispute.find(tx, payment=payment, status=None, limit=paging.limit_default, cursor=None)
-    counts = diary.count(told["data"], cards_sold=cards_sold(shown))
+    counts = diary.count(events, cards_sold=cards_sold(shown))
     return Scene(
         payment=shown,
-        events=told["data"],
+        events=events,
         cards=await _drawn(tx, shown),
         disputes=disputed["data"],
         counts=counts,

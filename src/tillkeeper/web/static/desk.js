@@ -40,7 +40,43 @@
     if (pressed && event.target.method === "post") setTimeout(() => (pressed.disabled = true));
   });
 
-  // Keys: / finds, g and a letter goes, j and k walk, Enter opens, ? tells, Ctrl-K or ⌘K opens the palette.
+  // The drawer: ~ opens it beside the page and shuts it; as long as it is open, it follows to other pages.
+  const OPEN = "till-drawer";
+  const drawer = () => $("#drawer");
+  const inspect = async (link, { focus }) => {
+    const answer = await fetch(link.href, { headers: { "HX-Request": "true", "HX-Target": "aside#drawer" } });
+    const found = $("#inspector", new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (!link.isConnected) return; // the page has gone on, and the drawer with it
+    if (!found) return void (location.href = link.href); // the page of it says why
+    drawer().replaceChildren(found);
+    drawer().hidden = false;
+    link.setAttribute("aria-expanded", "true");
+    sessionStorage.setItem(OPEN, "yes");
+    if (focus) $("#inspector-title").focus();
+  };
+  const shut = () => {
+    sessionStorage.removeItem(OPEN);
+    drawer().hidden = true;
+    drawer().replaceChildren();
+    $("#inspect").setAttribute("aria-expanded", "false");
+    $("#inspect").focus();
+  };
+  const toggle = () => (drawer().hidden ? inspect($("#inspect"), { focus: true }) : shut());
+  const follow = () => {
+    if ($("#inspect") && sessionStorage.getItem(OPEN)) inspect($("#inspect"), { focus: false });
+  };
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-shut]")) shut();
+    if (!event.target.closest("#inspect") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    toggle();
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.target === document.body) follow();
+  });
+  follow();
+
+  // Keys: / finds, g and a letter goes, j and k walk, Enter opens, ~ inspects, ? tells, Ctrl-K or ⌘K opens the palette.
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
@@ -48,12 +84,15 @@
       openPalette();
       return;
     }
-    if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
+    if (typing(event.target) || $("dialog[open]")) return;
+    if (event.key === "~" && $("#inspect")) return toggle(); // some keyboards write it with modifiers
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
     const place = Date.now() - going < 1200 && $(`.rail a[data-key="${CSS.escape(event.key)}"]`);
     going = event.key === "g" ? Date.now() : 0;
     if (place) place.click();
     else if (event.key === "/") event.preventDefault(), $("#find")?.focus();
     else if (event.key === "?") $("#keys")?.showModal();
+    else if (event.key === "Escape" && drawer() && !drawer().hidden) shut();
     else if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
     else if (event.key === "Enter") $('tr[aria-selected="true"] a')?.click();
     else {

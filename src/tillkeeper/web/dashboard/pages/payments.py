@@ -7,9 +7,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
+from tillkeeper.flows.annotate import annotate
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.read import read
+from tillkeeper.flows.refulfil import refulfil
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.flows.sync import sync
@@ -17,8 +19,10 @@ from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.payments import Status
+from tillkeeper.payments.notes import text_length_max
 from tillkeeper.reports import breakdown, timeline
 from tillkeeper.reports import payment as report
+from tillkeeper.web.dashboard import button, curl, entries, paper
 from tillkeeper.web.dashboard.days import begin_of, end_of
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.lists import Address, rows_per_page
@@ -28,22 +32,6 @@ from tillkeeper.web.shop import diary
 PLACE = Place(group=Group.MONEY, title="Payments", icon="banknote", path="/payments", key="p")
 HELD = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW)
 UNCAPTURED = (Status.CREATED, Status.REQUIRES_ACTION, Status.PROCESSING, Status.OUTCOME_UNKNOWN, *HELD)
-ICONS = {
-    "payment": "credit-card",
-    "attempt": "arrow-up-right",
-    "call": "arrow-up-right",
-    "webhook": "arrow-down-left",
-    "ledger": "book-open",
-    "delivery": "box",
-    "goods": "box",
-    "event": "bell",
-    "sent": "send",
-    "letter": "send",
-    "risk": "shield",
-    "request": "undo-2",
-    "dispute": "gavel",
-    "discrepancy": "scale",
-}
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
@@ -55,6 +43,8 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
         *entrance.deed(f"{one}/capture", ask_capture, do_capture, Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/cancel", ask_cancel, do_cancel, Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/sync", ask_sync, do_sync, Right.HANDLE_PAYMENTS),
+        *entrance.deed(f"{one}/note", ask_note, do_note, Right.HANDLE_PAYMENTS),
+        *entrance.deed(f"{one}/fulfil", ask_fulfil, button.once(do_fulfil), Right.HANDLE_PAYMENTS),
         *entrance.deed(f"{one}/approve", ask_approve, do_approve, Right.REVIEW),
         *entrance.deed(f"{one}/reject", ask_reject, do_reject, Right.REVIEW),
         entrance.page(one, show_one, live=True),
@@ -102,25 +92,14 @@ async def show_one(desk: Desk) -> Response:
         payment=payment,
         money_of=money_of,
         gateway=titles.get(payment["gateway"], payment["gateway"]),
-        entries=[
-            {"icon": ICONS.get(event["kind"], "circle"), "tone": tone_of(event)}
-            | {name: getattr(entry, name) for name in ("words", "after", "at", "raw")}
-            for event, entry in zip(told["data"], diary.entries(told["data"], titles), strict=True)
-        ],
+        entries=entries.lines(told["data"], titles, may_replay=desk.may(Right.REPLAY)),
+        aside=entries.aside(told["data"]),
         proofs=diary.proofs(told["data"]),
         bookings=diary.bookings(told["data"]),
         can=_possible(desk, payment),
         left=_left(payment),
-        api=desk.till.settings.public_url,
+        curl=curl.command(desk.till, f"/api/v1/payments/{payment['id']}"),
     )
-
-
-def tone_of(event: Json) -> str:
-    """Tell how a line of the timeline is coloured: only what needs a look stands out."""
-    states = {event["data"].get("status"), event["data"].get("state"), event["data"].get("after")}
-    if states & {"dead", "quarantined", "failed", "declined", "given_up", "broken"}:
-        return "danger"
-    return "warning" if states & {"parked", "outcome_unknown", "in_review"} else ""
 
 
 def _possible(desk: Desk, payment: Json) -> set[str]:
@@ -130,7 +109,8 @@ def _possible(desk: Desk, payment: Json) -> set[str]:
     if desk.may(Right.REFUND) and status is Status.SUCCEEDED and _left(payment) > 0:
         found.add("refund")
     if desk.may(Right.HANDLE_PAYMENTS):
-        found.add("sync")
+        found |= {"sync", "note"}
+        found |= {"fulfil"} if status is Status.SUCCEEDED and payment["fulfilment"] else set()
         found |= {"cancel"} if status in UNCAPTURED and status is not Status.IN_REVIEW else set()
         found |= {"capture"} if status is Status.REQUIRES_CAPTURE else set()
     if desk.may(Right.REVIEW) and status is Status.IN_REVIEW:
@@ -201,6 +181,45 @@ async def do_sync(desk: Desk) -> Response:
     """Ask the gateway what has become of a payment, and apply its answer."""
     shown = await sync(desk.till, _id(desk))
     return desk.done(f"/payments/{desk.part('payment')}", f"The gateway was asked. The payment is {shown['status']}.")
+
+
+async def ask_note(desk: Desk) -> Response:
+    """Ask what to note."""
+    text, longest = desk.given("text") or "", text_length_max
+    return desk.dialog("note.html", payment=await _payment(desk), text=text, longest=longest)
+
+
+async def do_note(desk: Desk) -> Response:
+    """Keep a note about a payment."""
+    await annotate(desk.till, desk.wish, _id(desk), desk.need("text"))
+    return desk.done(f"/payments/{desk.part('payment')}", "Noted; it stands in the timeline.")
+
+
+async def ask_fulfil(desk: Desk) -> Response:
+    """Say what running the delivery again does, as the goods stand now."""
+    payment = await _payment(desk)
+    delivered_at = await read(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
+    return desk.dialog("fulfil.html", payment=payment, delivered_at=delivered_at)
+
+
+async def do_fulfil(desk: Desk) -> tuple[str, str]:
+    """Try now to hand over what was paid, and say what came of it."""
+    already = await refulfil(desk.till, _id(desk))
+    payment = await _payment(desk)
+    delivered_at = await read(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
+    return f"/payments/{payment['id']}", _came_of(payment["fulfilment"], delivered_at, already=already)
+
+
+def _came_of(goods: Json, delivered_at: str | None, *, already: bool) -> str:
+    """Say what came of a delivery that was run again."""
+    what = f"{goods['quantity']} {'cards' if goods['kind'] == 'pack' else 'credits'}"
+    if delivered_at and already:
+        return f"Already done: {what} delivered {paper.exact(delivered_at)}; nothing was given twice."
+    if delivered_at:
+        return f"Delivered now: {what}."
+    if goods["status"] == "failed":
+        return f"The goods cannot be delivered ({goods['reason']}); the money goes back."
+    return f"Tried, and not delivered: {goods.get('reason', 'no reason is known')}. It is tried again by itself."
 
 
 async def ask_approve(desk: Desk) -> Response:
