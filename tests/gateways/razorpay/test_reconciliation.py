@@ -1,4 +1,4 @@
-"""Razorpay's account and ours where Razorpay tells less than others: a refund that came back names the payment alone."""
+"""Razorpay's account and ours where Razorpay tells less than others: of a refund that came back only the payment."""
 
 from dataclasses import replace
 from datetime import timedelta
