@@ -45,7 +45,7 @@ class Look:
     run: Run
     terms: Terms
     bounds: Bounds
-    left: int = part_max
+    left: int
 
 
 async def plan(till: Till) -> int:
@@ -123,6 +123,7 @@ async def _go_on(till: Till, gateway: str, day: date) -> bool:
             run=runs.begin(run),
             terms=await _terms(tx, till, gateway),
             bounds=_bounds(day, ZoneInfo(till.gateways[gateway].settlement_zone)),
+            left=part_max,
         )
         while look.run.status == "running" and look.left > 0:
             step = look.run.step
