@@ -19,7 +19,7 @@ from tests.conftest import numbers
 from tests.crash.stage import free_ports
 from tests.laundry import Laundry
 
-from tillkeeper import catalog, gateways
+from tillkeeper import catalog, gateways, routing
 from tillkeeper.flows.offer import stock
 from tillkeeper.flows.read import read
 from tillkeeper.fulfilment import packs
@@ -28,6 +28,7 @@ from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops.embedded_postgres import Databases
 from tillkeeper.ops.seed import Ground, plan, sow
 from tillkeeper.reports import books, invariants
+from tillkeeper.routing import Breaker
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
@@ -180,9 +181,12 @@ async def test_every_page_has_something_that_a_person_would_look_at(seeded: list
     assert requests["open"] == 2
     deliveries = await one.counts("SELECT status, count(*) FROM webhook_delivery GROUP BY 1")
     assert {"succeeded", "pending"} <= deliveries.keys()
-    assert await one.counts("SELECT gateway, breaker FROM gateway_state WHERE breaker <> 'closed'") == {
-        "square": "open"
-    }
+
+
+async def test_one_gateway_is_degraded_and_takes_payments_all_the_same(seeded: list[Seeded]) -> None:
+    states = await read(seeded[0].till, lambda tx: routing.states(tx, list(seeded[0].till.gateways)))
+    assert [name for name, state in states.items() if state.degraded] == ["square"]
+    assert {state.breaker for state in states.values()} == {Breaker.CLOSED}
 
 
 async def test_exactly_one_discrepancy_is_open(seeded: list[Seeded]) -> None:

@@ -21,7 +21,12 @@ async def test_the_page_shows_how_a_gateway_does_and_where_its_webhooks_go(shop:
     for said in ("Stripe", "On", "its own tariff", "/webhooks/stripe", "1 of 1", "Not configured", "Razorpay"):
         assert said in shown, said
     assert "Disable" not in shown, "finance looks and does not steer"
-    await shop.owner.execute("UPDATE gateway_state SET failures = 2")
+    await shop.owner.execute(
+        "INSERT INTO gateway_state (gateway, failures) VALUES ('stripe', 3) ON CONFLICT DO NOTHING"
+    )
+    await shop.owner.execute("UPDATE gateway_state SET failures = 3")
+    assert "Its last 3 calls got no answer." in await (await desk_of("developer")).read("/gateways")
+    assert "Stripe is degraded: its last 3 calls got no answer" in await (await desk_of("developer")).read("")
     await shop.owner.execute(
         "INSERT INTO gateway_state (gateway, breaker, failures, retry_at) VALUES ('stripe', 'open', 5, now())"
         " ON CONFLICT (gateway) DO UPDATE SET breaker = 'open', failures = 5, retry_at = now()"

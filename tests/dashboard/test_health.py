@@ -79,6 +79,7 @@ async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
         ("Gateways", {"gateways": []}, State.BROKEN),
         ("Stripe", {"gateways": [replace(stripe, switch=Switch.DRAINING)]}, State.WARNING),
         ("Stripe", {"gateways": [replace(stripe, breaker=Breaker.OPEN, failures=5)]}, State.BROKEN),
+        ("Stripe", {"gateways": [replace(stripe, failures=3)]}, State.WARNING),
         ("API version of Stripe", {"versions": [old]}, State.BROKEN),
         ("Maintenance", {"maintenance": Maintenance(active=True)}, State.WARNING),
         ("Alerts", {"mails": False}, State.WARNING),

@@ -8,6 +8,7 @@ from tests.dashboard.conftest import words
 from tillkeeper.flows.seal import seal
 from tillkeeper.flows.steer import steer
 from tillkeeper.flows.sum_up import sum_up
+from tillkeeper.reports.overview import Totals
 from tillkeeper.web.dashboard import charts
 from tillkeeper.web.dashboard.pages.overview import change
 
@@ -114,8 +115,22 @@ def test_bars_of_one_column_meet_and_none_is_lost() -> None:
 
 
 def test_a_change_is_told_in_words_also_where_there_was_nothing() -> None:
-    assert change(0, 0) == "none"
-    assert change(5, 0) == "new; there was none in the"
-    assert change(112, 100) == "+12 % on the"
-    assert change(50, 100) == "\N{MINUS SIGN}50 % on the"
-    assert change(100, 100) == "as in the"
+    assert change(0, 0, "EUR") == "none"
+    assert change(5, 0, "EUR") == "new; there was none in the"
+    assert change(112, 100, "EUR") == "+12 % on the"
+    assert change(50, 100, "EUR") == "\N{MINUS SIGN}50 % on the"
+    assert change(100, 100, "EUR") == "as in the"
+
+
+def test_a_change_from_little_or_from_below_zero_is_told_by_what_it_was() -> None:
+    assert change(99_900, 10_000, "EUR") == "+899 % on the"
+    assert change(100_000, 10_000, "EUR") == "up from €100.00 in the"
+    assert change(500, -100, "EUR") == "up from \N{MINUS SIGN}€1.00 in the"
+    assert change(-500, 100, "JPY") == "down from ¥100 in the"
+
+
+def test_a_reason_that_gateways_write_in_different_case_is_one() -> None:
+    totals = Totals()
+    totals.add("EUR", "failed:insufficient_funds", 3, 0)
+    totals.add("USD", "failed:INSUFFICIENT_FUNDS", 2, 0)
+    assert (totals.failures, totals.failed) == ({"insufficient_funds": 5}, 5)

@@ -9,6 +9,7 @@ import pytest
 from tests.flows.test_claim import disputed, ended
 
 from tillkeeper.facts import LineKind, SettlementLine
+from tillkeeper.flows import reconcile as flow
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.reconcile import ask, check_gateway, plan, reconcile, reconcile_day
 from tillkeeper.gateway.lines import SettlementPage
@@ -165,6 +166,23 @@ async def test_days_on_which_no_worker_was_there_are_planned_as_well(shop: Any) 
     planned = await shop.owner.fetch("SELECT day FROM reconciliation_run ORDER BY day")
     today = clock.now().date()
     assert [row["day"] for row in planned if row["day"] >= today] == [today + timedelta(days=ago) for ago in range(5)]
+
+
+async def test_a_day_that_fits_is_compared_in_one_go_and_a_larger_one_in_parts(shop: Any, monkeypatch: Any) -> None:
+    await shop.paid()
+    till = shop.later(hours=2)
+    await import_settlement(till)
+    today = clock.now().date()
+    await ask(till, "stripe", today)
+    assert [await reconcile(till) for _ in range(3)] == [1, 0, 0]
+    monkeypatch.setattr(flow, "part_max", 1)
+    await ask(till, "stripe", today)
+    parts = 0
+    while await reconcile(till):
+        parts += 1
+    assert parts > 1
+    run = await shop.owner.fetchrow("SELECT status, lines, ours, found FROM reconciliation_run")
+    assert tuple(run) == ("done", 1, 1, 0)
 
 
 async def test_a_run_that_fails_rests_and_says_why_and_keeps_nobody_waiting(shop: Any) -> None:

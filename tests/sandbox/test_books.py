@@ -8,7 +8,7 @@ import pytest
 
 from tillkeeper.sandbox_kit import luck
 from tillkeeper.sandbox_kit.books import Books, Change
-from tillkeeper.sandbox_kit.post import Event, listing
+from tillkeeper.sandbox_kit.post import DUE, Event, listing
 
 
 @pytest.fixture
@@ -84,6 +84,13 @@ def test_an_index_serves_the_look_up_by_payment_intent(books: Books) -> None:
         ("stripe", "charge", "pi_1", 1),
     ).fetchall()
     assert "object_intent" in plan[0][3]
+
+
+def test_what_is_due_is_found_without_going_through_what_was_delivered(books: Books) -> None:
+    plan = books.connection.execute(f"EXPLAIN QUERY PLAN {DUE}", (0, "[]", 0, 1)).fetchall()
+    assert [step for *_, step in plan if step.startswith(("SEARCH d ", "SCAN d "))] == [
+        "SEARCH d USING INDEX delivery_due (due_ms<?)"
+    ]
 
 
 def test_the_dial_comes_back_as_it_was_turned(tmp_path: Path) -> None:

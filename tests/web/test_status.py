@@ -67,6 +67,16 @@ async def test_a_gateway_that_fails_degrades_and_one_that_is_off_is_paused(front
         await front.owner.execute("UPDATE gateway_state SET breaker = 'closed', retry_at = NULL")
 
 
+async def test_a_gateway_that_left_several_calls_in_a_row_unanswered_is_degraded(front: Front) -> None:
+    await steer(front.till, "stripe", switch=Switch.ON)
+    try:
+        for failures, said in ((2, "operational"), (3, "degraded")):
+            await front.owner.execute("UPDATE gateway_state SET failures = $1", failures)
+            assert (await seen(front.till))["gateways"][0]["status"] == said
+    finally:
+        await front.owner.execute("UPDATE gateway_state SET failures = 0")
+
+
 async def test_what_was_looked_up_is_kept_for_a_few_seconds_however_many_ask(front: Front) -> None:
     app = build(front.till)
     first, *others = await asyncio.gather(*(look(app) for _ in range(20)))

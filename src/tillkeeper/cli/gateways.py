@@ -55,7 +55,7 @@ def show(*, as_json: context.AsJson = False, data_dir: context.DataDir = context
         table.add_row(
             each["gateway"],
             _styled(each["switch"]),
-            _styled("well" if each["breaker"] == "closed" else each["breaker"]),
+            _health(each),
             str(each["priority"]),
             _fee(each),
             f"{tried['opened']} of {tried['tried']}",
@@ -131,6 +131,12 @@ def _show_trials(trials: list[Trial]) -> None:
 def _switch(gateway: str, switch: Switch, data_dir: context.DataDir, says: str) -> None:
     context.with_till(data_dir, lambda till: steer(till, gateway, switch=switch))
     typer.echo(f"{gateway} {says}")
+
+
+def _health(gateway: dict[str, Any]) -> str:
+    if gateway["breaker"] == "closed" and gateway["failures"]:
+        return f"[yellow]{gateway['failures']} unanswered[/]"
+    return _styled("well" if gateway["breaker"] == "closed" else gateway["breaker"])
 
 
 def _styled(word: str) -> str:

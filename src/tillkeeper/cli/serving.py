@@ -65,7 +65,8 @@ def sandbox(
 ) -> None:
     """Serve the imitated gateways, which keep books of their own."""
     logs.configure()
-    asyncio.run(_run(_imitations(books, f"http://{host}:{port}"), host, port, leash=leash, lifespan=True))
+    with loop.runner() as runner:
+        runner.run(_run(_imitations(books, f"http://{host}:{port}"), host, port, leash=leash, lifespan=True))
 
 
 async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:

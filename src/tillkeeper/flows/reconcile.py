@@ -1,6 +1,7 @@
 """Compare what gateways account for with what we say, day by day, until both agree or a person knows why not.
 
-A run is a row, and each of its parts one transaction: whoever dies costs a part and changes nothing of the answer.
+A run is a row, and so much of it is done in one transaction as there are things that fit: most days in one, and a
+large one in parts. Whoever dies costs a part and changes nothing of the answer.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from tillkeeper.settlement.runs import Discrepancy, Finding, Kind, Place, Run, S
 from tillkeeper.till import Till
 
 part_max = 2_000
+"""So many lines and things of ours are looked at in one transaction."""
 settle_hours_max = 6
 """How long after its end a day is compared at the latest; what comes even later is compared when it comes."""
 planned_days = 7
@@ -34,15 +36,16 @@ rest_after_failure_seconds = 600
 reason_length_max = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Look:
-    """Hold what one part of a run works with."""
+    """Hold what one transaction of a run works with, and how much it may still look at."""
 
     tx: Transaction
     till: Till
     run: Run
     terms: Terms
     bounds: Bounds
+    left: int
 
 
 async def plan(till: Till) -> int:
@@ -113,22 +116,25 @@ async def _go_on(till: Till, gateway: str, day: date) -> bool:
         run = await runs.lock(tx, gateway, day)
         if run is None or run.status == "done":
             return False
-        run = runs.begin(run)
         await matching.go_by_index(tx)
-        failpoints.reach(f"reconcile:{run.step}")
         look = Look(
             tx=tx,
             till=till,
-            run=run,
+            run=runs.begin(run),
             terms=await _terms(tx, till, gateway),
             bounds=_bounds(day, ZoneInfo(till.gateways[gateway].settlement_zone)),
+            left=part_max,
         )
-        run, end = await (_compare_lines(look) if run.step is Step.LINES else _compare_ours(look))
-        run = await runs.go_on(tx, run, place=end)
-        failpoints.reach(f"reconcile:{look.run.step}:written")
-    if run.status == "done" and run.found:
-        logs.reconciliation.warning("discrepancies", gateway=gateway, day=day.isoformat(), found=run.found)
-    return run.status != "done"
+        while look.run.status == "running" and look.left > 0:
+            step = look.run.step
+            failpoints.reach(f"reconcile:{step}")
+            end = await (_compare_lines(look) if step is Step.LINES else _compare_ours(look))
+            look.run = runs.go_on(look.run, place=end)
+            failpoints.reach(f"reconcile:{step}:written")
+        await runs.save(tx, look.run)
+    if look.run.status == "done" and look.run.found:
+        logs.reconciliation.warning("discrepancies", gateway=gateway, day=day.isoformat(), found=look.run.found)
+    return look.run.status != "done"
 
 
 async def _terms(tx: Transaction, till: Till, gateway: str) -> Terms:
@@ -140,19 +146,20 @@ async def _terms(tx: Transaction, till: Till, gateway: str) -> Terms:
     )
 
 
-async def _compare_lines(look: Look) -> tuple[Run, Place | None]:
-    """Look up what the next lines stand for, and compare the two."""
+async def _compare_lines(look: Look) -> Place | None:
+    """Look up what the next lines stand for, and compare the two; return the place to go on from."""
     tx, run, now = look.tx, look.run, look.terms.now
-    part = await matching.part(tx, run, part_max)
+    part = await matching.part(tx, run, look.left)
     if part.end is None:
-        return run, None
+        return None
     named = await matching.named(tx, run, part.end)
     explained = await link(tx, named, now)
     pairs = await matching.differing(tx, run, part.end, named)
     judged = [(pair, runs.judge(pair, look.terms)) for pair in pairs]
     told = book_lines(run.gateway, judged, now)
-    run = await _keep(look, run, [finding for _, finding in judged if finding], explained, told)
-    return replace(run, lines=run.lines + part.count), part.end
+    await _keep(look, [finding for _, finding in judged if finding], explained, told)
+    look.run, look.left = replace(look.run, lines=run.lines + part.count), look.left - part.count
+    return part.end
 
 
 async def link(tx: Transaction, named: Sequence[matching.Named], now: datetime) -> list[Discrepancy]:
@@ -161,20 +168,23 @@ async def link(tx: Transaction, named: Sequence[matching.Named], now: datetime) 
     return await runs.explain_linked(tx, [each.object for each in linked], now)
 
 
-async def _compare_ours(look: Look) -> tuple[Run, Place | None]:
-    """Look at what of ours should have a line, or the goods that it was paid for."""
+async def _compare_ours(look: Look) -> Place | None:
+    """Look at what of ours should have a line, or the goods that it was paid for; return the place to go on from."""
     run = look.run
     match run.step:
         case Step.UNREAD:
-            return await _keep(look, run, await _unread(look), [], []), None
+            await _keep(look, await _unread(look), [], [])
+            return None
         case Step.END:
             return await _end(look)
         case _:
-            part = await unmatched.part(look.tx, run, look.bounds, part_max)
+            part = await unmatched.part(look.tx, run, look.bounds, look.left)
             if part.end is None:
-                return run, None
-            run = await _keep(look, run, await _unmatched(look, part.end), [], [])
-            return replace(run, ours=run.ours + (0 if run.step is Step.GRANTS else part.count)), part.end
+                return None
+            await _keep(look, await _unmatched(look, part.end), [], [])
+            look.run = replace(look.run, ours=run.ours + (0 if run.step is Step.GRANTS else part.count))
+            look.left -= part.count
+            return part.end
 
 
 async def _unmatched(look: Look, end: Place) -> list[Finding]:
@@ -212,29 +222,25 @@ async def _unread(look: Look) -> list[Finding]:
     ]
 
 
-async def _end(look: Look) -> tuple[Run, Place | None]:
+async def _end(look: Look) -> Place | None:
     """End what this turn has not seen any more, part by part."""
     explained = await runs.explain_rest(look.tx, look.run, look.terms.now)
-    run = await _keep(look, look.run, [], explained, [])
-    return run, look.run.place if explained else None
+    await _keep(look, [], explained, [])
+    look.left -= len(explained)
+    return look.run.place if explained else None
 
 
 async def _keep(
-    look: Look,
-    run: Run,
-    findings: Sequence[Finding],
-    explained: Sequence[Discrepancy],
-    told: Sequence[Journal],
-) -> Run:
+    look: Look, findings: Sequence[Finding], explained: Sequence[Discrepancy], told: Sequence[Journal]
+) -> None:
     """Keep what a part has found, with its postings and the events that it owes."""
     tx, now = look.tx, look.terms.now
-    run, outcome = await runs.record(tx, run, findings, now)
+    look.run, outcome = await runs.record(tx, look.run, findings, now)
     fees = {each.object: each.theirs for each in outcome.tolerated if each.kind is Kind.FEE_MISMATCH}
     await payments.settle_fees(tx, {id_: fee for id_, fee in fees.items() if id_ and fee is not None})
     journals = book_opened(outcome.opened, now) + book_tolerated(outcome.tolerated, now)
     await ledger.post(tx, [*told, *journals, *book_explained(explained, now)])
     await outbox.announce(tx, [event(each) for each in outcome.opened if each.kind is not Kind.IN_TRANSIT])
-    return run
 
 
 def event(discrepancy: Discrepancy) -> Event:

@@ -11,7 +11,7 @@ from tillkeeper.ledger import findings
 from tillkeeper.reports import time, versions
 from tillkeeper.reports.invariants import TITLES
 from tillkeeper.reports.versions import Level
-from tillkeeper.routing import Breaker, Switch
+from tillkeeper.routing import Switch
 
 counted_max = 100
 
@@ -73,8 +73,8 @@ def _troubled(states: Iterable[routing.GatewayState]) -> list[Need]:
     for state in sorted(states, key=lambda each: each.gateway):
         if state.switch is not Switch.ON:
             found.append(Need(what="switched", of=state.gateway, because=state.switch))
-        elif state.breaker is not Breaker.CLOSED:
-            found.append(Need(what="degraded", of=state.gateway, because=state.breaker))
+        elif state.degraded:
+            found.append(Need(what="degraded", count=state.failures, of=state.gateway, because=state.breaker))
     return found
 
 

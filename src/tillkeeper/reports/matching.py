@@ -76,13 +76,14 @@ OF_A_LIST = "gateway = $1 AND line_id = ANY($2::text[])"
 # id as the gateway carried it. A capture that names a paid payment and is not the one that paid it stands for nothing.
 # A refund that names a capture as the thing that moved is that capture, the wrong way round. A movement of a dispute
 # that names only its payment belongs to that payment's only dispute; of several, to the only one whose lines do not
-# come to what the books hold of it. Whatever is still ambiguous then is for a person.
+# come to what the books hold of it. A refund that came back and names only its payment is one of as much that failed
+# and has not come back yet. Whatever is still ambiguous then is for a person.
 NAMED = """
 WITH line AS MATERIALIZED (
     SELECT * FROM settlement_line
     WHERE {which} AND NOT EXISTS (SELECT FROM settlement_link WHERE line_id = settlement_line.id)
 ), named AS MATERIALIZED (
-    SELECT line.id, line.kind, line.gateway, line.object_id, line.parent_id, line.our_refund,
+    SELECT line.id, line.kind, line.gateway, line.object_id, line.parent_id, line.our_refund, line.gross,
            by_object.payment_id AS exactly,
            coalesce(by_object.payment_id, by_parent.payment_id, own.id, tried.payment_id) AS payment_id
     FROM line
@@ -107,11 +108,18 @@ UNION ALL
 SELECT named.id,
        CASE WHEN named.kind = 'refund' AND coalesce(refund.id, own.id) IS NULL AND named.exactly IS NOT NULL
             THEN 'capture' ELSE named.kind END,
-       coalesce(refund.id, own.id, CASE named.kind WHEN 'refund' THEN named.exactly END),
+       coalesce(refund.id, own.id, back.id, CASE named.kind WHEN 'refund' THEN named.exactly END),
        coalesce(refund.payment_id, own.payment_id, named.payment_id)
 FROM named
 LEFT JOIN refund ON (refund.gateway, refund.gateway_reference) = (named.gateway, named.object_id)
 LEFT JOIN refund AS own ON own.id = named.our_refund AND own.gateway = named.gateway
+LEFT JOIN LATERAL (
+    SELECT each.id FROM refund AS each
+    WHERE named.kind = 'refund_failed' AND named.object_id IS NULL AND each.status = 'failed'
+        AND (each.payment_id, each.gateway, each.amount) = (named.payment_id, named.gateway, named.gross)
+        AND NOT EXISTS (SELECT FROM settlement_link WHERE object = each.id AND side = 'refund_failed')
+    ORDER BY EXISTS (SELECT FROM settlement_link WHERE object = each.id AND side = 'refund') DESC, each.id
+    LIMIT 1) AS back ON true
 WHERE named.kind IN ('refund', 'refund_failed')
 UNION ALL
 SELECT named.id, 'dispute', coalesce(dispute.id, own.id), coalesce(dispute.payment_id, named.payment_id)

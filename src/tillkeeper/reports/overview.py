@@ -89,8 +89,12 @@ class Totals:
 
     @property
     def failures(self) -> Counter[str]:
-        """Count failed tries by their reasons."""
-        return Counter({name.removeprefix(FAILED): n for name, n in self.counts.items() if name.startswith(FAILED)})
+        """Count failed tries by their reasons, which gateways write each in its own case."""
+        found = Counter[str]()
+        for name, count in self.counts.items():
+            if name.startswith(FAILED):
+                found[name.removeprefix(FAILED).lower()] += count
+        return found
 
     @property
     def failed(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tillkeeper import routing
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import readiness
-from tillkeeper.routing import Breaker, GatewayState, Switch
+from tillkeeper.routing import GatewayState, Switch
 
 OPERATIONAL, DEGRADED, MAINTENANCE, OUTAGE = "operational", "degraded", "maintenance", "outage"
 PAUSED = "paused"
@@ -42,4 +42,4 @@ def summary(gateways: dict[str, str], *, maintenance: bool = False, database: bo
 def _of(state: GatewayState) -> str:
     if state.switch is not Switch.ON:
         return PAUSED
-    return OPERATIONAL if state.breaker is Breaker.CLOSED else DEGRADED
+    return DEGRADED if state.degraded else OPERATIONAL

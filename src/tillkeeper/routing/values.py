@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+doubtful_failures = 3
+"""So many calls in a row without an answer are no accident any more."""
+
 
 class Switch(StrEnum):
     """Name what a gateway is used for.
@@ -40,6 +43,11 @@ class GatewayState:
     breaker: Breaker = Breaker.CLOSED
     failures: int = 0
     retry_at: datetime | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Tell whether it is in trouble: nobody counts on it for now, or several calls in a row got no answer."""
+        return self.breaker is not Breaker.CLOSED or self.failures >= doubtful_failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,17 +116,20 @@ def _drop(connection: sqlite3.Connection, gateway: str, event: str) -> None:
     )
 
 
+DUE = """
+SELECT d.sequence, d.gateway, d.event, d.attempts, d.created_ms, e.body, s.how FROM delivery d
+JOIN event e ON e.gateway = d.gateway AND e.id = d.event LEFT JOIN spoiled s ON s.delivery = d.sequence
+WHERE d.state = 'due' AND d.due_ms <= ? AND +d.gateway IN (SELECT value FROM json_each(?))
+AND NOT EXISTS (SELECT 1 FROM outage o WHERE o.gateway = d.gateway AND o.until_ms > ?)
+ORDER BY d.due_ms, d.sequence LIMIT ?
+"""
+"""The plus keeps SQLite from an index that leads through all that was ever delivered for a gateway."""
+
+
 def due(connection: sqlite3.Connection, *, gateways: Sequence[str], limit: int) -> list[Parcel]:
     """List deliveries whose time has come, oldest first, for the gateways that have a listener and are not out."""
     now = clock.now_ms()
-    rows = connection.execute(
-        "SELECT d.sequence, d.gateway, d.event, d.attempts, d.created_ms, e.body, s.how FROM delivery d"
-        " JOIN event e ON e.gateway = d.gateway AND e.id = d.event LEFT JOIN spoiled s ON s.delivery = d.sequence"
-        " WHERE d.state = 'due' AND d.due_ms <= ? AND d.gateway IN (SELECT value FROM json_each(?))"
-        " AND NOT EXISTS (SELECT 1 FROM outage o WHERE o.gateway = d.gateway AND o.until_ms > ?)"
-        " ORDER BY d.due_ms, d.sequence LIMIT ?",
-        (now, json.dumps(list(gateways)), now, limit),
-    )
+    rows = connection.execute(DUE, (now, json.dumps(list(gateways)), now, limit))
     return [Parcel(*row) for row in rows]
 
 

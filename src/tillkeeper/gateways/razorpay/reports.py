@@ -47,18 +47,21 @@ def _of_cells(cells: dict[str, str], raw: str) -> SettlementLine:
     amount, fee, tax, debit, credit = (
         _minor(cells[name], currency) for name in ("amount", FEE, "tax", "debit", "credit")
     )
-    told = {"dispute_id": cells.get("dispute_id"), "description": cells.get("entity_description")}
+    told = {
+        "entity_id": cells[ID],
+        "dispute_id": cells.get("dispute_id"),
+        "description": cells.get("entity_description"),
+    }
     kind = settlement.kind_of(cells[TYPE].casefold(), told, in_our_favour=credit > debit)
     gross, net = -amount if debit else amount, credit - debit
     fee, tax = settlement.kept(gross, net, fee, tax)
     captured = kind is LineKind.CAPTURE
-    disputed = kind in {LineKind.DISPUTE, LineKind.DISPUTE_REVERSED}
     settled_at = _moment(cells["settled_at"])
     return SettlementLine(
         gateway=GATEWAY,
         line_id=sheets.name(cells[ID]),
         kind=kind,
-        object_id=sheets.name(cells["dispute_id"] if disputed else cells[ID]),
+        object_id=sheets.optional_name(settlement.named(kind, told)),
         parent_id=sheets.optional_name(cells.get("payment_id") or (cells.get("order_id") if captured else None)),
         our_reference=settlement.reference(kind, cells.get("order_receipt"), _notes(cells.get("refund_notes"))),
         gross=gross,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import msgspec
 
@@ -58,14 +59,12 @@ def of_item(item: Object) -> SettlementLine:
     net = credit - debit
     gross = -amount if debit else amount
     fee, tax = kept(gross, net, fee - tax, tax)
-    kind, object_id = kind_of(item["type"], item, in_our_favour=credit > debit), item["entity_id"]
-    if kind in {LineKind.DISPUTE, LineKind.DISPUTE_REVERSED}:
-        object_id = item["dispute_id"]
+    kind = kind_of(item["type"], item, in_our_favour=credit > debit)
     return SettlementLine(
         gateway=GATEWAY,
         line_id=item["entity_id"],
         kind=kind,
-        object_id=object_id,
+        object_id=named(kind, item),
         parent_id=item.get("payment_id") or (item.get("order_id") if kind is LineKind.CAPTURE else None),
         our_reference=reference(kind, item.get("order_receipt"), item.get("notes")),
         gross=gross,
@@ -111,6 +110,14 @@ def kind_of(named: str, told: Mapping[str, object], *, in_our_favour: bool) -> L
     if named == "adjustment" and in_our_favour:
         return ADJUSTMENTS.get(described, LineKind.ADJUSTMENT)
     return KINDS.get(named, LineKind.ADJUSTMENT)
+
+
+def named(kind: LineKind, told: Mapping[str, Any]) -> str | None:
+    """Tell what a line is about: itself, its dispute, or of a refund that came back nothing but its payment."""
+    if kind is LineKind.REFUND_FAILED:
+        return None
+    name: str = told["dispute_id" if kind in {LineKind.DISPUTE, LineKind.DISPUTE_REVERSED} else "entity_id"]
+    return name
 
 
 def reference(kind: LineKind, receipt: object, notes: object) -> str | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import stripe
@@ -53,9 +53,8 @@ async def read(client: stripe.StripeClient, since: datetime, until: datetime, af
         return settlement_page(_lines(entries), f"{ENTRIES} {entries[-1]['id']}" if more else f"{PAYOUTS} ")
     payout, _, last = rest.partition(" ")
     if not last:
-        found, _ = await calls.page(
-            client.v1.payouts.list_async, window | {"limit": 1} | _starting_after(payout), ("id", "automatic")
-        )
+        asked = window | {"limit": 1} | _starting_after(payout)
+        found, _ = await calls.page(client, "/v1/payouts", asked, ("id", "automatic"))
         if not found:
             return SettlementPage()
         payout = found[0]["id"]
@@ -123,7 +122,7 @@ def ours(metadata: Mapping[str, str]) -> str | None:
 
 async def _entries(client: stripe.StripeClient, wanted: dict[str, Any], last: str) -> tuple[list[webhook.Object], bool]:
     asked = wanted | {"limit": part_size, "expand": ["data.source"]} | _starting_after(last)
-    return await calls.page(client.v1.balance_transactions.list_async, cast(Any, asked), ("id",))
+    return await calls.page(client, "/v1/balance_transactions", asked, ("id",))
 
 
 def _starting_after(last: str) -> dict[str, str]:

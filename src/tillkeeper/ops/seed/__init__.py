@@ -28,6 +28,11 @@ from tillkeeper.till import Till
 
 call_timeout_seconds = 35
 days_per_week = 7
+connections = 4
+"""Each connection plans every statement anew, which takes longer here than to wait for a free one."""
+SESSION = ("synchronous_commit=off", "plan_cache_mode=force_generic_plan")
+"""A history that is lost with the machine is written again, so nobody waits for the disk after each line of it; and all
+tables are small while it is written, so one plan of a statement is as good as another."""
 first_day_listened = plan.DAYS - 7
 recent_max = 60
 
@@ -103,8 +108,9 @@ def _first_midnight(now: datetime) -> datetime:
 @asynccontextmanager
 async def _staged(ground: Ground) -> AsyncIterator[Stage]:
     moving, environment = Clock(), dict(ground.environment)
-    # A history that is lost with the machine is written again, so nobody waits for the disk after each line of it.
-    environment["DATABASE_URL"] += f"{'&' if '?' in environment['DATABASE_URL'] else '?'}synchronous_commit=off"
+    url = environment["DATABASE_URL"]
+    environment["DATABASE_URL"] += ("&" if "?" in url else "?") + "&".join(SESSION)
+    environment["TILL_DATABASE_CONNECTIONS_MAX"] = str(connections)
     till = await Till.open(Settings.model_validate(environment), secrets=Secrets(environment), now=moving.now)
     box, books = Letterbox(Intake(till)), sqlite3.connect(ground.books, isolation_level=None)
     http = httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds)

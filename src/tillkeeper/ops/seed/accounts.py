@@ -1,6 +1,5 @@
 """Payouts, the gateways' accounts, and the comparison of both with ours."""
 
-import asyncio
 from contextlib import suppress
 
 from tillkeeper.flows.import_settlement import import_settlement
@@ -16,7 +15,6 @@ PAYOUTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("paypal", "payouts", {"currency": "EUR"}),
     ("square", "payouts", {}),
 )
-comparers = 4
 
 
 async def pay_out(stage: Stage) -> None:
@@ -31,7 +29,7 @@ async def compare(stage: Stage) -> None:
     """Read what the gateways account for, and compare each day that it speaks of."""
     await import_settlement(stage.till)
     await stage.rest()
-    await asyncio.gather(*(drained(reconcile, stage.till) for _ in range(comparers)))
+    await drained(reconcile, stage.till)
 
 
 async def close(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-PAYMENTS = 300
+PAYMENTS = 1_231
 DAYS = 90
 DICE = 1954
 """Where the dice start: another number is another history."""
@@ -124,8 +124,6 @@ def _sale(dice: random.Random, number: int, payments: int) -> Sale:
     before_seconds, after_days = dice.randrange(20, 200), dice.randrange(1, 6)
     if number % rare_every in SURE:
         fate, aftermath = Fate.PAID, SURE[number % rare_every]
-    if aftermath is Aftermath.FAILED_REFUND:
-        gateway, currency = "stripe", "EUR"  # the account of another tells of it in a way that leaves differences open
     if number % rare_every in RARE:
         fate, aftermath = RARE[number % rare_every], Aftermath.NONE
         gateway, currency = "stripe", "EUR"

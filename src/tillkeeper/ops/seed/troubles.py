@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from tillkeeper import routing
 from tillkeeper.flows.settle import settle
 from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import ids
@@ -22,7 +23,8 @@ parked_webhooks = 2
 looks_max = 9
 """After so many looks at a webhook that nobody knows, it is a dead letter."""
 adjustment_minor = -1_250
-calls_in_vain = 6
+calls_in_vain = routing.failures_max - 1
+"""One more, and nobody could buy there for a while."""
 HURRY = "UPDATE inbox_message SET due_at = clock_timestamp() WHERE status = 'parked'"
 
 OPEN = (Fate.ABANDONED, Fate.ABANDONED, Fate.CAPTURED_BY_HAND, Fate.REVIEWED)
@@ -72,7 +74,10 @@ async def differ(stage: Stage) -> None:
 
 
 async def degrade(stage: Stage, like: Sale, gateway: str = "square") -> None:
-    """Let a gateway fail until nobody counts on it for now."""
+    """Let the last calls to a gateway fail, which stands there until it answers the next one.
+
+    The fault itself is over then: whoever buys there is served.
+    """
     await stage.turn(error_before_percent=100, only_paths=["/v2/online-checkout"])
     for place in range(calls_in_vain):
         sale = _like(like, like.number + 100 + place, fate=Fate.ABANDONED)

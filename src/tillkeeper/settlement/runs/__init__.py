@@ -22,7 +22,7 @@ from tillkeeper.settlement.runs.rules import (
     tolerated_minor,
     wait,
 )
-from tillkeeper.settlement.runs.store import ask_unfinished, erase, lock, put_off, take
+from tillkeeper.settlement.runs.store import ask_unfinished, erase, lock, put_off, save, take
 from tillkeeper.settlement.runs.values import (
     Action,
     Discrepancy,
@@ -80,6 +80,7 @@ __all__ = [
     "put_off",
     "record",
     "residual",
+    "save",
     "shows_when_paid_out",
     "take",
     "tolerated_minor",
@@ -118,19 +119,15 @@ def begin(run: Run) -> Run:
     return replace(fresh, lines=0, ours=0, found=0)
 
 
-async def go_on(tx: Transaction, run: Run, *, place: Place | None) -> Run:
-    """Remember how far a run is: at a place within its step, or at the beginning of the next."""
-    if place is None:
-        steps = list(Step)
-        after = steps.index(run.step) + 1
-        if after == len(steps):
-            run = replace(run, status="done" if run.turn == run.asked else "due", place=Place())
-        else:
-            run = replace(run, step=steps[after], place=Place())
-    else:
-        run = replace(run, place=place)
-    await store.save(tx, run)
-    return run
+def go_on(run: Run, *, place: Place | None) -> Run:
+    """Move a run on: to a place within its step, or to the beginning of the next."""
+    if place is not None:
+        return replace(run, place=place)
+    steps = list(Step)
+    after = steps.index(run.step) + 1
+    if after == len(steps):
+        return replace(run, status="done" if run.turn == run.asked else "due", place=Place())
+    return replace(run, step=steps[after], place=Place())
 
 
 async def record(tx: Transaction, run: Run, findings: Sequence[Finding], now: datetime) -> tuple[Run, Outcome]:

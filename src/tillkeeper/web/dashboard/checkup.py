@@ -147,6 +147,9 @@ def _gateway(state: GatewayState, what: str) -> Finding:
         fix = f"Take it back into use with `till gateways enable {state.gateway}` when it should be."
         return Finding(what, State.WARNING, f"It is {state.switch}: it takes no new payments.", fix)
     match state.breaker:
+        case Breaker.CLOSED if state.degraded:
+            fix = "Try it with `till gateways test`, and look at its own status page; the next answer ends this."
+            return Finding(what, State.WARNING, f"Its last {state.failures} calls got no answer.", fix)
         case Breaker.CLOSED:
             return Finding(what, State.OK, "Takes payments")
         case Breaker.OPEN | Breaker.HALF_OPEN:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from tillkeeper import gateways
+from tillkeeper import gateways, routing
 from tillkeeper.access import Right
 from tillkeeper.flows import maintain
 from tillkeeper.flows.read import read
@@ -60,6 +60,7 @@ async def show_list(desk: Desk) -> Response:
         "gateways.html",
         gateways=[each | _known(desk, each["gateway"]) for each in shown["data"]],
         versions={str(each["gateway"]): each for each in seen},
+        failures_max=routing.failures_max,
         maintenance=maintenance,
         by_environment=maintenance.changed_by == "environment",
         absent=[each.name for each in gateways.connectors() if each.name not in till.gateways],

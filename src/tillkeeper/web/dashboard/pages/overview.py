@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.flows.read import read
+from tillkeeper.kernel import money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import attention, overview
@@ -23,6 +24,8 @@ from tillkeeper.web.dashboard.rail import HOME, Group, Place
 PLACE = Place(group=Group.MONEY, title="Overview", icon="activity", path="", key="o")
 newest_max = 8
 reasons_max = 8
+told_as_percent_max = 10
+"""What is so many times as much as before had little to be compared with: a share of that says nothing."""
 NAMES = {
     Period.DAY: ("24 hours", "24 hours before"),
     Period.WEEK: ("7 days", "7 days before"),
@@ -87,18 +90,21 @@ async def show(desk: Desk) -> Response:
         sums=_sums(desk, found, [code for code in codes if paid[code] or _moved(found.now, code)]),
         chart=charts.stacked({name: found.bars[name] for name in sorted(found.bars)}),
         reasons=found.now.failures.most_common(reasons_max),
-        change=change,
         link=lambda title, **query: _place(desk, title, query),
         newest=newest["data"],
     )
 
 
-def change(now: int, before: int) -> str:
-    """Say by how much a figure changed, to the nearest whole per cent."""
+def change(now: int, before: int, currency: str) -> str:
+    """Say by how much a sum changed, to the nearest whole per cent; where that tells nothing, what it was before."""
     if not before:
         return "none" if not now else "new; there was none in the"
-    percent = ((now - before) * 200 + abs(before)) // (2 * abs(before))
-    return f"{percent:+d} % on the".replace("-", "\N{MINUS SIGN}") if percent else "as in the"
+    if (now < 0) is not (before < 0) or abs(now) >= told_as_percent_max * abs(before):
+        said = f"{'up' if now > before else 'down'} from {money.show(before, currency)} in the"
+    else:
+        percent = ((now - before) * 200 + abs(before)) // (2 * abs(before))
+        said = f"{percent:+d} % on the" if percent else "as in the"
+    return said.replace("-", "\N{MINUS SIGN}")
 
 
 def _period(desk: Desk) -> Period:
@@ -120,7 +126,7 @@ def _sums(desk: Desk, found: Overview, codes: Sequence[str]) -> list[Sum]:
     def total(title: str, of: str, place: str, query: dict[str, str]) -> Sum:
         amounts = [(_amount(found.now, code, of), code) for code in codes]
         before = _amount(found.before, codes[0], of) if codes else 0
-        moved = change(amounts[0][0], before) if codes else "none"
+        moved = change(amounts[0][0], before, codes[0]) if codes else "none"
         return Sum(title=title, amounts=amounts, change=moved, url=_place(desk, place, query))
 
     return [
