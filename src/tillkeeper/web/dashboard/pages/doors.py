@@ -29,7 +29,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
         *entrance.deed("/sign-out", _home, leave, Right.SEE, keyed=False),
         *entrance.deed("/prove", ask_proof, take_proof, Right.SEE, keyed=False),
         *entrance.deed("/look", _home, set_look, Right.SEE, keyed=False),
-        *entrance.deed("/you", show_you, show_you, Right.SEE),
+        entrance.page("/you", show_you),
         *entrance.deed("/you/password", show_you, set_password, Right.SEE),
         *entrance.deed("/you/factor", show_you, set_factor, Right.SEE),
     ]
