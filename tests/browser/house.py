@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -34,6 +34,8 @@ from tillkeeper.till import Till
 from tillkeeper.web import cookie
 from tillkeeper.web.app import build
 
+ADDRESS = "http://till.test"
+"""Under which it knows itself, whatever its port is: pages that show it look the same in each run."""
 Done = TypeVar("Done")
 databases_made = count(1)
 
@@ -123,32 +125,31 @@ async def _opened(
         secrets=SECRETS,
         webhook_urls={"stripe": f"{url}/webhooks/stripe"} if hooked else {},
     )
-    with serving(config, gate):
+    async with AsyncExitStack() as stack:
+        stack.enter_context(serving(config, gate))
         line = Line(sandbox)
         await line.open()
-        till = await _till(urls[0], url, f"http://127.0.0.1:{line.port}/stripe", now)
+        stack.push_async_callback(line.close)
+        till = await _till(urls[0], f"http://127.0.0.1:{line.port}/stripe", now)
+        stack.push_async_callback(till.close)
         owner = await asyncpg.connect(urls[1])
-        async with (
-            httpx2.AsyncClient(trust_env=False) as http,
-            receiving() as receiver,
-            served(build(till), door, lifespan="off"),
-        ):
-            yield Shop(till, line, http, owner, Intake(till)), url, receiver
-            wrong, balance = await read(till, _prove)
-        await owner.close()
-        await till.close()
-        await line.close()
+        stack.push_async_callback(owner.close)
+        http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
+        receiver = await stack.enter_async_context(receiving())
+        await stack.enter_async_context(served(build(till), door, lifespan="off"))
+        yield Shop(till, line, http, owner, Intake(till)), url, receiver
+        wrong, balance = await read(till, _prove)
     assert wrong == []
     assert balance.balanced
 
 
-async def _till(database_url: str, url: str, gateway: str, now: Now) -> Till:
+async def _till(database_url: str, gateway: str, now: Now) -> Till:
     environment = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": gateway}
     settings = Settings(
         mode="sandbox",
         database_url=database_url,
         secret_key="houses " * 4,
-        public_url=url,
+        public_url=ADDRESS,
         webhooks_allow_private=True,
     )
     till = await Till.open(settings, secrets=Secrets(environment), now=now)
