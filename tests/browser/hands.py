@@ -1,8 +1,6 @@
 """What people do at a page: open what asks, fill it in, press, and read what comes of it; also without scripts."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -81,15 +79,10 @@ class Hands:
         self.asked.get_by_label(label, exact=True).check()
 
     def press(self, label: str) -> None:
-        """Press a button of what is asked."""
-        self.asked.get_by_role("button", name=label, exact=True).click()
+        """Press a button of what is asked, and wait until it was taken."""
+        with self.page.expect_response(lambda response: response.request.method == "POST"):
+            self.asked.get_by_role("button", name=label, exact=True).click()
 
     def told(self, words: str) -> None:
         """Wait for words that say what was done."""
         expect(self.page.get_by_text(words).first).to_be_visible()
-
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
-        """Wait until what is done inside has led to another page."""
-        with self.page.expect_navigation():
-            yield

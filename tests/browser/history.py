@@ -10,6 +10,7 @@ from tests.browser.stillness import Still
 from tests.dashboard.test_reconciliation import HEADER
 from tests.flows.conftest import KEY, uuid_of
 
+from tillkeeper.flows.expire import expire
 from tillkeeper.flows.import_settlement import import_file, import_settlement
 from tillkeeper.flows.reconcile import reconcile
 from tillkeeper.flows.refund import RefundWish, refund
@@ -58,6 +59,7 @@ def write(house: House, still: Still) -> Written:
     for hours, user, package, currency, deed in SALES:
         still.move(house, hours=hours)
         _sell(house, still, user=user, package=package, currency=currency, deed=deed)
+    _end(house, still)
     _differ(house, still)
     _hold(house, still)
     _give_up(house, still)
@@ -75,6 +77,14 @@ def _sell(house: House, still: Still, *, deed: str, **wanted: Any) -> Any:
     still.move(house, seconds=1)
     house.do(shop.catch_up())
     return payment
+
+
+def _end(house: House, still: Still) -> None:
+    """Let go what nobody has paid."""
+    still.move(house, hours=2)
+    house.do(expire(house.shop.till))
+    house.do(house.shop.operate())
+    house.do(house.shop.catch_up())
 
 
 def _differ(house: House, still: Still) -> None:

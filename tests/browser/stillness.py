@@ -16,6 +16,8 @@ from tests.browser.house import House
 from tillkeeper.ops.embedded_postgres import Databases
 
 BEGIN = datetime(2026, 3, 11, 8, tzinfo=UTC)
+NEVER = 10**6
+"""After so many seconds the gateway looks what time alone has brought about: what ends does so when we say it."""
 call_ms = 180
 """How long everything takes that is timed."""
 
@@ -85,4 +87,5 @@ def standing() -> Iterator[Still]:
         patch.setattr("tillkeeper.kernel.ids.os", SimpleNamespace(urandom=chances.randbytes))
         patch.setattr("tillkeeper.sandbox_kit.clock.time", wall)
         patch.setattr("tillkeeper.sandbox_kit.stand.secrets", SimpleNamespace(token_bytes=names.randbytes))
+        patch.setattr("tillkeeper.sandbox.app.tick_seconds", NEVER)
         yield still
