@@ -1,5 +1,6 @@
 """A running demo and a real Chromium; every page that is visited must be free of errors and fit its window."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+TWICE = "[...document.querySelectorAll('[id]')].map(each => each.id).filter((id, at, all) => all.indexOf(id) !== at)"
+"""A label means the first thing of its id, which in a dialog would be one of the page behind it."""
+TONGUE = {"LANGUAGE": "en_US", "LANG": "en_US.UTF-8"}
+"""In which the browser itself speaks, as in a field for a date: the same on every machine."""
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 """axe-core, run by the browser itself: a page's own policy lets no such script in."""
 WIDE = {"width": 1280, "height": 900}
@@ -73,6 +78,7 @@ class Desk:
         for each in found:
             where = "; ".join(node["html"][:160] for node in each["nodes"][:3])
             self.wrong.append(f"{name}: {each['id']} ({each['help']}): {where}")
+        self.wrong += [f"{name}: the id {each} stands twice" for each in self.page.evaluate(TWICE)]
 
     def picture(self, name: str) -> None:
         """Keep a picture, and check that nothing sticks out to the right."""
@@ -102,7 +108,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"Chromium is not here: install it, for example with apt-get install chromium ({CHROMIUM})")
     expect.set_options(timeout=patience_ms)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), env={**os.environ, **TONGUE})
         yield browser
         browser.close()
 
