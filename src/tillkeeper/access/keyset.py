@@ -11,7 +11,7 @@ import structlog
 from jwt import PyJWK, PyJWTError
 
 from tillkeeper.access.values import Verifier
-from tillkeeper.kernel import clock, outside
+from tillkeeper.kernel import clock, outside, trust
 from tillkeeper.kernel.errors import TillError
 
 BY_KIND = {
@@ -95,7 +95,7 @@ class KeySet:
         outside.leave()
         async with (
             asyncio.timeout(answer_timeout_seconds),
-            httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http,
+            httpx2.AsyncClient(trust_env=False, verify=trust.authorities(), follow_redirects=False) as http,
             http.stream("GET", self._url, headers={"Accept": "application/json"}) as answer,
         ):
             answer.raise_for_status()

@@ -11,7 +11,7 @@ from tillkeeper import audit
 from tillkeeper.audit import Action
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import GatewayUnavailableError
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, trust
 from tillkeeper.kernel.db import Transaction, assert_no_transaction
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.reports import inbox, proof
@@ -76,7 +76,9 @@ async def _ask(sandbox: str, event: str) -> None:
     assert_no_transaction()
     wish = {"event": event, "copies": copies_sent}
     try:
-        async with httpx2.AsyncClient(timeout=call_timeout_seconds, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=call_timeout_seconds, trust_env=False, verify=trust.authorities()
+        ) as client:
             answer = await client.post(f"{sandbox}/_control/webhooks/resend", json=wish)
     except httpx2.HTTPError as error:
         message = f"No sandbox answers at {sandbox} ({type(error).__name__})."

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
-from tillkeeper.kernel import addresses, clock, logs, outside
+from tillkeeper.kernel import addresses, clock, logs, outside, trust
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.names import Names
 
@@ -165,7 +165,7 @@ class Egress:
         """
         if self._opened is None:
             self._opened = httpx2.AsyncHTTPTransport(
-                verify=self._trust or httpx2.create_ssl_context(trust_env=False),
+                verify=self._trust or trust.authorities(),
                 trust_env=False,
                 limits=httpx2.Limits(max_keepalive_connections=0),
             )

@@ -25,7 +25,7 @@ from tillkeeper.flows.offer import stock
 from tillkeeper.flows.read import read
 from tillkeeper.flows.steer import steer
 from tillkeeper.fulfilment import packs
-from tillkeeper.kernel import clock, logs, loop
+from tillkeeper.kernel import clock, logs, loop, trust
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations, scenarios
@@ -277,7 +277,7 @@ def _await(demo: Demo, url: str) -> None:
     while read_ms() < ready_timeout_seconds * 1000:
         demo.check()
         with suppress(httpx2.HTTPError):
-            if httpx2.get(url, timeout=2, trust_env=False).is_success:
+            if httpx2.get(url, timeout=2, trust_env=False, verify=trust.authorities()).is_success:
                 return
         clock.pause_ms(30)
     message = f"{url} did not answer within {ready_timeout_seconds} s."

@@ -19,7 +19,7 @@ from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.flows.sync import sync
 from tillkeeper.gateway import Gateway, GatewayUnavailableError
 from tillkeeper.idempotency import Wish
-from tillkeeper.kernel import clock, ids, money
+from tillkeeper.kernel import clock, ids, money, trust
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import NotFoundError, TillError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
@@ -279,7 +279,9 @@ async def _pay_in_sandbox(gateway: Gateway, payment: Json) -> None:
     stand = next(stand for stand in gateways.stands() if stand.name == gateway.name)
     verb = f"{gateway.checkout_origin}/_control/{stand.name}/{stand.checkout}/{payment['gateway_reference']}/pay"
     try:
-        async with httpx2.AsyncClient(timeout=call_timeout_seconds, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=call_timeout_seconds, trust_env=False, verify=trust.authorities()
+        ) as client:
             answer = await client.post(verb, json={})
     except httpx2.HTTPError as error:
         message = f"The sandbox at {gateway.checkout_origin} does not answer ({type(error).__name__})."

@@ -10,7 +10,7 @@ import msgspec
 
 from tillkeeper.gateway import Accepted, Declined, Outcome, PayloadUnreadableError, Refused, Unknown
 from tillkeeper.gateways.razorpay.entities import Object
-from tillkeeper.kernel import outside
+from tillkeeper.kernel import outside, trust
 from tillkeeper.kernel.secrets import Secrets
 
 connect_timeout_seconds = 10
@@ -57,6 +57,7 @@ class Wire:
             limits=httpx2.Limits(max_connections=connections_max),
             follow_redirects=False,
             trust_env=False,
+            verify=trust.authorities(),
         )
 
     async def tell(

@@ -18,7 +18,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.square.webhook import Object
-from tillkeeper.kernel import clock, outside
+from tillkeeper.kernel import clock, outside, trust
 
 API_VERSION = "2026-09-16"
 connect_timeout_seconds = 10
@@ -61,6 +61,7 @@ class Wire:
             limits=httpx2.Limits(max_connections=connections_max),
             follow_redirects=False,
             trust_env=False,
+            verify=trust.authorities(),
         )
 
     async def call(

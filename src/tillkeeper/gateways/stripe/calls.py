@@ -18,7 +18,7 @@ from tillkeeper.gateway import (
     Unknown,
 )
 from tillkeeper.gateways.stripe import webhook
-from tillkeeper.kernel import outside
+from tillkeeper.kernel import outside, trust
 from tillkeeper.kernel.db import assert_no_transaction
 
 connect_timeout_seconds = 10
@@ -63,6 +63,7 @@ class Wire(stripe.HTTPClient):
             limits=httpx2.Limits(max_connections=connections_max),
             follow_redirects=False,
             trust_env=False,
+            verify=trust.authorities(),
         )
 
     async def request_async(

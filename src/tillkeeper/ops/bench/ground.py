@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, trust
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations
@@ -140,7 +140,9 @@ class Ground:
         elapsed_ms = clock.timer_ms()
         while elapsed_ms() < ready_timeout_seconds * 1000 and api.poll() is None:
             with suppress(httpx2.HTTPError):
-                if httpx2.get(f"http://{HOST}:{self.port}/ready", timeout=2, trust_env=False).is_success:
+                if httpx2.get(
+                    f"http://{HOST}:{self.port}/ready", timeout=2, trust_env=False, verify=trust.authorities()
+                ).is_success:
                     return
             clock.pause_ms(poll_ms)
         tail = (self.folder / "api.log").read_text().splitlines()[-log_tail_lines:]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from tillkeeper import gateways
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, trust
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.sandbox_kit import deeds
 from tillkeeper.sandbox_kit.deeds import Deed
@@ -128,7 +128,15 @@ class Target:
 def _send(url: str, body: Json | None, headers: dict[str, str]) -> Json:
     method = "GET" if body is None else "POST"
     try:
-        answer = httpx2.request(method, url, json=body, headers=headers, timeout=call_timeout_seconds, trust_env=False)
+        answer = httpx2.request(
+            method,
+            url,
+            json=body,
+            headers=headers,
+            timeout=call_timeout_seconds,
+            trust_env=False,
+            verify=trust.authorities(),
+        )
     except httpx2.HTTPError as error:
         message = f"{url.partition('?')[0]}: {type(error).__name__}"
         raise UnreachableError(message) from error

@@ -13,7 +13,7 @@ import httpx2
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, trust
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops.seed import accounts, endpoints, people, plan, sales, troubles
 from tillkeeper.ops.seed.aftermath import Aftermaths
@@ -113,7 +113,7 @@ async def _staged(ground: Ground) -> AsyncIterator[Stage]:
     environment["TILL_DATABASE_CONNECTIONS_MAX"] = str(connections)
     till = await Till.open(Settings.model_validate(environment), secrets=Secrets(environment), now=moving.now)
     box, books = Letterbox(Intake(till)), sqlite3.connect(ground.books, isolation_level=None)
-    http = httpx2.AsyncClient(trust_env=False, timeout=call_timeout_seconds)
+    http = httpx2.AsyncClient(trust_env=False, verify=trust.authorities(), timeout=call_timeout_seconds)
     key = environment["STRIPE_SECRET_KEY"]
     try:
         await box.open(ground.port)

@@ -8,7 +8,7 @@ import httpx2
 from tillkeeper import gateways
 from tillkeeper.flows.sync import sync
 from tillkeeper.gateway import GatewayUnavailableError
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import ids, trust
 from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.sandbox_kit import deeds
 from tillkeeper.sandbox_kit.deeds import Deed, End
@@ -51,7 +51,7 @@ async def perform(till: Till, scene: Scene, deed: str) -> None:
         return
     assert till.settings.mode == "sandbox", "there is no shop elsewhere"
     origin = till.gateways[scene.payment["gateway"]].checkout_origin
-    async with httpx2.AsyncClient(timeout=call_timeout_seconds, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=call_timeout_seconds, trust_env=False, verify=trust.authorities()) as http:
         for step in await _steps(http, origin, scene, deed):
             await _send(http, origin, step)
 
