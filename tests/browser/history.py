@@ -1,4 +1,4 @@
-"""A week of a small shop, written by the flows that write it in production, at moments that are the same in each run."""
+"""A week of a small shop, written by the flows that write it in production, at the same moments in each run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,8 +139,9 @@ def _trouble(house: House, still: Still) -> Any:
     intent = house.do(shop.owner.fetchval(INTENT_OF, uuid_of(payment)))
     house.do(shop.act("disputes", {"payment_intent": intent}))
     house.do(shop.catch_up())
+    broken = _sell(house, still, deed="pay", user="otto", package="credits_50", currency="EUR", quantity=80)
     asked = Asked(
-        payment=uuid_of(_sell(house, still, deed="pay", user="otto", package="credits_50", currency="EUR", quantity=80)),
+        payment=uuid_of(broken),
         by=Person(id="key_shop", name="the shop"),
         reason_code=ReasonCode.DEFECTIVE,
         note="it broke",

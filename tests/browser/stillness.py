@@ -1,4 +1,4 @@
-"""Time that stands still until it is moved, and ids that are the same in every run, so that pictures can be compared."""
+"""Time that stands still until it is moved, and ids that are the same in every run, for pictures to be compared."""
 
 import time
 from collections.abc import Iterator

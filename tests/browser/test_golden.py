@@ -5,6 +5,7 @@ TILL_TEST_RENEW=1 ./till test tests/browser/test_golden.py takes anew what has c
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -16,8 +17,24 @@ from tillkeeper.ops.embedded_postgres import Databases
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+SMALL: dict[str, str] = {
+    "another accent": ":root { --primary: light-dark(#0b5a74, #5cc4d4) }",
+    "another grey": ":root { --muted: light-dark(#6b7478, #9aa5aa) }",
+    "a little more room in a row": ".table td { padding-top: 11px }",
+    "no lines between rows": ".table td, .table th { border-bottom-color: transparent }",
+    "bolder lines": ":root { --line: light-dark(#c4c9c4, #2b3236) }",
+    "a column that is gone": ".table :is(td, th):nth-child(6) { display: none }",
+    "rounder corners": "input, select, button, .button { border-radius: 12px }",
+    "another letter": ":root { --sans: serif }",
+    "smaller words": ".table { font-size: 13px }",
+    "a word that is another": "h1::after { content: ' of all' }",
+}
+"""Changes of the style that nobody should make without seeing them."""
 RENEWING = "TILL_TEST_RENEW=1 ./till test tests/browser/test_golden.py takes the pictures anew; look at them then"
-PHONE = {"width": 390, "height": 844}
+SIZES: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": WIDE},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+}
 PLACES = {
     "overview": "",
     "payments": "/payments",
@@ -56,11 +73,24 @@ def show(page: Page, week: tuple[House, str, Member], place: str) -> bytes:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("size", SIZES)
 def test_six_pages_look_as_they_did(
-    week: tuple[House, str, Member], open_desk: OpenDesk, tmp_path: Path, scheme: str, size: dict[str, int]
+    week: tuple[House, str, Member], open_desk: OpenDesk, tmp_path: Path, scheme: str, size: str
 ) -> None:
-    desk = open_desk(viewport=size, color_scheme=scheme, reduced_motion="reduce")
-    name = f"{scheme}-{'wide' if size == WIDE else 'phone'}"
-    wrong = [pictures.check(f"{place}-{name}", show(desk.page, week, place), tmp_path) for place in PLACES]
-    assert not any(wrong), "\n".join([*filter(None, wrong), RENEWING])
+    desk = open_desk(color_scheme=scheme, reduced_motion="reduce", **SIZES[size])
+    taken = {f"{place}-{scheme}-{size}": show(desk.page, week, place) for place in PLACES}
+    wrong = [said for name, picture in taken.items() if (said := pictures.check(name, picture, tmp_path))]
+    assert not wrong, "\n".join([*wrong, RENEWING])
+
+
+def test_a_picture_shows_small_changes_of_the_style(week: tuple[House, str, Member], open_desk: OpenDesk) -> None:
+    desk = open_desk(color_scheme="light", reduced_motion="reduce", bypass_csp=True, **SIZES["wide"])
+    golden = (pictures.GOLDEN / "payments-light-wide.png").read_bytes()
+    show(desk.page, week, "payments")
+    found = {}
+    for change, style in SMALL.items():
+        made = desk.page.add_style_tag(content=style)
+        found[change] = pictures.compare(golden, desk.page.screenshot(caret="initial")).per_million
+        made.evaluate("style => style.remove()")
+    unseen = {change: count for change, count in found.items() if count <= pictures.pixels_per_million_max}
+    assert unseen == {}, found

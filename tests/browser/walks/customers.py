@@ -50,7 +50,7 @@ def write_off(hands: Hands) -> None:
 
 @walk("/customers/user/block")
 def block(hands: Hands) -> None:
-    user = _bought(hands)
+    _bought(hands)
     hands.ask("Block")
     hands.fill("Reason", "three chargebacks")
     hands.fill("Until", "2099-01-01")
@@ -60,7 +60,7 @@ def block(hands: Hands) -> None:
 
 @walk("/customers/user/allow")
 def allow(hands: Hands) -> None:
-    user = _bought(hands)
+    _bought(hands)
     hands.ask("Trust")
     hands.fill("Reason", "my aunt")
     hands.press("Trust")

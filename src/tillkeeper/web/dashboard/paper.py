@@ -1,11 +1,13 @@
 """The look of the dashboard: its templates, and how values are written for people."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from tillkeeper.facts import CREDITS
@@ -22,6 +24,7 @@ minute_seconds = 60
 hour_seconds = 3_600
 day_seconds = 86_400
 relative_days_max = 30
+PARTS = re.compile(r"(?<=[._])")
 PACKS = "PACK:"
 """How the unit of a card pack begins, in which its cards are counted."""
 MINUS = "\N{MINUS SIGN}"
@@ -92,6 +95,11 @@ def share(bps: int) -> str:
     return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + " %" if rest else f"{whole} %"
 
 
+def parted(name: str) -> Markup:
+    """Let a long name break where its parts meet, and not within a word."""
+    return Markup("<wbr>").join(PARTS.split(name))
+
+
 PAPER = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -107,5 +115,6 @@ PAPER.filters["ago"] = ago
 PAPER.filters["exact"] = exact
 PAPER.filters["share"] = share
 PAPER.filters["words"] = words
+PAPER.filters["parted"] = parted
 PAPER.filters["percent"] = percents.show
 PAPER.filters["next_step"] = next_step
