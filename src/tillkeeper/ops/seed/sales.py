@@ -13,6 +13,7 @@ from tillkeeper.flows.guard import Listing, put_on_list
 from tillkeeper.flows.read import read
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.kernel import ids
+from tillkeeper.kernel.db import Transaction
 from tillkeeper.ops.seed.plan import Fate, Sale
 from tillkeeper.ops.seed.stage import Json, SeedError, Stage
 from tillkeeper.reports import payment as report
@@ -59,7 +60,11 @@ async def sell(stage: Stage, sales: Sequence[Sale], slot: datetime) -> list[Sold
         await _decide(stage, each)
     if again or by_hand:
         await stage.rest()
-    return [Sold(sale=each.sale, payment=await show(stage, each.id)) for each in opened]
+
+    async def look(tx: Transaction) -> list[Sold]:
+        return [Sold(sale=each.sale, payment=await report.show(tx, each.id)) for each in opened]
+
+    return await read(stage.till, look)
 
 
 async def show(stage: Stage, payment: UUID) -> Json:
