@@ -16,7 +16,6 @@ from tests.flows.receiver import receiving
 from tillkeeper.cli.main import app as commands
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.idempotency import Wish
-from tillkeeper.kernel import ids
 from tillkeeper.web import app, dashboard
 from tillkeeper.web.dashboard import PAGES, equivalents
 from tillkeeper.web.dashboard.equivalents import TABLE, Equivalent
