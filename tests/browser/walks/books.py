@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from playwright.sync_api import FilePayload
 from tests.browser.hands import Hands
 from tests.browser.walking import walk
 from tests.dashboard.test_reconciliation import HEADER, charge
@@ -9,6 +10,8 @@ from tests.dashboard.test_reconciliation import HEADER, charge
 from tillkeeper.flows.import_settlement import import_file
 from tillkeeper.flows.reconcile import reconcile
 from tillkeeper.kernel import ids
+
+OPEN = "SELECT id FROM discrepancy WHERE status = 'open' LIMIT 1"
 
 
 def _differing(hands: Hands) -> str:
@@ -18,7 +21,7 @@ def _differing(hands: Hands) -> str:
     hands.house.do(import_file(till, "stripe", report))
     while hands.house.do(reconcile(till)):
         pass
-    found: Any = hands.house.do(hands.house.shop.owner.fetchval("SELECT id FROM discrepancy ORDER BY id DESC LIMIT 1"))
+    found: Any = hands.house.do(hands.house.shop.owner.fetchval(OPEN))
     return f"/reconciliation/{ids.text('discrepancy', found)}"
 
 
@@ -52,7 +55,7 @@ def import_lines(hands: Hands) -> None:
     report = (HEADER + charge(f"txn_{hands.house.buyer()}", "10.00")).encode()
     hands.visit("/reconciliation")
     hands.ask("Import a file")
-    file = {"name": "report.csv", "mimeType": "text/csv", "buffer": report}
+    file = FilePayload(name="report.csv", mimeType="text/csv", buffer=report)
     hands.asked.get_by_label("File", exact=True).set_input_files(file)
     hands.press("Import")
     hands.told("1 new, 0 changed, 0 known already")

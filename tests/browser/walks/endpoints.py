@@ -6,6 +6,7 @@ from tests.browser.hands import Hands
 from tests.browser.walking import walk
 from tests.flows.merchant import Merchant
 
+from tillkeeper.flows.subscribe import unsubscribe
 from tillkeeper.kernel import ids
 
 ROOT = "/deliveries/endpoints"
@@ -13,8 +14,16 @@ TYPE = "refund.failed"
 """Happens on no other walk, so that no endpoint is told of what others do."""
 
 
+def _clear(hands: Hands) -> None:
+    """Let no program listen that another walk has left; there may only be so many."""
+    shop = hands.house.shop
+    for row in hands.house.do(shop.owner.fetch("SELECT id FROM webhook_endpoint WHERE deleted_at IS NULL")):
+        hands.house.do(unsubscribe(shop.till, row["id"]))
+
+
 def _endpoint(hands: Hands) -> tuple[Any, str]:
     """Let one more program listen; return its id, and where it is shown."""
+    _clear(hands)
     merchant = Merchant(hands.house.shop.till, hands.house.shop.owner)
     id_, _ = hands.house.do(merchant.subscribe(hands.house.receiver.url, TYPE))
     return id_, f"{ROOT}/{ids.text('endpoint', id_)}"
@@ -37,6 +46,7 @@ def resend(hands: Hands) -> None:
 
 @walk(f"{ROOT}/new")
 def create(hands: Hands) -> None:
+    _clear(hands)
     hands.visit("/deliveries")
     hands.ask("New endpoint")
     hands.fill("Address", hands.house.receiver.url)
