@@ -81,6 +81,25 @@ def reject(hands: Hands) -> None:
     hands.told("Rejected: the authorised money is released.")
 
 
+@walk("/payments/{payment}/note")
+def note(hands: Hands) -> None:
+    payment = hands.house.do(hands.house.shop.paid(user=hands.house.buyer()))
+    hands.visit(f"/payments/{payment['id']}")
+    hands.ask("Note")
+    hands.fill("Note", "called, and was kind")
+    hands.press("Keep it")
+    hands.told("Noted; it stands in the timeline.")
+
+
+@walk("/payments/{payment}/fulfil")
+def fulfil(hands: Hands) -> None:
+    payment = hands.house.do(hands.house.shop.paid(user=hands.house.buyer()))
+    hands.visit(f"/payments/{payment['id']}")
+    hands.ask("Re-run delivery")
+    hands.press("Run it again")
+    hands.told("nothing was given twice.")
+
+
 @walk("/payments/refund-many")
 def refund_many(hands: Hands) -> None:
     made = [hands.house.do(hands.house.shop.paid(user=hands.house.buyer()))["id"] for _ in range(2)]
