@@ -23,7 +23,8 @@ from tillkeeper.settlement.lines import Taken, Window
 from tillkeeper.till import Till
 
 first_look_days = 7
-window_days = 1
+window_days = 7
+"""So much is asked for at once, in pages: whoever was away for long reads all but the overlap once and not twice."""
 overlap_hours = 24
 """Lines come into an account late and out of order, so each look begins before the end of the last."""
 lines_max = 1_000

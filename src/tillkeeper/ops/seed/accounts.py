@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from tillkeeper.flows.import_settlement import import_settlement
-from tillkeeper.flows.reconcile import reconcile
+from tillkeeper.flows.reconcile import plan, reconcile
 from tillkeeper.flows.seal import seal
 from tillkeeper.flows.sweep import sweep
 from tillkeeper.ops.seed.stage import RefusedError, Stage, drained
@@ -26,9 +26,10 @@ async def pay_out(stage: Stage) -> None:
 
 
 async def compare(stage: Stage) -> None:
-    """Read what the gateways account for, and compare each day that it speaks of."""
+    """Read what the gateways account for, and compare each day that it speaks of or that left something open."""
     await import_settlement(stage.till)
     await stage.rest()
+    await plan(stage.till)
     await drained(reconcile, stage.till)
 
 
