@@ -159,3 +159,13 @@ async def test_colours_are_kept(desk_of: Any) -> None:
     assert 'data-density="dense"' in (await desk.get("")).text
     await desk.send("/look", {"token": hidden["token"]}, theme='"><script>', next="/admin")
     assert 'data-theme="system"' in (await desk.get("")).text
+
+
+async def test_colours_are_changed_without_leaving_what_is_looked_at(shop: Any, desk_of: Any) -> None:
+    await shop.paid()
+    desk: Seat = await desk_of("viewer")
+    page = (await desk.get("/customers/user", name="ana")).text
+    [back] = re.findall(r'action="/admin/look".*?name="next" value="([^"]*)"', page, re.DOTALL)
+    answer = await desk.send("/look", await desk.hidden("/you"), theme="dark", next=html.unescape(back))
+    assert answer.headers["location"] == "/admin/customers/user?name=ana"
+    assert "ana" in await desk.told(answer)

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from tests.dashboard.conftest import words
 
+from tillkeeper.flows import subscribe
+from tillkeeper.flows.examine import examine
+from tillkeeper.flows.maintain import maintain
 from tillkeeper.flows.seal import seal
 from tillkeeper.flows.steer import steer
 from tillkeeper.flows.sum_up import sum_up
@@ -82,6 +85,23 @@ async def test_what_needs_somebody_is_counted_and_leads_to_its_list(shop: Any, d
     assert f"{dead} webhook" in said
     assert "Stripe is switched off" in said
     await shop.owner.execute("UPDATE inbox_message SET status = 'processed'")
+
+
+async def test_what_keeps_everybody_from_paying_or_being_told_is_said(shop: Any, desk_of: Any) -> None:
+    desk = await desk_of("viewer")
+    await examine(shop.till)
+    endpoint, _ = await subscribe.subscribe(shop.till, url="https://example.com/till", types=("*",), description=None)
+    assert "Needs somebody" not in await desk.read("")
+    await subscribe.change(shop.till, endpoint, enabled=False)
+    await maintain(shop.till, active=True, reason="moving house")
+    await shop.owner.execute("UPDATE invariant_run SET taken_at = now() - interval '12 minutes'")
+    said = await desk.read("")
+    for told in (
+        "No worker is at work (last sign of one: 12 min ago )",
+        "New payments are kept waiting ( just now ): moving house",
+        "1 endpoint of yours is switched off and told of nothing",
+    ):
+        assert told in said, (told, said)
 
 
 async def test_more_than_a_hundred_of_something_are_not_counted(shop: Any, desk_of: Any) -> None:

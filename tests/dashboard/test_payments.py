@@ -1,5 +1,7 @@
 """The pages about payments: what they show, and what can be done there."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -100,6 +102,30 @@ async def test_a_refund_says_what_it_brings_and_is_made_once_when_pressed_twice(
     assert await shop.owner.fetchval("SELECT count(*) FROM audit_entry WHERE action LIKE 'refund.%'") == 1
 
 
+async def test_a_refund_offers_the_money_of_what_nobody_used_and_says_what_becomes_of_the_rest(
+    shop: Any, desk_of: Any
+) -> None:
+    payment = await shop.paid()
+    await shop.spend(60)
+    desk, path = await desk_of("support"), f"/payments/{payment['id']}/refund"
+    said = await desk.read(path)
+    [offered] = re.findall(r'name="amount"[^>]* value="([0-9.]+)"', (await desk.get(path)).text)
+    assert 0 < Decimal(offered) < Decimal("1.99")
+    assert f"Refund up to {offered} EUR to ana" in said
+    assert f"{Decimal('1.99') - Decimal(offered)} EUR more was paid for credits that are spent" in said
+    assert (await desk.post(path, amount=offered, reason="")).status_code == 303
+
+
+async def test_a_gateway_is_called_as_people_know_it_also_where_it_is_not_configured(shop: Any, desk_of: Any) -> None:
+    payment = await shop.paid()
+    desk = await desk_of("support")
+    await shop.owner.execute("UPDATE payment SET gateway = 'paypal'")
+    for path in ("/payments", f"/payments/{payment['id']}/refund"):
+        text = (await desk.get(path)).text
+        assert ("PayPal" in text, "Paypal" in text) == (True, False), path
+    await shop.owner.execute("UPDATE payment SET gateway = 'stripe'")
+
+
 @pytest.mark.parametrize("amount", ["", "1,999.999", "two", "-1", "3.00", "1e3", "0"])
 async def test_a_refund_of_what_cannot_be_is_explained_in_the_dialog(shop: Any, desk_of: Any, amount: str) -> None:
     payment = await shop.paid()
@@ -108,6 +134,14 @@ async def test_a_refund_of_what_cannot_be_is_explained_in_the_dialog(shop: Any, 
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert 'value="broken"' in answer.text, "what was typed stays"
+    assert await shop.count("refund") == 0
+
+
+async def test_a_reason_is_no_longer_than_one_over_the_api(shop: Any, desk_of: Any) -> None:
+    payment = await shop.paid()
+    desk, path = await desk_of("support"), f"/payments/{payment['id']}/refund"
+    answer = await desk.post(path, amount="0.60", reason="a" * 201)
+    assert (answer.status_code, "at most 200 characters" in answer.text) == (422, True)
     assert await shop.count("refund") == 0
 
 
@@ -139,7 +173,7 @@ async def test_the_gateway_is_asked_and_its_answer_applied(shop: Any, desk_of: A
     await shop.pay(payment)
     desk = await desk_of("support")
     told = await desk.told(await desk.post(f"/payments/{payment['id']}/sync"))
-    assert "The payment is succeeded" in told
+    assert "The payment’s state: Succeeded" in told
     assert (await shop.show(payment))["status"] == "succeeded"
 
 

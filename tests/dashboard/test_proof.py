@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from tests.dashboard.conftest import words
 
 from tillkeeper.flows import rehearse as rehearsing
 from tillkeeper.flows.examine import examine
@@ -74,6 +75,7 @@ async def test_duplicates_are_fired_and_what_came_of_it_is_shown(
     answer = await desk.post("/proof/fire", message=message)
     assert (answer.status_code, "Nothing moved" in answer.text) == (200, True)
     assert "0 of 50 have arrived so far" in answer.text, "nobody hears the webhooks of this sandbox"
+    assert "Captured 1.99 EUR 1.99 EUR" in words(answer.text)
 
 
 async def test_firing_needs_a_webhook_that_is_there(desk_of: Any) -> None:

@@ -116,6 +116,36 @@ async def test_somebody_asks_for_money_back_and_the_policy_lets_it_go(shop: Any,
     assert await shop.count("refund") == 1
 
 
+async def test_money_of_used_goods_is_asked_for_beyond_the_policy_by_whoever_decides(shop: Any, desk_of: Any) -> None:
+    payment = await shop.paid()
+    await shop.spend(120)
+    wish = {"payment": payment["id"], "reason_code": "defective", "override_reason": "a good customer"}
+    support, finance = await desk_of("support"), await desk_of("finance")
+    assert "Beyond the policy" not in await support.read("/refunds/ask")
+    assert (await support.post("/refunds/ask", **wish)).status_code == 403
+    assert (await finance.post("/refunds/ask", **wish | {"override_reason": ""})).status_code == 422
+    answer = await finance.post("/refunds/ask", **wish)
+    assert "Asked: open" in await finance.told(answer)
+    request = answer.headers["location"].removeprefix("/admin")
+    assert "what was spent already becomes a debt" in await finance.read(f"{request}/approve")
+    assert "Agreed: refunded" in await finance.told(await finance.post(f"{request}/approve", note=""))
+    assert (await shop.wallet())[1] == 120, "what was spent is owed"
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_both_pages_about_the_policy_say_the_same_and_what_is_so(
+    shop: Any, desk_of: Any, *, direct: bool
+) -> None:
+    await set_refund_policy(shop.till, Policy(direct_refunds=direct, share_max_bps=0), by=ASKER, note=None)
+    desk, payment = await desk_of("admin"), await shop.paid()
+    told = "by whoever may refund" if direct else "by others only what would go back by itself"
+    for path in ("/refunds/policies", "/settings/policy"):
+        assert told in await desk.read(path), path
+    support = await desk_of("support")
+    answer = await support.post(f"/payments/{payment['id']}/refund", amount="0.60", reason="")
+    assert answer.status_code == (303 if direct else 422)
+
+
 async def test_a_refund_that_was_given_up_is_ended_by_hand(shop: Any, desk_of: Any) -> None:
     payment = await shop.paid()
     shop.line.fault = "cut"

@@ -5,8 +5,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from tests.flows.conftest import uuid_of
 
-from tillkeeper.flows.refund import RefundWish, _reserve
+from tillkeeper.flows.refund import RefundWish, _reserve, refundable
 from tillkeeper.flows.settle import settle
 from tillkeeper.idempotency import InProgressError, KeyReusedError, Replay
 from tillkeeper.kernel import ids
@@ -373,6 +374,22 @@ async def test_a_refund_that_the_gateway_cannot_express_is_refused_before_anythi
 
     assert await shop.count("refund") == 0
     assert (await shop.refund(payment, 10))["status"] == "succeeded"
+
+
+async def test_what_can_go_back_without_an_override_is_what_a_refund_takes(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.spend(60)
+    offered = await refundable(shop.till, uuid_of(payment))
+
+    with pytest.raises(RefundNotAllowedError):
+        await shop.refund(payment, offered + 1)
+
+    assert (await shop.refund(payment, offered))["amount"] == offered
+    assert await refundable(shop.till, uuid_of(payment)) == 0
+    assert await shop.wallet() == (0, 0)
+
+    with pytest.raises(NotFoundError):
+        await refundable(shop.till, ids.new())
 
 
 async def test_a_refund_that_failed_before_we_heard_of_it_takes_nothing(shop: Any) -> None:

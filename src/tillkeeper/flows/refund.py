@@ -95,6 +95,17 @@ async def foresee(till: Till, wanted: RefundWish) -> Weighed:
     return weighed
 
 
+async def refundable(till: Till, payment: UUID) -> int:
+    """Tell how much of a payment can go back without an override: what is left of it, for goods that nobody used."""
+    async with till.db.transaction() as tx:
+        locked = await payments.lock_one(tx, payment)
+        if locked is None:
+            message = "No payment has this id."
+            raise NotFoundError(message)
+        unused = await _unused(tx, locked)
+    return max(0, locked.left if unused is None else min(locked.left, unused))
+
+
 async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
     """Lock a payment and see whether money and goods allow a refund; raises what says why they do not."""
     payment = await payments.lock_one(tx, wanted.payment)
@@ -104,18 +115,7 @@ async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
     if payment.captured and payment.reference is None:  # it was taken over from an earlier system
         message = f"Nobody said what {payment.gateway} calls this payment: give the money back in its dashboard."
         raise InvalidStateError(message)
-    unused = (
-        await fulfilment.refundable(
-            tx,
-            payment.sale.kind,
-            payment.id,
-            captured=payment.captured,
-            refunded=payment.refunded + payment.refunding + payment.lost,
-            gross=partial(payments.gross_of, payment),
-        )
-        if payment.sale and payment.captured
-        else None
-    )
+    unused = await _unused(tx, payment)
     decision = payments.reserve_refund(
         payment,
         wanted.amount,
@@ -128,6 +128,20 @@ async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
     assert decision.refund, "reserved"
     till.gateway(payment.gateway).check_amount(decision.refund.amount, payment.currency)
     return Weighed(payment=payment, refund=decision.refund, decision=decision, unused=unused)
+
+
+async def _unused(tx: Transaction, payment: Payment) -> int | None:
+    """Tell how much of a locked payment can go back for goods that nobody used; None for all that is left."""
+    if payment.sale is None or not payment.captured:
+        return None
+    return await fulfilment.refundable(
+        tx,
+        payment.sale.kind,
+        payment.id,
+        captured=payment.captured,
+        refunded=payment.refunded + payment.refunding + payment.lost,
+        gross=partial(payments.gross_of, payment),
+    )
 
 
 async def promise(tx: Transaction, till: Till, weighed: Weighed, *, leased: bool) -> Operation:

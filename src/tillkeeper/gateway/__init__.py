@@ -335,6 +335,8 @@ class Connector(Protocol):
     """Make a gateway from its secrets: what `GATEWAY` in each gateway's folder is."""
 
     name: str
+    title: str
+    """How people know the gateway."""
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether any of its variables is set; raises ConfigurationError when only some are."""

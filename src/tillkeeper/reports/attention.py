@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tillkeeper import routing
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import findings
-from tillkeeper.reports import time, versions
+from tillkeeper.reports import jobs, time, versions
 from tillkeeper.reports.invariants import TITLES
 from tillkeeper.reports.versions import Level
-from tillkeeper.routing import Switch
+from tillkeeper.routing import Maintenance, Switch
 
 counted_max = 100
 
@@ -23,6 +23,7 @@ COUNTS = {
     "discrepancies": "SELECT FROM discrepancy WHERE status = 'open' AND kind <> 'in_transit'",
     "refunds": "SELECT FROM operation WHERE state = 'given_up' AND kind = 'refund'",
     "review": "SELECT FROM payment WHERE status = 'in_review'",
+    "endpoints": "SELECT FROM webhook_endpoint WHERE NOT enabled AND deleted_at IS NULL",
 }
 ALL = ", ".join(
     f"(SELECT count(*) FROM ({query} LIMIT {counted_max}) AS some_of_them) AS {name}" for name, query in COUNTS.items()
@@ -32,13 +33,13 @@ DUE = "SELECT min(due_at) FROM dispute WHERE status IN ('needs_response', 'warni
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Hold one thing that needs somebody: what it is, how many, of what, and by when."""
+    """Hold one thing that needs somebody: what it is, how many, of what, and the moment by or since which it does."""
 
     what: str
     count: int = 1
     of: str = ""
     because: str = ""
-    due_at: str | None = None
+    at: str | None = None
 
     @property
     def shown(self) -> str:
@@ -46,13 +47,16 @@ class Need:
         return str(self.count) if self.count < counted_max else f"{counted_max - 1}+"
 
 
-async def show(tx: Transaction, gateways: Mapping[str, Gateway], now: datetime) -> list[Need]:
+async def show(tx: Transaction, gateways: Mapping[str, Gateway], now: datetime, maintenance: Maintenance) -> list[Need]:
     """List what needs somebody, the most pressing first; nothing when all is well."""
     counts = await tx.fetchrow(f"SELECT {ALL}, ({DUE}) AS due_at")
     assert counts, "counts are always there"
     found = [Need(what="invariant", of=name, because=TITLES.get(name, name)) for name in await _broken(tx)]
+    found += await _idle(tx, now)
+    if maintenance.active:
+        found.append(Need(what="maintenance", because=maintenance.reason or "", at=time(maintenance.at)))
     found += [
-        Need(what=name, count=counts[name], due_at=time(counts["due_at"]) if name == "disputes" else None)
+        Need(what=name, count=counts[name], at=time(counts["due_at"]) if name == "disputes" else None)
         for name in COUNTS
         if counts[name]
     ]
@@ -66,6 +70,13 @@ async def show(tx: Transaction, gateways: Mapping[str, Gateway], now: datetime) 
 async def _broken(tx: Transaction) -> list[str]:
     """Name what the last looks found broken."""
     return sorted({finding.name for finding in await findings.latest(tx) if finding.violations})
+
+
+async def _idle(tx: Transaction, now: datetime) -> list[Need]:
+    """Tell that no worker is at work any more; of a program that was never started there is no sign to miss."""
+    sign = await jobs.last_sign(tx)
+    quiet = sign is not None and now - sign > timedelta(minutes=jobs.quiet_minutes)
+    return [Need(what="worker", at=time(sign))] if quiet else []
 
 
 def _troubled(states: Iterable[routing.GatewayState]) -> list[Need]:

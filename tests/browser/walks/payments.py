@@ -58,7 +58,7 @@ def sync(hands: Hands) -> None:
     hands.visit(f"/payments/{payment['id']}")
     hands.ask("Ask the gateway")
     hands.press("Ask")
-    hands.told("The gateway was asked. The payment is succeeded.")
+    hands.told("The gateway was asked. The payment’s state: Succeeded.")
 
 
 @walk("/payments/{payment}/approve")

@@ -26,6 +26,7 @@ class PayPalConnector:
     """
 
     name = "paypal"
+    title = PayPal.title
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether PayPal's variables are set; raises ConfigurationError when only some are."""

@@ -14,6 +14,7 @@ class RazorpayConnector:
     """Open Razorpay from its key's id and secret, its webhook secret and, outside live mode, RAZORPAY_API_BASE."""
 
     name = "razorpay"
+    title = Razorpay.title
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Razorpay's variables are set; raises ConfigurationError when only some are."""

@@ -23,6 +23,7 @@ class SquareConnector:
     """
 
     name = "square"
+    title = Square.title
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Square's variables are set; raises ConfigurationError when only some are."""

@@ -13,6 +13,7 @@ class StripeConnector:
     """Open Stripe from STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and, outside live mode, STRIPE_API_BASE."""
 
     name = "stripe"
+    title = Stripe.title
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Stripe's variables are set; raises ConfigurationError when only some are."""

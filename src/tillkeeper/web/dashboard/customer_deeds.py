@@ -88,8 +88,12 @@ async def ask_write_off(desk: Desk) -> Response:
 
 async def do_write_off(desk: Desk) -> Response:
     """Forgive what a user owes."""
+    desk.need("reason")
     wanted = Forgiving(
-        user=desk.need("name"), reason=desk.need("reason"), made_by=desk.principal.id, amount=desk.number("amount")
+        user=desk.need("name"),
+        reason=str(desk.words("reason", length_max=reason_length_max)),
+        made_by=desk.principal.id,
+        amount=desk.number("amount"),
     )
     made = await write_off(desk.till, desk.wish, wanted)
     return _done(desk, f"Forgiven. The debt is {made.body['debt']:,} credits now.")

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from tillkeeper import gateways
 from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.web import assets, policy
@@ -27,7 +28,11 @@ relative_days_max = 30
 PARTS = re.compile(r"(?<=[._])")
 PACKS = "PACK:"
 """How the unit of a card pack begins, in which its cards are counted."""
+GOODS = {"credits": CREDITS, "pack": PACKS}
+"""In what the kinds of goods are counted."""
 MINUS = "\N{MINUS SIGN}"
+TITLES = {each.name: each.title for each in gateways.connectors()}
+"""How people know the gateways, also those that are not configured here any more."""
 HEADERS = {
     "Cache-Control": "no-store",
     # Not `no-referrer`: with it, browsers send `Origin: null` along with our own forms.
@@ -49,6 +54,11 @@ def amount(value: int, code: str) -> tuple[str, str]:
         return f"{MINUS * (value < 0)}{abs(value):,}", unit if abs(value) == 1 else f"{unit}s"
     whole, _, fraction = money.decimal(abs(value), code).partition(".")
     return f"{MINUS * (value < 0)}{int(whole):,}{'.' * bool(fraction)}{fraction}", code
+
+
+def goods(count: int, kind: str) -> str:
+    """Write so many of a kind of goods, such as `120 credits` or `1 card`."""
+    return " ".join(amount(count, GOODS[kind])) if kind in GOODS else f"{count:,} {words(kind).lower()}"
 
 
 def shortened(text: str) -> str:
@@ -89,6 +99,11 @@ def words(code: str) -> str:
     return code.replace("_", " ").replace(".", " ").capitalize()
 
 
+def called(gateway: str) -> str:
+    """Name a gateway as people know it."""
+    return TITLES.get(gateway, words(gateway))
+
+
 def share(bps: int) -> str:
     """Write basis points as a share of a hundred."""
     whole, rest = divmod(bps, 100)
@@ -110,11 +125,13 @@ PAPER = jinja2.Environment(
 PAPER.globals["asset"] = assets.url
 PAPER.globals["look_of"] = look_of
 PAPER.filters["figure"] = amount
+PAPER.filters["goods"] = goods
 PAPER.filters["shortened"] = shortened
 PAPER.filters["ago"] = ago
 PAPER.filters["exact"] = exact
 PAPER.filters["share"] = share
 PAPER.filters["words"] = words
+PAPER.filters["called"] = called
 PAPER.filters["parted"] = parted
 PAPER.filters["percent"] = percents.show
 PAPER.filters["next_step"] = next_step

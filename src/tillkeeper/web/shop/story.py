@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tillkeeper.facts import CREDITS
 from tillkeeper.payments import Status
 from tillkeeper.web.shop.diary import Counts
-from tillkeeper.web.shop.paper import written
+from tillkeeper.web.shop.paper import PACKS, written
 
 latecomers_seconds = 6
 """Copies of a webhook may still arrive after the goods have: the page counts them for a while."""
@@ -29,7 +30,7 @@ UNDER_WAY = frozenset(
 )
 WAITING = "Waiting for the gateway’s webhook…"
 NOTHING_CHARGED = "Nothing was charged."
-UNITS = {"credits": "credits", "pack": "cards"}
+UNITS = {"credits": CREDITS, "pack": PACKS}
 PLACES = {"credits": "in the wallet", "pack": "in the binder"}
 
 
@@ -153,7 +154,7 @@ def _once(counts: Counts, goods: Json | None) -> str:
 
 
 def _units(goods: Json, field: str) -> str:
-    return f"{goods[field]:,} {UNITS[goods['kind']]}"
+    return written(goods[field], UNITS[goods["kind"]])
 
 
 def _times(number: int) -> str:

@@ -10,6 +10,7 @@
   document.addEventListener("htmx:after:swap", () => {
     const shown = dialog();
     if (shown && shown.childElementCount && !shown.open) shown.showModal();
+    if (shown?.open && !shown.childElementCount) shown.close(), lost(); // whatever answered was not the dashboard
     $("[autofocus]", shown ?? document)?.focus();
   });
   document.addEventListener("click", (event) => {
@@ -24,6 +25,7 @@
   });
 
   const copy = async (button) => {
+    if (!navigator.clipboard) return alarm(UNCOPIED);
     await navigator.clipboard.writeText(button.dataset.copy);
     button.classList.add("done");
     say("Copied.");
@@ -35,16 +37,40 @@
   };
 
   // Submitting twice is harmless, and looks so.
+  let pressed = null;
   document.addEventListener("submit", (event) => {
-    const pressed = event.submitter;
-    if (pressed && event.target.method === "post") setTimeout(() => (pressed.disabled = true));
+    const button = event.submitter;
+    if (button && event.target.method === "post") setTimeout(() => ((pressed = button).disabled = true));
   });
+
+  // What went wrong in the browser is said where somebody looks: in the dialog that is open, or on the page.
+  const UNANSWERED =
+    "No answer came. Look whether the server runs, and press again: however often you do, it is done once.";
+  const UNCOPIED = "Browsers copy only from pages that come over https or from this machine. Mark it and copy it by hand.";
+  const alarm = (words) => {
+    $("#alarm")?.remove();
+    const note = document.createElement("p");
+    note.id = "alarm";
+    note.className = "note danger";
+    note.setAttribute("role", "alert");
+    note.textContent = words;
+    ($("dialog[open] .ask") ?? $("main"))?.prepend(note);
+    note.scrollIntoView({ block: "nearest" });
+  };
+  // The button can be pressed again where no answer came: its form keeps its key.
+  const lost = () => {
+    if (pressed) pressed.disabled = false;
+    alarm(UNANSWERED);
+  };
+  document.addEventListener("htmx:error", lost);
 
   // The drawer: ~ opens it beside the page and shuts it; as long as it is open, it follows to other pages.
   const OPEN = "till-drawer";
   const drawer = () => $("#drawer");
   const inspect = async (link, { focus }) => {
-    const answer = await fetch(link.href, { headers: { "HX-Request": "true", "HX-Target": "aside#drawer" } });
+    const asked = { headers: { "HX-Request": "true", "HX-Target": "aside#drawer" } };
+    const answer = await fetch(link.href, asked).catch(() => null);
+    if (!answer) return lost();
     const found = $("#inspector", new DOMParser().parseFromString(await answer.text(), "text/html"));
     if (!link.isConnected) return; // the page has gone on, and the drawer with it
     if (!found) return void (location.href = link.href); // the page of it says why

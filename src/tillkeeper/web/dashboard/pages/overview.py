@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from tillkeeper.flows import maintain
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import money
 from tillkeeper.kernel.db import Transaction
@@ -40,6 +41,9 @@ LISTS = {
     "refunds": ("Refunds", {}),
     "review": ("Payments", {"status": "in_review"}),
     "invariant": ("Proof", {}),
+    "worker": ("Jobs", {}),
+    "maintenance": ("Gateways", {}),
+    "endpoints": ("Deliveries", {}),
     "switched": ("Gateways", {}),
     "degraded": ("Gateways", {}),
     "version": ("Gateways", {}),
@@ -68,7 +72,8 @@ async def show(desk: Desk) -> Response:
     over = overview.window(period, desk.till.now())
 
     async def look(tx: Transaction) -> tuple[Overview, list[Need], Any]:
-        needs = await attention.show(tx, desk.till.gateways, desk.till.now())
+        closed = await maintain.state(tx, desk.till)
+        needs = await attention.show(tx, desk.till.gateways, desk.till.now(), closed)
         newest = await payments.find(tx, payments.Filter(gateway=gateway, limit=newest_max))
         return await overview.show(tx, over, currency=currency, gateway=gateway), needs, newest
 

@@ -12,7 +12,7 @@ from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.read import read
 from tillkeeper.flows.refulfil import refulfil
-from tillkeeper.flows.refund import RefundWish, refund
+from tillkeeper.flows.refund import RefundWish, refund, refundable
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.flows.sync import sync
 from tillkeeper.kernel import ids, money
@@ -32,6 +32,7 @@ from tillkeeper.web.shop import diary
 PLACE = Place(group=Group.MONEY, title="Payments", icon="banknote", path="/payments", key="p")
 HELD = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW)
 UNCAPTURED = (Status.CREATED, Status.REQUIRES_ACTION, Status.PROCESSING, Status.OUTCOME_UNKNOWN, *HELD)
+reason_length_max = 200
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
@@ -97,7 +98,6 @@ async def show_one(desk: Desk) -> Response:
         proofs=diary.proofs(told["data"]),
         bookings=diary.bookings(told["data"]),
         can=_possible(desk, payment),
-        left=_left(payment),
         curl=curl.command(desk.till, f"/api/v1/payments/{payment['id']}"),
     )
 
@@ -126,9 +126,15 @@ def _left(payment: Json) -> int:
 async def ask_refund(desk: Desk) -> Response:
     """Say what a refund brings with it, before it is made."""
     payment = await _payment(desk)
-    left = _left(payment)
-    amount = desk.given("amount") or money.decimal(left, payment["currency"])
-    return desk.dialog("refund.html", payment=payment, left=left, amount=amount, reason=desk.given("reason") or "")
+    left = await refundable(desk.till, _id(desk))
+    return desk.dialog(
+        "refund.html",
+        payment=payment,
+        left=left,
+        spent=_left(payment) - left,
+        amount=desk.given("amount") or money.decimal(left, payment["currency"]),
+        reason=desk.given("reason") or "",
+    )
 
 
 async def do_refund(desk: Desk) -> Response:
@@ -138,7 +144,7 @@ async def do_refund(desk: Desk) -> Response:
     wanted = RefundWish(
         payment=_id(desk),
         amount=amount,
-        reason=desk.given("reason"),
+        reason=_reason(desk),
         by_admin=desk.may(Right.DECIDE_REFUNDS),
         fresh=desk.principal.fresh,
     )
@@ -180,7 +186,8 @@ async def ask_sync(desk: Desk) -> Response:
 async def do_sync(desk: Desk) -> Response:
     """Ask the gateway what has become of a payment, and apply its answer."""
     shown = await sync(desk.till, _id(desk))
-    return desk.done(f"/payments/{desk.part('payment')}", f"The gateway was asked. The payment is {shown['status']}.")
+    told = f"The gateway was asked. The payment’s state: {paper.words(str(shown['status']))}."
+    return desk.done(f"/payments/{desk.part('payment')}", told)
 
 
 async def ask_note(desk: Desk) -> Response:
@@ -212,7 +219,7 @@ async def do_fulfil(desk: Desk) -> tuple[str, str]:
 
 def _came_of(goods: Json, delivered_at: str | None, *, already: bool) -> str:
     """Say what came of a delivery that was run again."""
-    what = f"{goods['quantity']} {'cards' if goods['kind'] == 'pack' else 'credits'}"
+    what = paper.goods(goods["quantity"], goods["kind"])
     if delivered_at and already:
         return f"Already done: {what} delivered {paper.exact(delivered_at)}; nothing was given twice."
     if delivered_at:
@@ -229,7 +236,7 @@ async def ask_approve(desk: Desk) -> Response:
 
 async def do_approve(desk: Desk) -> Response:
     """Capture a payment that was held for review."""
-    await review(desk.till, desk.wish, _id(desk), Verdict(approved=True, reason=desk.given("reason")))
+    await review(desk.till, desk.wish, _id(desk), Verdict(approved=True, reason=_reason(desk)))
     return desk.done(f"/payments/{desk.part('payment')}", "Approved: the money is being captured.")
 
 
@@ -241,7 +248,7 @@ async def ask_reject(desk: Desk) -> Response:
 async def do_reject(desk: Desk) -> Response:
     """Let a payment go that was held for review."""
     block = desk.given("block") is not None
-    verdict = Verdict(approved=False, reason=desk.given("reason"), block=block)
+    verdict = Verdict(approved=False, reason=_reason(desk), block=block)
     await review(desk.till, desk.wish, _id(desk), verdict)
     return desk.done(f"/payments/{desk.part('payment')}", "Rejected: the authorised money is released.")
 
@@ -254,6 +261,10 @@ async def _payment(desk: Desk) -> Json:
     id_ = _id(desk)
     found: Json = await read(desk.till, lambda tx: report.show(tx, id_))
     return found
+
+
+def _reason(desk: Desk) -> str | None:
+    return desk.words("reason", length_max=reason_length_max)
 
 
 def _amount(desk: Desk, currency: str) -> int:

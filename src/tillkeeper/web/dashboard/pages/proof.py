@@ -12,7 +12,9 @@ from tillkeeper.flows.rehearse import copies_sent, rehearse
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import inbox, invariants
+from tillkeeper.reports import payment as payments
 from tillkeeper.reports import proof as report
+from tillkeeper.web.dashboard import paper
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.rail import Group, Place
 
@@ -65,7 +67,7 @@ async def ask_fire(desk: Desk) -> Response:
     """Ask which webhook is to come again."""
     found: Any = await read(desk.till, lambda tx: inbox.find(tx, inbox.Filter(status="processed", limit=choices_max)))
     choices = [
-        (each["id"], f"{each['gateway'].capitalize()} {each['type']}, arrived {each['arrivals']}×")
+        (each["id"], f"{paper.called(each['gateway'])} {each['type']}, arrived {each['arrivals']}×")
         for each in found["data"]
         if each["payment"]
     ]
@@ -75,7 +77,9 @@ async def ask_fire(desk: Desk) -> Response:
 async def do_fire(desk: Desk) -> Response:
     """Let a webhook come again, and show that nothing moved."""
     done = await rehearse(desk.till, ids.parse("message", desk.need("message")))
-    return desk.page("fired.html", done=done, counted=COUNTED, copies=copies_sent)
+    about = ids.parse("payment", str(done.message["payment"]))
+    payment = await read(desk.till, lambda tx: payments.show(tx, about))
+    return desk.page("fired.html", done=done, counted=COUNTED, copies=copies_sent, currency=payment["currency"])
 
 
 def _by_name(findings: list[Json]) -> list[Json]:

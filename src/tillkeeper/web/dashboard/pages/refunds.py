@@ -160,6 +160,9 @@ async def do_wish(desk: Desk) -> Response:
     """Ask for money back; the policy refunds at once, waits for people, or rejects."""
     payment = await _payment_of(desk, desk.need("payment"))
     evidence = desk.words("evidence", length_max=note_length_max)
+    override = desk.words("override_reason", length_max=note_length_max)
+    if override:
+        desk.principal.require(Right.DECIDE_REFUNDS)
     asked = Asked(
         payment=ids.parse("payment", payment["id"]),
         by=person_of(desk),
@@ -167,6 +170,7 @@ async def do_wish(desk: Desk) -> Response:
         amount=_amount_if_any(desk, payment["currency"]),
         note=desk.words("note", length_max=note_length_max),
         evidence=(evidence,) if evidence else (),
+        override_reason=override,
     )
     made = (await request_refund(desk.till, desk.wish, asked)).body
     return desk.done(f"{REQUESTS}/{made['id']}", f"Asked: {made['status']}. {made['decision']}"[:200])
