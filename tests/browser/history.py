@@ -88,12 +88,14 @@ def _end(house: House, still: Still) -> None:
 
 
 def _differ(house: House, still: Still) -> None:
-    """Compare the gateway's account with ours: a fee came that nobody told of, and a charge that is not ours."""
-    shop, day = house.shop, still.now() - timedelta(days=2)
-    house.do(shop.act("movements", {"kind": "adjustment", "currency": "eur", "amount": -1_250}))
+    """Compare the gateway's account with ours: it names a charge that is not ours, and money moved by hand."""
+    shop, charged, moved = house.shop, still.now() - timedelta(days=2), still.now() - timedelta(days=1)
+    lines = (
+        f"txn_stray,{charged:%Y-%m-%d %H:%M:%S},charge,eur,10.00,0.00,10.00,ch_stray\n"
+        f"txn_moved,{moved:%Y-%m-%d %H:%M:%S},other_adjustment,eur,-12.50,0.00,-12.50,\n"
+    )
     house.do(import_settlement(shop.till))
-    line = f"txn_stray,{day:%Y-%m-%d %H:%M:%S},charge,eur,10.00,0.00,10.00,ch_stray\n"
-    house.do(import_file(shop.till, "stripe", (HEADER + line).encode()))
+    house.do(import_file(shop.till, "stripe", (HEADER + lines).encode()))
     still.move(house, hours=3)
     while house.do(reconcile(shop.till)):
         pass
