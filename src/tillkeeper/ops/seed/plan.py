@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-PAYMENTS = 1_231
+PAYMENTS = 791
 DAYS = 90
 DICE = 1954
 """Where the dice start: another number is another history."""
