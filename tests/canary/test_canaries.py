@@ -41,7 +41,10 @@ CANARIES = hatch(SEED)
 CARDS = [each for each in CANARIES if each.name.startswith("card")]
 NAMED = CANARIES if os.environ.get("TILL_TEST_FULL") else CANARIES[SEED % 4 :: 4]
 """Those that commands are given, each of which is a process: every fourth on every change, all of them in full."""
-COMMANDS = (("payments", "show"), ("refund", "--yes"), ("events", "show"), ("events", "replay"), ("mail", "test"))
+TRIAL = ("mail", "test")
+COMMANDS = (("payments", "show"), ("refund", "--yes"), ("events", "show"), ("events", "replay"), TRIAL)
+ADDRESSES = ("e-mail", "address of UPI")
+"""These are where a trial letter may go: it is sent there and the command says so, as it was asked to."""
 VARIABLES = ("DATABASE_URL", "STRIPE_API_BASE", "TILL_JWKS_URL", "TILL_MODE", "TILL_REVIEW_HOURS", "TILL_SMTP_URL")
 NAME = Canary("name of a buyer", "Quxwyth Zemblanity", "Quxwyth Zemblanity")
 WORD = "harmlessword"
@@ -278,7 +281,8 @@ def say_it_to_commands(house: House, payment: planting.Json) -> None:
     own = house.stage.environment
     house.run("payments", "show", payment["id"], "--json")
     for canary, words, name in zip(NAMED, cycle(COMMANDS), cycle(VARIABLES)):
-        house.run(*words, "--json", "--", canary.written)
+        if words != TRIAL or canary.name not in ADDRESSES:
+            house.run(*words, "--json", "--", canary.written)
         house.run("payments", "ls", "--json", **own | {name: canary.in_header})
         house.run("payments", "ls", **own | {"DATABASE_URL": f"postgresql://u:{quote(canary.core)}@127.0.0.1:1/x"})
 

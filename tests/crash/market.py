@@ -221,15 +221,16 @@ async def hurrying(stage: Stage) -> AsyncIterator[None]:
 async def settle_down(market: Market) -> None:
     """Wait until nothing is pending, here and at the gateways; a time in which nothing moves is a failure."""
     stage, http = market.stage, market.http
-    moved_ms, last = clock.timer_ms(), (-1, -1, -1)
+    moved_ms, last = clock.timer_ms(), (-1, -1, -1, -1)
     while moved_ms() < stalled_seconds_max * 1000:
         owed = (await http.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
         now = (
             sum(delivery["state"] != "delivered" for delivery in owed),
             (await http.get(f"{stage.api}/ready")).json()["pending"],
             await stage.count("SELECT count(*) FROM operation WHERE state = 'asked'"),
+            await stage.count("SELECT count(*) FROM refund WHERE status = 'pending'"),
         )
-        if now == (0, 0, 0):
+        if now == (0, 0, 0, 0):
             return
         if now != last:
             moved_ms, last = clock.timer_ms(), now
@@ -239,7 +240,7 @@ async def settle_down(market: Market) -> None:
         WHERE status IN ('received', 'parked') GROUP BY 1, 2, 3, 4
     """)
     unfinished = [" ".join(map(str, row.values())) for row in rows]
-    message = f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages and calls wait; {unfinished}"
+    message = f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages, calls and refunds wait; {unfinished}"
     raise AssertionError(message)
 
 
