@@ -131,6 +131,7 @@ attempt = Table(
     Column("created_at", AT, nullable=False, server_default=func.now()),
     Column("finished_at", AT),
     UniqueConstraint("payment_id", "ordinal"),
+    Index("attempt_created_index", "created_at", postgresql_using="brin"),
 )
 
 refund = Table(
