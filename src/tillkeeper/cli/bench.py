@@ -2,6 +2,7 @@
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,14 +11,16 @@ from rich.table import Table
 
 from tillkeeper.cli import ExitCode, context
 from tillkeeper.ops import bench as ops_bench
-from tillkeeper.ops.bench import pages
+from tillkeeper.ops.bench import growing, pages, soak
 from tillkeeper.ops.bench.pages import PagesReport
 from tillkeeper.ops.bench.report import Report
 
 STYLES = {"goal reached": "green", "floor held": "yellow", "below the floor": "bold red", "no floor": "dim"}
-
-
+PLOT = Path("soak.svg")
 page_asked_times = 20
+page_payments = 1_000_000
+growth_payments = 2_100_000
+"""Which leave five million journals behind."""
 
 
 class What(StrEnum):
@@ -27,8 +30,11 @@ class What(StrEnum):
     SETTLE = "settle"
     LEDGER = "ledger"
     END_TO_END = "end-to-end"
+    CREATE = "create"
     RECONCILE = "reconcile"
     PAGES = "pages"
+    GROWTH = "growth"
+    SOAK = "soak"
     ALL = "all"
 
 
@@ -42,22 +48,29 @@ def bench(
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Also tell where the time goes.")] = False,
     kill: Annotated[bool, typer.Option("--kill", help="Also kill -9 worker and PostgreSQL under load.")] = False,
-    payments: Annotated[int, typer.Option(min=10, help="For pages: how long a history they stand on.")] = 1_000_000,
+    payments: Annotated[
+        int | None, typer.Option(min=10, help="For pages (1,000,000) and growth (2,100,000): how long a history.")
+    ] = None,
     as_json: context.AsJson = False,
 ) -> None:
     """Measure rates as ratios to what PostgreSQL itself does on this machine, in the same minute."""
     if what is What.PAGES:
-        _measure_pages(payments, seconds, database_url, as_json=as_json)
-    subjects = list(ops_bench.SUBJECTS) if what is What.ALL else [what.value]
-    report = ops_bench.run(
-        subjects,
-        rounds=rounds,
-        seconds=seconds,
-        database_url=database_url,
-        profile=profile,
-        kill=kill,
-        say=lambda line: typer.echo(line, err=True),
-    )
+        _measure_pages(payments or page_payments, seconds, database_url, as_json=as_json)
+    if what is What.SOAK:
+        _soak(rounds, seconds, database_url, as_json=as_json)
+    if what is What.GROWTH:
+        long = payments or growth_payments
+        report = growing.run(payments=long, rounds=rounds, seconds=seconds, database_url=database_url, say=_say)
+    else:
+        report = ops_bench.run(
+            list(ops_bench.SUBJECTS) if what is What.ALL else [what.value],
+            rounds=rounds,
+            seconds=seconds,
+            database_url=database_url,
+            profile=profile,
+            kill=kill,
+            say=_say,
+        )
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -65,9 +78,27 @@ def bench(
     raise typer.Exit(exit_code(report))
 
 
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
 def exit_code(report: Report) -> ExitCode:
     """End with 4 when a promise was broken, whatever the speed."""
     return ExitCode.PROBLEMS if report.wrong else ExitCode.OK
+
+
+def _soak(portions: int, seconds: int, database_url: str | None, *, as_json: bool) -> None:
+    """Keep a steady load up, draw what was seen into a file, and end with what was found."""
+    found = soak.run(portions=portions, seconds=seconds, database_url=database_url, say=_say)
+    PLOT.write_text(soak.draw(found))
+    shaped = found.as_json()
+    if as_json:
+        typer.echo(json.dumps(shaped, indent=2))
+    else:
+        for name in ("sent", "figures", "invariants"):
+            typer.echo(f"{name}: {shaped[name]}")
+        typer.echo(f"Drawn over time in {PLOT.resolve()}.")
+    raise typer.Exit(ExitCode.PROBLEMS if found.wrong else ExitCode.OK)
 
 
 def _measure_pages(payments: int, seconds: int, database_url: str | None, *, as_json: bool) -> None:

@@ -29,10 +29,10 @@ async def tune_in(till: Till, name: str, *, since: datetime | None = None) -> tu
         raise InvalidFieldError(message, param="name")
     await sequence(till, limit=None)
     async with till.db.transaction() as tx:
-        newest = await outbox.last_before(tx, None)
+        newest = await outbox.newest(tx)
         place = await outbox.place(tx, name)
         if place is None or since:
-            place = min(newest, await outbox.last_before(tx, since))
+            place = min(newest, await outbox.last_before(tx, since)) if since else newest
             await outbox.move(tx, name, place)
     return place, newest - place
 

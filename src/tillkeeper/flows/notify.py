@@ -31,7 +31,7 @@ async def notify(till: Till) -> int:
     async with till.db.transaction() as tx:
         place = await outbox.hold(tx, PLACE)
         if place is None:
-            await outbox.move(tx, PLACE, await outbox.last_before(tx, None))
+            await outbox.move(tx, PLACE, await outbox.newest(tx))
             return 0
         events = await outbox.following(tx, place, notify_batch_max)
         news = [event for event in events if event.created_at > till.now() - age_max]

@@ -33,7 +33,7 @@ async def recover(till: Till, endpoint: UUID, *, since: datetime) -> int:
         if not found.enabled:
             message = "The endpoint is switched off; switch it on first."
             raise InvalidStateError(message)
-        newest = await outbox.last_before(tx, None)
+        newest = await outbox.newest(tx)
         seq = min(newest, await outbox.last_before(tx, since))
         await endpoints.rewind(tx, endpoint, seq)
         asked, shown = {"since": since.isoformat()}, ids.text("endpoint", endpoint)

@@ -31,4 +31,4 @@ async def watch(till: Till, *, after: int, sessions: Collection[bytes]) -> News:
 async def newest(till: Till) -> int:
     """Tell the number of the newest event."""
     async with till.db.transaction(read_only=True) as tx:
-        return await outbox.last_before(tx, None)
+        return await outbox.newest(tx)

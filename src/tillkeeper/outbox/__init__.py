@@ -20,6 +20,7 @@ __all__ = [
     "hold",
     "last_before",
     "move",
+    "newest",
     "place",
     "sequence",
 ]
@@ -44,8 +45,13 @@ async def sequence(tx: Transaction, limit: int | None) -> int:
     return await store.sequence(tx, limit)
 
 
-async def last_before(tx: Transaction, since: datetime | None) -> int:
-    """Tell the number after which the events since a moment stand; without a moment, that of the newest."""
+async def newest(tx: Transaction) -> int:
+    """Tell the number of the newest event."""
+    return await store.newest(tx)
+
+
+async def last_before(tx: Transaction, since: datetime) -> int:
+    """Tell the number after which the events since a moment stand."""
     return await store.last_before(tx, since)
 
 

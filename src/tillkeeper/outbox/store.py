@@ -44,7 +44,13 @@ async def sequence(tx: Transaction, limit: int | None) -> int:
     )
 
 
-async def last_before(tx: Transaction, since: datetime | None) -> int:
+async def newest(tx: Transaction) -> int:
+    """Read the last number that was given."""
+    last: int = await tx.fetchval("SELECT last FROM sequencer WHERE name = 'outbox'")
+    return last
+
+
+async def last_before(tx: Transaction, since: datetime) -> int:
     """Find the number before the first event since a moment, or else the last number."""
     found: int = await tx.fetchval(
         """

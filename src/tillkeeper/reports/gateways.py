@@ -16,7 +16,7 @@ SELECT gateway, count(*) AS tried,
        count(*) FILTER (WHERE outcome = 'unclear') AS unclear,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS p50,
        percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS p95
-FROM attempt WHERE created_at > clock_timestamp() - $1 * interval '1 minute' GROUP BY gateway
+FROM attempt WHERE created_at > now() - $1 * interval '1 minute' GROUP BY gateway
 """
 WAITING = "SELECT gateway, count(*) AS waiting FROM operation WHERE state = 'asked' GROUP BY gateway"
 HEARD = """

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from tillkeeper.ops.bench import (
+    creating,
     ingest,
     invariants,
     kills,
@@ -27,6 +28,7 @@ SUBJECTS: dict[str, Opened] = {
     "settle": settling.opened,
     "ledger": posting.opened,
     "end-to-end": pipeline.opened,
+    "create": creating.opened,
     "reconcile": reconciling.opened,
 }
 PARTS = {

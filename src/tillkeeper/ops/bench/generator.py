@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from tillkeeper.kernel import clock
-from tillkeeper.ops.bench.webhooks import Kind, Shot, shots
+from tillkeeper.ops.bench.webhooks import Kind, Shot, shots, wishes
 
 answer_bytes_max = 65_536
 answer_timeout_seconds = 30
-reconnect_pause_ms = 20
 NANOSECONDS = 1_000_000_000
 ACCEPTED, DUPLICATE, FORGED_REFUSED, OTHER = "accepted", "duplicate", "forged_refused", "other"
+CREATED = "created"
+OPENED = b'"status":"requires_action"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,12 @@ class Load:
     count: int
     duration_ms: int
     connections: int = 64
+    per_second: int = 0
+    """How many to send a second; 0 sends the next one as soon as an answer is there."""
     insistent: bool = False
     """Send again what was not acknowledged, as a gateway does."""
+    key: str = ""
+    """With a key of the API, payments are wished for instead of webhooks sent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Result:
     elapsed_ms: int
     processor_ms: int
     answers: dict[str, int]
+    latency_mean_us: int
     latency_p50_us: int
     latency_p99_us: int
     acknowledged: list[int]
@@ -53,63 +59,87 @@ class Result:
 class Line:
     """Hold one connection, the request on its way and the answer so far."""
 
-    port: int
     plug: socket.socket
-    shot: Shot
+    shot: Shot | None = None
     sent_ns: int = 0
     answer: bytes = b""
 
-    def send(self) -> None:
-        """Send the request; it fits into the socket's buffer, so nothing waits."""
-        self.answer = b""
+    def send(self, shot: Shot) -> None:
+        """Send a request; it fits into the socket's buffer, so nothing waits."""
+        self.shot, self.answer = shot, b""
         self.sent_ns = time.monotonic_ns()
-        self.plug.sendall(self.shot.request)
+        self.plug.sendall(shot.request)
 
 
 @dataclass(slots=True)
 class Volley:
-    """Send everything over a fixed number of connections, each waiting for its answer before it goes on."""
+    """Send everything over a fixed number of connections, each of which waits for its answer before it goes on."""
 
     load: Load
     queue: deque[Shot]
     answers: Counter[str] = field(default_factory=Counter)
     latencies_ns: list[int] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
+    poller: select.epoll = field(default_factory=select.epoll)
     lines: dict[int, Line] = field(default_factory=dict)
-    until_ns: int = 0
+    idle: list[Line] = field(default_factory=list)
+    start_ns: int = 0
+    sent: int = 0
 
     def connect(self) -> None:
         """Open every connection beforehand."""
         for _ in range(min(self.load.connections, len(self.queue))):
-            plug = _dial(self.load.port)
-            self.lines[plug.fileno()] = Line(self.load.port, plug, self.queue.popleft())
+            self._open_line()
 
     def fire(self) -> Result:
         """Send until the time is over or nothing is left, and wait for the answers that are still due."""
-        start, processor = time.monotonic_ns(), time.process_time_ns()
-        self.until_ns = start + self.load.duration_ms * 1_000_000
-        poller = select.epoll()
-        for number, line in self.lines.items():
-            poller.register(number, select.EPOLLIN)
-            line.send()
-        while self.lines:
-            ready = poller.poll(answer_timeout_seconds)
-            if not ready:
-                message = f"{len(self.lines)} requests got no answer within {answer_timeout_seconds} s"
+        self.start_ns, processor = time.monotonic_ns(), time.process_time_ns()
+        self._feed()
+        while len(self.idle) < len(self.lines) or self._goes_on():
+            patience_seconds = self._patience_seconds()
+            ready = self.poller.poll(patience_seconds)
+            if not ready and patience_seconds == answer_timeout_seconds:
+                message = f"{len(self.lines) - len(self.idle)} requests got no answer within {answer_timeout_seconds} s"
                 raise TimeoutError(message)
             for number, _ in ready:
-                self._hear(poller, number)
+                self._hear(number)
+            self._feed()
+        for line in self.lines.values():
+            line.plug.close()
         self.latencies_ns.sort()
         return Result(
-            elapsed_ms=(time.monotonic_ns() - start) // 1_000_000,
+            elapsed_ms=(time.monotonic_ns() - self.start_ns) // 1_000_000,
             processor_ms=(time.process_time_ns() - processor) // 1_000_000,
             answers=dict(self.answers),
+            latency_mean_us=sum(self.latencies_ns) // max(len(self.latencies_ns), 1) // 1000,
             latency_p50_us=_percentile(self.latencies_ns, 50),
             latency_p99_us=_percentile(self.latencies_ns, 99),
             acknowledged=sorted(self.acknowledged),
         )
 
-    def _hear(self, poller: select.epoll, number: int) -> None:
+    def _feed(self) -> None:
+        """Send on every line that waits for nothing, as far as it is time."""
+        while self.idle and self._is_due():
+            self.idle.pop().send(self.queue.popleft())
+            self.sent += 1
+
+    def _goes_on(self) -> bool:
+        return bool(self.queue) and time.monotonic_ns() < self.start_ns + self.load.duration_ms * 1_000_000
+
+    def _is_due(self) -> bool:
+        return self._goes_on() and time.monotonic_ns() >= self._due_ns()
+
+    def _due_ns(self) -> int:
+        """Tell when the next request is to be sent."""
+        return self.start_ns + self.sent * NANOSECONDS // self.load.per_second if self.load.per_second else 0
+
+    def _patience_seconds(self) -> float:
+        """Tell how long to wait for an answer, which is until there is something to send if that is sooner."""
+        if self.idle and self._goes_on():
+            return max(0, self._due_ns() - time.monotonic_ns()) / NANOSECONDS
+        return answer_timeout_seconds
+
+    def _hear(self, number: int) -> None:
         line = self.lines[number]
         try:
             heard = line.plug.recv(answer_bytes_max)
@@ -118,39 +148,39 @@ class Volley:
         line.answer += heard
         if heard and not line.answer.endswith(b"}"):
             return
-        self._count(line)
+        if line.shot:
+            self._count(line, line.shot)
+            line.shot = None
         if heard:
-            self._go_on(line, number)
+            self.idle.append(line)
             return
-        poller.unregister(number)
+        self.poller.unregister(number)
         del self.lines[number]
         line.plug.close()
-        if self.queue and time.monotonic_ns() < self.until_ns:
-            line.plug = _dial(line.port)
-            self.lines[line.plug.fileno()] = line
-            poller.register(line.plug.fileno(), select.EPOLLIN)
-            self._go_on(line, line.plug.fileno())
+        if line in self.idle:
+            self.idle.remove(line)
+        self._open_line()
 
-    def _go_on(self, line: Line, number: int) -> None:
-        if self.queue and time.monotonic_ns() < self.until_ns:
-            line.shot = self.queue.popleft()
-            line.send()
-        else:
-            del self.lines[number]
-            line.plug.close()
+    def _open_line(self) -> None:
+        line = Line(_dial(self.load.port))
+        self.lines[line.plug.fileno()] = line
+        self.poller.register(line.plug.fileno(), select.EPOLLIN)
+        self.idle.append(line)
 
-    def _count(self, line: Line) -> None:
-        kind = _classify(line.answer, line.shot.kind)
+    def _count(self, line: Line, shot: Shot) -> None:
+        kind = _classify(line.answer, shot.kind)
         self.answers[kind] += 1
-        if kind in (ACCEPTED, DUPLICATE):
-            self.acknowledged.add(line.shot.number)
+        if kind in (ACCEPTED, DUPLICATE, CREATED):
+            self.acknowledged.add(shot.number)
             self.latencies_ns.append(time.monotonic_ns() - line.sent_ns)
         elif kind == OTHER and self.load.insistent:
-            self.queue.append(line.shot)
+            self.queue.append(shot)
 
 
 def _classify(answer: bytes, kind: Kind) -> str:
     """Take an answer for what it proves; only the right status with the right body counts."""
+    if kind is Kind.WISH:
+        return CREATED if answer.startswith(b"HTTP/1.1 201 ") and OPENED in answer else OTHER
     if answer.startswith(b"HTTP/1.1 200 ") and kind is not Kind.FORGED:
         if answer.endswith(b'{"status":"accepted"}'):
             return ACCEPTED
@@ -175,8 +205,9 @@ def _percentile(ordered: Sequence[int], percent: int) -> int:
 def main() -> None:
     """Read a load, make its requests, say "ready", and fire at the next line of input."""
     load = Load(**json.loads(sys.stdin.readline()))
-    now = int(clock.now().timestamp())
-    volley = Volley(load, deque(shots(range(load.first, load.first + load.count), load.secret, now)))
+    numbers = range(load.first, load.first + load.count)
+    made = wishes(numbers, load.key) if load.key else shots(numbers, load.secret, int(clock.now().timestamp()))
+    volley = Volley(load, deque(made))
     volley.connect()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

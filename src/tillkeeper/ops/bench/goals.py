@@ -16,13 +16,27 @@ class Goal:
     to: str | None
     floor: Fraction | None = None
     goal: Fraction | None = None
+    at_most: bool = False
+    """What counts is to be little, such as a time: floor and goal are what it may be at most."""
 
 
 GOALS = (
     Goal("P1", "verified durable accepts ÷ insert limit", "ingest", INSERT_LIMIT, Fraction(7, 10), Fraction(1)),
+    Goal("P2", "the same with 1,000 connections", "ingest_1000", INSERT_LIMIT, Fraction(1, 2), Fraction(9, 10)),
     Goal("P3", "accept to delivered ÷ insert limit", "end_to_end", INSERT_LIMIT, Fraction(3, 10), Fraction(6, 10)),
+    Goal(
+        *("P4", "accept to delivered at 200 a second, p99 in ms", "lag_p99_ms", None, Fraction(25), Fraction(10)),
+        at_most=True,
+    ),
     Goal("P5", "ledger ÷ naive transfer, spread", "ledger_spread_100", "transfer_spread", Fraction(4), Fraction(10)),
     Goal("P5_hot", "ledger ÷ naive transfer, hot", "ledger_hot_100", "transfer_hot", Fraction(10), Fraction(30)),
+    Goal("P6_intake", "intake, grown ÷ empty", "ingest_grown", "ingest_empty", Fraction(8, 10), Fraction(95, 100)),
+    Goal("P6_settle", "settle, grown ÷ empty", "settle_grown", "settle_empty", Fraction(8, 10), Fraction(95, 100)),
+    Goal("P6_ledger", "ledger, grown ÷ empty", "ledger_grown", "ledger_empty", Fraction(8, 10), Fraction(95, 100)),
+    Goal(
+        *("P9", "1,000 created at once, mean in ms", "create_mean_ms", None, Fraction(700), Fraction(400)),
+        at_most=True,
+    ),
     Goal("P11", "lines compared a second, slowest of all sizes", "reconcile", None, Fraction(2_000), Fraction(20_000)),
     Goal("reconcile_linear", "1,000,000 lines ÷ 10,000", "reconcile_1000000", "reconcile_10000"),
     Goal("settle", "settle alone ÷ insert limit", "settle", INSERT_LIMIT),

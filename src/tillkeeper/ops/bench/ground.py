@@ -27,7 +27,7 @@ from tillkeeper.till import Till
 HOST = "127.0.0.1"
 OURS = ("TILL_", "STRIPE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED")
 NOWHERE = f"http://{HOST}:9/stripe"
-"""No gateway is called while measuring; if one were, it would be heard of."""
+"""Where no gateway is called while measuring; if one were, it would be heard of."""
 MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 SHOWN_SETTINGS = (
     *("server_version", "fsync", "full_page_writes", "synchronous_commit", "wal_sync_method", "wal_level"),
@@ -68,6 +68,7 @@ class Ground:
     postgres: EmbeddedPostgres | None
     secret: str
     port: int
+    gateway: str = NOWHERE
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,7 +86,7 @@ class Ground:
             "DATABASE_OWNER_URL": self.owner_url,
             "STRIPE_SECRET_KEY": "sk_test_never_used_while_measuring",
             "STRIPE_WEBHOOK_SECRET": self.secret,
-            "STRIPE_API_BASE": NOWHERE,
+            "STRIPE_API_BASE": self.gateway,
         }
 
     async def open_till(self) -> Till:

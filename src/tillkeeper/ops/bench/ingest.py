@@ -10,36 +10,40 @@ from tillkeeper.ops.bench.volleys import Tally, per_second_max
 
 first_number = 0
 warm_up_seconds = 1
+many_connections = 1_000
+ROWS = "SELECT count(*) FROM inbox_message"
 
 
 @contextmanager
 def opened(ground: Ground) -> Iterator[Subject]:
     """Start `till serve --no-worker`, and let it warm up before anything counts."""
     tally, numbers = Tally(), iter(range(first_number, 10**9, per_second_max))
-    latency: dict[str, list[int]] = {"p50": [], "p99": []}
 
-    def fire(seconds: int) -> int:
-        first = next(numbers)
-        for _ in range(seconds - 1):
-            next(numbers)
-        result = volleys.fire(ground, first=first, count=per_second_max * seconds, seconds=seconds)
+    def fire(name: str, seconds: int, connections: int = 64) -> Rates:
+        firsts = [next(numbers) for _ in range(seconds)]
+        result = volleys.fire(
+            ground, first=firsts[0], count=per_second_max * seconds, seconds=seconds, connections=connections
+        )
         tally.add(result)
-        latency["p50"].append(result.latency_p50_us)
-        latency["p99"].append(result.latency_p99_us)
-        return volleys.rate(result)
+        return {name: volleys.rate(result), f"{name}_p99_ms": result.latency_p99_us // 1000}
 
     def measure(seconds: int) -> Rates:
         limit = references.measure_insert_limit(ground, seconds)
-        return {INSERT_LIMIT: limit, "ingest": fire(seconds)}
+        return {
+            INSERT_LIMIT: limit,
+            **fire("ingest", seconds),
+            **fire("ingest_1000", seconds, many_connections),
+        }
 
+    before = ground.count(ROWS)
     with ground.api():
-        fire(warm_up_seconds)
-        yield Subject(measure=measure, prove=lambda: prove(ground, tally))
+        fire("warm up", warm_up_seconds)
+        yield Subject(measure=measure, prove=lambda: prove(ground, tally, before))
 
 
-def prove(ground: Ground, tally: Tally) -> list[str]:
-    """Compare what was acknowledged with the rows that are there."""
-    rows = ground.count("SELECT count(*) FROM inbox_message")
+def prove(ground: Ground, tally: Tally, before: int) -> list[str]:
+    """Compare what was acknowledged with the rows that have come."""
+    rows = ground.count(ROWS) - before
     copies = ground.count("SELECT count(*) FROM inbox_duplicate")
     wrong = []
     if rows != tally.accepted:

@@ -15,6 +15,8 @@ webhooks_per_second_max = 8_000
 drain_timeout_seconds = 120
 poll_ms = 200
 warm_up_seconds = 3
+calm_per_second = 200
+"""At this pace nothing waits for its turn, and what is told is how long a payment itself takes."""
 warm_up_webhooks = 3_000
 """Enough that statistics taken afterwards speak of tables that are in use."""
 
@@ -50,18 +52,23 @@ def opened(ground: Ground) -> Iterator[Subject]:
     """Start `till serve --no-worker` and `till worker`, each a process of its own, and warm them up."""
     tally, numbers = Tally(), iter(range(0, 10**9, webhooks_per_second_max))
 
-    def run(wanted: Sequence[int], seconds: int) -> Delivery:
+    def run(wanted: Sequence[int], seconds: int, per_second: int = 0) -> Delivery:
         payments.open_checkouts(ground, wanted)
-        tally.add(volleys.fire(ground, first=wanted[0], count=len(wanted), seconds=seconds))
+        tally.add(volleys.fire(ground, first=wanted[0], count=len(wanted), seconds=seconds, per_second=per_second))
         await_drained(ground)
         return account(ground, wanted)
 
     def measure(seconds: int) -> Rates:
         limit = references.measure_insert_limit(ground, seconds)
         firsts = [next(numbers) for _ in range(seconds)]
+        all_out = run(range(firsts[0], firsts[-1] + webhooks_per_second_max), seconds)
+        first = next(numbers)
+        calm = run(range(first, first + calm_per_second * seconds), seconds, calm_per_second)
         return {
             INSERT_LIMIT: limit,
-            "end_to_end": run(range(firsts[0], firsts[-1] + webhooks_per_second_max), seconds).rate,
+            "end_to_end": all_out.rate,
+            "end_to_end_lag_p99_ms": all_out.lag_p99_ms,
+            "lag_p99_ms": calm.lag_p99_ms,
         }
 
     with ground.api(), ground.process("worker", "worker"):

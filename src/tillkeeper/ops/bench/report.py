@@ -23,9 +23,12 @@ class Measured:
         """Judge by the median."""
         if self.goal.floor is None or self.goal.goal is None:
             return "no floor"
-        if self.ratio.median >= self.goal.goal:
+        if self._reaches(self.goal.goal):
             return "goal reached"
-        return "floor held" if self.ratio.median >= self.goal.floor else "below the floor"
+        return "floor held" if self._reaches(self.goal.floor) else "below the floor"
+
+    def _reaches(self, mark: Fraction) -> bool:
+        return self.ratio.median <= mark if self.goal.at_most else self.ratio.median >= mark
 
 
 @dataclass(slots=True, kw_only=True)

@@ -37,9 +37,17 @@ def rate(result: Result) -> int:
     return good * 1000 // max(result.elapsed_ms, 1)
 
 
-def fire(ground: Ground, *, first: int, count: int, seconds: int) -> Result:
+def fire(ground: Ground, *, first: int, count: int, seconds: int, connections: int = 64, per_second: int = 0) -> Result:
     """Send a load to the API and wait for all answers."""
-    load = Load(port=ground.port, secret=ground.secret, first=first, count=count, duration_ms=seconds * 1000)
+    load = Load(
+        port=ground.port,
+        secret=ground.secret,
+        first=first,
+        count=count,
+        duration_ms=seconds * 1000,
+        connections=connections,
+        per_second=per_second,
+    )
     with loaded(load) as process:
         start(process)
         return collect(process)

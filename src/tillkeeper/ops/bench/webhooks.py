@@ -1,4 +1,4 @@
-"""The webhooks that are sent while measuring: 1.75 KB `payment_intent.succeeded`, really signed, and their mix."""
+"""What is sent while measuring: webhooks of 1.75 KB, really signed and mixed, and wishes of payments."""
 
 import hmac
 import json
@@ -79,14 +79,21 @@ HEAD = (
     b"Accept: */*; q=0.5, application/xml\r\nContent-Type: application/json; charset=utf-8\r\n"
     b"Content-Length: %d\r\nStripe-Signature: t=%d,v1=%s\r\n\r\n"
 )
+WISH = (
+    b"POST /api/v1/payments HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: shop/1.0\r\nAccept: application/json\r\n"
+    b"Content-Type: application/json\r\nAuthorization: Bearer %s\r\nIdempotency-Key: bench-%d\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
 
 
 class Kind(IntEnum):
-    """Name what a webhook of the mix is."""
+    """Name what a request is."""
 
     NEW = 0
     DUPLICATE = 1
     FORGED = 2
+    WISH = 3
+    """No webhook, but a merchant who wants a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +176,11 @@ def shots(numbers: Sequence[int], secret: str, at_seconds: int) -> Iterator[Shot
 
 def _request(content: bytes, signed: str, at_seconds: int) -> bytes:
     return HEAD % (len(content), at_seconds, signed.encode()) + content
+
+
+def wishes(numbers: Sequence[int], key: str) -> Iterator[Shot]:
+    """Ask for payments, each of another person."""
+    for number in numbers:
+        wish = {"amount": price_minor, "currency": currency, "user": f"buyer-{number}", "description": "100 credits"}
+        content = json.dumps(wish).encode()
+        yield Shot(Kind.WISH, number, WISH % (key.encode(), number, len(content)) + content)
