@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     mail_alerts_per_day_max: Annotated[int, Field(validation_alias="TILL_MAIL_ALERTS_PER_DAY_MAX", ge=1)] = 20
     """How many alerts a day are sent one by one; the others are gathered into one letter an hour."""
 
+    webhook_days_kept: Annotated[int, Field(validation_alias="TILL_WEBHOOK_DAYS_KEPT", ge=31)] = 90
+    """How long it is kept what webhooks said that were applied; a gateway may be asked again for a month."""
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
     """Also send outgoing webhooks to private addresses, such as this machine's own; never in live mode."""
 

@@ -75,7 +75,7 @@ async def test_one_webhook_shows_its_verdict_its_arrivals_and_its_body_without_w
     await shop.paid()
     [event] = await shop.events("checkout.session.completed")
     event["data"]["object"]["customer_details"] = {"name": "Ana Nobody", "email": "ana@example.com"}
-    await shop.owner.execute("UPDATE inbox_message SET body = $1", shop.till.box.seal(json.dumps(event).encode()))
+    await shop.owner.execute("UPDATE inbox_body SET sealed = $1", shop.till.box.seal(json.dumps(event).encode()))
     await shop.hear(event)
     found = ids.text(
         "message", await shop.owner.fetchval("SELECT id FROM inbox_message WHERE event_id = $1", event["id"])
@@ -96,7 +96,7 @@ async def test_a_body_is_shown_as_far_as_it_can_be_read(shop: Any, desk_of: Any)
         (b"x" * 40, "another TILL_SECRET_KEY"),
         (shop.till.box.seal(b"no JSON of ana@example.com"), "no JSON of ***"),
     ):
-        await shop.owner.execute("UPDATE inbox_message SET body = $1", body)
+        await shop.owner.execute("UPDATE inbox_body SET sealed = $1", body)
         assert said in await desk.read(path)
 
 
@@ -179,9 +179,8 @@ async def test_a_choice_of_many_that_cannot_be_is_explained(shop: Any, desk_of: 
 
 async def test_what_a_gateway_said_is_shown_as_text(shop: Any, desk_of: Any) -> None:
     await shop.paid()
-    await shop.owner.execute(
-        "UPDATE inbox_message SET type = $1, reason = $1, body = $2", HOSTILE, shop.till.box.seal(HOSTILE.encode())
-    )
+    await shop.owner.execute("UPDATE inbox_message SET type = $1, reason = $1", HOSTILE)
+    await shop.owner.execute("UPDATE inbox_body SET sealed = $1", shop.till.box.seal(HOSTILE.encode()))
     desk, path = await desk_of("admin"), f"/inbox/{await first(shop)}"
     for each in ("/inbox", path, f"{path}/replay", f"{path}/ignore"):
         answer = await desk.get(each)

@@ -87,7 +87,7 @@ async def test_a_webhook_for_a_gateway_that_is_not_configured_does_not_exist(sho
 
 async def test_a_stored_body_cannot_be_read_in_the_table_and_opens_to_the_same_bytes(shop: Any) -> None:
     await shop.hear(EVENT)
-    stored = await shop.owner.fetchval("SELECT body FROM inbox_message")
+    stored = await shop.owner.fetchval("SELECT sealed FROM inbox_body")
     assert b"wonderful" not in stored
     assert b"evt_1" not in stored
     assert shop.till.box.open(stored) == json.dumps(EVENT, indent=2).encode()

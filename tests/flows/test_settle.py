@@ -85,7 +85,10 @@ async def test_a_poisonous_message_lets_its_neighbours_be_settled(shop: Any, poi
         await shop.pay(payment)
     await shop.hear(poisonous())
     if poison == "sealed":
-        await shop.owner.execute("UPDATE inbox_message SET body = 'no box made this' WHERE event_id = 'evt_poison'")
+        await shop.owner.execute(
+            "UPDATE inbox_body SET sealed = 'no box made this' FROM inbox_message "
+            "WHERE id = message_id AND event_id = 'evt_poison'"
+        )
     await shop.hear_news("payment_intent.succeeded")
 
     await shop.settle()
@@ -138,11 +141,13 @@ async def test_a_dead_letter_that_is_received_again_after_the_fix_has_one_effect
     await shop.pay(payment)
     [event] = await shop.events("payment_intent.succeeded")
     await shop.hear(event)
-    right = await shop.owner.fetchval("SELECT body FROM inbox_message")
-    await shop.owner.execute("UPDATE inbox_message SET body = 'broken', attempts = 5")
+    right = await shop.owner.fetchval("SELECT sealed FROM inbox_body")
+    await shop.owner.execute("UPDATE inbox_body SET sealed = 'broken'")
+    await shop.owner.execute("UPDATE inbox_message SET attempts = 5")
     await shop.settle()
     assert await shop.inbox() == ["dead"]
-    await shop.owner.execute("UPDATE inbox_message SET body = $1, status = 'received', due_at = now()", right)
+    await shop.owner.execute("UPDATE inbox_body SET sealed = $1", right)
+    await shop.owner.execute("UPDATE inbox_message SET status = 'received', due_at = now()")
     await shop.settle()
     assert await shop.wallet() == (120, 0)
 

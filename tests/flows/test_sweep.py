@@ -4,8 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from tillkeeper.flows.sweep import forget_calls, purge, sweep
-from tillkeeper.kernel import clock
+import pytest
+
+from tillkeeper.flows.replay import replay
+from tillkeeper.flows.sweep import forget_bodies, forget_calls, purge, sweep
+from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel.errors import InvalidStateError
 
 ACCOUNTS = ("gateway:stripe:clearing:EUR", "deferred:EUR", "revenue:credits:EUR", "credits:issuer")
 DAY_OLD = "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
@@ -74,3 +78,52 @@ async def test_minutes_that_are_over_are_found_by_an_index(shop: Any) -> None:
     await shop.owner.execute("SET enable_seqscan = off")
     plan = await shop.owner.fetch("EXPLAIN DELETE FROM rate_window WHERE start < now()")
     assert "rate_window_start_index" in str(plan)
+
+
+async def aged(shop: Any, days: int) -> None:
+    """Let every message have come so many days ago; its id says so too."""
+    old = ids.first_at(clock.now() - timedelta(days=days)).int >> 80
+    await shop.owner.execute(
+        """
+        WITH aged AS (
+            SELECT id, (lpad(to_hex($1::bigint), 12, '0') || substr(replace(id::text, '-', ''), 13))::uuid AS older
+            FROM inbox_message
+        ), body AS (UPDATE inbox_body SET message_id = older FROM aged WHERE aged.id = message_id)
+        UPDATE inbox_message SET id = older FROM aged WHERE aged.id = inbox_message.id
+        """,
+        old,
+    )
+
+
+async def test_what_an_applied_webhook_said_is_forgotten_after_its_time_and_that_it_came_is_not(shop: Any) -> None:
+    await shop.paid()
+    came = await shop.count("inbox_message")
+    await aged(shop, 89)
+    assert await forget_bodies(shop.till) == 0
+
+    await aged(shop, 91)
+    assert await forget_bodies(shop.till, limit=1) == 1
+    assert await forget_bodies(shop.till) == came - 1
+
+    assert (await shop.count("inbox_body"), await shop.count("inbox_message")) == (0, came)
+    message = await shop.owner.fetchval("SELECT id FROM inbox_message LIMIT 1")
+    with pytest.raises(InvalidStateError):
+        await replay(shop.till, message)
+
+
+async def test_what_a_webhook_said_that_somebody_must_look_at_is_kept(shop: Any) -> None:
+    await shop.paid()
+    await shop.owner.execute("UPDATE inbox_message SET status = 'dead'")
+    await aged(shop, 400)
+    assert await forget_bodies(shop.till) == 0
+
+
+async def test_a_webhook_that_comes_again_after_its_body_was_forgotten_is_a_copy(shop: Any) -> None:
+    await shop.paid()
+    [event] = await shop.events("payment_intent.succeeded")
+    await aged(shop, 91)
+    await forget_bodies(shop.till)
+    await shop.hear(event)
+    await shop.settle()
+    assert await shop.wallet() == (120, 0)
+    assert await shop.count("inbox_body") == 0

@@ -194,7 +194,10 @@ async def _keys(till: Till) -> dict[str, str]:
 
 
 async def _letters(stage: Stage, till: Till) -> list[tuple[str, bytes]]:
-    rows = await stage.fetch("SELECT DISTINCT ON (gateway, type) gateway, body FROM inbox_message ORDER BY 1, type")
+    rows = await stage.fetch(
+        "SELECT DISTINCT ON (gateway, type) gateway, sealed AS body "
+        "FROM inbox_message JOIN inbox_body ON message_id = id ORDER BY 1, type"
+    )
     return [(row["gateway"], till.box.open(row["body"])) for row in rows]
 
 

@@ -102,12 +102,13 @@ async def test_a_webhook_that_failed_once_is_tried_again(shop: Any) -> None:
     """Re-enact dj-stripe#832: an event whose handler had failed counted as known, and was never handled again."""
     payment, event = await paid_and_unheard(shop)
     await shop.hear(event)
-    right = await shop.owner.fetchval("SELECT body FROM inbox_message")
-    await shop.owner.execute("UPDATE inbox_message SET body = 'cannot be read today'")
+    right = await shop.owner.fetchval("SELECT sealed FROM inbox_body")
+    await shop.owner.execute("UPDATE inbox_body SET sealed = 'cannot be read today'")
     await shop.settle()
     assert (await shop.show(payment))["status"] == "requires_action"
 
-    await shop.owner.execute("UPDATE inbox_message SET body = $1, due_at = now()", right)
+    await shop.owner.execute("UPDATE inbox_body SET sealed = $1", right)
+    await shop.owner.execute("UPDATE inbox_message SET due_at = now()")
     await shop.settle()
 
     await granted_once(shop)

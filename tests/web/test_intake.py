@@ -98,7 +98,7 @@ async def test_what_is_stored_of_a_body_cannot_be_read_without_the_key(front: Fr
     await send(front, body)
     rows = await front.rows()
     assert json.loads(body)["id"] in rows
-    stored = "SELECT body FROM inbox_message WHERE event_id = $1"
+    stored = "SELECT sealed FROM inbox_body JOIN inbox_message ON id = message_id WHERE event_id = $1"
     sealed = await front.owner.fetchval(stored, json.loads(body)["id"])
     assert b"canary" not in sealed
     assert front.till.box.open(sealed) == body

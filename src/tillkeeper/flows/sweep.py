@@ -1,10 +1,13 @@
 """Finish what was left behind, and fold what was put off."""
 
-from tillkeeper import access, idempotency, ledger, operations, refund_requests
+from datetime import timedelta
+
+from tillkeeper import access, idempotency, inbox, ledger, operations, refund_requests
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
 windows_batch_max = 5000
+bodies_batch_max = 1000
 
 
 async def sweep(till: Till, *, limit: int = roll_batch_max) -> int:
@@ -29,3 +32,10 @@ async def forget_calls(till: Till, *, limit: int = windows_batch_max) -> int:
     """Forget how often everybody called in minutes that are long over; return how many counts that were."""
     async with till.db.transaction() as tx:
         return await access.forget_calls(tx, till.now(), limit=limit)
+
+
+async def forget_bodies(till: Till, *, limit: int = bodies_batch_max) -> int:
+    """Forget what webhooks said that were applied long ago; that they came, and what came of them, stays."""
+    before = till.now() - timedelta(days=till.settings.webhook_days_kept)
+    async with till.db.transaction() as tx:
+        return await inbox.forget_bodies(tx, before, limit=limit)

@@ -20,6 +20,7 @@ __all__ = [
     "claim",
     "close_batch",
     "finish",
+    "forget_bodies",
     "ignore",
     "open_batch",
     "park",
@@ -117,8 +118,8 @@ async def requeue(tx: Transaction, selection: Selection) -> list[UUID]:
 
 async def replay(tx: Transaction, message: UUID) -> None:
     """Make one message due again, whatever became of it; raises NotFoundError or InvalidStateError."""
-    if await store.is_erased(tx, message):
-        message_ = "What this webhook said was erased with the user of whom it spoke."
+    if await store.is_emptied(tx, message):
+        message_ = "What this webhook said is not kept any more: it was erased with its user, or is too old."
         raise InvalidStateError(message_)
     if not await store.set_status(tx, message, "received", "replayed by hand"):
         raise NotFoundError(NO_MESSAGE)
@@ -163,6 +164,11 @@ async def about(tx: Transaction, payments: Sequence[UUID]) -> list[UUID]:
 async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID]) -> int:
     """Forget what finished messages about payments said, and these others; return how many. That they came stays."""
     return await store.erase(tx, payments, others)
+
+
+async def forget_bodies(tx: Transaction, before: datetime, *, limit: int) -> int:
+    """Forget what messages from before a moment said that need nobody any more; that they came stays."""
+    return await store.forget_bodies(tx, ids.first_at(before), limit)
 
 
 def park(message: Message, reason: str, *, waits_for: str | None, ours: bool, payment: UUID | None) -> Ending:

@@ -13,10 +13,13 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
     new = await tx.fetchrow(
         """
         WITH new AS (
-            INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, body)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
+            INSERT INTO inbox_message (id, gateway, event_id, content_sha, type)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
             ON CONFLICT DO NOTHING
             RETURNING id
+        ), body AS (
+            INSERT INTO inbox_body (message_id, sealed)
+            SELECT id, sealed FROM unnest($1::uuid[], $6::bytea[]) AS came (id, sealed) JOIN new USING (id)
         )
         SELECT array_agg(id) AS ids, pg_notify('till_work', '') FROM new HAVING count(*) > 0
         """,
@@ -170,10 +173,11 @@ async def claim(tx: Transaction, messages: Sequence[UUID]) -> list[Message]:
     """Lock messages that are still to be done, oldest first, skipping those that another worker holds."""
     rows = await tx.fetch(
         """
-        SELECT id, gateway, type, body, attempts FROM inbox_message
+        SELECT id, gateway, type, coalesce(sealed, '') AS body, attempts
+        FROM inbox_message LEFT JOIN inbox_body ON message_id = id
         WHERE id = ANY($1::uuid[]) AND status IN ('received', 'parked')
         ORDER BY due_at, id
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF inbox_message SKIP LOCKED
         """,
         list(messages),
     )
@@ -196,7 +200,7 @@ async def requeue(tx: Transaction, selection: Selection, limit: int) -> list[UUI
         SET status = 'received', attempts = 0, deaths = 0, due_at = clock_timestamp(), finished_at = NULL
         WHERE id IN (
             SELECT id FROM inbox_message
-            WHERE length(body) > 0
+            WHERE EXISTS (SELECT FROM inbox_body WHERE message_id = inbox_message.id)
               AND status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
               AND ($4::timestamptz IS NULL OR received_at >= $4) AND ($5::timestamptz IS NULL OR received_at < $5)
             ORDER BY received_at LIMIT $6
@@ -294,9 +298,10 @@ def _message(row: Record) -> Message:
     return Message(id=row["id"], gateway=row["gateway"], type=row["type"], body=row["body"], attempts=row["attempts"])
 
 
-async def is_erased(tx: Transaction, message: UUID) -> bool:
-    """Tell whether a message is there, and empty."""
-    return bool(await tx.fetchval("SELECT length(body) = 0 FROM inbox_message WHERE id = $1", message))
+async def is_emptied(tx: Transaction, message: UUID) -> bool:
+    """Tell whether a message is there, and what it said is not."""
+    empty = "SELECT NOT EXISTS (SELECT FROM inbox_body WHERE message_id = $1) FROM inbox_message WHERE id = $1"
+    return bool(await tx.fetchval(empty, message))
 
 
 untied_seconds_max = 120
@@ -307,8 +312,8 @@ async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: in
     """List finished messages without a payment, by their ids, which sort by age."""
     rows = await tx.fetch_long(
         """
-        SELECT id, body FROM inbox_message
-        WHERE payment_id IS NULL AND finished_at IS NOT NULL AND length(body) > 0 AND received_at >= $1
+        SELECT id, sealed FROM inbox_message JOIN inbox_body ON message_id = id
+        WHERE payment_id IS NULL AND finished_at IS NOT NULL AND received_at >= $1
           AND ($2::uuid IS NULL OR id > $2)
         ORDER BY id LIMIT $3
         """,
@@ -317,7 +322,7 @@ async def untied(tx: Transaction, since: datetime, after: UUID | None, limit: in
         limit,
         seconds_max=untied_seconds_max,
     )
-    return [(row["id"], row["body"]) for row in rows]
+    return [(row["id"], row["sealed"]) for row in rows]
 
 
 async def about(tx: Transaction, payments: Sequence[UUID]) -> list[UUID]:
@@ -330,10 +335,30 @@ async def erase(tx: Transaction, payments: Sequence[UUID], others: Sequence[UUID
     """Empty finished messages."""
     return await tx.execute(
         """
-        UPDATE inbox_message
-        SET body = '', reason = CASE WHEN reason IS NULL THEN NULL ELSE 'erased' END
-        WHERE (payment_id = ANY ($1::uuid[]) OR id = ANY ($2::uuid[])) AND finished_at IS NOT NULL AND length(body) > 0
+        WITH emptied AS (
+            DELETE FROM inbox_body USING inbox_message AS message
+            WHERE message.id = message_id AND message.finished_at IS NOT NULL
+              AND (message.payment_id = ANY ($1::uuid[]) OR message.id = ANY ($2::uuid[]))
+            RETURNING message_id
+        )
+        UPDATE inbox_message SET reason = CASE WHEN reason IS NULL THEN NULL ELSE 'erased' END
+        WHERE id IN (SELECT message_id FROM emptied)
         """,
         list(payments),
         list(others),
+    )
+
+
+async def forget_bodies(tx: Transaction, before: UUID, limit: int) -> int:
+    """Forget what old messages said that were applied or had no effect; ids sort by age, so the oldest are first."""
+    return await tx.execute(
+        """
+        DELETE FROM inbox_body WHERE message_id IN (
+            SELECT message_id FROM inbox_body JOIN inbox_message ON id = message_id
+            WHERE message_id < $1 AND status IN ('processed', 'ignored')
+            ORDER BY message_id LIMIT $2
+        )
+        """,
+        before,
+        limit,
     )

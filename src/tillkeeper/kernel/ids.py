@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -23,6 +24,11 @@ VERSION_7 = 0x7000_8000000000000000
 def new() -> UUID:
     """Make a uuid of version 7: 48 bits of Unix milliseconds, then randomness."""
     return _version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+
+
+def first_at(moment: datetime) -> UUID:
+    """Tell the lowest uuid that can have been made at a moment: what is older sorts before it."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def derive(base: UUID, *parts: str) -> UUID:

@@ -79,7 +79,7 @@ async def matching(tx: Transaction, wanted: Selection, limit: int) -> int:
         """
         SELECT count(*) FROM (
             SELECT FROM inbox_message
-            WHERE length(body) > 0
+            WHERE EXISTS (SELECT FROM inbox_body WHERE message_id = inbox_message.id)
               AND status = ANY($1::text[]) AND ($2::text IS NULL OR gateway = $2) AND ($3::text IS NULL OR type = $3)
               AND ($4::timestamptz IS NULL OR received_at >= $4) AND ($5::timestamptz IS NULL OR received_at < $5)
             LIMIT $6
@@ -96,9 +96,9 @@ async def matching(tx: Transaction, wanted: Selection, limit: int) -> int:
 
 
 async def body(tx: Transaction, message: UUID) -> bytes:
-    """Read what a webhook brought, sealed; it is empty where it was erased."""
-    found: bytes = await tx.fetchval("SELECT body FROM inbox_message WHERE id = $1", message)
-    return found
+    """Read what a webhook brought, sealed; it is empty where that is not kept any more."""
+    found: bytes | None = await tx.fetchval("SELECT sealed FROM inbox_body WHERE message_id = $1", message)
+    return found or b""
 
 
 async def arrivals(tx: Transaction, message: UUID) -> list[str | None]:

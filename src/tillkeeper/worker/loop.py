@@ -24,7 +24,7 @@ from tillkeeper.flows.seal import seal, seal_journals_max
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sum_up import sum_up
-from tillkeeper.flows.sweep import forget_calls, purge, sweep
+from tillkeeper.flows.sweep import forget_bodies, forget_calls, purge, sweep
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import Listener
 from tillkeeper.kernel.errors import TillError
@@ -98,6 +98,7 @@ JOBS = (
     Job(name="lapse", run=lapse, every_seconds=5),
     Job(name="catch_up", run=_catch_up, every_seconds=300),
     Job(name="purge", run=purge, every_seconds=3600),
+    Job(name="forget_bodies", run=forget_bodies, every_seconds=3600),
     Job(name="forget_calls", run=forget_calls, every_seconds=60),
     Job(name="import_settlement", run=_import, every_seconds=3600),
     Job(name="plan_reconciliation", run=_plan, every_seconds=600),

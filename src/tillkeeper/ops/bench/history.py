@@ -40,12 +40,13 @@ INSERT INTO dispute (id, payment_id, gateway, gateway_reference, status, amount,
 SELECT journal, id, gateway, 'dp_' || number, CASE WHEN number % 5000 = 0 THEN 'needs_response' ELSE 'under_review' END,
        amount, currency, 'fraudulent', at + interval '20 days', at, at
 FROM trade WHERE number % 500 = 0;
-INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, body, status, payment_id, received_at, finished_at,
+INSERT INTO inbox_message (id, gateway, event_id, content_sha, type, status, payment_id, received_at, finished_at,
                            reason)
 SELECT id, gateway, 'evt_' || number, decode(md5('evt ' || number), 'hex'), 'payment.captured',
-       decode(repeat('00', 300), 'hex'), CASE WHEN number % 20000 = 0 THEN 'dead' ELSE 'processed' END,
+       CASE WHEN number % 20000 = 0 THEN 'dead' ELSE 'processed' END,
        id, at, at, 'captured'
 FROM trade WHERE paid;
+INSERT INTO inbox_body (message_id, sealed) SELECT id, decode(repeat('00', 300), 'hex') FROM trade WHERE paid;
 INSERT INTO outbox_event (id, type, subject, payment_id, data, created_at)
 SELECT id, 'payment.succeeded', id, id, '{{"reason": "captured"}}', at FROM trade WHERE paid;
 INSERT INTO account (code, currency, class, guarded, mode)

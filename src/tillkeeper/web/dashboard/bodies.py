@@ -18,7 +18,7 @@ PERSONAL = frozenset(
     }
 )
 """Fields in which gateways write who somebody is and where they live."""
-GONE = "What it said was erased with the user of whom it spoke."
+GONE = "What it said is not kept any more: it was erased with the user of whom it spoke, or it is too old."
 UNREADABLE = "It was sealed with another TILL_SECRET_KEY than today's, so it cannot be read."
 
 

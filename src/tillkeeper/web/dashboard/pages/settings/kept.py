@@ -17,10 +17,6 @@ KEPT = (
         "The audit log",
         "For good. Of somebody who is erased only the words go; the chain still holds.",
     ),
-    (
-        "Bodies of incoming webhooks",
-        "For good, sealed; those of a user go when the user is erased.",
-    ),
     ("Answers kept for an Idempotency-Key", f"{kept_hours} hours, and longer while the outcome is not known."),
     (
         "Sessions of your people",
@@ -44,4 +40,6 @@ async def show(desk: Desk) -> Response:
         ("Calls of a key", f"{settings.key_requests_per_minute_max:,} a minute"),
         ("Calls of an end user", f"{settings.user_requests_per_minute_max:,} a minute"),
     ]
-    return desk.page("settings_kept.html", tabs=tabs.of(desk), kept=KEPT, facts=facts)
+    bodies = f"{settings.webhook_days_kept} days, sealed; longer what needs somebody, shorter of a user who is erased."
+    kept = [*KEPT, ("Bodies of incoming webhooks", bodies)]
+    return desk.page("settings_kept.html", tabs=tabs.of(desk), kept=kept, facts=facts)
