@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from tillkeeper.kernel import clock
+from tillkeeper.kernel.clock import Seconds
 from tillkeeper.ops.bench.webhooks import Kind, Shot, shots, wishes
 
 answer_bytes_max = 65_536
@@ -133,7 +134,7 @@ class Volley:
         """Tell when the next request is to be sent."""
         return self.start_ns + self.sent * NANOSECONDS // self.load.per_second if self.load.per_second else 0
 
-    def _patience_seconds(self) -> float:
+    def _patience_seconds(self) -> Seconds:
         """Tell how long to wait for an answer, which is until there is something to send if that is sooner."""
         if self.idle and self._goes_on():
             return max(0, self._due_ns() - time.monotonic_ns()) / NANOSECONDS
