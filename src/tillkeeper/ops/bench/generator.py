@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from tillkeeper.kernel import clock
-from tillkeeper.kernel.clock import Seconds
 from tillkeeper.ops.bench.webhooks import Kind, Shot, shots, wishes
 
 answer_bytes_max = 65_536
@@ -97,9 +96,9 @@ class Volley:
         self.start_ns, processor = time.monotonic_ns(), time.process_time_ns()
         self._feed()
         while len(self.idle) < len(self.lines) or self._goes_on():
-            patience_seconds = self._patience_seconds()
-            ready = self.poller.poll(patience_seconds)
-            if not ready and patience_seconds == answer_timeout_seconds:
+            patience_ms = self._patience_ms()
+            ready = self.poller.poll(patience_ms / 1000)
+            if not ready and patience_ms == answer_timeout_seconds * 1000:
                 message = f"{len(self.lines) - len(self.idle)} requests got no answer within {answer_timeout_seconds} s"
                 raise TimeoutError(message)
             for number, _ in ready:
@@ -134,11 +133,11 @@ class Volley:
         """Tell when the next request is to be sent."""
         return self.start_ns + self.sent * NANOSECONDS // self.load.per_second if self.load.per_second else 0
 
-    def _patience_seconds(self) -> Seconds:
+    def _patience_ms(self) -> int:
         """Tell how long to wait for an answer, which is until there is something to send if that is sooner."""
         if self.idle and self._goes_on():
-            return max(0, self._due_ns() - time.monotonic_ns()) / NANOSECONDS
-        return answer_timeout_seconds
+            return max(0, self._due_ns() - time.monotonic_ns()) // 1_000_000
+        return answer_timeout_seconds * 1000
 
     def _hear(self, number: int) -> None:
         line = self.lines[number]
