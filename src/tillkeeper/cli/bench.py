@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tillkeeper.cli import ExitCode, context
 from tillkeeper.ops import bench as ops_bench
-from tillkeeper.ops.bench import growing, pages, soak
+from tillkeeper.ops.bench import growing, pages, scaling, soak
 from tillkeeper.ops.bench.pages import PagesReport
 from tillkeeper.ops.bench.report import Report
 
@@ -35,6 +35,7 @@ class What(StrEnum):
     PAGES = "pages"
     GROWTH = "growth"
     SOAK = "soak"
+    SCALING = "scaling"
     ALL = "all"
 
 
@@ -58,6 +59,8 @@ def bench(
         _measure_pages(payments or page_payments, seconds, database_url, as_json=as_json)
     if what is What.SOAK:
         _soak(rounds, seconds, database_url, as_json=as_json)
+    if what is What.SCALING:
+        _scale(seconds, database_url, as_json=as_json)
     if what is What.GROWTH:
         long = payments or growth_payments
         report = growing.run(payments=long, rounds=rounds, seconds=seconds, database_url=database_url, say=_say)
@@ -98,6 +101,25 @@ def _soak(portions: int, seconds: int, database_url: str | None, *, as_json: boo
         for name in ("sent", "figures", "invariants"):
             typer.echo(f"{name}: {shaped[name]}")
         typer.echo(f"Drawn over time in {PLOT.resolve()}.")
+    raise typer.Exit(ExitCode.PROBLEMS if found.wrong else ExitCode.OK)
+
+
+def _scale(seconds: int, database_url: str | None, *, as_json: bool) -> None:
+    """Measure what a payment costs, and end with what ten, a hundred and a thousand times as many would take."""
+    found = scaling.run(seconds=seconds, database_url=database_url, say=_say)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+        raise typer.Exit(ExitCode.PROBLEMS if found.wrong else ExitCode.OK)
+    shaped = found.as_json()
+    for name in ("machine", "costs", "bytes_per_payment", "measured_at_1"):
+        typer.echo(f"{name.replace('_', ' ')}: {shaped[name]}")
+    columns = ("a second", "APIs", "workers", "PostgreSQL cores", "WAL MiB/s", "GiB a year", "p50 ms", "p99 ms")
+    table = Table(*columns, box=None, pad_edge=False)
+    for need in found.needs:
+        plant, seen = need.plant, need.foreseen
+        row = (need.per_second, plant.api, plant.workers, need.postgres_cores, need.wal_mib_per_second)
+        table.add_row(*(f"{value:,}" for value in (*row, need.gib_per_year, seen.p50_ms, seen.p99_ms)))
+    Console().print(table)
     raise typer.Exit(ExitCode.PROBLEMS if found.wrong else ExitCode.OK)
 
 
