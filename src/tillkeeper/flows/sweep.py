@@ -1,6 +1,6 @@
 """Finish what was left behind, and fold what was put off."""
 
-from tillkeeper import access, idempotency, ledger, operations, refund_requests
+from tillkeeper import access, idempotency, ledger, operations, refund_requests, schedules
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
@@ -29,3 +29,9 @@ async def forget_calls(till: Till, *, limit: int = windows_batch_max) -> int:
     """Forget how often everybody called in minutes that are long over; return how many counts that were."""
     async with till.db.transaction() as tx:
         return await access.forget_calls(tx, till.now(), limit=limit)
+
+
+async def forget_runs(till: Till) -> int:
+    """Forget when what was done a quarter of a year ago, and workers that are long gone; return how many rows."""
+    async with till.db.transaction() as tx:
+        return await schedules.forget(tx)
