@@ -16,6 +16,7 @@ from tillkeeper.kernel import clock
 
 start_seconds_max = 60
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+EPMD = Path("/usr/bin/epmd")
 
 
 def redis_program() -> str | None:
@@ -83,6 +84,8 @@ def rabbitmq(folder: Path) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # The register of Erlang's nodes is a daemon of its own.
+        subprocess.run([EPMD, "-kill"], env=environment, capture_output=True, check=False)
 
 
 def await_port(port: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.crash.stage import Stage
+from tests.crash.stage import Stage, free_ports
 
 from tillkeeper.kernel import clock
 
@@ -22,11 +22,15 @@ class Workshop(Stage):
     def __init__(self, folder: Path, broker: str) -> None:
         super().__init__(folder)
         self.environment["CELERY_BROKER_URL"] = broker
+        [self.flower_port] = free_ports(1)
+        self.flower = f"http://127.0.0.1:{self.flower_port}"
 
     def words(self, name: str) -> tuple[str, ...]:
         """Say by which words a part is started."""
         if name in WORKERS:
             return ("celery", "worker", "--concurrency", "2")
+        if name == "flower":
+            return ("celery", "flower", "--port", str(self.flower_port))
         return ("celery", "beat") if name == "beat" else super().words(name)
 
     def children(self, name: str) -> list[int]:

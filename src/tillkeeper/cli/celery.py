@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -15,11 +16,13 @@ import typer
 from tillkeeper import settings
 from tillkeeper.cli.context import open_till
 from tillkeeper.kernel import logs, loop
-from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.schedules import Kind
 from tillkeeper.settings import Settings, SettingsError
+from tillkeeper.till import Till
 from tillkeeper.worker.loop import work
 
+QUEUES = "till,till.calls"
 beat_connections_max = 2
 Leash = Annotated[bool, typer.Option("--leash", hidden=True, help="Stop when standard input closes.")]
 app = typer.Typer(help="Work on many machines, woken through Redis or RabbitMQ.", no_args_is_help=True)
@@ -45,10 +48,13 @@ class OpenDoorError(TillError):
 def worker(
     *,
     concurrency: Annotated[int, typer.Option(help="How many processes; 0 is TILL_CELERY_CONCURRENCY.", min=0)] = 0,
-    queues: Annotated[str, typer.Option(help="What to work on.")] = "till,till.calls",
+    queues: Annotated[str, typer.Option(help="What to work on: the database, calls to others, or both.")] = QUEUES,
     leash: Leash = False,
 ) -> None:
     """Run a worker: the same jobs as `till worker`, woken by messages. SIGTERM lets it finish what is under way."""
+    if not set(queues.split(",")) <= set(QUEUES.split(",")):
+        message = f"there is {QUEUES.replace(',', ' and ')}"
+        raise typer.BadParameter(message, param_hint="--queues")
     celery_app, configured = _connected()
     asyncio.run(_look(configured))
     if leash:
@@ -115,9 +121,11 @@ async def _look(configured: Settings) -> None:
 
 
 async def _end(pulse: Any, configured: Settings) -> None:
-    till = await open_till(configured)
-    await pulse.end(till)
-    await till.close()
+    """Say that the worker has ended, unless the database is away."""
+    with suppress(DatabaseUnavailableError):
+        till = await Till.open(configured)
+        await pulse.end(till)
+        await till.close()
 
 
 async def _beat(celery_app: Any, configured: Settings, *, leash: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from billiard.util import get_logger
 from celery import Celery, signals
 
 from tillkeeper import gateways, settings
@@ -168,7 +169,8 @@ def _close_child(**_: Any) -> None:
 
 @signals.setup_logging.connect
 def _keep_our_logs(**_: Any) -> None:
-    """Let Celery leave the logs as they are: ours are scrubbed."""
+    """Let Celery leave the logs as they are: ours are scrubbed, and hear of processes that died as well."""
+    get_logger().propagate = True
 
 
 class Beat:
