@@ -97,7 +97,7 @@ async def test_workers_are_killed_and_the_broker_forgets_and_each_payment_is_del
         check_books((await client.get(f"{shop.sandbox}/_control/books/stripe")).json(), told)
         await check_api(crowd, client)
         assert shop.run("ledger", "check").returncode == 0
-        assert set(shop.alive()) == set(shop.PARTS)
+        assert set(shop.alive()) == {*shop.PARTS, *WORKERS, "beat"}
         twice = "SELECT count(*) FROM schedule_run WHERE status <> 'done' OR tries > 1 + $1"
         assert (await shop.fetch(twice, len(KILLS)))[0][0] == 0
 
@@ -118,6 +118,22 @@ async def test_a_worker_ends_in_good_order_and_one_that_was_killed_leaves_no_pro
         assert workshop.gone(children["celery-2"], orphans_seconds_max), "its children read no more and must end"
         assert shop.end("beat") == 0
         assert await shop.count(ended) == 2
+
+
+@needs_redis
+async def test_a_worker_goes_on_after_its_broker_died_while_it_held_messages(tmp_path: Path, redis: Redis) -> None:
+    async with workshop.opened(tmp_path, redis.url) as shop:
+        await at_work(shop, len(WORKERS) + 1)
+        pid = shop.processes["celery-1"].pid
+        with shop.held("celery-1"):
+            await asyncio.sleep(2)  # messages come, and nobody answers for them
+            redis.kill()
+            await asyncio.sleep(1)
+        redis.start()
+        begun = await shop.fetch("SELECT clock_timestamp() + interval '2 seconds'")
+        beats = f"SELECT count(*) FROM worker WHERE pid = {pid} AND ended_at IS NULL AND beat_at > '{begun[0][0]}'"
+        await until(shop, beats, 1)
+        assert "celery-1" in shop.alive()
 
 
 @needs_redis

@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from tests.crash.stage import Stage, free_ports
@@ -17,13 +17,19 @@ end_seconds_max = 60
 class Workshop(Stage):
     """Hold an API, two Celery workers with two processes each, and what wakes them."""
 
-    PARTS = ("sandbox", "api", *WORKERS, "beat")
+    PARTS = ("sandbox", "api")
 
     def __init__(self, folder: Path, broker: str) -> None:
         super().__init__(folder)
         self.environment["CELERY_BROKER_URL"] = broker
         [self.flower_port] = free_ports(1)
         self.flower = f"http://127.0.0.1:{self.flower_port}"
+
+    async def open(self) -> None:
+        """Start everything; what answers to nobody comes last, for on a small machine it takes the others' time."""
+        await super().open()
+        for name in (*WORKERS, "beat"):
+            self.start(name)
 
     def words(self, name: str) -> tuple[str, ...]:
         """Say by which words a part is started."""
@@ -47,6 +53,17 @@ class Workshop(Stage):
             with suppress(ProcessLookupError):
                 os.kill(children[0], signal.SIGKILL)
         return bool(children)
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Keep one process of a worker from its work, so that the worker holds a message and still asks for more."""
+        [child, *_] = self.children(name)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGCONT)
 
     def end(self, name: str) -> int:
         """End a part in good order; return its exit code."""

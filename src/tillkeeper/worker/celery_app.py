@@ -12,6 +12,8 @@ from typing import Any
 
 from billiard.util import get_logger
 from celery import Celery, signals
+from celery.worker.consumer import Consumer
+from kombu.transport.redis import Channel
 
 from tillkeeper import gateways, settings
 from tillkeeper.kernel import clock, logs, loop
@@ -46,6 +48,7 @@ app.conf.update(
     task_time_limit=task_seconds_max,
     task_default_queue=QUEUE,
     task_create_missing_queues=True,
+    worker_consumer=f"{__name__}:consume",
     worker_prefetch_multiplier=1,
     worker_max_tasks_per_child=child_tasks_max,
     worker_hijack_root_logger=False,
@@ -79,10 +82,26 @@ def connect(configured: Settings) -> None:
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
     }
+    # A lost connection would be asked to take back what it brought, over which kombu 5.7 stumbles when Redis is away.
+    # A nudge need not come back at once: others come after it.
+    Channel.do_restore = False
+
+
+def consume(*words: Any, **options: Any) -> Any:
+    """Make what reads messages, and let it live on when it thanks for one to a connection that is gone.
+
+    kombu 5.7 finds no connection then and raises AttributeError, which would end the worker.
+    """
+    consumer = Consumer(*words, **options)
+    consumer.connection_errors = (*consumer.connection_errors, AttributeError)
+    return consumer
 
 
 class Child:
-    """Hold what one process works with, from its first task on: its loop, its till and its jobs."""
+    """Hold what one process works with, from its first task on: its loop, its till and its jobs.
+
+    The worker itself holds one too, whose pulse all its processes share.
+    """
 
     def __init__(self) -> None:
         self.pulse = Pulse(Kind.CELERY)
