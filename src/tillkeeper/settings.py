@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tillkeeper.kernel import smtp
 from tillkeeper.kernel.errors import TillError
 
+BROKERS = ("redis://", "rediss://", "sentinel://", "amqp://", "amqps://")
 REFUSED_NAMES = {
     "PAYMENTS_MOCK_MODE": "Set TILL_MODE=sandbox: the bundled gateways are real servers, not a mock.",
     "MONGODB_URI": "Tillkeeper keeps its books in PostgreSQL; bring old data over with `till import`.",
@@ -84,6 +85,25 @@ class Settings(BaseSettings):
     """Pages of which origins may call from a browser, with commas between."""
     second_factor_roles: Annotated[str, Field(validation_alias="TILL_SECOND_FACTOR_ROLES")] = ""
     """Which roles are not used without a second factor, with commas between."""
+    celery_broker_url: Annotated[str, Field(validation_alias="CELERY_BROKER_URL", repr=False)] = ""
+    """Through what Celery's workers are woken; without it REDIS_URL. Only `till celery` knows of it."""
+    celery_result_backend: Annotated[str, Field(validation_alias="CELERY_RESULT_BACKEND", repr=False)] = ""
+    """Accepted and not used: what came of a task stands in PostgreSQL."""
+    redis_url: Annotated[str, Field(validation_alias=AliasChoices("REDIS_URL", "PAYMENT_REDIS_URL"), repr=False)] = ""
+    redis_connections_max: Annotated[
+        int,
+        Field(validation_alias=AliasChoices("TILL_REDIS_CONNECTIONS_MAX", "PAYMENT_REDIS_MAX_CONNECTIONS"), ge=4),
+    ] = 100
+    redis_timeout_seconds: Annotated[
+        int, Field(validation_alias=AliasChoices("TILL_REDIS_TIMEOUT_SECONDS", "PAYMENT_REDIS_SOCKET_TIMEOUT"), ge=2)
+    ] = 5
+    celery_concurrency: Annotated[
+        int,
+        Field(
+            validation_alias=AliasChoices("TILL_CELERY_CONCURRENCY", "PAYMENT_WEBHOOK_WORKER_CONCURRENCY"), ge=1, le=100
+        ),
+    ] = 4
+    """How many processes a Celery worker has; each settles up to a hundred webhooks at once."""
     shop: Annotated[bool, Field(validation_alias="TILL_SHOP")] = False
     """Serve the demo shop, whose visitors buy without logging in: sandbox mode only."""
 
@@ -113,6 +133,14 @@ class Settings(BaseSettings):
             return int(read)
         message = "it is a number of whole units, such as 50000"
         raise ValueError(message)
+
+    @field_validator("celery_broker_url", "redis_url")
+    @classmethod
+    def _broker(cls, written: str) -> str:
+        if written and not written.startswith(BROKERS):
+            message = f"it begins with one of {', '.join(BROKERS)}"
+            raise ValueError(message)
+        return written
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -169,6 +197,11 @@ class Settings(BaseSettings):
             message = "TILL_WEBHOOKS_ALLOW_PRIVATE is not for TILL_MODE=live: webhooks could reach your own network"
             raise ValueError(message)
         return self
+
+    @property
+    def broker_url(self) -> str:
+        """Tell through what Celery's workers are woken, if by anything."""
+        return self.celery_broker_url or self.redis_url
 
     @property
     def cors_origins_allowed(self) -> list[str]:

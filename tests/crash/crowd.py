@@ -1,4 +1,4 @@
-"""Four hundred customers who never give up: each keeps one key for one purchase and notes what it was told."""
+"""Customers who never give up: each keeps one key for one purchase and notes what it was told."""
 
 import asyncio
 import random
@@ -9,6 +9,8 @@ import httpx2
 from tests.crash.stage import Json, Stage
 
 calls_at_once = 20
+customers_at_once = 40
+"""So the first have paid, and their goods are under way, while others still choose: whoever dies then is at work."""
 call_timeout_seconds = 30
 pay_timeout_seconds = 120
 """Nobody kills the sandbox, so however busy the machine is, it answers."""
@@ -45,6 +47,7 @@ class Crowd:
     acknowledged: int = 0
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
+    shop: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(customers_at_once))
 
     async def buy(self, purchases: int) -> None:
         """Let everybody buy and pay; return when the last one has paid."""
@@ -81,6 +84,10 @@ class Crowd:
         }
 
     async def _purchase(self, client: httpx2.AsyncClient, journal: Journal) -> None:
+        async with self.shop:
+            await self._buy_and_pay(client, journal)
+
+    async def _buy_and_pay(self, client: httpx2.AsyncClient, journal: Journal) -> None:
         while journal.acknowledged is None:
             journal.tries += 1
             async with self.door:

@@ -30,7 +30,10 @@ WEBHOOK_SECRET = "whsec_for_the_crash_tests"
 STRIPE_KEY = "sk_test_for_the_crash_tests"
 up_timeout_seconds = 40
 poll_seconds = 0.05
-OURS = ("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED")
+OURS = (
+    *("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED"),
+    *("CELERY_", "REDIS_", "PAYMENT_", "FLOWER_"),
+)
 
 Json = dict[str, Any]
 
@@ -46,6 +49,8 @@ def free_ports(count: int) -> list[int]:
 
 class Stage:
     """Hold the processes of one installation; each can be killed and started again."""
+
+    PARTS: tuple[str, ...] = ("sandbox", "api", "worker")
 
     def __init__(self, folder: Path, behind_doors: Iterable[str] = ()) -> None:
         """Plan everything; Stripe is the gateway, or else those that are named, each behind a door."""
@@ -94,7 +99,7 @@ class Stage:
         self.key = json.loads(self.run("keys", "create", "crash tests", "--scopes", "admin", "--json").stdout)["key"]
         for door in self.doors.values():
             await door.open()
-        for name in ("sandbox", "api", "worker"):
+        for name in self.PARTS:
             self.start(name)
         await self.await_up(f"{self.sandbox}/health")
         await self.await_up(f"{self.api}/ready")
@@ -108,19 +113,22 @@ class Stage:
         command = [sys.executable, "-m", "tillkeeper", *words]
         return subprocess.run(command, env=self.full_environment, capture_output=True, text=True, check=False)
 
-    def start(self, name: str) -> None:
-        """Start one part, on a leash so that it never outlives the test."""
-        words = {
+    def words(self, name: str) -> tuple[str, ...]:
+        """Say by which words a part is started."""
+        return {
             "sandbox": ("sandbox", "--port", str(self.sandbox_port), "--books", str(self.folder / "sandbox")),
             "api": ("serve", "--no-worker", "--port", str(self.api_port)),
             "worker": ("worker",),
         }[name]
+
+    def start(self, name: str) -> None:
+        """Start one part, on a leash so that it never outlives the test."""
         if name in self.processes:
             assert name not in self.alive(), f"{name} runs already"
             self._bury(self.processes[name])
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "tillkeeper", *words, "--leash"],
+                [sys.executable, "-m", "tillkeeper", *self.words(name), "--leash"],
                 env=self.full_environment,
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tillkeeper.flows.check_in import check_in
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.maintain import maintain
+from tillkeeper.kernel import ids
 from tillkeeper.reports.health import Queue, Signs
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
+from tillkeeper.schedules import Kind, Worker
 from tillkeeper.web.dashboard import checkup
 from tillkeeper.web.dashboard.checkup import Patient, State
 
@@ -35,13 +38,15 @@ async def test_a_worker_that_works_is_well_and_what_is_not_kept_is_said(shop: An
     said = await desk.read("/health")
     assert ("It has never been heard of" in said, "Nobody has looked yet" in said) == (True, True)
     await examine(shop.till)
+    await check_in(shop.till, Worker(id=ids.new(), kind=Kind.CELERY, host="shop-1", pid=4711))
     said = await desk.read("/health")
-    for each in ("Looked at the books", "Debits equal credits", "Not kept yet", "Age of the last backup", "answers"):
+    for each in ("celery on shop-1", "Debits equal credits", "Not kept yet", "Age of the last backup", "answers"):
         assert each in said, each
     assert "never been heard of" not in said
 
 
 async def test_what_is_broken_stands_first_with_what_to_do(shop: Any, desk_of: Any) -> None:
+    await check_in(shop.till, Worker(id=ids.new(), kind=Kind.LOOP, host="shop-1", pid=4711))
     await examine(shop.till)
     await shop.owner.execute(
         "UPDATE invariant_check SET violations = 2, sample = '{<b>journal</b>}', broken_since = checked_at"

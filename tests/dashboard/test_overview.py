@@ -6,12 +6,14 @@ import pytest
 from tests.dashboard.conftest import words
 
 from tillkeeper.flows import subscribe
-from tillkeeper.flows.examine import examine
+from tillkeeper.flows.check_in import check_in
 from tillkeeper.flows.maintain import maintain
 from tillkeeper.flows.seal import seal
 from tillkeeper.flows.steer import steer
 from tillkeeper.flows.sum_up import sum_up
+from tillkeeper.kernel import ids
 from tillkeeper.reports.overview import Totals
+from tillkeeper.schedules import Kind, Worker
 from tillkeeper.web.dashboard import charts
 from tillkeeper.web.dashboard.pages.overview import change
 
@@ -89,12 +91,12 @@ async def test_what_needs_somebody_is_counted_and_leads_to_its_list(shop: Any, d
 
 async def test_what_keeps_everybody_from_paying_or_being_told_is_said(shop: Any, desk_of: Any) -> None:
     desk = await desk_of("viewer")
-    await examine(shop.till)
+    await check_in(shop.till, Worker(id=ids.new(), kind=Kind.LOOP, host="here", pid=1))
     endpoint, _ = await subscribe.subscribe(shop.till, url="https://example.com/till", types=("*",), description=None)
     assert "Needs somebody" not in await desk.read("")
     await subscribe.change(shop.till, endpoint, enabled=False)
     await maintain(shop.till, active=True, reason="moving house")
-    await shop.owner.execute("UPDATE invariant_run SET taken_at = now() - interval '12 minutes'")
+    await shop.owner.execute("UPDATE worker SET beat_at = now() - interval '12 minutes'")
     said = await desk.read("")
     for told in (
         "No worker is at work (last sign of one: 12 min ago )",

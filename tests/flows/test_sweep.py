@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tillkeeper import schedules
 from tillkeeper.flows.replay import replay
-from tillkeeper.flows.sweep import forget_bodies, forget_calls, purge, sweep
+from tillkeeper.flows.sweep import forget_bodies, forget_calls, forget_runs, purge, sweep
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidStateError
+from tillkeeper.schedules import HOURLY, Kind, Worker
 
 ACCOUNTS = ("gateway:stripe:clearing:EUR", "deferred:EUR", "revenue:credits:EUR", "credits:issuer")
 DAY_OLD = "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
@@ -127,3 +129,23 @@ async def test_a_webhook_that_comes_again_after_its_body_was_forgotten_is_a_copy
     await shop.settle()
     assert await shop.wallet() == (120, 0)
     assert await shop.count("inbox_body") == 0
+
+
+async def test_runs_of_long_ago_are_forgotten_but_never_the_last_of_a_job(shop: Any) -> None:
+    for days in (200, 100, 50):
+        async with shop.till.db.transaction() as tx:
+            await schedules.take(tx, "tidy", HOURLY, clock.now() - timedelta(days=days))
+    async with shop.till.db.transaction() as tx:
+        await schedules.take(tx, "rare", HOURLY, clock.now() - timedelta(days=200))
+    assert await forget_runs(shop.till) == 2
+    left = await shop.owner.fetch("SELECT job, now() - slot > interval '90 days' AS old FROM schedule_run ORDER BY job")
+    assert [tuple(row) for row in left] == [("rare", True), ("tidy", False)]
+
+
+async def test_workers_that_are_long_gone_are_forgotten_but_never_the_last_sign_of_one(shop: Any) -> None:
+    for _ in range(3):
+        async with shop.till.db.transaction() as tx:
+            await schedules.beat(tx, Worker(id=ids.new(), kind=Kind.LOOP, host="here", pid=1))
+    await shop.owner.execute("UPDATE worker SET beat_at = beat_at - interval '8 days'")
+    assert await forget_runs(shop.till) == 2
+    assert await shop.count("worker") == 1

@@ -15,16 +15,19 @@ import typer
 from tillkeeper import settings
 from tillkeeper.audit import Actor
 from tillkeeper.idempotency import Wish
-from tillkeeper.kernel import ids
+from tillkeeper.kernel import clock, ids, logs
 from tillkeeper.kernel.crypto import sha256
-from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, InvalidFieldError, TillError
 from tillkeeper.ops.scenarios import Target
+from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
 CHECKOUT = Path(__file__).parents[3]
 DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its data.")]
 DATA_DIR = CHECKOUT / ".till"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+database_patience_seconds = 60
+database_pause_seconds = 1
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")]
 
 Answer = TypeVar("Answer")
@@ -92,6 +95,19 @@ def somebody() -> tuple[str, str]:
     except KeyError:  # a container may run as a user without a name
         user = f"uid {uid}"
     return f"cli:{user}", f"{user} (command line)"
+
+
+async def open_till(configured: Settings) -> Till:
+    """Open a till; a database that is still starting or recovering is waited for, as machines start in any order."""
+    waited_ms = clock.timer_ms()
+    while True:
+        try:
+            return await Till.open(configured)
+        except DatabaseUnavailableError as error:
+            if waited_ms() > database_patience_seconds * 1000:
+                raise
+            logs.worker.warning("database_awaited", detail=error.detail)
+            await asyncio.sleep(database_pause_seconds)
 
 
 def with_till(data_dir: Path, work: Callable[[Till], Awaitable[Answer]]) -> Answer:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "demo:demo",
         "serve": "serving:serve",
         "worker": "serving:worker",
+        "celery": "celery:app",
         "sandbox": "serving:sandbox",
         "migrate": "migrate:migrate",
         "doctor": "doctor:doctor",

@@ -14,12 +14,11 @@ import typer
 import uvicorn
 
 from tillkeeper import gateways, settings
+from tillkeeper.cli.context import open_till
 from tillkeeper.gateway import ConfigurationError
-from tillkeeper.kernel import clock, logs, loop
-from tillkeeper.kernel.errors import DatabaseUnavailableError
+from tillkeeper.kernel import logs, loop
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
-from tillkeeper.till import Till
 from tillkeeper.web.app import build
 from tillkeeper.web.dashboard.live import Live
 from tillkeeper.web.wire import OnePacket
@@ -28,8 +27,6 @@ from tillkeeper.worker.loop import work
 drain_seconds = 10
 idle_seconds = 75
 """Longer than clients keep a connection for their next call, so that none is closed while that call is on its way."""
-database_patience_seconds = 60
-database_pause_seconds = 1
 backlog = 2048
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
@@ -70,7 +67,7 @@ def sandbox(
 
 
 async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:
-    till = await _open()
+    till = await open_till(settings.load())
     stop = asyncio.Event()
     working = asyncio.create_task(work(till, stop)) if with_worker else None
     try:
@@ -84,7 +81,7 @@ async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> Non
 
 
 async def _worker(*, leash: bool) -> None:
-    till = await _open()
+    till = await open_till(settings.load())
     stop = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
@@ -92,19 +89,6 @@ async def _worker(*, leash: bool) -> None:
         await _leashed(work(till, stop), stop.set, leash=leash)
     finally:
         await till.close()
-
-
-async def _open() -> Till:
-    """Open the till; a database that is still starting or recovering is waited for, as machines start in any order."""
-    waited_ms = clock.timer_ms()
-    while True:
-        try:
-            return await Till.open(settings.load())
-        except DatabaseUnavailableError as error:
-            if waited_ms() > database_patience_seconds * 1000:
-                raise
-            logs.worker.warning("database_awaited", detail=error.detail)
-            await asyncio.sleep(database_pause_seconds)
 
 
 class _Server(uvicorn.Server):

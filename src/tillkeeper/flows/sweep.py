@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tillkeeper import access, idempotency, inbox, ledger, operations, refund_requests
+from tillkeeper import access, idempotency, inbox, ledger, operations, refund_requests, schedules
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
@@ -39,3 +39,9 @@ async def forget_bodies(till: Till, *, limit: int = bodies_batch_max) -> int:
     before = till.now() - timedelta(days=till.settings.webhook_days_kept)
     async with till.db.transaction() as tx:
         return await inbox.forget_bodies(tx, before, limit=limit)
+
+
+async def forget_runs(till: Till) -> int:
+    """Forget when what was done a quarter of a year ago, and workers that are long gone; return how many rows."""
+    async with till.db.transaction() as tx:
+        return await schedules.forget(tx)

@@ -59,6 +59,14 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Somebody has the password of one of your people, and guesses codes",
         "`till users ls` says who it is. Unless it was they, `till users reset-password` ends it with a new one.",
     ),
+    "appointment.missed": (
+        "Something that is due at certain moments was not done",
+        "The page “Jobs” of the dashboard lists what is due and how it went; its next turn comes by itself.",
+    ),
+    "version.outdated": (
+        "A gateway speaks a version of its API that somebody should look at",
+        "The page “Gateways” shows the versions; raise yours in the gateway's dashboard, in its test mode first.",
+    ),
     "invariant.broken": (
         "Something that must always be true is not",
         "`till ledger check` says what; please stop refunds by hand until it is understood.",

@@ -75,7 +75,7 @@ async def _broken(tx: Transaction) -> list[str]:
 async def _idle(tx: Transaction, now: datetime) -> list[Need]:
     """Tell that no worker is at work any more; of a program that was never started there is no sign to miss."""
     sign = await jobs.last_sign(tx)
-    quiet = sign is not None and now - sign > timedelta(minutes=jobs.quiet_minutes)
+    quiet = sign is not None and now - sign > timedelta(seconds=jobs.quiet_seconds)
     return [Need(what="worker", at=time(sign))] if quiet else []
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import jobs
 
 counted_max = 1_000
 """Of what waits no more is counted: that it is many is enough to know."""
@@ -20,13 +21,14 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """Hold what the database tells: its own version and time, when the worker was last heard of, and what waits."""
+    """Hold what the database tells: its own version and time, when a worker was last seen, who works, what waits."""
 
     version: str
     at: datetime
     worked_at: datetime | None
     proved_at: datetime | None
     queues: tuple[Queue, ...]
+    workers: tuple[str, ...] = ()
 
 
 DUE = {
@@ -55,7 +57,8 @@ async def signs(tx: Transaction) -> Signs:
     return Signs(
         version=await tx.fetchval("SHOW server_version"),
         at=await tx.fetchval("SELECT clock_timestamp()"),
-        worked_at=await tx.fetchval("SELECT max(checked_at) FROM invariant_check WHERE scope = 'recent'"),
+        worked_at=await jobs.last_sign(tx),
+        workers=tuple(f"{each['kind']} on {each['host']}" for each in await jobs.workers(tx)),
         proved_at=looked.get("full"),
         queues=(*[await _queue(tx, name, due) for name, due in DUE.items()], await _deliveries(tx)),
     )

@@ -8,8 +8,8 @@ from tillkeeper.reports import time
 overdue_minutes = 15
 """What has been due for longer is not being worked on."""
 counted_max = 1_000
-quiet_minutes = 3
-"""Every minute a worker looks at the books; after three without a look, none is at work."""
+quiet_seconds = 60
+"""A worker shows itself every ten seconds; after a minute without a sign of one, none is at work."""
 
 WAITING = {
     "webhooks": "SELECT due_at FROM inbox_message WHERE status IN ('received', 'parked')",
@@ -41,6 +41,17 @@ UNION ALL (SELECT 'seal', NULL, sealed_at, NULL, NULL FROM seal WHERE number > 0
 UNION ALL (SELECT 'compare', gateway || ' ' || day, coalesce(finished_at, started_at), finished_at, NULL
            FROM reconciliation_run WHERE started_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1)
 """
+LATEST = """
+WITH RECURSIVE job (name) AS (
+    SELECT min(job) FROM schedule_run
+    UNION ALL SELECT (SELECT min(job) FROM schedule_run WHERE job > name) FROM job WHERE name IS NOT NULL
+)
+SELECT run.* FROM job CROSS JOIN LATERAL (
+    SELECT * FROM schedule_run WHERE job = name ORDER BY slot DESC LIMIT 1
+) AS run
+ORDER BY next_slot, job
+"""
+"""Reads one row for each job, however many there are by now."""
 SLOTS = {"recent": timedelta(minutes=1), "full": timedelta(days=1)}
 """How far apart the looks at the books are."""
 
@@ -90,7 +101,43 @@ def _run(row: Record) -> dict[str, object]:
     }
 
 
+async def appointments(tx: Transaction) -> list[dict[str, object]]:
+    """List what is due at certain moments, as its latest slot went; what is due next stands first."""
+    return [
+        {
+            "job": row["job"],
+            "slot": time(row["slot"]),
+            "status": row["status"],
+            "tries": row["tries"],
+            "ran_at": time(row["finished_at"] or row["started_at"]),
+            "again_at": time(row["due_at"]),
+            "next_at": time(row["next_slot"]),
+            "error": row["error"],
+        }
+        for row in await tx.fetch(LATEST)
+    ]
+
+
+async def workers(tx: Transaction) -> list[dict[str, object]]:
+    """List who is at work."""
+    rows = await tx.fetch(
+        "SELECT kind, host, pid, started_at, beat_at FROM worker"
+        " WHERE ended_at IS NULL AND beat_at > clock_timestamp() - $1 * interval '1 second' ORDER BY started_at, id",
+        quiet_seconds,
+    )
+    return [
+        {
+            "kind": row["kind"],
+            "host": row["host"],
+            "pid": row["pid"],
+            "started_at": time(row["started_at"]),
+            "beat_at": time(row["beat_at"]),
+        }
+        for row in rows
+    ]
+
+
 async def last_sign(tx: Transaction) -> datetime | None:
-    """Tell when a worker last began the look that one of them takes every minute."""
-    found: datetime | None = await tx.fetchval("SELECT taken_at FROM invariant_run WHERE scope = 'recent'")
+    """Tell when a worker was last seen; what only wakes workers does no work."""
+    found: datetime | None = await tx.fetchval("SELECT max(beat_at) FROM worker WHERE kind <> 'beat'")
     return found

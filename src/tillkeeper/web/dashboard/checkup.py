@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from tillkeeper.reports.health import Queue, Signs, counted_max
+from tillkeeper.reports.jobs import quiet_seconds
 from tillkeeper.reports.readiness import REVISION
 from tillkeeper.reports.versions import Level
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
@@ -16,8 +17,7 @@ from tillkeeper.settings import Settings
 
 postgres_oldest = 15
 clocks_apart_max = timedelta(seconds=5)
-worker_silent_max = timedelta(minutes=5)
-"""The worker looks at what changed last every minute."""
+worker_silent_max = timedelta(seconds=quiet_seconds)
 proof_age_max = timedelta(hours=30)
 """Everything is proved once a night."""
 waiting_max = timedelta(minutes=5)
@@ -95,13 +95,16 @@ def _work(patient: Patient) -> Iterator[Finding]:
 
 
 def _worker(signs: Signs, now: datetime) -> Finding:
-    fix = "Start `till worker`, and look into its log if it runs."
+    fix = (
+        "Start `till worker`, and look into its log if it runs. Workers of Celery are woken by `till celery beat`,"
+        " through the broker: both must run."
+    )
     if signs.worked_at is None:
         return Finding("Worker", State.BROKEN, "It has never been heard of.", fix)
     silent = now - signs.worked_at
     if silent > worker_silent_max:
         return Finding("Worker", State.BROKEN, f"Nothing was heard of it for {_long(silent)}.", fix)
-    return Finding("Worker", State.OK, f"Looked at the books {_long(silent)} ago")
+    return Finding("Worker", State.OK, "; ".join(signs.workers) or f"Seen {_long(silent)} ago")
 
 
 def _proof(signs: Signs, now: datetime) -> Finding:

@@ -1,4 +1,4 @@
-"""Jobs: what waits behind the scenes, what of it is late, and what the workers did last."""
+"""Jobs: who works behind the scenes, what waits and is late, what is due when, and what was done last."""
 
 from datetime import datetime, timedelta
 
@@ -34,6 +34,17 @@ DID = {
     "seal": "Sealed the books",
     "compare": "Compared",
 }
+DUE = {
+    "purge": "Forget answers to requests of more than a day ago",
+    "import_settlement": "Read the gateways' accounts",
+    "plan_reconciliation": "Plan which days are compared",
+    "correct_fees": "Correct the expected fees of weeks that are over",
+    "forget_runs": "Forget old runs",
+    "forget_bodies": "Forget what old webhooks said",
+    "check_versions": "Look at the gateways' API versions",
+}
+"""What is due at certain moments."""
+KINDS = {"loop": "Worker", "celery": "Celery worker", "beat": "Celery beat"}
 OF_GATEWAYS = frozenset({"catch_up", "import", "compare"})
 
 
@@ -43,17 +54,20 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
 
 
 async def show(desk: Desk) -> Response:
-    """Show the queues, and the last runs of which something is written down."""
+    """Show who works, the queues, what is due when, and the last runs of which something is written down."""
 
-    async def look(tx: Transaction) -> tuple[list[dict[str, object]], list[dict[str, object]], datetime | None]:
-        return await report.queues(tx), await report.runs(tx), await report.last_sign(tx)
+    async def look(tx: Transaction) -> tuple[datetime | None, list[list[dict[str, object]]]]:
+        tables = (report.workers, report.queues, report.appointments, report.runs)
+        return await report.last_sign(tx), [await table(tx) for table in tables]
 
-    queues, runs, sign = await read(desk.till, look)
+    sign, (workers, queues, appointments, runs) = await read(desk.till, look)
     titles = {name: each.title for name, each in desk.till.gateways.items()}
-    quiet = sign is None or desk.till.now() - sign > timedelta(minutes=report.quiet_minutes)
+    quiet = sign is None or desk.till.now() - sign > timedelta(seconds=report.quiet_seconds)
     return desk.page(
         "jobs.html",
         queues=[queue | dict(zip(COLUMNS, QUEUES[str(queue["queue"])], strict=True)) for queue in queues],
+        workers=[worker | {"title": KINDS[str(worker["kind"])]} for worker in workers],
+        appointments=[each | {"title": DUE.get(str(each["job"]), each["job"])} for each in appointments],
         runs=[run | {"words": _words(run, titles)} for run in runs],
         sign=time(sign),
         quiet=quiet,

@@ -1,0 +1,45 @@
+"""Our own loop does what is due, shows itself while it works, and says when it has ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tillkeeper.flows.read import read
+from tillkeeper.reports import jobs
+from tillkeeper.worker.loop import work
+from tillkeeper.worker.schedule import APPOINTMENTS
+
+patience_seconds = 20
+DONE = "SELECT count(*) FROM schedule_run WHERE status = 'done'"
+
+
+async def until(shop: Any, is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Let two workers run until something is so, and end them."""
+    stop = asyncio.Event()
+    working = [asyncio.create_task(work(shop.till, stop)) for _ in range(2)]
+    try:
+        async with asyncio.timeout(patience_seconds):
+            while not await is_so():  # noqa: ASYNC110 (the database is looked at)
+                await asyncio.sleep(0.05)
+    finally:
+        stop.set()
+        await asyncio.gather(*working)
+
+
+async def test_two_workers_keep_each_appointment_once(shop: Any) -> None:
+    async def all_kept() -> bool:
+        kept: int = await shop.owner.fetchval(DONE)
+        return kept == len(APPOINTMENTS)
+
+    await until(shop, all_kept)
+    tries = await shop.owner.fetch("SELECT job, tries FROM schedule_run")
+    assert {row["job"]: row["tries"] for row in tries} == {job.name: 1 for job in APPOINTMENTS}
+
+
+async def test_workers_are_seen_while_they_work_and_said_to_have_ended_afterwards(shop: Any) -> None:
+    async def both_seen() -> bool:
+        return len(await read(shop.till, jobs.workers)) == 2
+
+    await until(shop, both_seen)
+    assert await read(shop.till, jobs.workers) == []
+    assert await shop.count("worker", "ended_at IS NOT NULL") == 2
