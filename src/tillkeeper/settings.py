@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
     database_owner_url: Annotated[str, Field(validation_alias="DATABASE_OWNER_URL")] = ""
     database_direct_url: Annotated[str, Field(validation_alias="DATABASE_DIRECT_URL")] = ""
+    """For what needs a session of its own, when DATABASE_URL goes through a transaction pooler."""
+    database_replica_url: Annotated[str, Field(validation_alias="DATABASE_REPLICA_URL")] = ""
+    """A copy of the database that lists and reports are read from while it keeps up."""
     database_connections_max: Annotated[int, Field(validation_alias="TILL_DATABASE_CONNECTIONS_MAX", ge=2)] = 12
     secret_key: Annotated[str, Field(validation_alias="TILL_SECRET_KEY", min_length=secret_key_length_min, repr=False)]
     public_url: Annotated[str, Field(validation_alias="TILL_PUBLIC_URL")] = "http://127.0.0.1:8000"

@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx2
-from tests.crash.stage import Json, Stage
+from tests.crash.stage import Json
 
 calls_at_once = 20
 call_timeout_seconds = 30
@@ -16,6 +17,17 @@ pause_seconds = 0.3
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 OK, CREATED, ACCEPTED = 200, 201, 202
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
+
+
+class Place(Protocol):
+    """Say where to buy and pay, and with which key."""
+
+    @property
+    def api(self) -> str: ...
+    @property
+    def sandbox(self) -> str: ...
+    @property
+    def key(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -38,7 +50,7 @@ class Journal:
 class Crowd:
     """Buy and pay, through every failure, with at most twenty calls at once."""
 
-    stage: Stage
+    stage: Place
     dice: random.Random
     journals: list[Journal] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -46,8 +58,8 @@ class Crowd:
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
 
-    async def buy(self, purchases: int) -> None:
-        """Let everybody buy and pay; return when the last one has paid."""
+    async def buy(self, purchases: int, *, pause_seconds: float = 0) -> None:
+        """Let everybody buy and pay, one after a pause after the other; return when the last one has paid."""
         self.journals = [Journal(number, self._wish(number)) for number in range(purchases)]
         limits = httpx2.Limits(max_connections=calls_at_once * 2)
         async with (
@@ -56,6 +68,7 @@ class Crowd:
         ):
             for journal in self.journals:
                 tasks.create_task(self._purchase(client, journal))
+                await asyncio.sleep(pause_seconds)
 
     async def has_acknowledged(self, wanted: int) -> None:
         """Wait until so many purchases have been acknowledged."""

@@ -240,7 +240,9 @@ async def settle_down(market: Market) -> None:
         WHERE status IN ('received', 'parked') GROUP BY 1, 2, 3, 4
     """)
     unfinished = [" ".join(map(str, row.values())) for row in rows]
-    message = f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages, calls and refunds wait; {unfinished}"
+    message = (
+        f"nothing moved for {stalled_seconds_max} s: {last} webhooks, messages, calls and refunds wait; {unfinished}"
+    )
     raise AssertionError(message)
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -110,22 +110,34 @@ class Stage:
 
     def start(self, name: str) -> None:
         """Start one part, on a leash so that it never outlives the test."""
-        words = {
-            "sandbox": ("sandbox", "--port", str(self.sandbox_port), "--books", str(self.folder / "sandbox")),
-            "api": ("serve", "--no-worker", "--port", str(self.api_port)),
-            "worker": ("worker",),
-        }[name]
         if name in self.processes:
             assert name not in self.alive(), f"{name} runs already"
             self._bury(self.processes[name])
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "tillkeeper", *words, "--leash"],
-                env=self.full_environment,
+                self.command(name),
+                env=self.full_environment | self.particulars(name),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
+
+    def command(self, name: str) -> list[str]:
+        """Write the command that starts a part."""
+        return [sys.executable, "-m", "tillkeeper", *self.words(name), "--leash"]
+
+    def words(self, name: str) -> Sequence[str]:
+        """Choose the words of that command."""
+        return {
+            "sandbox": ("sandbox", "--port", str(self.sandbox_port), "--books", str(self.folder / "sandbox")),
+            "api": ("serve", "--no-worker", "--port", str(self.api_port)),
+            "worker": ("worker",),
+        }[name]
+
+    def particulars(self, name: str) -> Mapping[str, str]:
+        """Name what only one part sees in its environment."""
+        del name
+        return {}
 
     def log(self, name: str) -> Path:
         """Name the log of a part."""

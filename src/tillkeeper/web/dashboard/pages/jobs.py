@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import jobs as report
 from tillkeeper.reports import time
@@ -48,7 +48,7 @@ async def show(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[list[dict[str, object]], list[dict[str, object]], datetime | None]:
         return await report.queues(tx), await report.runs(tx), await report.last_sign(tx)
 
-    queues, runs, sign = await read(desk.till, look)
+    queues, runs, sign = await survey(desk.till, look)
     titles = {name: each.title for name, each in desk.till.gateways.items()}
     quiet = sign is None or desk.till.now() - sign > timedelta(minutes=report.quiet_minutes)
     return desk.page(
