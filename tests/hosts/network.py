@@ -1,12 +1,14 @@
 """Hosts in network namespaces of their own, joined by a bridge that nobody else sees; each link can be cut."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 
 import pytest
 
 PREFIX = "10.213.74"
+IP = shutil.which("ip") or "/usr/sbin/ip"
 
 
 class NoNamespacesError(Exception):
@@ -27,7 +29,7 @@ class Network:
 
     def within(self, host: str) -> list[str]:
         """Write what stands before a command that is to run at a host."""
-        return ["ip", "netns", "exec", self._space(host)]
+        return [IP, "netns", "exec", self._space(host)]
 
     def open(self) -> None:
         """Make everything; raises NoNamespacesError."""
@@ -55,7 +57,7 @@ class Network:
     def close(self) -> None:
         """Remove everything that was made."""
         for space in (*map(self._space, self.hosts), self._lan):
-            subprocess.run(["ip", "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
+            subprocess.run([IP, "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
 
     def _space(self, host: str) -> str:
         return f"{self._name}-{host}"
@@ -65,7 +67,7 @@ class Network:
 
     def _ip(self, *words: str) -> None:
         try:
-            subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+            subprocess.run([IP, *words], check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise NoNamespacesError(getattr(error, "stderr", "") or str(error)) from error
 

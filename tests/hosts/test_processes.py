@@ -39,7 +39,7 @@ class Busy(Stage):
     async def has_crew(self, *, without: int = 0) -> list[int]:
         """Wait until everybody is there who should be, without somebody who died."""
         async with asyncio.timeout(patience_seconds):
-            while len(crew := self.crew()) != processes + 1 or without in crew:
+            while len(crew := self.crew()) != processes + 1 or without in crew:  # noqa: ASYNC110 (other processes)
                 await asyncio.sleep(0.05)
         return crew
 

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -17,6 +18,7 @@ stop_seconds_max = 40
 pause_seconds = 1
 """Who has died is started anew at once, and after a pause where it had lived no longer than that."""
 look_seconds = 0.5
+end_look_seconds = 0.02
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 Duty = Callable[[], None]
@@ -74,7 +76,7 @@ def _serve(duty: Duty) -> NoReturn:
     except TillError as error:
         logs.worker.error("process_ended", code=error.code, detail=error.detail)
         code = 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (whatever it is, the process that was forked must not go on as the first one)
         logs.worker.exception("process_ended")
         code = 1
     finally:
@@ -96,31 +98,33 @@ def _told_to_stop(watched: list[int]) -> bool:
     return False
 
 
-def _bury(crew: Sequence[Member]) -> None:
-    """Take note of who has ended."""
+def _bury(crew: Sequence[Member], *, expected: bool = False) -> None:
+    """Take note of who has ended, and say so where nobody had asked them to."""
     for member in crew:
         if member.pid:
             pid, status = os.waitpid(member.pid, os.WNOHANG)
             if pid:
                 member.pid = 0
-                logs.worker.warning("process_replaced", code=os.waitstatus_to_exitcode(status))
+                if not expected:
+                    logs.worker.warning("process_replaced", code=os.waitstatus_to_exitcode(status))
 
 
 def _end(crew: Sequence[Member]) -> None:
     """Let everybody finish what is under way; whoever does not come to an end is ended."""
-    waited_ms = clock.timer_ms()
+    waited_ms, sign = clock.timer_ms(), signal.SIGTERM
+    _tell(crew, sign)
+    while any(member.pid for member in crew):
+        if sign is signal.SIGTERM and waited_ms() > stop_seconds_max * 1000:
+            sign = signal.SIGKILL
+            _tell(crew, sign)
+        time.sleep(end_look_seconds)
+        _bury(crew, expected=True)
+
+
+def _tell(crew: Sequence[Member], sign: signal.Signals) -> None:
     for member in crew:
         if member.pid:
-            os.kill(member.pid, signal.SIGTERM)
-    while any(member.pid for member in crew):
-        if waited_ms() > stop_seconds_max * 1000:
-            for member in crew:
-                if member.pid:
-                    os.kill(member.pid, signal.SIGKILL)
-        for member in crew:
-            if member.pid and os.waitpid(member.pid, os.WNOHANG)[0]:
-                member.pid = 0
-        select.select([], [], [], 0.02)
+            os.kill(member.pid, sign)
 
 
 @contextlib.contextmanager

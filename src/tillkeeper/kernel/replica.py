@@ -82,7 +82,7 @@ class Replica:
             except UNREACHABLE as error:
                 if isinstance(error, ValueError):
                     raise
-                raise self._rest(f"it does not answer ({type(error).__name__})") from error
+                raise self._silent(error) from error
             finally:
                 await self._give_back(connection)
 
@@ -95,7 +95,7 @@ class Replica:
                         self._opened = True
                 return await self._pool.acquire(timeout=answer_seconds)
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
-            raise self._rest(f"it does not answer ({type(error).__name__})") from error
+            raise self._silent(error) from error
 
     async def _give_back(self, connection: Any) -> None:
         try:
@@ -112,16 +112,21 @@ class Replica:
             ):  # a pooler shares the session, so both halves of a question stay together
                 standing = await connection.fetchrow(STANDING, position, timeout=answer_seconds)
             if not standing["follows"]:
-                raise self._rest("it follows nobody any more")
+                why = "it follows nobody any more"
+                raise self._rest(why)
             if standing["caught_up"]:
                 break
             if waited_ms() > catch_up_seconds * 1000:
                 behind = standing["behind"] or timedelta()
-                raise self._rest(f"it is {max(behind.total_seconds(), catch_up_seconds):.1f} s behind")
+                why = f"it is {max(behind.total_seconds(), catch_up_seconds):.1f} s behind"
+                raise self._rest(why)
             await asyncio.sleep(look_seconds)
         if self.trouble:
             logs.intent.warning("replica_back")
         self.trouble, self._resting_ms = "", None
+
+    def _silent(self, error: BaseException) -> ReplicaUnusableError:
+        return self._rest(f"it does not answer ({type(error).__name__})")
 
     def _rest(self, why: str) -> ReplicaUnusableError:
         if not self.trouble:

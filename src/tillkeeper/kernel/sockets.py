@@ -13,13 +13,13 @@ OPTIONS = {
     "TCP_KEEPCNT": probes_max,
     "TCP_USER_TIMEOUT": unanswered_ms,
 }
-"""A cut link sends no word of its end: without these a question waits for a quarter of an hour, and whoever only listens
-waits for ever."""
+"""A cut link sends no word of its end: without these a question waits for a quarter of an hour, and whoever only
+listens waits for ever."""
 
 
 def guard(connection: Any) -> None:
     """Let a connection of asyncpg end by itself, within ten seconds or so, once nothing comes back on it."""
-    wire = connection._transport.get_extra_info("socket")
+    wire = connection._transport.get_extra_info("socket")  # noqa: SLF001 (asyncpg shows it nowhere else)
     if wire is None or wire.family == socket.AF_UNIX:
         return
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
