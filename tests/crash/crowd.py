@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,6 +58,8 @@ class Crowd:
     acknowledged: int = 0
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
+    gone: AbstractSet[int] = frozenset()
+    """What somebody between us says when whoever was asked has gone."""
 
     async def buy(self, purchases: int, *, pause_seconds: float = 0) -> None:
         """Let everybody buy and pay, one after a pause after the other; return when the last one has paid."""
@@ -132,6 +135,8 @@ class Crowd:
             async with self.heard:
                 self.acknowledged += 1
                 self.heard.notify_all()
+            return
+        if answer.status_code in self.gone:
             return
         assert answer.status_code in {409, 503}, answer.text
         assert answer.headers["retry-after"], "an answer that asks for patience says for how long"
