@@ -83,7 +83,7 @@ async def line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Line]:
         await asyncio.to_thread(stage.close)
 
 
-async def test_maintenance(line: Line) -> None:
+async def test_maintenance_begins_and_ends_at_both(line: Line) -> None:
     assert (await line.buy("before")).status_code == 201
     await line.change("PUT", "/api/v1/admin/maintenance", {"active": True, "reason": "a larger disk"})
     await line.sees(lambda: _is(line.buy("during"), 503))
@@ -102,14 +102,14 @@ async def _differs(call: Awaitable[httpx2.Response], before: Json) -> bool:
     return {**shown, "checked_at": ""} != {**before, "checked_at": ""}
 
 
-async def test_a_gateway_that_is_switched_off_and_on(line: Line) -> None:
+async def test_a_gateway_that_is_switched_off_and_on_is_so_at_both(line: Line) -> None:
     await line.change("POST", "/api/v1/admin/gateways/stripe/disable")
     await line.sees(lambda: _is(line.buy("off"), 503))
     await line.change("POST", "/api/v1/admin/gateways/stripe/enable")
     await line.sees(lambda: _is(line.buy("on"), 201))
 
 
-async def test_a_price(line: Line) -> None:
+async def test_a_price_that_was_changed_is_asked_at_both(line: Line) -> None:
     package = {"kind": "credits", "title": "1000 credits", "quantity": 1000, "prices": {"EUR": 1499}}
     await line.change("POST", "/api/v1/packages", {"id": "credits_1000", **package})
     assert (await line.buy("dear", package="credits_1000")).json()["amount"] == 1499
@@ -117,7 +117,7 @@ async def test_a_price(line: Line) -> None:
     assert (await line.buy("cheap", package="credits_1000")).json()["amount"] == 999
 
 
-async def test_the_rules_and_lists_of_risk(line: Line) -> None:
+async def test_the_rules_and_lists_of_risk_judge_at_both(line: Line) -> None:
     await line.change("PUT", "/api/v1/admin/risk/rules", {"rules": [RULE]})
     assert (await line.buy("scored")).json()["risk"]["score"] >= RULE["score"]
     entry = {"side": "block", "trait": "user", "value": "mallory", "note": "three chargebacks"}
@@ -125,20 +125,20 @@ async def test_the_rules_and_lists_of_risk(line: Line) -> None:
     assert (await line.buy("blocked", user="mallory")).status_code == 402
 
 
-async def test_the_policy_for_refunds(line: Line) -> None:
+async def test_the_policy_for_refunds_is_in_force_at_both(line: Line) -> None:
     before = (await line.look("/api/v1/refund_policies")).json()
     await line.change("PUT", "/api/v1/refund_policies", {"note": "a person agrees to each", "auto_approve_units": 0})
     await line.sees(lambda: _differs(line.look("/api/v1/refund_policies"), before))
 
 
-async def test_a_key_that_is_made_and_revoked(line: Line) -> None:
+async def test_a_key_that_is_made_and_revoked_is_so_at_both(line: Line) -> None:
     made = await line.change("POST", "/api/v1/admin/keys", {"name": "for a day", "scopes": ["read"]})
     assert (await line.look("/api/v1/payments", made["key"])).status_code == 200
     await line.change("POST", f"/api/v1/admin/keys/{made['id']}/revoke", {})
     await line.sees(lambda: _is(line.look("/api/v1/payments", made["key"]), 401))
 
 
-async def test_an_idempotency_key(line: Line) -> None:
+async def test_an_idempotency_key_gets_one_answer_at_both(line: Line) -> None:
     here = await line.change("POST", "/api/v1/payments", WISH, **{"Idempotency-Key": "asked at both"})
     there = await line.buy("asked at both")
     assert (there.json(), there.headers["idempotent-replayed"]) == (here, "true")

@@ -123,7 +123,7 @@ class Transaction:
 class Shared(asyncpg.Connection):
     """Begin each transaction with the limits that a session cannot keep, because a pooler shares it with others."""
 
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109 (asyncpg's)
+    async def execute(self, query: str, *args: object, timeout: Any = None) -> str:  # noqa: ASYNC109 (asyncpg's)
         """Run a statement; BEGIN takes the limits along, so that they cost no time."""
         if query.startswith("BEGIN"):
             query += "".join(f"SET LOCAL {name} = '{value}';" for name, value in LIMITS.items())
