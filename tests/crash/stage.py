@@ -116,7 +116,7 @@ class Stage:
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 self.command(name),
-                env=self.full_environment | self.particulars(name),
+                env={**self.full_environment, **self.particulars(name)},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

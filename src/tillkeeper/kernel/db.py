@@ -33,6 +33,7 @@ LIMITS = {
 """What a session is told once, and each transaction where sessions are shared."""
 KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 """When PostgreSQL lets go of a machine that has vanished: by itself it would hold its connections for two hours."""
+statements_kept_max = 100
 conflict_attempts_max = 6
 conflict_pause_seconds = 0.02
 
@@ -147,7 +148,8 @@ def pool(url: str, *, shared: bool, connections: int, connections_min: int = 1) 
         # The server's own time-out cannot strike when the server itself hangs.
         command_timeout=statement_timeout_seconds + connect_timeout_seconds,
         server_settings={**SESSION, **kept},
-        **({"connection_class": Shared, "statement_cache_size": 0} if shared else {}),
+        connection_class=Shared if shared else asyncpg.Connection,
+        statement_cache_size=0 if shared else statements_kept_max,
     )
 
 
