@@ -12,12 +12,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tillkeeper.kernel import smtp
 from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.secrets import Secrets
 
 REFUSED_NAMES = {
     "PAYMENTS_MOCK_MODE": "Set TILL_MODE=sandbox: the bundled gateways are real servers, not a mock.",
     "MONGODB_URI": "Tillkeeper keeps its books in PostgreSQL; bring old data over with `till import`.",
     "PAYMENT_ENVIRONMENT": "Its new name is TILL_MODE, with the values sandbox, test and live.",
 }
+IN_FILES = (
+    "TILL_SECRET_KEY",
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_DIRECT_URL",
+    "DATABASE_REPLICA_URL",
+)
+"""What is read once, when a process begins; every other secret is read again while it runs."""
 secret_key_length_min = 16
 ROLES = ("viewer", "support", "finance", "developer", "admin")
 ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?", re.ASCII)
@@ -192,6 +201,11 @@ class Settings(BaseSettings):
         return _listed(self.second_factor_roles)
 
     @property
+    def migrations_url(self) -> str:
+        """Name the database for migrations, which need a session that no pooler takes away."""
+        return self.database_owner_url or self.database_direct_url or self.database_url
+
+    @property
     def live(self) -> bool:
         """Tell whether real money moves."""
         return self.mode == "live"
@@ -201,8 +215,14 @@ def _listed(written: str) -> list[str]:
     return [each.strip() for each in written.split(",") if each.strip()]
 
 
+def _from_files() -> dict[str, str]:
+    """Read what the environment names a file for instead."""
+    secrets = Secrets()
+    return {name: secrets.get(name) for name in IN_FILES if f"{name}_FILE" in os.environ}
+
+
 def load() -> Settings:
-    """Read the environment; raises SettingsError with the name of what is wrong."""
+    """Read the environment, once; raises SettingsError or SecretUnreadableError with the name of what is wrong."""
     for name, hint in REFUSED_NAMES.items():
         if name in os.environ:
             message = f"{name} is set, and is not used here. {hint}"
@@ -211,7 +231,7 @@ def load() -> Settings:
         message = "REQUIRE_WEBHOOK_SIGNATURE=false is set. Signatures are always required; remove it."
         raise SettingsError(message)
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment supplies the required ones
+        return Settings(**_from_files())  # type: ignore[arg-type]  # names and texts, as the environment has them
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         message = f"{'.'.join(str(part) for part in first['loc']) or 'Configuration'}: {first['msg']}."

@@ -26,9 +26,9 @@ from tillkeeper.till import Till
 
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
 cut_seconds = 20 if FULL else 5
-before_seconds = 5 if FULL else 3
-between_seconds = 15 if FULL else 6
-purchases = 100 if FULL else 50
+before_seconds = 5 if FULL else 2
+between_seconds = 15 if FULL else 3
+purchases = 100 if FULL else 40
 heal_seconds_max = 60
 patience_seconds = 240
 HOSTS = ("api", "worker", "database", "clients")
