@@ -23,7 +23,7 @@ function_lines_max = 50
 test_name_words_min = 3
 
 GATEWAY_SHAPE = {"__init__.py", "adapter.py", "webhook.py", "sandbox"}
-TRANSACTIONS_OPENED_IN = ("flows", "kernel/db.py", "sandbox_kit", "ops/bench")
+TRANSACTIONS_OPENED_IN = ("flows", "kernel/db.py", "kernel/replica.py", "sandbox_kit", "ops/bench")
 """The sandbox keeps books of its own, in SQLite; bench measures the ledger without a flow around it."""
 COMMITTED_IN = ("kernel/db.py", "sandbox_kit", "ops/migrations")
 FLOATS_NAMED_IN = ("kernel/clock.py",)  # the type `Seconds`

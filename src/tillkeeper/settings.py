@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tillkeeper.kernel import smtp
 from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.secrets import Secrets
 
 BROKERS = ("redis://", "rediss://", "sentinel://", "amqp://", "amqps://")
 REFUSED_NAMES = {
@@ -19,6 +20,14 @@ REFUSED_NAMES = {
     "MONGODB_URI": "Tillkeeper keeps its books in PostgreSQL; bring old data over with `till import`.",
     "PAYMENT_ENVIRONMENT": "Its new name is TILL_MODE, with the values sandbox, test and live.",
 }
+IN_FILES = (
+    "TILL_SECRET_KEY",
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_DIRECT_URL",
+    "DATABASE_REPLICA_URL",
+)
+"""What is read once, when a process begins; every other secret is read again while it runs."""
 secret_key_length_min = 16
 ROLES = ("viewer", "support", "finance", "developer", "admin")
 ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?", re.ASCII)
@@ -42,6 +51,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
     database_owner_url: Annotated[str, Field(validation_alias="DATABASE_OWNER_URL")] = ""
     database_direct_url: Annotated[str, Field(validation_alias="DATABASE_DIRECT_URL")] = ""
+    """For what needs a session of its own, when DATABASE_URL goes through a transaction pooler."""
+    database_replica_url: Annotated[str, Field(validation_alias="DATABASE_REPLICA_URL")] = ""
+    """A copy of the database that lists and reports are read from while it keeps up."""
     database_connections_max: Annotated[int, Field(validation_alias="TILL_DATABASE_CONNECTIONS_MAX", ge=2)] = 12
     secret_key: Annotated[str, Field(validation_alias="TILL_SECRET_KEY", min_length=secret_key_length_min, repr=False)]
     public_url: Annotated[str, Field(validation_alias="TILL_PUBLIC_URL")] = "http://127.0.0.1:8000"
@@ -224,6 +236,11 @@ class Settings(BaseSettings):
         return _listed(self.second_factor_roles)
 
     @property
+    def migrations_url(self) -> str:
+        """Name the database for migrations, which need a session that no pooler takes away."""
+        return self.database_owner_url or self.database_direct_url or self.database_url
+
+    @property
     def live(self) -> bool:
         """Tell whether real money moves."""
         return self.mode == "live"
@@ -233,8 +250,14 @@ def _listed(written: str) -> list[str]:
     return [each.strip() for each in written.split(",") if each.strip()]
 
 
+def _from_files() -> dict[str, str]:
+    """Read what the environment names a file for instead."""
+    secrets = Secrets()
+    return {name: secrets.get(name) for name in IN_FILES if f"{name}_FILE" in os.environ}
+
+
 def load() -> Settings:
-    """Read the environment; raises SettingsError with the name of what is wrong."""
+    """Read the environment, once; raises SettingsError or SecretUnreadableError with the name of what is wrong."""
     for name, hint in REFUSED_NAMES.items():
         if name in os.environ:
             message = f"{name} is set, and is not used here. {hint}"
@@ -243,7 +266,7 @@ def load() -> Settings:
         message = "REQUIRE_WEBHOOK_SIGNATURE=false is set. Signatures are always required; remove it."
         raise SettingsError(message)
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment supplies the required ones
+        return Settings(**_from_files())  # type: ignore[arg-type]  # names and texts, as the environment has them
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         message = f"{'.'.join(str(part) for part in first['loc']) or 'Configuration'}: {first['msg']}."

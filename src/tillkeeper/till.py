@@ -13,6 +13,7 @@ from tillkeeper.kernel.clock import Now
 from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.egress import Egress
+from tillkeeper.kernel.replica import Replica
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.mail import Office
 from tillkeeper.settings import Settings
@@ -27,6 +28,7 @@ class Till:
     gateways: Mapping[str, Gateway]
     box: Box
     egress: Egress
+    replica: Replica | None = None
     tokens: Tokens | None = None
     mail: Office | None = None
     by: Actor = SYSTEM
@@ -55,6 +57,7 @@ class Till:
         return cls(
             settings=settings,
             db=db,
+            replica=_replica(settings),
             gateways=opened,
             box=Box(settings.secret_key),
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
@@ -74,7 +77,19 @@ class Till:
         """Close everything."""
         await _close(self.gateways)
         await self.egress.close()
+        if self.replica:
+            await self.replica.close()
         await self.db.close()
+
+
+def _replica(settings: Settings) -> Replica | None:
+    if not settings.database_replica_url:
+        return None
+    shared = bool(
+        settings.database_direct_url
+    )  # who has a pooler before one has it before the other too, or loses little
+    connections = settings.database_connections_max
+    return Replica.at(settings.database_replica_url, shared=shared, connections=connections)
 
 
 async def _close(gateways_: Mapping[str, Gateway]) -> None:

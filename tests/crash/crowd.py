@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx2
-from tests.crash.stage import Json, Stage
+from tests.crash.stage import Json
 
 calls_at_once = 20
 customers_at_once = 40
@@ -18,6 +20,17 @@ pause_seconds = 0.3
 PACKAGES = ("credits_50", "credits_120", "credits_300", "credits_600")
 OK, CREATED, ACCEPTED = 200, 201, 202
 CURRENCIES = ("INR", "USD", "EUR", "JPY")
+
+
+class Place(Protocol):
+    """Say where to buy and pay, and with which key."""
+
+    @property
+    def api(self) -> str: ...
+    @property
+    def sandbox(self) -> str: ...
+    @property
+    def key(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -40,7 +53,7 @@ class Journal:
 class Crowd:
     """Buy and pay, through every failure, with at most twenty calls at once."""
 
-    stage: Stage
+    stage: Place
     dice: random.Random
     journals: list[Journal] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -48,9 +61,11 @@ class Crowd:
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     door: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(calls_at_once))
     shop: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(customers_at_once))
+    gone: AbstractSet[int] = frozenset()
+    """What somebody between us says when whoever was asked has gone."""
 
-    async def buy(self, purchases: int) -> None:
-        """Let everybody buy and pay; return when the last one has paid."""
+    async def buy(self, purchases: int, *, pause_seconds: float = 0) -> None:
+        """Let everybody buy and pay, one after a pause after the other; return when the last one has paid."""
         self.journals = [Journal(number, self._wish(number)) for number in range(purchases)]
         limits = httpx2.Limits(max_connections=calls_at_once * 2)
         async with (
@@ -59,6 +74,7 @@ class Crowd:
         ):
             for journal in self.journals:
                 tasks.create_task(self._purchase(client, journal))
+                await asyncio.sleep(pause_seconds)
 
     async def has_acknowledged(self, wanted: int) -> None:
         """Wait until so many purchases have been acknowledged."""
@@ -126,6 +142,8 @@ class Crowd:
             async with self.heard:
                 self.acknowledged += 1
                 self.heard.notify_all()
+            return
+        if answer.status_code in self.gone:
             return
         assert answer.status_code in {409, 503}, answer.text
         assert answer.headers["retry-after"], "an answer that asks for patience says for how long"

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -113,14 +113,6 @@ class Stage:
         command = [sys.executable, "-m", "tillkeeper", *words]
         return subprocess.run(command, env=self.full_environment, capture_output=True, text=True, check=False)
 
-    def words(self, name: str) -> tuple[str, ...]:
-        """Say by which words a part is started."""
-        return {
-            "sandbox": ("sandbox", "--port", str(self.sandbox_port), "--books", str(self.folder / "sandbox")),
-            "api": ("serve", "--no-worker", "--port", str(self.api_port)),
-            "worker": ("worker",),
-        }[name]
-
     def start(self, name: str) -> None:
         """Start one part, on a leash so that it never outlives the test."""
         if name in self.processes:
@@ -128,12 +120,29 @@ class Stage:
             self._bury(self.processes[name])
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "tillkeeper", *self.words(name), "--leash"],
-                env=self.full_environment,
+                self.command(name),
+                env={**self.full_environment, **self.particulars(name)},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
+
+    def command(self, name: str) -> list[str]:
+        """Write the command that starts a part."""
+        return [sys.executable, "-m", "tillkeeper", *self.words(name), "--leash"]
+
+    def words(self, name: str) -> Sequence[str]:
+        """Choose the words of that command."""
+        return {
+            "sandbox": ("sandbox", "--port", str(self.sandbox_port), "--books", str(self.folder / "sandbox")),
+            "api": ("serve", "--no-worker", "--port", str(self.api_port)),
+            "worker": ("worker",),
+        }[name]
+
+    def particulars(self, name: str) -> Mapping[str, str]:
+        """Name what only one part sees in its environment."""
+        del name
+        return {}
 
     def log(self, name: str) -> Path:
         """Name the log of a part."""

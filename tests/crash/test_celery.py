@@ -16,7 +16,7 @@ import pytest
 from tests.brokers import RABBITMQ, Redis, rabbitmq, redis_program
 from tests.crash import workshop
 from tests.crash.crowd import Crowd
-from tests.crash.reckoning import check_api, check_books, check_database, converge
+from tests.crash.oracle import check_api, check_books, check_database, converge
 from tests.crash.workshop import WORKERS, Workshop
 
 from tillkeeper.kernel import clock, ids

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 from tests.crash.crowd import Crowd
-from tests.crash.reckoning import check_api, check_books, check_database, converge
+from tests.crash.oracle import check_api, check_books, check_database, converge
 from tests.crash.stage import Stage
 
 from tillkeeper.kernel import clock
@@ -70,6 +70,7 @@ async def test_kill_9_in_the_middle_of_payments_delivers_each_exactly_once(
 
         told = {str(journal.number): journal.opened for journal in crowd.journals if journal.opened}
         assert killed == Counter(KILLS)
+        assert len(told) == payments_in_all
         await check_database(stage, told)
         books = (await client.get(f"{stage.sandbox}/_control/books/stripe")).json()
         check_books(books, told)

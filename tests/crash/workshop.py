@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Workshop(Stage):
         for name in (*WORKERS, "beat"):
             self.start(name)
 
-    def words(self, name: str) -> tuple[str, ...]:
+    def words(self, name: str) -> Sequence[str]:
         """Say by which words a part is started."""
         if name in WORKERS:
             return ("celery", "worker", "--concurrency", "2")

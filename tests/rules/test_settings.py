@@ -1,8 +1,11 @@
 """Configuration that would be dangerous does not start."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from tillkeeper import settings
 from tillkeeper.settings import Settings
 
 
@@ -45,3 +48,23 @@ def test_a_broker_of_a_kind_that_was_not_tried_is_refused_and_no_password_is_sho
     with pytest.raises(ValidationError, match="CELERY_BROKER_URL"):
         configured(CELERY_BROKER_URL="sqs://key:secret@")
     assert "secret" not in repr(configured(CELERY_BROKER_URL="redis://key:secret@127.0.0.1"))
+
+
+def test_migrations_go_past_a_pooler() -> None:
+    pooled = {"DATABASE_URL": "postgresql://pooler", "DATABASE_DIRECT_URL": "postgresql://x"}
+    assert configured().migrations_url == "postgresql://x"
+    assert configured(**pooled).migrations_url == "postgresql://x"
+    assert configured(**pooled, DATABASE_OWNER_URL="postgresql://owner").migrations_url == "postgresql://owner"
+
+
+def test_the_key_and_the_addresses_of_the_database_may_stand_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in settings.IN_FILES:
+        file = tmp_path / name
+        file.write_text(f"what stands in the file of {name}\n")
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(file))
+    found = settings.load()
+    assert found.secret_key == "what stands in the file of TILL_SECRET_KEY"
+    assert found.database_replica_url == "what stands in the file of DATABASE_REPLICA_URL"

@@ -36,7 +36,7 @@ async def seen(till: Till) -> dict[str, Any]:
 async def test_all_is_well(front: Front) -> None:
     answer = await look(build(front.till))
     shown = answer.json()
-    assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=5")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=2")
     assert (shown["status"], shown["payments"], shown["database"]) == ("operational", "operational", "operational")
     assert shown["gateways"] == [{"gateway": "stripe", "status": "operational"}]
     assert shown.keys() == PARTS

@@ -61,7 +61,7 @@ def demo(data_dir: Path) -> dict[str, object]:
 
 def adopt(data_dir: Path) -> None:
     """Take over the demo's environment, unless this shell has one of its own."""
-    if "DATABASE_URL" not in os.environ:
+    if not os.environ.keys() & {"DATABASE_URL", "DATABASE_URL_FILE"}:
         environment = demo(data_dir)["environment"]
         assert isinstance(environment, dict), "the demo writes it so"
         os.environ.update(environment)

@@ -20,7 +20,7 @@ def migrate(
     """Run the missing migrations with the owner's rights, and grant the application its own."""
     context.adopt(data_dir)
     config = settings.load()
-    owner_url = config.database_owner_url or config.database_url
+    owner_url = config.migrations_url
     if check:
         wrong = [f"migration {item} is missing" for item in migrations.pending(owner_url)]
         wrong = wrong or migrations.differences(owner_url)

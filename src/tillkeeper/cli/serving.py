@@ -7,16 +7,20 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 import uvicorn
 
 from tillkeeper import gateways, settings
+from tillkeeper.cli import crew
 from tillkeeper.cli.context import open_till
 from tillkeeper.gateway import ConfigurationError
 from tillkeeper.kernel import logs, loop
+from tillkeeper.kernel.errors import TillError
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.web.app import build
@@ -33,17 +37,45 @@ Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=655
 Leash = Annotated[bool, typer.Option("--leash", hidden=True, help="Stop when standard input closes.")]
 
 
+class AddressInUseError(TillError):
+    """Report that nothing can listen at an address."""
+
+    code = "address_in_use"
+    title = "The address cannot be listened at"
+    next_step = "Choose another --port, or stop whoever has this one."
+
+
 def serve(
     *,
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    worker: Annotated[bool, typer.Option(help="Also run the worker in this process.")] = True,
+    processes: Annotated[int, typer.Option(help="How many processes serve, on one port.", min=1, max=64)] = 1,
+    worker: Annotated[bool, typer.Option(help="Also run the worker: in this process, or beside several.")] = True,
     leash: Leash = False,
 ) -> None:
     """Serve the API, the shop and the webhooks."""
     logs.configure()
+    if processes > 1:
+        _serve_many(host, port, processes, with_worker=worker, leash=leash)
+        return
     with loop.runner() as runner:
-        runner.run(_serve(host, port, with_worker=worker, leash=leash))
+        runner.run(_serve(partial(_serve_at, host, port), with_worker=worker, leash=leash))
+
+
+def _serve_many(host: str, port: int, processes: int, *, with_worker: bool, leash: bool) -> None:
+    """Serve by several processes that share one socket, and let a process of its own work beside them."""
+    settings.load()  # what cannot be used is said once, and not by each of them again and again
+    listener = _listen(host, port)
+
+    def answer() -> None:
+        with loop.runner() as runner:
+            runner.run(_serve(partial(_serve_on, listener), with_worker=False, leash=True))
+
+    def work_beside() -> None:
+        with loop.runner() as runner:
+            runner.run(_worker(leash=True))
+
+    crew.keep([answer] * processes + [work_beside] * with_worker, leash=leash)
 
 
 def worker(*, leash: Leash = False) -> None:
@@ -63,16 +95,19 @@ def sandbox(
     """Serve the imitated gateways, which keep books of their own."""
     logs.configure()
     with loop.runner() as runner:
-        runner.run(_run(_imitations(books, f"http://{host}:{port}"), host, port, leash=leash, lifespan=True))
+        runner.run(_serve_at(host, port, _imitations(books, f"http://{host}:{port}"), leash=leash, lifespan=True))
 
 
-async def _serve(host: str, port: int, *, with_worker: bool, leash: bool) -> None:
+Server = Callable[..., Awaitable[None]]
+
+
+async def _serve(run: Server, *, with_worker: bool, leash: bool) -> None:
     till = await open_till(settings.load())
     stop = asyncio.Event()
     working = asyncio.create_task(work(till, stop)) if with_worker else None
     try:
         live = Live(till)
-        await _run(build(till, live), host, port, leash=leash, lifespan=False, closing=live.close)
+        await run(build(till, live), leash=leash, lifespan=False, closing=live.close)
     finally:
         stop.set()
         if working:
@@ -96,6 +131,11 @@ class _Server(uvicorn.Server):
 
     closing: Callable[[], None] | None = None
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop on a signal, and come back from it: the worker and the till are to be closed too."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()  # uvicorn would raise them again, which ends the process where it stands
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop serving."""
         if self.closing:
@@ -103,11 +143,30 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+async def _serve_at(host: str, port: int, app: Callable[..., Any], **how: Any) -> None:
+    await _run(app, None, host=host, port=port, **how)
+
+
+async def _serve_on(listener: socket.socket, app: Callable[..., Any], **how: Any) -> None:
+    await _run(app, [listener], host="", port=0, **how)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the socket that several processes answer at; raises AddressInUseError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        message = f"Nothing can listen on {host} port {port}: {error.strerror}."
+        raise AddressInUseError(message) from error
+
+
 async def _run(
     app: Callable[..., Any],
+    sockets: list[socket.socket] | None,
+    *,
     host: str,
     port: int,
-    *,
     leash: bool,
     lifespan: bool,
     closing: Callable[[], None] | None = None,
@@ -135,7 +194,7 @@ async def _run(
     def stop() -> None:
         server.should_exit = True
 
-    await _leashed(server.serve(), stop, leash=leash)
+    await _leashed(server.serve(sockets), stop, leash=leash)
 
 
 async def _leashed(running: Awaitable[None], stop: Callable[[], None], *, leash: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from tillkeeper import ledger
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
+from tillkeeper.kernel.replica import POSITION, ReplicaUnusableError
 from tillkeeper.ledger import BooksBusyError
 from tillkeeper.till import Till
 
@@ -21,6 +22,21 @@ async def read(till: Till, question: Callable[[Transaction], Awaitable[Answer]])
     """Ask one question in one transaction of its own, so that all of the answer is of one moment."""
     async with till.db.transaction(read_only=True) as tx:
         return await question(tx)
+
+
+async def survey(till: Till, question: Callable[[Transaction], Awaitable[Answer]]) -> Answer:
+    """Ask a question about much: the replica answers it, where there is one that has all that happened until now.
+
+    So whoever asks sees what they have just done, whichever process and machine did it.
+    """
+    if till.replica is None or till.replica.resting:
+        return await read(till, question)
+    position = await read(till, lambda tx: tx.fetchval(POSITION))
+    try:
+        async with till.replica.transaction(position) as tx:
+            return await question(tx)
+    except ReplicaUnusableError:
+        return await read(till, question)
 
 
 async def read_settled(
@@ -41,7 +57,7 @@ async def read_settled(
         message = f"{cut.isoformat()} is still to come: what is recorded before it can still change."
         raise InvalidFieldError(message, param="recorded_before")
     await wait_for_writers(till, ledger.writers)
-    return await read(till, lambda tx: question(tx, cut))
+    return await survey(till, lambda tx: question(tx, cut))
 
 
 async def wait_for_writers(till: Till, who: Callable[[Transaction], Awaitable[set[str]]]) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import functools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy
 from asyncpg.protocol import protocol as wire
 
+from tillkeeper.kernel import sockets
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 connections_max = 10
@@ -21,6 +22,18 @@ acquire_timeout_seconds = 15
 """How long a request waits for a free connection before it is told to come back."""
 lock_timeout_seconds = 5
 statement_timeout_seconds = 15
+SESSION = {"application_name": "tillkeeper", "timezone": "UTC"}
+"""What every session is told when it begins, and poolers take too."""
+LIMITS = {
+    "jit": "off",  # compiling costs tenths of a second, which is more than any statement of ours gains
+    "lock_timeout": f"{lock_timeout_seconds}s",
+    "statement_timeout": f"{statement_timeout_seconds}s",
+    "idle_in_transaction_session_timeout": f"{statement_timeout_seconds}s",
+}
+"""What a session is told once, and each transaction where sessions are shared."""
+KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+"""When PostgreSQL lets go of a machine that has vanished: by itself it would hold its connections for two hours."""
+statements_kept_max = 100
 conflict_attempts_max = 6
 conflict_pause_seconds = 0.02
 
@@ -108,41 +121,69 @@ class Transaction:
             yield
 
 
+class Shared(asyncpg.Connection):
+    """Begin each transaction with the limits that a session cannot keep, because a pooler shares it with others."""
+
+    async def execute(self, query: str, *args: object, timeout: Any = None) -> str:  # noqa: ASYNC109 (asyncpg's)
+        """Run a statement; BEGIN takes the limits along, so that they cost no time."""
+        if query.startswith("BEGIN"):
+            query += "".join(f"SET LOCAL {name} = '{value}';" for name, value in LIMITS.items())
+        status: str = await super().execute(query, *args, timeout=timeout)
+        return status
+
+
+def pool(url: str, *, shared: bool, connections: int, connections_min: int = 1) -> asyncpg.Pool:
+    """Make a pool, which connects once it is awaited; `shared` says that its sessions may be those of a pooler.
+
+    In a shared session nothing outlives a transaction, so no statement is prepared for the next.
+    """
+    kept = {} if shared else {**LIMITS, **KEEPALIVE}
+    return asyncpg.create_pool(
+        url,
+        min_size=connections_min,
+        max_size=connections,
+        init=_prepare,
+        reset=_keep,
+        timeout=connect_timeout_seconds,
+        # The server's own time-out cannot strike when the server itself hangs.
+        command_timeout=statement_timeout_seconds + connect_timeout_seconds,
+        server_settings={**SESSION, **kept},
+        connection_class=Shared if shared else asyncpg.Connection,
+        statement_cache_size=0 if shared else statements_kept_max,
+    )
+
+
+@contextmanager
+def marked() -> Iterator[None]:
+    """Know for the time of a block that a transaction is open; raises AssertionError where there is one."""
+    assert not _in_transaction.get(), "transactions do not nest"
+    token = _in_transaction.set(True)
+    try:
+        yield
+    finally:
+        _in_transaction.reset(token)
+
+
 class Database:
     """Lend transactions from a bounded pool."""
 
-    def __init__(self, direct_url: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, direct_url: str, pool_: asyncpg.Pool) -> None:
         self._direct_url = direct_url
-        self._pool = pool
+        self._pool = pool_
 
     @classmethod
     async def connect(cls, url: str, *, direct_url: str = "", connections: int = connections_max) -> Self:
         """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer.
 
-        `direct_url` is for what needs a session of its own, when `url` goes through a transaction pooler.
+        `direct_url` is for what needs a session of its own; where it is another one, `url` goes through a transaction
+        pooler.
         """
+        shared = bool(direct_url) and direct_url != url
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=connections,
-                init=_prepare,
-                reset=_keep,
-                timeout=connect_timeout_seconds,
-                # The server's own time-out cannot strike when the server itself hangs.
-                command_timeout=statement_timeout_seconds + connect_timeout_seconds,
-                server_settings={
-                    "application_name": "tillkeeper",
-                    "timezone": "UTC",
-                    "jit": "off",  # compiling costs tenths of a second, which is more than any statement of ours gains
-                    "lock_timeout": f"{lock_timeout_seconds}s",
-                    "statement_timeout": f"{statement_timeout_seconds}s",
-                    "idle_in_transaction_session_timeout": f"{statement_timeout_seconds}s",
-                },
-            )
+            opened = await pool(url, shared=shared, connections=connections)
         except (*UNREACHABLE, asyncpg.InvalidCatalogNameError) as error:
-            raise DatabaseUnavailableError(_unreachable(error)) from error
-        return cls(direct_url or url, pool)
+            raise DatabaseUnavailableError(unreachable(error)) from error
+        return cls(direct_url or url, opened)
 
     async def close(self) -> None:
         """Let running statements end, then close every connection."""
@@ -157,31 +198,31 @@ class Database:
 
         A read-only one sees the database as of one moment.
         """
-        assert not _in_transaction.get(), "transactions do not nest"
-        token = _in_transaction.set(True)
-        try:
-            isolation: Literal["repeatable_read", "read_committed"] = (
-                "repeatable_read" if read_only else "read_committed"
-            )
-            async with (
-                self._pool.acquire(timeout=acquire_timeout_seconds) as connection,
-                connection.transaction(isolation=isolation, readonly=read_only),
-            ):
-                yield Transaction(connection)
-        except UNREACHABLE as error:
-            if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
-                raise
-            raise DatabaseUnavailableError(_unreachable(error)) from error
-        finally:
-            _in_transaction.reset(token)
+        isolation: Literal["repeatable_read", "read_committed"] = "repeatable_read" if read_only else "read_committed"
+        with marked():
+            try:
+                async with (
+                    self._pool.acquire(timeout=acquire_timeout_seconds) as connection,
+                    connection.transaction(isolation=isolation, readonly=read_only),
+                ):
+                    yield Transaction(connection)
+            except UNREACHABLE as error:
+                if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
+                    raise
+                raise DatabaseUnavailableError(unreachable(error)) from error
 
     async def listen(self, channel: str, heard: Callable[[], None]) -> "Listener":
         """Call `heard` for each notification on `channel`, on a connection of its own."""
         try:
-            connection = await asyncpg.connect(self._direct_url, timeout=connect_timeout_seconds)
+            connection = await asyncpg.connect(
+                self._direct_url,
+                timeout=connect_timeout_seconds,
+                server_settings={**KEEPALIVE, "application_name": "tillkeeper listens"},
+            )
+            sockets.guard(connection)
             await connection.add_listener(channel, lambda *_: heard())
         except UNREACHABLE as error:
-            raise DatabaseUnavailableError(_unreachable(error)) from error
+            raise DatabaseUnavailableError(unreachable(error)) from error
         return Listener(connection)
 
 
@@ -234,7 +275,8 @@ def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Param
     return run
 
 
-def _unreachable(error: BaseException) -> str:
+def unreachable(error: BaseException) -> str:
+    """Say that a database does not answer."""
     return f"PostgreSQL does not answer ({type(error).__name__})."
 
 
@@ -243,7 +285,8 @@ async def _keep(_: Any) -> None:
 
 
 async def _prepare(connection: Any) -> None:
-    """Exchange jsonb as Python values."""
+    """Exchange jsonb as Python values, and notice a cut link."""
+    sockets.guard(connection)
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",

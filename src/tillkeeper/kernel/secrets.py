@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tillkeeper.kernel.errors import TillError
 
-file_reread_seconds = 5
+file_reread_seconds = 3
+file_gap_seconds = 1
+"""How long a secret stands whose file is empty or away just now, as happens while a new one is being written."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -26,6 +28,7 @@ class Secrets:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = dict(environment)  # asking the process for its own takes ten times as long
         self._files: dict[str, tuple[int, str]] = {}
+        """What each file held when it was last read, and when that was."""
 
     def get(self, name: str) -> str:
         """Read a secret; empty when it is not set."""
@@ -35,21 +38,35 @@ class Secrets:
     def accepted(self, name: str, now: datetime) -> list[str]:
         """List what verifies at `now`: the secret, and the previous one while its grace lasts."""
         found = [self.get(name)]
-        until = self._environment.get(f"{name}_PREVIOUS_UNTIL", "")
+        until = self._optional(f"{name}_PREVIOUS_UNTIL")
         if not until or now < _moment(until, f"{name}_PREVIOUS_UNTIL"):
-            found.append(self.get(f"{name}_PREVIOUS"))
+            found.append(self._optional(f"{name}_PREVIOUS"))
         return [secret for secret in found if secret]
+
+    def _optional(self, name: str) -> str:
+        """Read what need not be there: between two rotations nobody has a file for it."""
+        try:
+            return self.get(name)
+        except SecretUnreadableError:
+            return ""
 
     def _file(self, path: str) -> str:
         read_at, text = self._files.get(path, (0, ""))
-        if not read_at or time.monotonic_ns() - read_at > file_reread_seconds * NANOSECONDS:
-            try:
-                text = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                message = f"The file {path} cannot be read: {error.strerror}."
-                raise SecretUnreadableError(message) from error
-            self._files[path] = (time.monotonic_ns(), text)
-        return text
+        age = time.monotonic_ns() - read_at
+        if read_at and age <= file_reread_seconds * NANOSECONDS:
+            return text
+        gone: OSError | None = None
+        try:
+            found = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            found, gone = "", error
+        if not found and text and age <= (file_reread_seconds + file_gap_seconds) * NANOSECONDS:
+            return text
+        if gone:
+            message = f"The file {path} cannot be read: {gone.strerror}."
+            raise SecretUnreadableError(message) from gone
+        self._files[path] = (time.monotonic_ns(), found)
+        return found
 
 
 def _moment(text: str, name: str) -> datetime:

@@ -14,7 +14,7 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.reports import status, time
 from tillkeeper.till import Till
 
-kept_seconds = 5
+kept_seconds = 2
 answer_timeout_seconds = 3
 """A reader of this page would rather hear of an outage than wait for its end."""
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tillkeeper.gateway import (
 )
 from tillkeeper.gateways.paypal import GATEWAY
 from tillkeeper.gateways.paypal.adapter import PayPal
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, secrets
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.secrets import Secrets
@@ -389,6 +390,26 @@ async def test_a_revoked_token_is_replaced_once_and_the_call_is_told_again(sandb
     routes = sandbox.control("GET", "calls")["routes"]
     assert routes["POST /v1/oauth2/token"]["calls"] == 2
     assert len(sandbox.lines()) == 11
+
+
+async def test_credentials_that_are_rotated_in_their_file_fetch_a_token_of_their_own(
+    sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "file_reread_seconds", 0)
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    environment = {
+        "PAYPAL_CLIENT_ID": CLIENT,
+        "PAYPAL_CLIENT_SECRET_FILE": str(file),
+        "PAYPAL_WEBHOOK_ID": WEBHOOK,
+        "PAYPAL_API_BASE": f"{sandbox.url}/paypal",
+    }
+    paypal = GATEWAY.connect(Secrets(environment), mode="sandbox")
+    assert isinstance(await paypal.create(an_order()), Accepted)
+    file.write_text("one that PayPal does not know")
+    refused = await paypal.create(an_order())
+    await paypal.close()
+    assert isinstance(refused, Refused), "the token of the credentials before is not used on"
 
 
 async def test_a_webhook_of_the_sandbox_verifies_with_its_own_authority(

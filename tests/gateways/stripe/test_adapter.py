@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.gateways.stripe import calls
 from tillkeeper.gateways.stripe.adapter import Stripe
-from tillkeeper.kernel import clock, ids
+from tillkeeper.kernel import clock, ids, secrets
 from tillkeeper.kernel.secrets import Secrets
 
 KEY = "sk_test_sandbox_for_tests"
@@ -51,6 +52,22 @@ async def stripe(sandbox: Any) -> AsyncIterator[Stripe]:
     opened = connect(f"{sandbox.url}/stripe")
     yield opened
     await opened.close()
+
+
+async def test_a_key_that_is_rotated_in_its_file_signs_the_next_call(
+    rude: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "file_reread_seconds", 0)
+    file = tmp_path / "key"
+    file.write_text("sk_test_first")
+    stripe = Stripe(Secrets({"STRIPE_SECRET_KEY_FILE": str(file), "STRIPE_WEBHOOK_SECRET": "whsec_x"}), base=rude.url)
+    rude.answer = error(500, "api_error")
+    await stripe.create(an_order())
+    file.write_text("sk_test_second")
+    await stripe.create(an_order())
+    await stripe.close()
+    signed = [request for request in rude.requests if b"Bearer sk_test_" in request]
+    assert [b"sk_test_second" in request for request in signed] == [False, True]
 
 
 def an_order(**change: Any) -> Order:

@@ -72,6 +72,8 @@ class Token:
 
     text: str = field(default="", repr=False)
     until_ns: int = 0
+    granted_to: tuple[str, str] = field(default=("", ""), repr=False)
+    """The client's credentials: when these are others, so is the token."""
 
 
 class Wire:
@@ -151,13 +153,14 @@ class Wire:
     async def _current(self, *, worn: Token | None = None) -> Token:
         """Tell a token that can be used; however many calls need a new one, one of them fetches it."""
         async with self._granting:
-            if self._token is worn or time.monotonic_ns() >= self._token.until_ns:
-                self._token = await self._grant()
+            credentials = (self._secrets.get("PAYPAL_CLIENT_ID"), self._secrets.get("PAYPAL_CLIENT_SECRET"))
+            over = time.monotonic_ns() >= self._token.until_ns or self._token.granted_to != credentials
+            if self._token is worn or over:
+                self._token = await self._grant(credentials)
             return self._token
 
-    async def _grant(self) -> Token:
+    async def _grant(self, credentials: tuple[str, str]) -> Token:
         """Fetch a token; whatever goes wrong, the call that needs it was not made."""
-        credentials = (self._secrets.get("PAYPAL_CLIENT_ID"), self._secrets.get("PAYPAL_CLIENT_SECRET"))
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         content = b"grant_type=client_credentials"
         try:
@@ -176,7 +179,7 @@ class Wire:
             message = "its token cannot be read."
             raise NotSentError(message) from error
         used_seconds = max(min(lifetime, token_lifetime_seconds_max) - token_margin_seconds, 0)
-        return Token(text, time.monotonic_ns() + used_seconds * NANOSECONDS)
+        return Token(text, time.monotonic_ns() + used_seconds * NANOSECONDS, credentials)
 
     async def _request(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, NoReturn, cast
 
@@ -60,7 +61,7 @@ class Stripe:
     def __init__(self, secrets: Secrets, *, base: str) -> None:
         self.checkout_origin = OWN_CHECKOUT if base == OWN_API_BASE else "/".join(base.split("/")[:3])
         self._secrets = secrets
-        self._wire = calls.Wire()
+        self._wire = calls.Wire(partial(secrets.get, "STRIPE_SECRET_KEY"))
         self._client = stripe.StripeClient(
             secrets.get("STRIPE_SECRET_KEY"),
             base_addresses={"api": base},

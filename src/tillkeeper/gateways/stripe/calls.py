@@ -50,12 +50,16 @@ class NotSentError(NoAnswerError):
 
 
 class Wire(stripe.HTTPClient):
-    """Carry the SDK's requests, and tell "never sent" from "no answer": only the first may go elsewhere."""
+    """Carry the SDK's requests, and tell "never sent" from "no answer": only the first may go elsewhere.
+
+    The SDK keeps the key that it was given, so each request is signed anew with the one that is good now.
+    """
 
     name = "httpx2"
 
-    def __init__(self) -> None:
+    def __init__(self, key: Callable[[], str]) -> None:
         super().__init__()
+        self._key = key
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(
                 total_timeout_seconds, connect=connect_timeout_seconds, pool=connect_timeout_seconds
@@ -71,9 +75,10 @@ class Wire(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request."""
         outside.leave()
+        signed = {**headers, "Authorization": f"Bearer {self._key()}"}
         try:
             async with asyncio.timeout(total_timeout_seconds):
-                answer = await self._http.request(method.upper(), url, headers=dict(headers), content=post_data or None)
+                answer = await self._http.request(method.upper(), url, headers=signed, content=post_data or None)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSentError(type(error).__name__) from error
         except (httpx2.HTTPError, TimeoutError) as error:

@@ -10,7 +10,7 @@ from tillkeeper.access import Principal, Right
 from tillkeeper.catalog import Package
 from tillkeeper.flows import maintain
 from tillkeeper.flows.offer import add, change
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel.money import amount_max
 from tillkeeper.reports import catalogue as report
 from tillkeeper.reports import paging, time
@@ -110,7 +110,7 @@ async def package_history(
 ) -> JSONResponse:
     """List what a package was and cost, who changed it and when, newest first."""
     till = caller.till_of(request)
-    return JSONResponse(await read(till, lambda tx: report.history(tx, package, limit, before=cursor)))
+    return JSONResponse(await survey(till, lambda tx: report.history(tx, package, limit, before=cursor)))
 
 
 @router.get(

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.audit import Action
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.reports import audit as report
 from tillkeeper.reports import paging
 from tillkeeper.web import api, caller
@@ -58,4 +58,4 @@ async def find(
     wanted = report.Filter(
         actor=actor, action=action, subject=subject, since=since, until=until, limit=limit, before=cursor
     )
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, wanted)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: report.find(tx, wanted)))

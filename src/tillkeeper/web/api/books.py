@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.replay import ignore, replay, replay_all
 from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
@@ -55,7 +55,7 @@ async def find_messages(
     id_ = ids.parse("payment", payment) if payment else None
     till = caller.till_of(request)
     wanted = inbox.Filter(status=status, payment=id_, limit=limit, cursor=cursor)
-    return JSONResponse(await read(till, lambda tx: inbox.find(tx, wanted)))
+    return JSONResponse(await survey(till, lambda tx: inbox.find(tx, wanted)))
 
 
 @router.get(

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.customers import Profile
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.register import register
 from tillkeeper.kernel import ids
 from tillkeeper.reports import customer as report
@@ -68,4 +68,4 @@ async def find(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
     """List customers, newest first."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.facts import DisputeStatus
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.respond import Answering, draft, respond
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
@@ -101,7 +101,7 @@ async def find(
     """List disputes, newest first, or with `sort=due` by the day on which they must be answered, earliest first."""
     id_ = ids.parse("payment", payment) if payment else None
     return JSONResponse(
-        await read(
+        await survey(
             caller.till_of(request),
             lambda tx: report.find(
                 tx, payment=id_, status=status, due=due, by_due_date=sort == "due", limit=limit, cursor=cursor

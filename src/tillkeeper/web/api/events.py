@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.redeliver import resend as send_again
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -56,7 +56,7 @@ async def find_events(
         limit=limit,
         cursor=cursor,
     )
-    return JSONResponse(await read(caller.till_of(request), lambda tx: events.find(tx, wanted)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: events.find(tx, wanted)))
 
 
 @router.get(
@@ -92,7 +92,7 @@ async def find_deliveries(
         limit=limit,
         cursor=cursor,
     )
-    return JSONResponse(await read(caller.till_of(request), lambda tx: deliveries.find(tx, wanted)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: deliveries.find(tx, wanted)))
 
 
 @router.get(

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.spend import spend, spend_max
 from tillkeeper.flows.use import use
 from tillkeeper.idempotency import Wish
@@ -35,7 +35,7 @@ class Use(api.Body):
 @router.get("/packages", response_model=None, responses={200: {"model": shapes.Page[shapes.Package]}, **shapes.ERRORS})
 async def packages(request: Request, _: caller.Anybody) -> JSONResponse:
     """List what is for sale."""
-    return JSONResponse(await read(caller.till_of(request), catalogue.find))
+    return JSONResponse(await survey(caller.till_of(request), catalogue.find))
 
 
 @router.get(
@@ -65,7 +65,7 @@ async def entries(
 ) -> JSONResponse:
     """List every movement of a wallet with the balance before and after, newest first."""
     till = caller.till_of(request)
-    return JSONResponse(await read(till, lambda tx: wallet.entries(tx, user, limit=limit, before=cursor)))
+    return JSONResponse(await survey(till, lambda tx: wallet.entries(tx, user, limit=limit, before=cursor)))
 
 
 @router.get(
@@ -84,7 +84,7 @@ async def find_cards(
 ) -> JSONResponse:
     """List a user's cards, newest first, each with its serial."""
     till = caller.till_of(request)
-    return JSONResponse(await read(till, lambda tx: cards.find(tx, user, limit=limit, cursor=cursor)))
+    return JSONResponse(await survey(till, lambda tx: cards.find(tx, user, limit=limit, cursor=cursor)))
 
 
 @router.post(

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import KeyKind, Principal, Right
 from tillkeeper.flows.authorize import issue, revoke
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel import ids
 from tillkeeper.reports import key as report
 from tillkeeper.reports import paging
@@ -76,7 +76,7 @@ async def find(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
     """List keys without their texts, newest first, also those that are over."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
 
 
 @router.post(

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tillkeeper import ledger
 from tillkeeper.access import Principal, Right
-from tillkeeper.flows.read import read, read_settled
+from tillkeeper.flows.read import read, read_settled, survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import books, invariants, journals, paging, periods, sheet, statement
@@ -59,7 +59,7 @@ async def trial_balance(
     """Show every account's balance now or as of a moment, and the proof that they balance."""
     till, upper, cut = caller.till_of(request), _utc(as_of, "as_of"), _utc(recorded_before, "recorded_before")
     if cut is None:
-        balance = await read(till, lambda tx: ledger.trial_balance(tx, as_of=upper))
+        balance = await survey(till, lambda tx: ledger.trial_balance(tx, as_of=upper))
     else:
         balance = await read_settled(
             till, lambda tx, known: ledger.trial_balance(tx, as_of=upper, recorded_before=known), recorded_before=cut
@@ -85,7 +85,7 @@ async def accounts(
 ) -> JSONResponse:
     """List accounts and what they stand at, by their codes."""
     till = caller.till_of(request)
-    found = await read(till, lambda tx: journals.accounts(tx, prefix=prefix, after=cursor or "", limit=limit))
+    found = await survey(till, lambda tx: journals.accounts(tx, prefix=prefix, after=cursor or "", limit=limit))
     return JSONResponse(found)
 
 
@@ -107,7 +107,7 @@ async def find_journals(
     of = ids.parse("payment", payment) if payment else None
     before = ids.parse("journal", cursor) if cursor else None
     till = caller.till_of(request)
-    return JSONResponse(await read(till, lambda tx: journals.find(tx, payment=of, before=before, limit=limit)))
+    return JSONResponse(await survey(till, lambda tx: journals.find(tx, payment=of, before=before, limit=limit)))
 
 
 @router.get(
@@ -160,7 +160,9 @@ async def seals(
     cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> JSONResponse:
     """List the seals of the books, the newest first: keep one elsewhere to prove later that nothing was rewritten."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: journals.chain(tx, before=cursor, limit=limit)))
+    return JSONResponse(
+        await survey(caller.till_of(request), lambda tx: journals.chain(tx, before=cursor, limit=limit))
+    )
 
 
 @router.get("/ledger/checks", response_model=None, responses={200: {"model": book_shapes.Checks}, **shapes.ERRORS})

@@ -17,7 +17,7 @@ from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
 from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.confirm import confirm
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.refulfil import refulfil
 from tillkeeper.flows.sync import sync
 from tillkeeper.idempotency import Wish
@@ -357,7 +357,7 @@ async def find(request: Request, principal: Reader, wanted: Annotated[Wanted, Qu
     if wanted.user is not None:
         principal.speak_for(wanted.user)
     filter_ = report.Filter(**wanted.model_dump() | {"user": principal.user or wanted.user})
-    found: Any = await read(caller.till_of(request), lambda tx: report.find(tx, filter_))
+    found: Any = await survey(caller.till_of(request), lambda tx: report.find(tx, filter_))
     return JSONResponse(found | {"data": [_for(principal, each) for each in found["data"]]})
 
 

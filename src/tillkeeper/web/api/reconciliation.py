@@ -13,7 +13,7 @@ from tillkeeper.facts import LineKind
 from tillkeeper.flows.clear_up import clear_up
 from tillkeeper.flows.import_bank import import_bank
 from tillkeeper.flows.import_settlement import import_file
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.reconcile import ask, check_gateway
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -173,7 +173,7 @@ async def find_runs(
     cursor: Cursor = None,
 ) -> JSONResponse:
     """List the days that were compared, or will be, with what each has left open."""
-    found = await read(
+    found = await survey(
         caller.till_of(request),
         lambda tx: report.find_runs(tx, gateway=gateway, status=status, limit=limit, cursor=cursor),
     )
@@ -208,7 +208,7 @@ async def find(
         limit=limit,
         cursor=cursor,
     )
-    return JSONResponse(await read(till, lambda tx: report.find(tx, wanted, till.now())))
+    return JSONResponse(await survey(till, lambda tx: report.find(tx, wanted, till.now())))
 
 
 @router.get("/reconciliation/ages", response_model=None, responses={200: {"model": Ages}, **shapes.ERRORS})

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.flows.approve_refund import approve_refund, reject_refund
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.refund_many import Bulk, bulk_payments_max, preview_many, refund_many
 from tillkeeper.flows.request_refund import Asked, request_refund
 from tillkeeper.flows.set_refund_policy import set_refund_policy
@@ -232,7 +232,7 @@ async def find(
         limit=limit,
         cursor=cursor,
     )
-    page: dict[str, Any] = await read(caller.till_of(request), lambda tx: report.find(tx, wanted))
+    page: dict[str, Any] = await survey(caller.till_of(request), lambda tx: report.find(tx, wanted))
     return JSONResponse(page | {"data": [_shown(principal, each) for each in page["data"]]})
 
 
@@ -243,7 +243,7 @@ async def find(
 )
 async def policies(request: Request, _: Judge) -> JSONResponse:
     """List the rules that are in force and those before them, the present ones first."""
-    return JSONResponse(await read(caller.till_of(request), refund_policy.find))
+    return JSONResponse(await survey(caller.till_of(request), refund_policy.find))
 
 
 @router.put(

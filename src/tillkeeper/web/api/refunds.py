@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.flows.abandon import abandon
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.refund import RefundWish, refund
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
@@ -93,7 +93,7 @@ async def find(
 ) -> JSONResponse:
     """List refunds, newest first; an end user's own."""
     id_, user = ids.parse("payment", payment) if payment else None, principal.user
-    found = await read(
+    found = await survey(
         caller.till_of(request), lambda tx: report.find(tx, payment=id_, user=user, limit=limit, cursor=cursor)
     )
     return JSONResponse(found)

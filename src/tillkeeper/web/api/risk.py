@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from tillkeeper.access import Principal, Right
 from tillkeeper.flows.assess import limits_of
 from tillkeeper.flows.guard import Listing, put_on_list, set_rules, take_off_list
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.review import Verdict, review
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
@@ -159,7 +159,9 @@ async def try_rule(request: Request, body: Try, _: Lawgiver) -> JSONResponse:
     """Try a rule on payments of the past before it is switched on; nothing changes."""
     till, rule = caller.till_of(request), body.rule.rule()
     check_rules([rule])
-    return JSONResponse(await read(till, lambda tx: report.try_rule(tx, rule, days=body.days, limits=limits_of(till))))
+    return JSONResponse(
+        await survey(till, lambda tx: report.try_rule(tx, rule, days=body.days, limits=limits_of(till)))
+    )
 
 
 @router.get(
@@ -175,7 +177,7 @@ async def show_lists(
 ) -> JSONResponse:
     """List who is never held up, and who never pays, newest first."""
     till = caller.till_of(request)
-    return JSONResponse(await read(till, lambda tx: report.lists(tx, side, limit=limit, cursor=cursor)))
+    return JSONResponse(await survey(till, lambda tx: report.lists(tx, side, limit=limit, cursor=cursor)))
 
 
 @router.post("/admin/risk/lists", response_model=None, responses={200: {"model": Entries}, **shapes.ERRORS})

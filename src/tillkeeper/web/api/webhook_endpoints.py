@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from tillkeeper.access import Principal, Right
 from tillkeeper.flows import subscribe
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.flows.redeliver import recover as send_missed
 from tillkeeper.flows.subscribe import grace_hours, grace_hours_max
 from tillkeeper.kernel import ids
@@ -86,7 +86,7 @@ async def find(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
     """List endpoints, newest first."""
-    return JSONResponse(await read(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
+    return JSONResponse(await survey(caller.till_of(request), lambda tx: report.find(tx, limit=limit, cursor=cursor)))
 
 
 @router.get("/webhook_endpoints/{endpoint}", response_model=None, responses=ANSWER)

@@ -56,6 +56,8 @@ class Patient:
     mails: bool
     titles: Mapping[str, str]
     """What gateways are called."""
+    replica: str | None = None
+    """What is wrong with the replica; None where there is none, and nothing where it is used."""
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -85,6 +87,11 @@ def _database(patient: Patient) -> Iterator[Finding]:
         yield Finding("Clocks", State.BROKEN, found, fix)
     else:
         yield Finding("Clocks", State.OK, "This machine and the database agree")
+    if patient.replica:
+        fix = "Lists and reports come from the database meanwhile. Look at the replica, and at DATABASE_REPLICA_URL."
+        yield Finding("Read replica", State.WARNING, f"It is not used: {patient.replica}.", fix)
+    elif patient.replica is not None:
+        yield Finding("Read replica", State.OK, "Lists and reports are read from it")
 
 
 def _work(patient: Patient) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from tillkeeper import audit
 from tillkeeper.access import Right
 from tillkeeper.audit import Action
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.sign_in import recognise
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -54,7 +54,7 @@ async def show_list(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Any, Any]:
         return await report.find(tx, wanted), await invariants.latest(tx)
 
-    page, proved = await read(desk.till, look)
+    page, proved = await survey(desk.till, look)
     return desk.page(
         "audit.html",
         page=page | {"data": [_with_links(each) for each in page["data"]]},
@@ -68,14 +68,14 @@ async def show_list(desk: Desk) -> Response:
 async def show_one(desk: Desk) -> Response:
     """Show one change with what was there before and after."""
     id_ = ids.parse("audit", desk.part("entry"))
-    entry = await read(desk.till, lambda tx: report.show(tx, id_))
+    entry = await survey(desk.till, lambda tx: report.show(tx, id_))
     return desk.page("audit_entry.html", entry=_with_links(entry), differences=_differences(entry))
 
 
 async def show_check(desk: Desk) -> Response:
     """Prove now that no entry was rewritten or removed."""
-    found = await read(desk.till, lambda tx: audit.verify(tx, recent=False))
-    newest: Any = await read(desk.till, lambda tx: report.find(tx, report.Filter(limit=1)))
+    found = await survey(desk.till, lambda tx: audit.verify(tx, recent=False))
+    newest: Any = await survey(desk.till, lambda tx: report.find(tx, report.Filter(limit=1)))
     return desk.page("audit_check.html", found=found, newest=next(iter(newest["data"]), None))
 
 
@@ -94,7 +94,7 @@ async def _lines(desk: Desk, wanted: report.Filter) -> AsyncIterator[str]:
     begun = till.now()  # or an export of everything would chase what is written meanwhile
     wanted = replace(wanted, until=min(wanted.until, begun) if wanted.until else begun)
     while True:
-        page: Any = await read(till, partial(report.find, wanted=wanted))
+        page: Any = await survey(till, partial(report.find, wanted=wanted))
         yield sheet.lines(COLUMNS, [_flat(each) for each in page["data"]], head=False)
         if page["next_cursor"] is None:
             return

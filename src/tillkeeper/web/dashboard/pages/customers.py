@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from tillkeeper import risk
 from tillkeeper.access import Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
@@ -50,13 +50,13 @@ async def show_list(desk: Desk) -> Response:
     """List users, newest first."""
     if name := desk.given("name"):
         return RedirectResponse(f"{HOME}{deeds.USER}?{urlencode({'name': name})}", HTTPStatus.SEE_OTHER)
-    found = await read(desk.till, lambda tx: people.find(tx, limit=rows_per_page, cursor=desk.given("cursor")))
+    found = await survey(desk.till, lambda tx: people.find(tx, limit=rows_per_page, cursor=desk.given("cursor")))
     return desk.page("customers.html", page=found, address=Address(desk.request.url.path, desk.fields))
 
 
 async def show_guests(desk: Desk) -> Response:
     """List who pays, newest first, whether or not it is a user."""
-    found = await read(desk.till, lambda tx: customer.find(tx, limit=rows_per_page, cursor=desk.given("cursor")))
+    found = await survey(desk.till, lambda tx: customer.find(tx, limit=rows_per_page, cursor=desk.given("cursor")))
     return desk.page("customer_guests.html", page=found, address=Address(desk.request.url.path, desk.fields))
 
 
@@ -68,10 +68,10 @@ async def show_customer(desk: Desk) -> Response:
         found: Any = await customer.show(tx, id_)
         return found, await people.named(tx, found["external_id"]) if found["external_id"] else None
 
-    found, user = await read(desk.till, look)
+    found, user = await survey(desk.till, look)
     if user:
         return RedirectResponse(f"{HOME}{deeds.USER}?{urlencode({'name': user['name']})}", HTTPStatus.SEE_OTHER)
-    bought = await read(desk.till, lambda tx: people.payments_of(tx, id_, limit=newest_max))
+    bought = await survey(desk.till, lambda tx: people.payments_of(tx, id_, limit=newest_max))
     return desk.page("customer_guest.html", customer=found, payments=bought)
 
 
@@ -93,7 +93,7 @@ async def show_user(desk: Desk) -> Response:
     name, before = desk.need("name"), desk.number("before")
     if before is not None and not 1 <= before <= entry_max:
         raise InvalidFieldError(paging.CURSOR_WRONG, param="before")
-    found = await read(desk.till, lambda tx: _holdings(tx, desk, name, before))
+    found = await survey(desk.till, lambda tx: _holdings(tx, desk, name, before))
     return desk.page(
         "customer.html",
         found=found,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.redeliver import resend
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -56,7 +56,7 @@ async def show_list(desk: Desk) -> Response:
         kept = await webhook_endpoint.find(tx, limit=rows_per_page, cursor=None)
         return await report.find(tx, wanted), kept, await webhook_endpoint.secret_days(tx)
 
-    page, kept, secrets = await read(desk.till, look)
+    page, kept, secrets = await survey(desk.till, look)
     return desk.page(
         "deliveries.html",
         page=page,
@@ -79,7 +79,7 @@ async def show_one(desk: Desk) -> Response:
         delivery: Any = await report.show(tx, id_)
         return delivery, await events.show(tx, ids.parse("event", delivery["event"]))
 
-    delivery, event = await read(desk.till, look)
+    delivery, event = await survey(desk.till, look)
     told = {name: event[name] for name in ("type", "timestamp", "data")}
     return desk.page(
         "delivery.html",
@@ -94,7 +94,7 @@ async def show_one(desk: Desk) -> Response:
 async def ask_resend(desk: Desk) -> Response:
     """Say what sending again does."""
     id_ = _id(desk)
-    return desk.dialog("resend.html", delivery=await read(desk.till, lambda tx: report.show(tx, id_)))
+    return desk.dialog("resend.html", delivery=await survey(desk.till, lambda tx: report.show(tx, id_)))
 
 
 async def do_resend(desk: Desk) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
 from tillkeeper.facts import DisputeStatus
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.respond import WAITING, Answering, draft, respond
 from tillkeeper.gateway import Feature
 from tillkeeper.idempotency import Replay
@@ -47,7 +47,7 @@ async def show_list(desk: Desk) -> Response:
     """List disputes: those that wait, by the day on which they must be answered, or all, newest first."""
     payment, status, view = desk.given("payment"), desk.given("status"), _view(desk)
     id_ = ids.parse("payment", payment) if payment else None
-    found: Any = await read(
+    found: Any = await survey(
         desk.till,
         lambda tx: report.find(
             tx,
@@ -196,4 +196,4 @@ async def _dispute(desk: Desk) -> tuple[Json, Json]:
         dispute: Any = await report.show(tx, id_)
         return dispute, await payments.show(tx, ids.parse("payment", dispute["payment"]))
 
-    return await read(desk.till, look)
+    return await survey(desk.till, look)

@@ -8,7 +8,7 @@ from uuid import UUID
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import event, request
@@ -40,7 +40,7 @@ async def show(desk: Desk) -> Response:
         asked = request.about(tx, payment, limit=requests_max) if payment else request.latest(tx, limit=requests_max)
         return await asked, await event.told(tx, payment, limit=events_max)
 
-    requests, events = await read(desk.till, look)
+    requests, events = await survey(desk.till, look)
     return desk.page(
         "drawer.html",
         of=of,
@@ -60,7 +60,7 @@ async def _payment_of(desk: Desk, answer: Answer | None) -> UUID | None:
     if not isinstance(body, dict):
         return None
     if body.get("object") == "delivery":
-        told = await read(desk.till, lambda tx: event.show(tx, ids.parse("event", body["event"])))
+        told = await survey(desk.till, lambda tx: event.show(tx, ids.parse("event", body["event"])))
         body = {"payment": told["payment"]}
     found: Any = body.get("id") if body.get("object") == "payment" else body.get("payment")
     return ids.parse("payment", found) if found else None

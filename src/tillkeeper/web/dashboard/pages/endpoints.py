@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from tillkeeper.access import Right
 from tillkeeper.flows import subscribe
 from tillkeeper.flows.press import press
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.redeliver import recover
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -53,7 +53,7 @@ async def show_one(desk: Desk) -> Response:
         newest = webhook_delivery.Filter(endpoint=id_, limit=newest_max)
         return await report.show(tx, id_), await report.secret_days(tx), await webhook_delivery.find(tx, newest)
 
-    endpoint, secrets, newest = await read(desk.till, look)
+    endpoint, secrets, newest = await survey(desk.till, look)
     return desk.page(
         "endpoint.html",
         endpoint=endpoint,
@@ -242,4 +242,4 @@ def _id(desk: Desk) -> UUID:
 
 async def _endpoint(desk: Desk) -> Any:
     id_ = _id(desk)
-    return await read(desk.till, lambda tx: report.show(tx, id_))
+    return await survey(desk.till, lambda tx: report.show(tx, id_))

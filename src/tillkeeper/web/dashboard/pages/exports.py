@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.sign_in import recognise
 from tillkeeper.kernel import money
 from tillkeeper.reports import payment as report
@@ -47,7 +47,7 @@ async def send_lines(desk: Desk) -> Response:
 async def _first(desk: Desk) -> Json:
     """Read the first rows before anything is sent, so that what is wrong with a filter is still said."""
     wanted = replace(filter_of(desk), limit=rows_per_read, cursor=None)
-    return await read(desk.till, lambda tx: report.find(tx, wanted))
+    return await survey(desk.till, lambda tx: report.find(tx, wanted))
 
 
 async def _pages(desk: Desk, page: Json) -> AsyncIterator[Sequence[Json]]:
@@ -64,7 +64,7 @@ async def _pages(desk: Desk, page: Json) -> AsyncIterator[Sequence[Json]]:
 
 
 async def _read_on(desk: Desk, wanted: report.Filter) -> Json:
-    found: Any = await read(desk.till, lambda tx: report.find(tx, wanted))
+    found: Any = await survey(desk.till, lambda tx: report.find(tx, wanted))
     return dict(found)
 
 

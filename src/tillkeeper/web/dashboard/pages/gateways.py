@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from tillkeeper import gateways, routing
 from tillkeeper.access import Right
 from tillkeeper.flows import maintain
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.steer import steer
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError
@@ -55,7 +55,7 @@ async def show_list(desk: Desk) -> Response:
         shown = await report.show(tx, till.gateways)
         return shown, await versions.show(tx, till.gateways, till.now()), await maintain.state(tx, till)
 
-    shown, seen, maintenance = await read(till, look)
+    shown, seen, maintenance = await survey(till, look)
     return desk.page(
         "gateways.html",
         gateways=[each | _known(desk, each["gateway"]) for each in shown["data"]],
@@ -118,7 +118,7 @@ async def do_config(desk: Desk) -> tuple[str, str]:
 
 async def ask_maintenance(desk: Desk) -> Response:
     """Say what keeping new payments waiting means, or taking them again."""
-    found = await read(desk.till, lambda tx: maintain.state(tx, desk.till))
+    found = await survey(desk.till, lambda tx: maintain.state(tx, desk.till))
     return desk.dialog(
         "maintenance.html",
         maintenance=found,
@@ -179,6 +179,6 @@ async def _one(desk: Desk) -> tuple[Any, list[Any]]:
     if name not in desk.till.gateways:
         message = "No gateway of this name is configured here."
         raise NotFoundError(message)
-    shown: Any = await read(desk.till, lambda tx: report.show(tx, desk.till.gateways))
+    shown: Any = await survey(desk.till, lambda tx: report.show(tx, desk.till.gateways))
     [here] = [each | _known(desk, name) for each in shown["data"] if each["gateway"] == name]
     return here, [each for each in shown["data"] if each["gateway"] != name]

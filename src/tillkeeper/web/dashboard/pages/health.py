@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from tillkeeper import routing
 from tillkeeper.flows import maintain
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import health as report
 from tillkeeper.reports import invariants, readiness, versions
@@ -47,9 +47,11 @@ async def show(desk: Desk) -> Response:
             maintenance=await maintain.state(tx, till),
             mails=till.mail is not None,
             titles={name: gateway.title for name, gateway in till.gateways.items()},
+            replica=till.replica.trouble if till.replica else None,
         )
         return patient, await invariants.latest(tx)
 
+    await survey(till, readiness.check)  # a replica that nobody has asked yet shows here how it is
     patient, proved = await read(till, look)
     found = checkup.examine(patient)
     counts = Counter(each.state for each in found)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.replay import ignore, reason_length_max, replay, replay_all
 from tillkeeper.inbox import Selection
 from tillkeeper.kernel import ids
@@ -64,7 +64,7 @@ async def show_list(desk: Desk) -> Response:
         limit=rows_per_page,
         cursor=desk.given("cursor"),
     )
-    page = await read(desk.till, lambda tx: report.find(tx, wanted))
+    page = await survey(desk.till, lambda tx: report.find(tx, wanted))
     address = Address(desk.request.url.path, desk.fields)
     return desk.page(
         "inbox.html",
@@ -89,7 +89,7 @@ async def show_one(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Json, list[str | None], bytes]:
         return await report.show(tx, id_), await report.arrivals(tx, id_), await report.body(tx, id_)
 
-    message, again, sealed = await read(desk.till, look)
+    message, again, sealed = await survey(desk.till, look)
     may = desk.may(Right.REPLAY)
     return desk.page(
         "message.html",
@@ -129,7 +129,7 @@ async def do_ignore(desk: Desk) -> tuple[str, str]:
 async def ask_replay_many(desk: Desk) -> Response:
     """Say how many webhooks fit, before they are worked on again."""
     chosen = None if desk.error else _selection(desk)  # what is wrong is said above the form
-    count = await read(desk.till, lambda tx: report.matching(tx, chosen, replayed_max + 1)) if chosen else 0
+    count = await survey(desk.till, lambda tx: report.matching(tx, chosen, replayed_max + 1)) if chosen else 0
     fields = {name: desk.fields.get(name, "") for name in CHOSEN_BY}
     return desk.dialog("replay_many.html", count=count, most=replayed_max, fields=fields, titles=_titles(desk))
 
@@ -173,4 +173,4 @@ def _id(desk: Desk) -> UUID:
 
 async def _message(desk: Desk) -> Any:
     id_ = _id(desk)
-    return await read(desk.till, lambda tx: report.show(tx, id_))
+    return await survey(desk.till, lambda tx: report.show(tx, id_))

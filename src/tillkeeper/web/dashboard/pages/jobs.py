@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import jobs as report
 from tillkeeper.reports import time
@@ -60,7 +60,7 @@ async def show(desk: Desk) -> Response:
         tables = (report.workers, report.queues, report.appointments, report.runs)
         return await report.last_sign(tx), [await table(tx) for table in tables]
 
-    sign, (workers, queues, appointments, runs) = await read(desk.till, look)
+    sign, (workers, queues, appointments, runs) = await survey(desk.till, look)
     titles = {name: each.title for name, each in desk.till.gateways.items()}
     quiet = sign is None or desk.till.now() - sign > timedelta(seconds=report.quiet_seconds)
     return desk.page(

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from tillkeeper import ledger
 from tillkeeper.access import Right
 from tillkeeper.facts import CREDITS
-from tillkeeper.flows.read import read, read_settled
+from tillkeeper.flows.read import read_settled, survey
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import books, invariants, journals, statement, verdict
@@ -55,7 +55,7 @@ async def show_balance(desk: Desk) -> Response:
     async def look(tx: Any) -> tuple[Json, Json]:
         return books.show(await ledger.trial_balance(tx, as_of=upper)), await invariants.latest(tx)
 
-    balance, checks = await read(desk.till, look)
+    balance, checks = await survey(desk.till, look)
     return desk.page(
         "ledger.html",
         **_frame(desk),
@@ -71,7 +71,7 @@ async def show_balance(desk: Desk) -> Response:
 async def show_accounts(desk: Desk) -> Response:
     """List accounts by code, those of single users too."""
     prefix, after = desk.given("prefix") or "", desk.given(CURSOR) or ""
-    page = await read(desk.till, lambda tx: journals.accounts(tx, prefix=prefix, after=after, limit=rows_per_page))
+    page = await survey(desk.till, lambda tx: journals.accounts(tx, prefix=prefix, after=after, limit=rows_per_page))
     return desk.page("accounts.html", **_frame(desk), page=page, fields=desk.fields, link=_account_link)
 
 
@@ -100,21 +100,21 @@ async def show_journals(desk: Desk) -> Response:
     payment, cursor = desk.given("payment"), desk.given(CURSOR)
     of = ids.parse("payment", payment) if payment else None
     before = ids.parse("journal", cursor) if cursor else None
-    page = await read(desk.till, lambda tx: journals.find(tx, payment=of, before=before, limit=rows_per_page))
+    page = await survey(desk.till, lambda tx: journals.find(tx, payment=of, before=before, limit=rows_per_page))
     return desk.page("journals.html", **_frame(desk), page=page, fields=desk.fields)
 
 
 async def show_journal(desk: Desk) -> Response:
     """Show one entry with its postings, and what it is about."""
     id_ = ids.parse("journal", desk.part("journal"))
-    found: Json = await read(desk.till, lambda tx: journals.show(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: journals.show(tx, id_))
     return desk.page("journal.html", **_frame(desk), journal=found, about=_about(found), link=_account_link)
 
 
 async def show_seals(desk: Desk) -> Response:
     """List the seals of the books, the newest first."""
     before = _seal(desk)
-    page = await read(desk.till, lambda tx: journals.chain(tx, before=before, limit=rows_per_page))
+    page = await survey(desk.till, lambda tx: journals.chain(tx, before=before, limit=rows_per_page))
     return desk.page("seals.html", **_frame(desk), page=page)
 
 
@@ -129,7 +129,7 @@ async def do_verify(desk: Desk) -> Response:
     found: Verdict | None = None
     try:
         async with asyncio.timeout(proof_seconds_max):
-            found = await read(desk.till, lambda tx: verdict.reach(tx, anchor))
+            found = await survey(desk.till, lambda tx: verdict.reach(tx, anchor))
     except TimeoutError:
         pass
     return desk.page("verified.html", found=found, took_ms=elapsed_ms(), CREDITS=CREDITS)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.flows import maintain
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -77,7 +77,7 @@ async def show(desk: Desk) -> Response:
         newest = await payments.find(tx, payments.Filter(gateway=gateway, limit=newest_max))
         return await overview.show(tx, over, currency=currency, gateway=gateway), needs, newest
 
-    found, needs, newest = await read(desk.till, look)
+    found, needs, newest = await survey(desk.till, look)
     titles = {name: each.title for name, each in desk.till.gateways.items()}
     codes = found.currencies + ([currency] if currency and currency not in found.currencies else [])
     paid = found.now.payments

@@ -10,7 +10,7 @@ from tillkeeper.access import Right
 from tillkeeper.flows.annotate import annotate
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.capture import capture
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.refulfil import refulfil
 from tillkeeper.flows.refund import RefundWish, refund, refundable
 from tillkeeper.flows.review import Verdict, review
@@ -55,7 +55,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
 async def show_list(desk: Desk) -> Response:
     """List payments, newest first."""
     wanted = filter_of(desk)
-    page = await read(desk.till, lambda tx: report.find(tx, wanted))
+    page = await survey(desk.till, lambda tx: report.find(tx, wanted))
     return desk.page(
         "payments.html",
         page=page,
@@ -86,7 +86,7 @@ async def show_one(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Json, Any, Json]:
         return await report.show(tx, id_), await timeline.show(tx, id_), await breakdown.show(tx, id_)
 
-    payment, told, money_of = await read(desk.till, look)
+    payment, told, money_of = await survey(desk.till, look)
     titles = {name: gateway.title for name, gateway in desk.till.gateways.items()}
     return desk.page(
         "payment.html",
@@ -205,7 +205,7 @@ async def do_note(desk: Desk) -> Response:
 async def ask_fulfil(desk: Desk) -> Response:
     """Say what running the delivery again does, as the goods stand now."""
     payment = await _payment(desk)
-    delivered_at = await read(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
+    delivered_at = await survey(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
     return desk.dialog("fulfil.html", payment=payment, delivered_at=delivered_at)
 
 
@@ -213,7 +213,7 @@ async def do_fulfil(desk: Desk) -> tuple[str, str]:
     """Try now to hand over what was paid, and say what came of it."""
     already = await refulfil(desk.till, _id(desk))
     payment = await _payment(desk)
-    delivered_at = await read(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
+    delivered_at = await survey(desk.till, lambda tx: breakdown.delivered_at(tx, _id(desk)))
     return f"/payments/{payment['id']}", _came_of(payment["fulfilment"], delivered_at, already=already)
 
 
@@ -259,7 +259,7 @@ def _id(desk: Desk) -> UUID:
 
 async def _payment(desk: Desk) -> Json:
     id_ = _id(desk)
-    found: Json = await read(desk.till, lambda tx: report.show(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: report.show(tx, id_))
     return found
 
 

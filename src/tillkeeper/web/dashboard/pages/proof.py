@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
 from tillkeeper.facts import CREDITS
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.rehearse import copies_sent, rehearse
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -51,7 +51,7 @@ async def show(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Json, Json]:
         return await report.figures(tx), await invariants.latest(tx)
 
-    figures, checks = await read(desk.till, look)
+    figures, checks = await survey(desk.till, look)
     return desk.page(
         "proof.html",
         figures=figures,
@@ -65,7 +65,7 @@ async def show(desk: Desk) -> Response:
 
 async def ask_fire(desk: Desk) -> Response:
     """Ask which webhook is to come again."""
-    found: Any = await read(desk.till, lambda tx: inbox.find(tx, inbox.Filter(status="processed", limit=choices_max)))
+    found: Any = await survey(desk.till, lambda tx: inbox.find(tx, inbox.Filter(status="processed", limit=choices_max)))
     choices = [
         (each["id"], f"{paper.called(each['gateway'])} {each['type']}, arrived {each['arrivals']}×")
         for each in found["data"]
@@ -78,7 +78,7 @@ async def do_fire(desk: Desk) -> Response:
     """Let a webhook come again, and show that nothing moved."""
     done = await rehearse(desk.till, ids.parse("message", desk.need("message")))
     about = ids.parse("payment", str(done.message["payment"]))
-    payment = await read(desk.till, lambda tx: payments.show(tx, about))
+    payment = await survey(desk.till, lambda tx: payments.show(tx, about))
     return desk.page("fired.html", done=done, counted=COUNTED, copies=copies_sent, currency=payment["currency"])
 
 

@@ -12,7 +12,7 @@ from tillkeeper.access import Right
 from tillkeeper.flows.clear_up import clear_up, preview
 from tillkeeper.flows.import_bank import import_bank
 from tillkeeper.flows.import_settlement import fetch, import_file
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.reconcile import ask, check_gateway
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
@@ -65,7 +65,7 @@ async def show_list(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Json, Json]:
         return await report.find(tx, wanted, desk.till.now()), await report.ages(tx, desk.till.now())
 
-    page, ages = await read(desk.till, look)
+    page, ages = await survey(desk.till, look)
     return desk.page(
         "reconciliation.html",
         **_frame(desk),
@@ -81,7 +81,7 @@ async def show_list(desk: Desk) -> Response:
 async def show_runs(desk: Desk) -> Response:
     """List the days that were compared, or will be."""
     gateway, status, cursor = desk.given("gateway"), desk.given("status"), desk.given("cursor")
-    page = await read(
+    page = await survey(
         desk.till,
         lambda tx: report.find_runs(tx, gateway=gateway, status=status, limit=rows_per_page, cursor=cursor),
     )
@@ -189,7 +189,7 @@ async def _close(desk: Desk, action: Action) -> list[Journal]:
 
 async def _discrepancy(desk: Desk) -> Json:
     id_ = _id(desk)
-    found: Json = await read(desk.till, lambda tx: report.show(tx, id_, desk.till.now()))
+    found: Json = await survey(desk.till, lambda tx: report.show(tx, id_, desk.till.now()))
     return found
 
 

@@ -9,7 +9,7 @@ from tillkeeper import operations
 from tillkeeper.access import Right
 from tillkeeper.flows.abandon import abandon
 from tillkeeper.flows.approve_refund import approve_refund, reject_refund
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.request_refund import Asked, request_refund
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.db import Transaction
@@ -52,7 +52,7 @@ async def show_list(desk: Desk) -> Response:
     """List refunds, newest first."""
     payment = desk.given("payment")
     id_ = ids.parse("payment", payment) if payment else None
-    found = await read(
+    found = await survey(
         desk.till,
         lambda tx: report.find(
             tx,
@@ -82,7 +82,7 @@ async def show_one(desk: Desk) -> Response:
         given_up = await operations.given_up(tx, [id_])
         return ids.parse("refund", refund["id"]) in given_up, await report_cards.of_payment(tx, id_)
 
-    given_up, cards = await read(desk.till, look)
+    given_up, cards = await survey(desk.till, look)
     return desk.page(
         "refund_one.html",
         refund=refund,
@@ -129,7 +129,7 @@ async def show_requests(desk: Desk) -> Response:
         limit=rows_per_page,
         cursor=desk.given("cursor"),
     )
-    found = await read(desk.till, lambda tx: refund_request.find(tx, wanted))
+    found = await survey(desk.till, lambda tx: refund_request.find(tx, wanted))
     return desk.page(
         "refund_requests.html",
         page=found,
@@ -228,7 +228,7 @@ async def do_override(desk: Desk) -> Response:
 
 async def show_policies(desk: Desk) -> Response:
     """Show the rules that are in force, and those before them."""
-    found = await read(desk.till, refund_policy.find)
+    found = await survey(desk.till, refund_policy.find)
     return desk.page("refund_policies.html", policies=found["data"])
 
 
@@ -268,7 +268,7 @@ async def _request(desk: Desk) -> tuple[Json, Json]:
         request: Any = await refund_request.show(tx, id_)
         return request, await payments.show(tx, ids.parse("payment", request["payment"]))
 
-    return await read(desk.till, look)
+    return await survey(desk.till, look)
 
 
 async def _refund(desk: Desk) -> tuple[Json, Json]:
@@ -278,12 +278,12 @@ async def _refund(desk: Desk) -> tuple[Json, Json]:
         refund: Any = await report.show(tx, id_)
         return refund, await payments.show(tx, ids.parse("payment", refund["payment"]))
 
-    return await read(desk.till, look)
+    return await survey(desk.till, look)
 
 
 async def _payment_of(desk: Desk, written: str) -> Json:
     id_ = ids.parse("payment", written)
-    found: Json = await read(desk.till, lambda tx: payments.show(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: payments.show(tx, id_))
     return found
 
 

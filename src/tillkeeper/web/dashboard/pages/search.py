@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from tillkeeper.access import Right
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.reports import search as report
 from tillkeeper.reports.search import Hit
 from tillkeeper.web.dashboard.desk import Desk, Entrance
@@ -66,7 +66,7 @@ async def show(desk: Desk) -> Response:
     if not words:
         return desk.page("search.html", words="", found=[])
     gateways = sorted(desk.till.gateways)
-    hits = await read(desk.till, lambda tx: report.find(tx, words, gateways=gateways))
+    hits = await survey(desk.till, lambda tx: report.find(tx, words, gateways=gateways))
     found = [
         Found(hit=hit, name=name_of(hit), url=url_of(hit) if desk.may(RIGHTS.get(hit.kind, Right.SEE)) else None)
         for hit in hits

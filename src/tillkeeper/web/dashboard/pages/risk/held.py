@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tillkeeper.flows.assess import limits_of
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.reports import risk as report
 from tillkeeper.risk import Fact, Limits
 from tillkeeper.web.dashboard.desk import Desk
@@ -22,7 +22,7 @@ async def show(desk: Desk) -> Response:
     """List what waits, those first whose money is let go first."""
     hours = desk.till.settings.review_hours_max
     cursor = desk.given("cursor")
-    page: Any = await read(desk.till, lambda tx: report.held(tx, hours=hours, limit=rows_per_page, cursor=cursor))
+    page: Any = await survey(desk.till, lambda tx: report.held(tx, hours=hours, limit=rows_per_page, cursor=cursor))
     limits = limits_of(desk.till)
     return desk.page(
         "risk.html",

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from tillkeeper import risk
 from tillkeeper.flows.assess import limits_of
 from tillkeeper.flows.guard import drop_rule, set_rule
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import money
 from tillkeeper.kernel.errors import InvalidFieldError, NotFoundError, TillError
 from tillkeeper.reports import risk as report
@@ -25,7 +25,7 @@ CHOICES: Json = {"facts": list(FACTS.items()), "operators": list(OPERATORS.items
 
 async def show(desk: Desk) -> Response:
     """List the rules that are in force."""
-    found: Any = await read(desk.till, report.rules)
+    found: Any = await survey(desk.till, report.rules)
     return desk.page(
         "risk_rules.html", rules=found["data"], limits=limits_of(desk.till), facts=FACTS, operators=OPERATORS
     )
@@ -52,7 +52,7 @@ async def _tried(desk: Desk) -> Json:
         message = f"A rule is tried on 1 to {days_max} days."
         raise InvalidFieldError(message, param="days")
     limits = limits_of(desk.till)
-    found: Json = await read(desk.till, lambda tx: report.try_rule(tx, rule, days=days, limits=limits))
+    found: Json = await survey(desk.till, lambda tx: report.try_rule(tx, rule, days=days, limits=limits))
     return found
 
 
@@ -95,7 +95,7 @@ async def do_remove(desk: Desk) -> Response:
 
 
 async def _known(desk: Desk) -> Json:
-    found: Any = await read(desk.till, report.rules)
+    found: Any = await survey(desk.till, report.rules)
     known: Json | None = next((rule for rule in found["data"] if rule["id"] == desk.part("rule")), None)
     if known is None:
         message = "No rule has this name."

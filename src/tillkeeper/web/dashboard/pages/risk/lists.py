@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tillkeeper.flows.guard import Listing, put_on_list, take_off_list
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import risk as report
@@ -22,7 +22,7 @@ async def show(desk: Desk) -> Response:
     """List who is on the lists, newest first."""
     side = _side(desk) if desk.given("side") else None
     cursor = desk.given("cursor")
-    page: Any = await read(desk.till, lambda tx: report.lists(tx, side, limit=rows_per_page, cursor=cursor))
+    page: Any = await survey(desk.till, lambda tx: report.lists(tx, side, limit=rows_per_page, cursor=cursor))
     return desk.page(
         "risk_lists.html",
         page=page,
@@ -66,7 +66,7 @@ async def do_remove(desk: Desk) -> Response:
 
 async def _entry(desk: Desk) -> Json:
     id_ = ids.parse("entry", desk.part("entry"))
-    found: Json = await read(desk.till, lambda tx: report.entry(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: report.entry(tx, id_))
     return found
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from tillkeeper.catalog import Package
 from tillkeeper.flows.offer import CREDITS, PACK, add, change
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import money
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -27,7 +27,7 @@ revision_max = 2**63 - 1
 
 async def show(desk: Desk) -> Response:
     """List what is for sale, and what is not any more."""
-    packages = await read(desk.till, report.everything)
+    packages = await survey(desk.till, report.everything)
     return desk.page("settings.html", tabs=tabs.of(desk), packages=packages)
 
 
@@ -41,7 +41,7 @@ async def show_one(desk: Desk) -> Response:
     async def look(tx: Transaction) -> tuple[Any, Any]:
         return await report.show(tx, name), await report.history(tx, name, rows_per_page, before=cursor)
 
-    package, page = await read(desk.till, look)
+    package, page = await survey(desk.till, look)
     address = Address(desk.request.url.path, desk.fields)
     return desk.page("settings_package.html", package=package, page=page, address=address)
 
@@ -87,7 +87,7 @@ async def do_retire(desk: Desk) -> Response:
 
 
 async def _known(desk: Desk) -> Json:
-    found: Json = await read(desk.till, lambda tx: report.show(tx, desk.part("package")))
+    found: Json = await survey(desk.till, lambda tx: report.show(tx, desk.part("package")))
     return found
 
 

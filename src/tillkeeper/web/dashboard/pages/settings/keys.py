@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from tillkeeper.access import SCOPES, KeyKind
 from tillkeeper.flows.authorize import issue, revoke
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.reports import key as report
@@ -27,7 +27,7 @@ GOOD_FOR = (
 async def show(desk: Desk) -> Response:
     """List keys, newest first."""
     cursor = desk.given("cursor")
-    page: Any = await read(desk.till, lambda tx: report.find(tx, limit=rows_per_page, cursor=cursor))
+    page: Any = await survey(desk.till, lambda tx: report.find(tx, limit=rows_per_page, cursor=cursor))
     now = desk.till.now().isoformat()
     return desk.page(
         "settings_keys.html",
@@ -79,7 +79,7 @@ async def do_revoke(desk: Desk) -> Response:
 
 async def _known(desk: Desk) -> Json:
     id_ = ids.parse("key", desk.part("api_key"))
-    found: Json = await read(desk.till, lambda tx: report.show(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: report.show(tx, id_))
     return found
 
 

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from tillkeeper.access.rights import of_role
 from tillkeeper.access.staff import Role
 from tillkeeper.flows import employ
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.reports import staff as report
@@ -20,7 +20,7 @@ ADVICE = "Hand it over by a way that you trust. Whoever signs in with it should 
 
 async def show(desk: Desk) -> Response:
     """List everybody."""
-    people = await read(desk.till, report.find)
+    people = await survey(desk.till, report.find)
     return desk.page("settings_people.html", tabs=tabs.of(desk), people=people, roles=ROLES)
 
 
@@ -90,7 +90,7 @@ def _secret(desk: Desk, email: str, password: str, done: str) -> Response:
 
 async def _person(desk: Desk) -> Json:
     id_ = ids.parse("member", desk.part("member"))
-    found: Json = await read(desk.till, lambda tx: report.show(tx, id_))
+    found: Json = await survey(desk.till, lambda tx: report.show(tx, id_))
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tillkeeper.flows.read import read
+from tillkeeper.flows.read import survey
 from tillkeeper.flows.set_refund_policy import set_refund_policy
 from tillkeeper.kernel import money
 from tillkeeper.kernel.errors import InvalidFieldError
@@ -34,7 +34,7 @@ AMOUNT_WRONG = "Write one limit a line, such as “EUR 50.00”."
 
 async def show(desk: Desk) -> Response:
     """Show the rules that are in force, what is proposed, and what was in force before."""
-    found: Any = await read(desk.till, report.find)
+    found: Any = await survey(desk.till, report.find)
     return desk.page(
         "settings_policy.html",
         tabs=tabs.of(desk),
@@ -46,7 +46,7 @@ async def show(desk: Desk) -> Response:
 
 async def ask_change(desk: Desk) -> Response:
     """Show the rules that are in force, to be changed."""
-    now = await read(desk.till, report.show)
+    now = await survey(desk.till, report.show)
     return desk.dialog("settings_policy_change.html", fields=dict(desk.fields) or _fields(now))
 
 
@@ -57,7 +57,7 @@ async def do_change(desk: Desk) -> Response:
         message = f"A note has at most {note_length_max} characters."
         raise InvalidFieldError(message, param="note")
     terms = _terms(desk)
-    now = await read(desk.till, report.show)
+    now = await survey(desk.till, report.show)
     if all(now[name] == getattr(terms, name) for name in TERMS):
         message = "These are the rules that are in force."
         raise InvalidFieldError(message)
