@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kombu import Connection
 from tests.brokers import Redis, redis_program
 
+from tillkeeper.kernel import logs
 from tillkeeper.settings import Settings
 from tillkeeper.worker import celery_app, schedule
 from tillkeeper.worker.celery_app import CALLS_QUEUE, QUEUE, app
@@ -25,7 +25,7 @@ def configured(**more: str) -> Settings:
 def broker() -> Iterator[Any]:
     """Let Celery speak to a broker in this process, and lend what reads from it."""
     speak_to("memory://")
-    with Connection("memory://") as connection:
+    with app.connection("memory://") as connection:
         yield connection
 
 
@@ -74,8 +74,8 @@ async def test_beat_nudges_each_job_as_often_as_our_own_loop_looks() -> None:
 @pytest.mark.skipif(redis_program() is None, reason="no Redis is here: install redis-server")
 async def test_a_broker_that_is_away_is_said_once_and_keeps_beat_going(monkeypatch: Any, shop: Any) -> None:
     said: list[str] = []
-    monkeypatch.setattr(celery_app.logs.worker, "error", lambda event, **_: said.append(event))
-    monkeypatch.setattr(celery_app.logs.worker, "info", lambda event, **_: said.append(event))
+    monkeypatch.setattr(logs.worker, "error", lambda event, **_: said.append(event))
+    monkeypatch.setattr(logs.worker, "info", lambda event, **_: said.append(event))
     redis = Redis()
     speak_to(redis.url)
     nudges = celery_app.nudges_for(GATEWAYS)

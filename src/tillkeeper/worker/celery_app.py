@@ -181,15 +181,17 @@ for each in JOBS:
 app.conf.task_routes = {f"till.{each.name}": {"queue": CALLS_QUEUE} for each in JOBS if each.calls}
 
 
-@signals.worker_process_shutdown.connect
 def _close_child(**_: Any) -> None:
     child.close()
 
 
-@signals.setup_logging.connect
 def _keep_our_logs(**_: Any) -> None:
     """Let Celery leave the logs as they are: ours are scrubbed, and hear of processes that died as well."""
     get_logger().propagate = True
+
+
+signals.worker_process_shutdown.connect(_close_child)
+signals.setup_logging.connect(_keep_our_logs)
 
 
 class Beat:
