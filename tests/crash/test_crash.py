@@ -63,7 +63,7 @@ async def test_kill_9_in_the_middle_of_payments_delivers_each_exactly_once(
         converged_ms = await converge(stage, client)
         tell(
             f"{payments_in_all} payments bought in {bought_ms / 1000:.0f} s, killed {dict(killed)}; "
-            f"converged {converged_ms / 1000:.1f} s later"
+            f"converged {converged_ms / 1000:.1f} s after the gateway's last webhook"
         )
         say(str(crowd.statuses))
         assert converged_ms < converge_seconds_max * 1000

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kombu import Connection
 from tests.brokers import Redis, redis_program
 
 from tillkeeper.kernel import logs
@@ -26,7 +25,7 @@ def configured(**more: str) -> Settings:
 def broker() -> Iterator[Any]:
     """Let Celery speak to a broker in this process, and lend what reads from it."""
     speak_to("memory://")
-    with Connection("memory://") as connection:
+    with app.connection("memory://") as connection:
         yield connection
 
 
