@@ -197,6 +197,10 @@ class Stage:
         found: int = (await self.fetch(sql))[0][0]
         return found
 
+    def sessions(self, which: str) -> int:
+        """Count the sessions of a kind; only the superuser sees what those of others are about."""
+        return int(self.postgres.databases.run(f"SELECT count(*) FROM pg_stat_activity WHERE {which}"))
+
     def close(self) -> None:
         """End every part and remove the data."""
         for process in self.processes.values():
