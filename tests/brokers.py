@@ -85,7 +85,11 @@ def rabbitmq(folder: Path) -> Iterator[str]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         # The register of Erlang's nodes is a daemon of its own.
-        subprocess.run([EPMD, "-kill"], env=environment, capture_output=True, check=False)
+        for _ in range(50):  # it stays while it knows of a node, and hears only after a moment that one has died
+            ended = subprocess.run([EPMD, "-kill"], env=environment, capture_output=True, check=False)
+            if b"Killed" in ended.stdout + ended.stderr:
+                break
+            clock.pause_ms(100)
 
 
 def await_port(port: int) -> None:
