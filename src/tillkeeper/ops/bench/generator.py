@@ -103,6 +103,7 @@ class Volley:
                 raise TimeoutError(message)
             for number, _ in ready:
                 self._hear(number)
+                self._feed()  # at once: whoever answered is not to wait until everybody else was heard
             self._feed()
         for line in self.lines.values():
             line.plug.close()
