@@ -26,7 +26,6 @@ from tillkeeper.ops.bench import (
 )
 from tillkeeper.ops.bench.ground import Ground, opened
 from tillkeeper.ops.bench.queueing import MICROSECONDS, Costs, Foreseen, Plant
-from tillkeeper.ops.bench.volleys import Tally
 from tillkeeper.till import Till
 
 today_per_second = soak.webhooks_per_minute // 60
@@ -206,22 +205,23 @@ async def _wake_us(till: Till) -> int:
 
 
 def _measure_today(ground: Ground, report: ScalingReport, seconds: int) -> None:
-    """Send today's load through real processes, and read what it left on the disk."""
-    numbers = range(4 * 10**8, 4 * 10**8 + today_per_second * seconds)
-    payments.open_checkouts(ground, numbers)
+    """Send today's load through real processes that have warmed up, and read what it left on the disk."""
+    _send(ground, 5 * 10**8, 1)
     before = _written(ground)
-    result = volleys.fire(
-        ground, first=numbers[0], count=len(numbers), seconds=2 * seconds, per_second=today_per_second
-    )
-    Tally().add(result)
-    pipeline.await_drained(ground)
-    delivery, after = pipeline.account(ground, numbers), _written(ground)
-    if delivery.delivered != len(numbers):
-        report.wrong.append(f"{len(numbers)} payments were told of, and {delivery.delivered} were delivered")
-    report.wal_bytes, report.stored_bytes = (
-        (now - then) // len(numbers) for then, now in zip(before, after, strict=True)
-    )
+    delivery = _send(ground, 4 * 10**8, seconds)
+    count, after = today_per_second * seconds, _written(ground)
+    if delivery.delivered != count:
+        report.wrong.append(f"{count} payments were told of, and {delivery.delivered} were delivered")
+    report.wal_bytes, report.stored_bytes = ((now - then) // count for then, now in zip(before, after, strict=True))
     report.measured_ms = {"p50": delivery.lag_p50_ms, "p99": delivery.lag_p99_ms}
+
+
+def _send(ground: Ground, first: int, seconds: int) -> pipeline.Delivery:
+    numbers = range(first, first + today_per_second * seconds)
+    payments.open_checkouts(ground, numbers)
+    volleys.fire(ground, first=first, count=len(numbers), seconds=2 * seconds, per_second=today_per_second)
+    pipeline.await_drained(ground)
+    return pipeline.account(ground, numbers)
 
 
 def _written(ground: Ground) -> tuple[int, int]:
