@@ -24,6 +24,10 @@ TEMPLATE = "tillkeeper_template"
 FOLDERS = "till-test-"
 TOLD = "told"
 leftover_age_seconds = 3600
+SLICE = os.environ.get("TILL_TEST_SLICE", "")
+"""The number of a day, which `.ci/run` gives: each test that takes long has its turn once in three days."""
+DEAR = ("tests/crash/", "tests/hosts/", "tests/ops/test_bench")
+dear_days = 3
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
 numbers = itertools.count(1)
@@ -39,6 +43,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(RUNNING, None):
         server.destroy()
         shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave two of three dear tests out of what runs on every change, others each day; elsewhere run all of them."""
+    if not SLICE:
+        return
+    dear = sorted((item for item in items if item.nodeid.startswith(DEAR)), key=lambda item: item.nodeid)
+    left_out = {item for place, item in enumerate(dear) if (place + int(SLICE)) % dear_days}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
