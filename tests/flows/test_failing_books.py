@@ -14,7 +14,16 @@ from tests.flows.effects import EFFECTS, Prepare, to_be_captured
 from tillkeeper import flows
 
 NOTES = {
-    *("inbox_message", "inbox_batch", "inbox_duplicate", "operation", "attempt", "idempotency_key", "gateway_state"),
+    *(
+        "inbox_message",
+        "inbox_body",
+        "inbox_batch",
+        "inbox_duplicate",
+        "operation",
+        "attempt",
+        "idempotency_key",
+        "gateway_state",
+    ),
     *("gateway_version", "reconciliation_run", "settlement_cursor", "sequencer"),
 }
 """What notes the try itself: messages, calls, keys, turns."""
