@@ -33,6 +33,39 @@ async def test_a_request_that_gets_no_connection_is_told_to_come_back(
     await pool.close()
 
 
+async def test_half_of_the_connections_are_for_those_who_begin(database_url: str) -> None:
+    pool = await Database.connect(database_url, connections=4)
+    leave, inside = asyncio.Event(), 0
+
+    async def begin() -> None:
+        nonlocal inside
+        async with pool.entrance():
+            inside += 1
+            await leave.wait()
+
+    begun = [asyncio.create_task(begin()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert inside == 2
+    leave.set()
+    await asyncio.gather(*begun)
+    assert inside == 3
+    await pool.close()
+
+
+async def test_who_waits_at_the_entrance_for_too_long_is_told_to_come_back(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "entrance_timeout_seconds", 0.05)
+    pool = await Database.connect(database_url, connections=2)
+    async with pool.entrance():
+        with pytest.raises(DatabaseUnavailableError):
+            async with pool.entrance():
+                pytest.fail("there was no place")
+    async with pool.entrance():
+        pass  # whoever gave up has left nothing behind
+    await pool.close()
+
+
 async def test_a_statement_that_hangs_is_ended_and_called_unavailable(db: Database) -> None:
     with pytest.raises(DatabaseUnavailableError):
         await _sleep(db)

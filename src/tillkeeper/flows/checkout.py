@@ -85,7 +85,8 @@ class Purchase:
 
 async def checkout(till: Till, wish: Wish, purchase: Purchase) -> Replay:
     """Open a checkout at a gateway, once per key; the answer is what the first request got, also when repeated."""
-    begun = await _remember_wish(till, wish, purchase)
+    async with till.db.entrance():
+        begun = await _remember_wish(till, wish, purchase)
     if isinstance(begun, Replay):
         return begun
     payment, operation = begun

@@ -20,6 +20,8 @@ connections_max = 10
 connect_timeout_seconds = 5
 acquire_timeout_seconds = 15
 """How long a request waits for a free connection before it is told to come back."""
+entrance_timeout_seconds = 30
+"""How long somebody new waits at the entrance, with nothing written yet, before they are told to come back."""
 lock_timeout_seconds = 5
 statement_timeout_seconds = 15
 SESSION = {"application_name": "tillkeeper", "timezone": "UTC"}
@@ -170,6 +172,7 @@ class Database:
     def __init__(self, direct_url: str, pool_: asyncpg.Pool) -> None:
         self._direct_url = direct_url
         self._pool = pool_
+        self._entrance = asyncio.Semaphore(max(pool_.get_max_size() // 2, 1))
 
     @classmethod
     async def connect(cls, url: str, *, direct_url: str = "", connections: int = connections_max) -> Self:
@@ -210,6 +213,23 @@ class Database:
                 if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
                     raise
                 raise DatabaseUnavailableError(unreachable(error)) from error
+
+    @asynccontextmanager
+    async def entrance(self) -> AsyncIterator[None]:
+        """Let in whoever begins something new, while half of the connections stay for those who are finishing.
+
+        A thousand who come at once would otherwise take turns at every step, and all of them would be done last.
+        """
+        try:
+            async with asyncio.timeout(entrance_timeout_seconds):
+                await self._entrance.acquire()
+        except TimeoutError as error:
+            message = "Too many wait for PostgreSQL; nothing was begun."
+            raise DatabaseUnavailableError(message) from error
+        try:
+            yield
+        finally:
+            self._entrance.release()
 
     async def listen(self, channel: str, heard: Callable[[], None]) -> "Listener":
         """Call `heard` for each notification on `channel`, on a connection of its own."""
