@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
@@ -330,22 +330,24 @@ def plain_logs() -> None:
     logs.configure()
 
 
-@pytest.fixture
-async def line(tmp_path: Path) -> AsyncIterator[Line]:
+@asynccontextmanager
+async def lined(folder: Path) -> AsyncIterator[Line]:
     """Serve the sandbox, and put a line before it."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = SandboxConfig(books=tmp_path / "books.sqlite", public_url=url, secrets=SECRETS)
+    config = SandboxConfig(books=folder / "books.sqlite", public_url=url, secrets=SECRETS)
     with serving(config, listener):
         opened = Line(url)
         await opened.open()
-        yield opened
-        await opened.close()
+        try:
+            yield opened
+        finally:
+            await opened.close()
 
 
-@pytest.fixture
-async def till(line: Line, database_url: str) -> AsyncIterator[Till]:
-    """Open a till with the demo catalogue on a fresh database."""
+@asynccontextmanager
+async def tilled(line: Line, database_url: str) -> AsyncIterator[Till]:
+    """Open a till that calls its gateway through the line."""
     environment = {
         "STRIPE_SECRET_KEY": KEY,
         "STRIPE_WEBHOOK_SECRET": SECRET,
@@ -353,23 +355,53 @@ async def till(line: Line, database_url: str) -> AsyncIterator[Till]:
     }
     settings = Settings(mode="sandbox", database_url=database_url, secret_key="flows " * 4)
     opened = await Till.open(settings, secrets=Secrets(environment))
-    await offer(opened, catalog.DEMO)
-    yield opened
-    await opened.close()
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def shopped(till: Till, line: Line, owner_url: str) -> AsyncIterator[Shop]:
+    """Play the merchant around a till."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            yield Shop(till, line, http, owner, Intake(till))
+    finally:
+        await owner.close()
+
+
+async def prove(till: Till) -> None:
+    """Hold the books against every invariant, with what is not rolled up yet and without."""
+    wrong, balance = await read(till, _prove)
+    assert wrong == []
+    assert balance.balanced
+    await sweep(till)
+    assert (await read(till, _prove))[0] == []
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Line]:
+    """Lend a line to a sandbox of its own."""
+    async with lined(tmp_path) as line:
+        yield line
+
+
+@pytest.fixture
+async def till(line: Line, database_url: str) -> AsyncIterator[Till]:
+    """Open a till with the demo catalogue on a fresh database."""
+    async with tilled(line, database_url) as till:
+        await offer(till, catalog.DEMO)
+        yield till
 
 
 @pytest.fixture
 async def shop(till: Till, line: Line, owner_url: str) -> AsyncIterator[Shop]:
     """Open a shop; whatever a test did there, the books are sound afterwards."""
-    owner = await asyncpg.connect(owner_url)
-    async with httpx2.AsyncClient(trust_env=False) as http:
-        yield Shop(till, line, http, owner, Intake(till))
-    wrong, balance = await read(till, _prove)
-    await owner.close()
-    assert wrong == []
-    assert balance.balanced
-    await sweep(till)
-    assert (await read(till, _prove))[0] == []
+    async with shopped(till, line, owner_url) as shop:
+        yield shop
+    await prove(till)
 
 
 async def _prove(tx: Any) -> tuple[list[str], TrialBalance]:

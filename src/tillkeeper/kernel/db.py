@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy
 from asyncpg.protocol import protocol as wire
 
-from tillkeeper.kernel import sockets
+from tillkeeper.kernel import failpoints, sockets
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 connections_max = 10
@@ -209,10 +209,12 @@ class Database:
                     connection.transaction(isolation=isolation, readonly=read_only),
                 ):
                     yield Transaction(connection)
+                    failpoints.reach("commit")
             except UNREACHABLE as error:
                 if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
                     raise
                 raise DatabaseUnavailableError(unreachable(error)) from error
+            failpoints.reach("committed")
 
     @asynccontextmanager
     async def entrance(self) -> AsyncIterator[None]:

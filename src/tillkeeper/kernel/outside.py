@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from tillkeeper.kernel import failpoints
 from tillkeeper.kernel.db import assert_no_transaction
 
 
@@ -21,6 +22,7 @@ _tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
 def leave() -> None:
     """Say that a call leaves now; whatever becomes of it, it was made."""
     assert_no_transaction()
+    failpoints.reach("call")
     tally = _tally.get()
     if tally is not None:
         tally.calls += 1
