@@ -53,7 +53,7 @@ def apply(patch: Path, program: Path) -> None:
 
 def run(test: str, program: Path, *, where: str = "tests/museum", **settings: str) -> Verdict:
     """Run tests of a program in its folder, on a database of their own; `test` is a part of their names."""
-    options = ("-q", "-n0", "-p", "no:cacheprovider", "--tb=line", "--ignore", "tests/museum/test_guards.py")
+    options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--tb=line", "--ignore", "tests/museum/test_guards.py")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-k", test, where],

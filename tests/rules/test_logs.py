@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog._config import BoundLoggerLazyProxy
 
 from tillkeeper.facts import Notice, NoticeKind
 from tillkeeper.gateway import Declined, Envelope, Refused, Unknown
@@ -55,6 +56,15 @@ def test_an_address_of_a_person_is_masked(text: str) -> None:
 )
 def test_what_is_no_address_is_left_as_it_is(text: str) -> None:
     assert logs.mask(text) == text
+
+
+@pytest.mark.parametrize("name", [name for name, each in vars(logs).items() if isinstance(each, BoundLoggerLazyProxy)])
+def test_no_log_is_written_past_the_mask(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    getattr(logs, name).warning("said", of=f"card {VISA}")
+    written = "".join(capfd.readouterr())
+    assert f"card {logs.MASK}" in written
+    assert VISA not in written
 
 
 LONG = 200_000
