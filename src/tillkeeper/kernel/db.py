@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy
 from asyncpg.protocol import protocol as wire
 
-from tillkeeper.kernel import sockets
+from tillkeeper.kernel import meters, sockets
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 connections_max = 10
@@ -209,6 +209,7 @@ class Database:
             except UNREACHABLE as error:
                 if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
                     raise
+                meters.count(meters.db_failures, "unavailable")
                 raise DatabaseUnavailableError(unreachable(error)) from error
 
     async def listen(self, channel: str, heard: Callable[[], None]) -> "Listener":
@@ -270,7 +271,11 @@ def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Param
                 return await work(*args, **kwargs)
             except CONFLICTS:
                 await asyncio.sleep(conflict_pause_seconds * 2**attempt * random.random())  # noqa: S311 (jitter)
-        return await work(*args, **kwargs)
+        try:
+            return await work(*args, **kwargs)
+        except CONFLICTS:
+            meters.count(meters.db_failures, "conflict")
+            raise
 
     return run
 

@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from billiard import current_process
 from billiard.util import get_logger
 from celery import Celery, signals
 from celery.worker.consumer import Consumer
 from kombu.transport.redis import Channel
 
-from tillkeeper import gateways, settings
-from tillkeeper.kernel import clock, logs, loop
+from tillkeeper import gateways, settings, telemetry
+from tillkeeper.kernel import clock, logs, loop, meters
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.schedules import Kind
 from tillkeeper.settings import Settings
@@ -112,6 +113,7 @@ class Child:
     def work(self, name: str) -> bool:
         """Run a job until nothing of it is left or its time is over; true when more of it may wait."""
         if self._runner is None:
+            telemetry.count_as(f"celery-{getattr(current_process(), 'index', 0)}")
             self._runner = loop.runner()
         return self._runner.run(self._work(name))
 
@@ -171,6 +173,7 @@ def _nudge_at_best(name: str) -> None:
     try:
         nudge(name)
     except Exception as error:  # noqa: BLE001 (whatever its client raises, the next nudge comes by the clock)
+        meters.count(meters.broker_errors)
         logs.worker.warning("broker_lost", error=type(error).__name__)
 
 
@@ -205,6 +208,7 @@ class Beat:
         try:
             await asyncio.to_thread(nudge, name)
         except Exception as error:  # noqa: BLE001 (whatever its client raises, the broker is the reason)
+            meters.count(meters.broker_errors)
             self._say(lost=True, why=type(error).__name__)
         else:
             self._say(lost=False)
