@@ -113,6 +113,11 @@ SUBJECTS = (
         says="How old the version of its API is in which a gateway writes to us.",
         labels=("gateway",),
     ),
+    Subject(name="backup_age_seconds", says="How old the last good backup is; absent where none was ever made."),
+    Subject(
+        name="restore_drill_success",
+        says="1 when the last drill of restoring a backup went well, 0 when not; absent where none was ever made.",
+    ),
     Subject(name="metrics_unanswered", says="How many of these figures PostgreSQL took too long over just now."),
 )
 
