@@ -68,13 +68,11 @@ def _serve_many(host: str, port: int, processes: int, *, with_worker: bool, leas
     listener = _listen(host, port)
 
     def answer(place: int) -> None:
-        telemetry.count_as(f"api-{place}")
-        with loop.runner() as runner:
+        with telemetry.counted_as(f"api-{place}"), loop.runner() as runner:
             runner.run(_serve(partial(_serve_on, listener), with_worker=False, leash=True))
 
     def work_beside() -> None:
-        telemetry.count_as("worker")
-        with loop.runner() as runner:
+        with telemetry.counted_as("worker"), loop.runner() as runner:
             runner.run(_worker(leash=True))
 
     with telemetry.shared(configured) as counting:

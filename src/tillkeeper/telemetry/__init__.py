@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from tillkeeper.kernel import meters
 from tillkeeper.settings import Settings
-from tillkeeper.telemetry import counters
+from tillkeeper.telemetry import counters, traces
 from tillkeeper.telemetry.facts import Facts
 from tillkeeper.telemetry.port import Port
 
@@ -25,13 +25,14 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 def exposed(configured: Settings) -> Iterator[None]:
     """Count what this process does, and show it at the metrics port together with what the database knows."""
     if not configured.metrics_port:
-        yield
+        with traces.sent():
+            yield
         return
     registry = CollectorRegistry()
     meters.listen(counters.alone(registry))
     registry.register(Facts(configured))
     try:
-        with Port(registry, configured.metrics_host, configured.metrics_port).open():
+        with traces.sent(), Port(registry, configured.metrics_host, configured.metrics_port).open():
             yield
     finally:
         meters.listen(None)
@@ -52,13 +53,19 @@ def shared(configured: Settings) -> Iterator[bool]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def count_as(place: str) -> None:
+@contextmanager
+def counted_as(place: str) -> Iterator[None]:
     """Count what this process does in the shared folder, if there is one, where whoever had its place before left off.
 
     No two processes that are alive may have the same place.
     """
     if FOLDER in os.environ:
         meters.listen(counters.together(place))
+    try:
+        with traces.sent():
+            yield
+    finally:
+        meters.listen(None)
 
 
 def show(configured: Settings) -> None:

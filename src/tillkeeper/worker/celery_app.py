@@ -6,6 +6,7 @@ arguments, no result and no retries; the next nudge comes within seconds.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -106,6 +107,7 @@ class Child:
 
     def __init__(self) -> None:
         self.pulse = Pulse(Kind.CELERY)
+        self._watched = ExitStack()
         self._runner: asyncio.Runner | None = None
         self._till: Till | None = None
         self._jobs: dict[str, Job] = {}
@@ -113,7 +115,7 @@ class Child:
     def work(self, name: str) -> bool:
         """Run a job until nothing of it is left or its time is over; true when more of it may wait."""
         if self._runner is None:
-            telemetry.count_as(f"celery-{getattr(current_process(), 'index', 0)}")
+            self._watched.enter_context(telemetry.counted_as(f"celery-{getattr(current_process(), 'index', 0)}"))
             self._runner = loop.runner()
         return self._runner.run(self._work(name))
 
@@ -123,6 +125,7 @@ class Child:
             if self._till:
                 self._runner.run(self._till.close())
             self._runner.close()
+            self._watched.close()
 
     async def _work(self, name: str) -> bool:
         if self._till is None:
