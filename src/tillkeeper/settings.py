@@ -58,8 +58,10 @@ class Settings(BaseSettings):
     secret_key: Annotated[str, Field(validation_alias="TILL_SECRET_KEY", min_length=secret_key_length_min, repr=False)]
     public_url: Annotated[str, Field(validation_alias="TILL_PUBLIC_URL")] = "http://127.0.0.1:8000"
     metrics_port: Annotated[
-        int, Field(validation_alias=AliasChoices("TILL_METRICS_PORT", "PAYMENT_PROMETHEUS_PORT"))
+        int, Field(validation_alias=AliasChoices("TILL_METRICS_PORT", "PAYMENT_PROMETHEUS_PORT"), ge=0, le=65535)
     ] = 8001
+    """Where metrics are read; 0 is nowhere."""
+    metrics_host: Annotated[str, Field(validation_alias="TILL_METRICS_HOST")] = "127.0.0.1"
     maintenance_mode: Annotated[bool, Field(validation_alias="MAINTENANCE_MODE")] = False
     payments_enabled: Annotated[bool, Field(validation_alias="PAYMENTS_ENABLED")] = True
     """The older name of the opposite of MAINTENANCE_MODE; either of them keeps new payments waiting."""

@@ -71,6 +71,7 @@ class Stage:
             "TILL_RISK_BLOCK_SCORE": "101",
             "DATABASE_URL": self.postgres.databases.app_url(DATABASE),
             "DATABASE_OWNER_URL": self.owner_url,
+            "TILL_METRICS_PORT": "0",  # several of these run on one machine
             "STRIPE_SECRET_KEY": STRIPE_KEY,
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_API_BASE": f"{self.sandbox}/stripe",

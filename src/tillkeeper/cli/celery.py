@@ -7,13 +7,15 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Annotated, Any
 
 import typer
 
-from tillkeeper import settings
+from tillkeeper import settings, telemetry
+from tillkeeper.cli import crew
 from tillkeeper.cli.context import open_till
 from tillkeeper.kernel import logs, loop
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
@@ -57,18 +59,19 @@ def worker(
         raise typer.BadParameter(message, param_hint="--queues")
     celery_app, configured = _connected()
     asyncio.run(_look(configured))
-    if leash:
-        threading.Thread(target=_hold, daemon=True).start()
-    running = celery_app.app.Worker(
-        concurrency=concurrency or configured.celery_concurrency,
-        pool="prefork",
-        queues=queues,
-        hostname=f"till-{os.getpid()}@%h",
-        without_gossip=True,
-        without_mingle=True,
-        quiet=True,
-    )
-    running.start()
+    with telemetry.shared(configured) as counting, crew.beside(partial(telemetry.show, configured), wanted=counting):
+        if leash:
+            threading.Thread(target=_hold, daemon=True).start()
+        running = celery_app.app.Worker(
+            concurrency=concurrency or configured.celery_concurrency,
+            pool="prefork",
+            queues=queues,
+            hostname=f"till-{os.getpid()}@%h",
+            without_gossip=True,
+            without_mingle=True,
+            quiet=True,
+        )
+        running.start()
     asyncio.run(_end(celery_app.child.pulse, configured))
     raise SystemExit(running.exitcode or 0)
 
@@ -77,7 +80,7 @@ def worker(
 def beat(*, leash: Leash = False) -> None:
     """Wake the workers: at once when webhooks come, and by the clock. Several may run; the work is done once."""
     celery_app, configured = _connected()
-    with loop.runner() as runner:
+    with telemetry.exposed(configured), loop.runner() as runner:
         runner.run(_beat(celery_app, configured, leash=leash))
 
 

@@ -56,6 +56,21 @@ def keep(duties: Sequence[Duty], *, leash: bool) -> None:
         _end(crew)
 
 
+@contextlib.contextmanager
+def beside(duty: Duty, *, wanted: bool = True) -> Iterator[None]:
+    """Let a process of its own do a duty for as long as the block runs, if it is wanted; it ends when we do."""
+    if not wanted:
+        yield
+        return
+    with _tether() as (held, holding):
+        member = Member(duty)
+        _start(member, held, holding)
+        try:
+            yield
+        finally:
+            _end([member])
+
+
 def _start(member: Member, held: int, holding: int) -> None:
     member.lived_ms = clock.timer_ms()
     member.pid = os.fork()

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from tillkeeper import gateways, settings
+from tillkeeper import gateways, settings, telemetry
 from tillkeeper.cli import crew
 from tillkeeper.cli.context import open_till
 from tillkeeper.gateway import ConfigurationError
@@ -58,30 +58,32 @@ def serve(
     if processes > 1:
         _serve_many(host, port, processes, with_worker=worker, leash=leash)
         return
-    with loop.runner() as runner:
+    with telemetry.exposed(settings.load()), loop.runner() as runner:
         runner.run(_serve(partial(_serve_at, host, port), with_worker=worker, leash=leash))
 
 
 def _serve_many(host: str, port: int, processes: int, *, with_worker: bool, leash: bool) -> None:
     """Serve by several processes that share one socket, and let a process of its own work beside them."""
-    settings.load()  # what cannot be used is said once, and not by each of them again and again
+    configured = settings.load()  # what cannot be used is said once, and not by each of them again and again
     listener = _listen(host, port)
 
-    def answer() -> None:
-        with loop.runner() as runner:
+    def answer(place: int) -> None:
+        with telemetry.counted_as(f"api-{place}"), loop.runner() as runner:
             runner.run(_serve(partial(_serve_on, listener), with_worker=False, leash=True))
 
     def work_beside() -> None:
-        with loop.runner() as runner:
+        with telemetry.counted_as("worker"), loop.runner() as runner:
             runner.run(_worker(leash=True))
 
-    crew.keep([answer] * processes + [work_beside] * with_worker, leash=leash)
+    with telemetry.shared(configured) as counting:
+        duties = [partial(answer, place) for place in range(processes)] + [work_beside] * with_worker
+        crew.keep(duties + [partial(telemetry.show, configured)] * counting, leash=leash)
 
 
 def worker(*, leash: Leash = False) -> None:
     """Run the worker: it settles webhooks, makes gateway calls and does what is due."""
     logs.configure()
-    with loop.runner() as runner:
+    with telemetry.exposed(settings.load()), loop.runner() as runner:
         runner.run(_worker(leash=leash))
 
 

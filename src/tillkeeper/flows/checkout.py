@@ -12,7 +12,7 @@ from tillkeeper.flows.assess import assess
 from tillkeeper.flows.route import AUTO, route
 from tillkeeper.gateway import Declined, Feature, GatewayUnavailableError, Refused
 from tillkeeper.idempotency import InProgressError, Replay, Wish
-from tillkeeper.kernel import ids, money
+from tillkeeper.kernel import clock, ids, money, traces
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, NotFoundError, TillError, problem
 from tillkeeper.kernel.money import CurrencyNotSupportedError
@@ -85,19 +85,23 @@ class Purchase:
 
 async def checkout(till: Till, wish: Wish, purchase: Purchase) -> Replay:
     """Open a checkout at a gateway, once per key; the answer is what the first request got, also when repeated."""
+    started = clock.wall_ns()
     async with till.db.entrance():
         begun = await _remember_wish(till, wish, purchase)
     if isinstance(begun, Replay):
         return begun
     payment, operation = begun
-    while True:
-        answer = await operate.call(till, operation) if operation else None
-        if operation and answer and isinstance(answer.outcome, Refused):
-            elsewhere = await _go_elsewhere(till, purchase, operation, answer)
-            if elsewhere:
-                operation = elsewhere
-                continue
-        return await _remember_answer(till, wish, payment, operation, answer)
+    try:
+        while True:
+            answer = await operate.call(till, operation) if operation else None
+            if operation and answer and isinstance(answer.outcome, Refused):
+                elsewhere = await _go_elsewhere(till, purchase, operation, answer)
+                if elsewhere:
+                    operation = elsewhere
+                    continue
+            return await _remember_answer(till, wish, payment, operation, answer)
+    finally:
+        traces.record("payment.checkout", payment, started, first=True)
 
 
 @retry_conflicts

@@ -15,6 +15,7 @@ from tillkeeper.flows.end import ENDS, end
 from tillkeeper.flows.instruct import capture_call
 from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
+from tillkeeper.flows.measure import measure
 from tillkeeper.flows.reconsider import turn_away
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
 from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
@@ -80,21 +81,14 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
 
 async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
-    read_ms = clock.timer_ms()
+    read_ms, begun_ns = clock.timer_ms(), clock.wall_ns()
     with outside.counting() as tally:
         outcome = await _call_safely(till, operation)
     if isinstance(outcome, Refused) and operation.doubts:
         # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
         outcome = Unknown(reason=outcome.reason, counts=False)
     answer = Answer(outcome=outcome, latency_ms=read_ms(), called=tally.calls > 0)
-    logs.intent.info(
-        "gateway_answered",
-        operation=str(operation.id),
-        kind=operation.kind,
-        gateway=operation.gateway,
-        outcome=type(outcome).__name__,
-        latency_ms=answer.latency_ms,
-    )
+    measure(operation, outcome, begun_ns=begun_ns, latency_ms=answer.latency_ms, called=answer.called)
     return answer
 
 

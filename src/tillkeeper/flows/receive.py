@@ -7,9 +7,9 @@ from datetime import date, datetime
 from uuid import UUID
 
 from tillkeeper import inbox
-from tillkeeper.gateway import Gateway
+from tillkeeper.gateway import Gateway, SignatureInvalidError
 from tillkeeper.inbox import Arrival
-from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel import ids, logs, meters
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.db import retry_conflicts
 from tillkeeper.kernel.errors import NotFoundError, TillError
@@ -97,7 +97,11 @@ async def receive(
             f"No gateway “{logs.mask(gateway)[:name_shown_max]}” is configured here, or none that signs like this."
         )
         raise NotFoundError(message)
-    envelope = await found.verify(headers, body, till.now(), offline=offline)
+    try:
+        envelope = await found.verify(headers, body, till.now(), offline=offline)
+    except SignatureInvalidError:
+        meters.count(meters.signature_failures, found.name)
+        raise
     arrival = Arrival(
         id=ids.new(),
         gateway=found.name,
@@ -107,7 +111,9 @@ async def receive(
         body=till.box.seal(body),
         version=envelope.version,
     )
-    return await intake.store(arrival)
+    new = await intake.store(arrival)
+    meters.count(meters.webhooks_received, found.name)
+    return new
 
 
 def _sender(till: Till, headers: Mapping[str, str]) -> Gateway | None:

@@ -1,5 +1,6 @@
 """Apply what gateways told us, each fact exactly once."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from tillkeeper.flows.notify import alert_of_dead
 from tillkeeper.flows.pay_out import pay_out
 from tillkeeper.flows.reconsider import FAILED_TRY, reconsider
 from tillkeeper.inbox import Batch, Ending, Message
-from tillkeeper.kernel import failpoints, ids, logs
+from tillkeeper.kernel import clock, failpoints, ids, logs, meters, traces
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.payments import Book, Decision, Terms
@@ -30,6 +31,7 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
         batch = await inbox.open_batch(tx, limit)
     if batch is None:
         return await rescue(till)
+    read_ms = clock.timer_ms()
     try:
         await _settle(till, batch)
     except DatabaseUnavailableError:
@@ -41,6 +43,7 @@ async def settle(till: Till, *, limit: int = settle_batch_max) -> int:
             await _settle_singly(till, message)
         async with till.db.transaction() as tx:
             await inbox.close_batch(tx, batch)
+    meters.count(meters.settle_durations, by=read_ms())
     return len(batch.messages)
 
 
@@ -146,6 +149,7 @@ async def _leave(till: Till, batch: Batch, how: Callable[[Transaction, Batch], A
 
 @retry_conflicts
 async def _settle(till: Till, batch: Batch) -> None:
+    begun = clock.wall_ns()
     async with till.db.transaction() as tx:
         messages = await inbox.claim(tx, batch.messages)
         read = {message.id: _translate(till, message) for message in messages}
@@ -172,6 +176,16 @@ async def _settle(till: Till, batch: Batch) -> None:
         if any(ending.status == "parked" for ending in endings):  # perhaps beside the capture that it waits for
             await _release(tx, decisions)
         await inbox.close_batch(tx, batch)
+    _tell(messages, endings, begun)
+
+
+def _tell(messages: Sequence[Message], endings: Sequence[Ending], begun: int) -> None:
+    """Count what became of webhooks, and say for which payments."""
+    gateways = {message.id: message.gateway for message in messages}
+    for (gateway, status), often in Counter((gateways[each.message], each.status) for each in endings).items():
+        meters.count(meters.webhooks_processed, gateway, status, by=often)
+    for payment in {each.payment for each in endings if each.payment}:
+        traces.record("payment.settle", payment, begun)
 
 
 async def _settle_singly(till: Till, message: UUID) -> None:
@@ -189,6 +203,7 @@ async def _settle_singly(till: Till, message: UUID) -> None:
             endings = [await _tied_at_best(tx, till, inbox.retry(each, reason), each) for each in failed]
             await inbox.finish(tx, endings)
             await alert_of_dead(tx, till, _given_up(endings))
+        _tell(failed, endings, clock.wall_ns())
 
 
 async def _tied(tx: Transaction, ending: Ending, notices: Sequence[Notice]) -> Ending:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tillkeeper.idempotency import store
+from tillkeeper.kernel import meters
 from tillkeeper.kernel.crypto import same
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import TillError
@@ -71,6 +72,7 @@ async def claim(tx: Transaction, wish: Wish) -> Claim | Replay:
         raise KeyReusedError
     if row["status"] is not None:
         await store.count_replay(tx, wish.scope, wish.key)
+        meters.count(meters.deduplicated)
         return Replay(status=row["status"], body=row["body"], repeated=True)
     if not row["lease_over"]:
         raise InProgressError

@@ -18,6 +18,11 @@ def timer_ms() -> Callable[[], int]:
     return lambda: (time.monotonic_ns() - start) // 1_000_000
 
 
+def wall_ns() -> int:
+    """Read the wall clock as spans of a trace are dated: in nanoseconds since 1970."""
+    return time.time_ns()
+
+
 def pause_ms(duration: int) -> None:
     """Wait in a command that has nothing else to do; whatever serves requests uses asyncio.sleep."""
     time.sleep(duration / 1000)

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy
 from asyncpg.protocol import protocol as wire
 
-from tillkeeper.kernel import failpoints, sockets
+from tillkeeper.kernel import failpoints, meters, sockets
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 connections_max = 10
@@ -213,6 +213,7 @@ class Database:
             except UNREACHABLE as error:
                 if isinstance(error, ValueError):  # a value that does not fit its parameter: our bug, and no outage
                     raise
+                meters.count(meters.db_failures, "unavailable")
                 raise DatabaseUnavailableError(unreachable(error)) from error
             failpoints.reach("committed")
 
@@ -292,7 +293,11 @@ def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Param
                 return await work(*args, **kwargs)
             except CONFLICTS:
                 await asyncio.sleep(conflict_pause_seconds * 2**attempt * random.random())  # noqa: S311 (jitter)
-        return await work(*args, **kwargs)
+        try:
+            return await work(*args, **kwargs)
+        except CONFLICTS:
+            meters.count(meters.db_failures, "conflict")
+            raise
 
     return run
 

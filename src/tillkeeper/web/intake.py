@@ -1,14 +1,15 @@
 """Webhooks in: a plain ASGI endpoint in front of everything else, because most requests are these."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tillkeeper.access.limits import Meter
+from tillkeeper.access.limits import Meter, RateLimitedError
 from tillkeeper.flows.limit import admit
 from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
-from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel import clock, ids, logs, meters
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import address, errors, shell
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
@@ -35,7 +36,8 @@ class Webhooks:
         if scope["type"] != "http" or prefix is None:
             await self._app(scope, receive_, send)
             return
-        request_id = ids.text("request", ids.new())
+        request_id, read_ms = ids.text("request", ids.new()), clock.timer_ms()
+        status = HTTPStatus.OK
         try:
             body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
         except TillError as error:
@@ -46,12 +48,15 @@ class Webhooks:
                 "detail": error.detail,
             }
             logs.webhook.warning("webhook_refused", **told)
+            status = HTTPStatus(error.status)
             await errors.answer(error, request_id)(scope, receive_, send)
         except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
             logs.webhook.exception("webhook_failed", request_id=request_id, path=shell.shown_path(scope))
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
             await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
         else:
             await _acknowledge(send, body, request_id)
+        meters.count(meters.requests, "webhooks", f"{status // 100}xx", by=read_ms())
 
     async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
         if scope["method"] != "POST":
@@ -75,7 +80,11 @@ class Webhooks:
         It was verified first, so whoever signs rightly is never held up, whatever else comes from the same address.
         """
         name = f"Whoever sends from {who} without a valid signature"
-        await admit(self._intake.till, self._meter, f"webhook {who}", limit=unverified_per_minute_max, name=name)
+        try:
+            await admit(self._intake.till, self._meter, f"webhook {who}", limit=unverified_per_minute_max, name=name)
+        except RateLimitedError:
+            meters.count(meters.rate_limited)
+            raise
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

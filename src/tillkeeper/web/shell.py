@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tillkeeper.access.limits import Standing
-from tillkeeper.kernel import clock, ids, logs, sheets
+from tillkeeper.kernel import clock, ids, logs, meters, sheets
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import errors, strict
 
@@ -72,7 +72,14 @@ class Shell:
                 log.exception("unexpected", path=shown_path(scope))
                 await seen.answer(errors.UnexpectedError(), scope, receive, send_with_id)
             told = {"method": scope["method"], "path": shown_path(scope), "status": seen.status}
-            log.info("request", **told, duration_ms=read_ms())
+            took_ms = read_ms()
+            log.info("request", **told, duration_ms=took_ms)
+            meters.count(meters.requests, _part(scope["path"]), f"{seen.status // 100}xx", by=took_ms)
+
+
+def _part(path: str) -> str:
+    """Tell who answers at a path: programs ask the API, and people look at pages."""
+    return "api" if path.startswith("/api/") else "pages"
 
 
 def _complete(out: MutableHeaders, state: dict[str, Any]) -> None:

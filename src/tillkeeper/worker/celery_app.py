@@ -6,17 +6,19 @@ arguments, no result and no retries; the next nudge comes within seconds.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from billiard import current_process
 from billiard.util import get_logger
 from celery import Celery, signals
 from celery.worker.consumer import Consumer
 from kombu.transport.redis import Channel
 
-from tillkeeper import gateways, settings
-from tillkeeper.kernel import clock, logs, loop
+from tillkeeper import gateways, settings, telemetry
+from tillkeeper.kernel import clock, logs, loop, meters
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.schedules import Kind
 from tillkeeper.settings import Settings
@@ -105,6 +107,7 @@ class Child:
 
     def __init__(self) -> None:
         self.pulse = Pulse(Kind.CELERY)
+        self._watched = ExitStack()
         self._runner: asyncio.Runner | None = None
         self._till: Till | None = None
         self._jobs: dict[str, Job] = {}
@@ -112,6 +115,7 @@ class Child:
     def work(self, name: str) -> bool:
         """Run a job until nothing of it is left or its time is over; true when more of it may wait."""
         if self._runner is None:
+            self._watched.enter_context(telemetry.counted_as(f"celery-{getattr(current_process(), 'index', 0)}"))
             self._runner = loop.runner()
         return self._runner.run(self._work(name))
 
@@ -121,6 +125,7 @@ class Child:
             if self._till:
                 self._runner.run(self._till.close())
             self._runner.close()
+            self._watched.close()
 
     async def _work(self, name: str) -> bool:
         if self._till is None:
@@ -171,6 +176,7 @@ def _nudge_at_best(name: str) -> None:
     try:
         nudge(name)
     except Exception as error:  # noqa: BLE001 (whatever its client raises, the next nudge comes by the clock)
+        meters.count(meters.broker_errors)
         logs.worker.warning("broker_lost", error=type(error).__name__)
 
 
@@ -205,6 +211,7 @@ class Beat:
         try:
             await asyncio.to_thread(nudge, name)
         except Exception as error:  # noqa: BLE001 (whatever its client raises, the broker is the reason)
+            meters.count(meters.broker_errors)
             self._say(lost=True, why=type(error).__name__)
         else:
             self._say(lost=False)

@@ -1,0 +1,40 @@
+"""The names that operators were promised."""
+
+PROMISED = frozenset(
+    f"till_{name}"
+    for name in [
+        "payments_created_total",
+        "payments_succeeded_total",
+        "payments_failed_total",
+        "payment_intent_failures_total",
+        "payment_retries_total",
+        "payment_deduplicated_total",
+        "payment_amount_minor_total",
+        "refunds_total",
+        "refund_amount_minor_total",
+        "fees_minor_total",
+        "webhooks_received_total",
+        "webhooks_processed_total",
+        "webhook_signature_failures_total",
+        "webhook_rate_limited_total",
+        "inbox_backlog",
+        "inbox_dead",
+        "outbox_backlog",
+        "gateway_request_duration_seconds",
+        "gateway_errors_total",
+        "gateway_available",
+        "settle_duration_seconds",
+        "webhook_to_fulfilled_seconds",
+        "db_transactions_failed_total",
+        "db_connections",
+        "worker_up",
+        "worker_last_beat_seconds",
+        "reconciliation_discrepancies",
+        "invariant_violations",
+        "gateway_api_version_age_days",
+        "secret_age_days",
+        "backup_age_seconds",
+        "restore_drill_success",
+        "log_redactions_total",
+    ]
+)
