@@ -18,7 +18,7 @@ RUN --mount=type=bind,target=/context --mount=type=secret,id=pip.conf,target=/et
     ./till >/dev/null 2>/tmp/said || [ -f .venv/till.stamp ] || { cat /tmp/said; exit 1; }; \
     .venv/bin/python -m pip --version >/dev/null && .venv/bin/python -m pip uninstall --quiet --yes setuptools pip 2>/dev/null; \
     rm -f .venv/setup.log; \
-    find .venv -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
+    find .venv -type d \( -name test -o -name tests \) -path '*/site-packages/*' -prune -exec rm -rf {} +
 COPY docs ./docs
 COPY src ./src
 RUN .venv/bin/python -m compileall -q -j 0 src
