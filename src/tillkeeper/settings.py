@@ -26,6 +26,8 @@ IN_FILES = (
     "DATABASE_OWNER_URL",
     "DATABASE_DIRECT_URL",
     "DATABASE_REPLICA_URL",
+    "CELERY_BROKER_URL",
+    "REDIS_URL",
 )
 """What is read once, when a process begins; every other secret is read again while it runs."""
 secret_key_length_min = 16
@@ -103,6 +105,8 @@ class Settings(BaseSettings):
     """Through what Celery's workers are woken; without it REDIS_URL. Only `till celery` knows of it."""
     celery_result_backend: Annotated[str, Field(validation_alias="CELERY_RESULT_BACKEND", repr=False)] = ""
     """Accepted and not used: what came of a task stands in PostgreSQL."""
+    sentinel_name: Annotated[str, Field(validation_alias="TILL_REDIS_SENTINEL_NAME", min_length=1)] = "tillkeeper"
+    """How the Sentinels call the group of Redis that they watch, where the broker is `sentinel://`."""
     redis_url: Annotated[str, Field(validation_alias=AliasChoices("REDIS_URL", "PAYMENT_REDIS_URL"), repr=False)] = ""
     redis_connections_max: Annotated[
         int,

@@ -3,12 +3,17 @@
 import asyncio
 import os
 import random
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography import x509
+from tests import certificates
 from tests.crash.crowd import Crowd
 from tests.crash.oracle import check_books, check_database, converge
 from tests.crash.stage import Stage, free_ports
@@ -17,6 +22,7 @@ from tests.hosts import programs
 from tillkeeper.web.intake import unverified_per_minute_max
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx" / "tillkeeper.conf"
+UPSTREAM = EXAMPLE.with_name("upstream.conf")
 AROUND = """
 {user}
 daemon off;
@@ -31,22 +37,27 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    include {folder}/tillkeeper.conf;
+    include {folder}/conf.d/*.conf;
 }}
 """
 BAD_GATEWAY = 502
 purchases = 80
-OTHER = "127.0.0.2"
-"""Another address of this machine, which no proxy of ours has."""
+burst = 20
+OTHER, THIRD = "127.0.0.2", "127.0.0.3"
+"""Other addresses of this machine, which no proxy of ours has."""
 
 
 class Fronted(Stage):
-    """Serve at two ports, with nginx before them where everybody calls."""
+    """Serve at two ports, with nginx before them where everybody calls: with TLS, and without for those who trust nobody."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rate: str) -> None:
         super().__init__(folder)
+        self.rate = rate
         self.ports = dict(zip(("api", "other"), free_ports(2), strict=True))
         self.nginx_port = self.api_port
+        self.plain_port, self.tls_port = free_ports(2)
+        self.certificate = certificates.certify(x509.IPAddress(ip_address("127.0.0.1")), folder / "tls.pem")
+        self.https = f"https://127.0.0.1:{self.tls_port}"
         self.environment["TILL_TRUSTED_PROXIES"] = "127.0.0.1"
 
     def words(self, name: str) -> Sequence[str]:
@@ -55,24 +66,42 @@ class Fronted(Stage):
         return super().words(name)
 
     def configure(self) -> Path:
-        """Write the example down with the addresses of this stage."""
-        text = EXAMPLE.read_text().replace("listen 80;", f"listen 127.0.0.1:{self.nginx_port};")
-        for address, name in (("10.0.0.11:8000", "api"), ("10.0.0.12:8000", "other")):
-            assert address in text
-            text = text.replace(address, f"127.0.0.1:{self.ports[name]}")
-        (self.folder / "tillkeeper.conf").write_text(text)
+        """Write the examples down with the addresses, the certificate and the limit of this stage."""
+        changes = {
+            "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
+            "listen 443 ssl http2;": f"listen 127.0.0.1:{self.tls_port} ssl http2; listen 127.0.0.1:{self.nginx_port};",
+            "/etc/nginx/tls/tillkeeper.pem": str(self.certificate),
+            "/etc/nginx/tls/tillkeeper.key": str(self.certificate),
+            "rate=10r/s": f"rate={self.rate}",
+            "10.0.0.11:8000": f"127.0.0.1:{self.ports['api']}",
+            "10.0.0.12:8000": f"127.0.0.1:{self.ports['other']}",
+        }
+        (self.folder / "conf.d").mkdir()
+        for example in (EXAMPLE, UPSTREAM):
+            text = example.read_text()
+            for before, after in changes.items():
+                assert before in EXAMPLE.read_text() + UPSTREAM.read_text(), before
+                text = text.replace(before, after)
+            (self.folder / "conf.d" / example.name).write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
         file = self.folder / "nginx.conf"
         file.write_text(AROUND.format(folder=self.folder, user=user))
         return file
 
+    def caller(self, address: str = "127.0.0.1") -> httpx2.AsyncClient:
+        """Make what calls over TLS, from one of this machine's addresses."""
+        trust = ssl.create_default_context(cafile=self.certificate)
+        way = httpx2.AsyncHTTPTransport(local_address=address, verify=trust)
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx2.AsyncClient(transport=way, timeout=30, base_url=self.https, headers=headers)
 
-@pytest.fixture
-async def fronted(tmp_path: Path) -> AsyncIterator[Fronted]:
+
+@asynccontextmanager
+async def opened(folder: Path, rate: str) -> AsyncIterator[Fronted]:
     program = programs.need("nginx", "nginx")
-    stage, log = Fronted(tmp_path), tmp_path / "nginx.log"
+    stage, log = Fronted(folder, rate), folder / "nginx.log"
     try:
-        with programs.running([program, "-c", stage.configure(), "-p", tmp_path], log):
+        with programs.running([program, "-c", stage.configure(), "-p", folder], log):
             await programs.answers(stage.nginx_port, log)
             await stage.open()
             stage.start("other")
@@ -80,6 +109,20 @@ async def fronted(tmp_path: Path) -> AsyncIterator[Fronted]:
             yield stage
     finally:
         await asyncio.to_thread(stage.close)
+
+
+@pytest.fixture
+async def fronted(tmp_path: Path) -> AsyncIterator[Fronted]:
+    """Let a crowd come from one address."""
+    async with opened(tmp_path, "10000r/s") as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fronted]:
+    """Keep the limit of the example."""
+    async with opened(tmp_path_factory.mktemp("strict"), "10r/s") as stage:
+        yield stage
 
 
 async def webhooks(stage: Fronted, client: httpx2.AsyncClient) -> Counter[tuple[str, int]]:
@@ -115,12 +158,12 @@ async def test_an_api_host_that_dies_under_load_costs_no_webhook_and_doubles_no_
 
 
 @pytest.mark.timeout(120)
-async def test_what_a_caller_says_of_its_address_is_not_believed(fronted: Fronted) -> None:
+async def test_what_a_caller_says_of_its_address_is_not_believed(strict: Fronted) -> None:
     elsewhere = httpx2.AsyncHTTPTransport(local_address=OTHER)
     async with httpx2.AsyncClient(transport=elsewhere, timeout=30) as client:
         for number in range(unverified_per_minute_max * 2):
             answer = await client.post(
-                f"{fronted.api}/webhooks/stripe", content=b"{}", headers={"X-Forwarded-For": f"198.51.100.{number}"}
+                f"{strict.api}/webhooks/stripe", content=b"{}", headers={"X-Forwarded-For": f"198.51.100.{number}"}
             )
             if answer.status_code == 429:
                 break
@@ -129,14 +172,43 @@ async def test_what_a_caller_says_of_its_address_is_not_believed(fronted: Fronte
 
 
 @pytest.mark.timeout(120)
-async def test_the_answer_to_a_body_that_is_too_large_is_ours(fronted: Fronted) -> None:
+async def test_the_answer_to_a_body_that_is_too_large_is_ours(strict: Fronted) -> None:
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
-        headers = {"Authorization": f"Bearer {fronted.key}", "Content-Type": "application/json", "Idempotency-Key": "x"}
-        answer = await client.post(f"{fronted.api}/api/v1/payments", content=b" " * 100_000, headers=headers)
+        headers = {"Authorization": f"Bearer {strict.key}", "Content-Type": "application/json", "Idempotency-Key": "x"}
+        answer = await client.post(f"{strict.api}/api/v1/payments", content=b" " * 100_000, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+@pytest.mark.timeout(120)
+async def test_everybody_is_led_to_tls_and_told_to_stay_there(strict: Fronted) -> None:
+    async with strict.caller() as client:
+        served = await client.get("/health")
+        led = await client.post(f"http://127.0.0.1:{strict.plain_port}/api/v1/payments?a=b", content=b"{}")
+    assert served.json() == {"status": "alive"}
+    assert served.headers.get_list("strict-transport-security") == ["max-age=31536000; includeSubDomains"]
+    for name, value in {"x-content-type-options": "nosniff", "x-frame-options": "DENY"}.items():
+        assert served.headers.get_list(name) == [value], "said once, by us or by nginx"
+    assert "nginx/" not in served.headers["server"]
+    assert (led.status_code, led.headers["location"]) == (308, "https://127.0.0.1/api/v1/payments?a=b")
+
+
+@pytest.mark.timeout(120)
+async def test_an_address_has_ten_api_calls_a_second_and_webhooks_as_many_as_come(strict: Fronted) -> None:
+    async with strict.caller(THIRD) as client:
+        posts = [client.post("/webhooks/stripe", content=b"{}") for _ in range(unverified_per_minute_max - 1)]
+        told = Counter(answer.status_code for answer in await asyncio.gather(*posts))
+        assert told == {400: unverified_per_minute_max - 1}, "more than a burst, and each is looked at"
+        answers = await asyncio.gather(*(client.get("/api/v1/packages") for _ in range(3 * burst)))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert burst <= len(answers) - len(refused) < 2 * burst
+    assert refused[0].headers["content-type"] == "application/problem+json"
+    assert refused[0].headers["retry-after"] == "1"
+    assert refused[0].headers["x-content-type-options"] == "nosniff"
+    assert refused[0].json()["code"] == "rate_limited"
+    assert refused[0].json()["retryable"] is True
+
+
 def test_the_example_is_told_about_in_the_guide() -> None:
-    guide = (EXAMPLE.parents[2] / "docs" / "many-machines.md").read_text()
+    guide = (EXAMPLE.parents[2] / "docs" / "deployment.md").read_text()
 
     assert str(EXAMPLE.relative_to(EXAMPLE.parents[2])) in guide

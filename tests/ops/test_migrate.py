@@ -47,3 +47,16 @@ def test_migrating_makes_the_check_pass(databases: Databases, empty: str, tmp_pa
     urls = (databases.owner_url(empty), databases.app_url(empty))
     assert migrate(*urls, tmp_path).returncode == 0
     assert migrate(*urls, tmp_path, "--check").returncode == 0
+
+
+def test_a_database_that_a_newer_version_has_migrated_is_left_as_it_is(
+    databases: Databases, database: str, owner_url: str, database_url: str, tmp_path: Path
+) -> None:
+    databases.run("UPDATE alembic_version SET version_num = '9999'", database=database)
+
+    for words in ((), ("--check",)):
+        answer = migrate(owner_url, database_url, tmp_path, *words)
+        assert answer.returncode == 1
+        assert "belongs to a newer version" in answer.stderr
+        assert "9999" in answer.stderr
+    assert databases.run("SELECT version_num FROM alembic_version", database=database) == "9999"

@@ -57,14 +57,16 @@ def test_migrations_go_past_a_pooler() -> None:
     assert configured(**pooled, DATABASE_OWNER_URL="postgresql://owner").migrations_url == "postgresql://owner"
 
 
-def test_the_key_and_the_addresses_of_the_database_may_stand_in_files(
+def test_the_key_and_the_addresses_of_the_database_and_of_the_broker_may_stand_in_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in settings.IN_FILES:
         file = tmp_path / name
-        file.write_text(f"what stands in the file of {name}\n")
+        scheme = "redis://" if name in {"CELERY_BROKER_URL", "REDIS_URL"} else ""
+        file.write_text(f"{scheme}what stands in the file of {name}\n")
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(f"{name}_FILE", str(file))
     found = settings.load()
     assert found.secret_key == "what stands in the file of TILL_SECRET_KEY"
     assert found.database_replica_url == "what stands in the file of DATABASE_REPLICA_URL"
+    assert found.broker_url == "redis://what stands in the file of CELERY_BROKER_URL"

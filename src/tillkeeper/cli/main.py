@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "demo:demo",
         "serve": "serving:serve",
         "worker": "serving:worker",
+        "wheelhouse": "wheelhouse:wheelhouse",
         "celery": "celery:app",
         "sandbox": "serving:sandbox",
         "migrate": "migrate:migrate",

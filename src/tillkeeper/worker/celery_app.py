@@ -83,6 +83,7 @@ def connect(configured: Settings) -> None:
         # What a dead worker held is put back after seconds; by default only every hundredth look sees to it.
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
+        **({"master_name": configured.sentinel_name} if url.startswith("sentinel") else {}),
     }
     # A lost connection would be asked to take back what it brought, over which kombu 5.7 stumbles when Redis is away.
     # A nudge need not come back at once: others come after it.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tillkeeper.kernel.db import UNREACHABLE
-from tillkeeper.kernel.errors import DatabaseUnavailableError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parents[1]
@@ -26,6 +26,14 @@ HISTORY_TABLES = "payment_change, payment_note, wallet_entry, wallet_adjustment,
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
 HISTORY_FUNCTIONS = ("erase_history", "erase_audit")
 """What takes words about people out of histories, and can do nothing else to them."""
+
+
+class NewerDatabaseError(TillError):
+    """Report a database that a newer version has migrated: what is booked since then has no place in an older one."""
+
+    code = "database_newer"
+    title = "The database belongs to a newer version"
+    next_step = "Run that version or a later one. Nothing goes back: what is booked since then would be lost."
 
 
 def upgrade(owner_url: str, *, app_role: str | None = None) -> list[str]:
@@ -69,7 +77,12 @@ def _pending(connection: Connection) -> list[str]:
     script = ScriptDirectory.from_config(_config(connection))
     current = MigrationContext.configure(connection).get_current_revision()
     revisions = [item.revision for item in script.walk_revisions()][::-1]
-    return revisions[revisions.index(current) + 1 :] if current in revisions else revisions
+    if current is None:
+        return revisions
+    if current not in revisions:
+        message = f"It is at migration {current}, and this version knows them up to {revisions[-1]}. Nothing was changed."
+        raise NewerDatabaseError(message)
+    return revisions[revisions.index(current) + 1 :]
 
 
 def _differences(connection: Connection) -> list[str]:
