@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -18,7 +19,6 @@ from tillkeeper.flows.seal import seal
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.encrypted import DamagedFileError, WrongKeyError
-from tillkeeper.ops import migrations
 from tillkeeper.till import Till
 
 
@@ -54,7 +54,7 @@ async def everything(url: str) -> dict[str, Any]:
 async def test_a_restored_copy_is_the_database_that_was_backed_up(
     shop: Any, saving: Till, owner_url: str, elsewhere: str
 ) -> None:
-    await shop.refund(await shop.paid(), 1_000)
+    await shop.refund(await shop.paid(), 100)
     await seal(shop.till)
     made = await back_up(saving)
     before = await everything(owner_url)
@@ -64,7 +64,6 @@ async def test_a_restored_copy_is_the_database_that_was_backed_up(
     after = await everything(elsewhere)
     differing = {name for name in before if before[name] != after.get(name)}
     assert differing == {"backup", "isolation"}  # that it was made is written after it was
-    assert migrations.differences.__call__ and migrations.pending.__call__
 
 
 async def test_a_restored_copy_passes_every_check(shop: Any, saving: Till, elsewhere: str) -> None:
@@ -114,13 +113,11 @@ async def test_a_restored_copy_is_kept_apart(saving: Till, elsewhere: str) -> No
     assert await read(saving, isolation) is None
 
 
-async def test_what_the_application_may_do_is_restored_too(
-    saving: Till, elsewhere: str, database_url: str, databases: Any
-) -> None:
+async def test_what_the_application_may_do_is_restored_too(saving: Till, elsewhere: str, databases: Any) -> None:
     made = await back_up(saving)
     await restored(saving, made.path, elsewhere)
 
-    application = await asyncpg.connect(databases.app_url(elsewhere.rpartition("/")[2].partition("?")[0]))
+    application = await asyncpg.connect(databases.app_url(urlsplit(elsewhere).path.lstrip("/")))
     assert await application.fetchval("SELECT count(*) FROM payment") == 0
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await application.execute("DELETE FROM posting")

@@ -45,6 +45,8 @@ class _Trial:
     facts: Facts | None = None
     size: int = 0
     snapshot: str | None = None
+    made: bool = False
+    """Whether the scratch database is ours, and so ours to drop."""
     checks: list[Check] = field(default_factory=list)
     times_ms: dict[str, int] = field(default_factory=dict)
 
@@ -143,7 +145,8 @@ async def _try(till: Till, *, file: str | None, snapshot: bool, say: Say) -> Rep
                 await trial.step("look", lambda: _look(trial, scratch, say))
         finally:
             rto_ms = elapsed_ms()
-            await trial.step("scratch database", lambda: _remove(scratch))
+            if trial.made:
+                await trial.step("scratch database", lambda: _remove(scratch))
     if till.settings.broker_url:
         await trial.step("broker", lambda: _greet(till.settings.broker_url))
     age = asked_at - trial.facts.taken_at if trial.facts else None
@@ -178,6 +181,7 @@ async def _restore(till: Till, trial: _Trial, scratch: str, say: Say) -> str:
     assert trial.facts, "a backup was chosen"
     vault = backups.needed(till.vault)
     await create(scratch, trial.facts)
+    trial.made = True
     await restore(vault, vault.choose(trial.file), scratch, now=till.now(), say=say)
     return "all of it, into a database of its own"
 
