@@ -1,6 +1,5 @@
 """A drill restores a backup beside everything else, proves it, leaves nothing behind, and says how it went."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import asyncpg
 import pytest
 from tests.flows.vaults import backed_up, databases_like
 
+from tillkeeper import backups
 from tillkeeper.backups import NoBackupError
 from tillkeeper.flows import drill as drilling
 from tillkeeper.flows.back_up import back_up
@@ -26,48 +26,31 @@ def saving(till: Till, tmp_path: Path, owner_url: str) -> Till:
     return backed_up(till, tmp_path / "backups", owner_url)
 
 
-async def test_a_drill_passes_and_leaves_nothing_behind(shop: Any, saving: Till, owner_url: str) -> None:
+async def test_a_drill_saves_the_present_state_passes_and_leaves_nothing_behind(
+    shop: Any, saving: Till, owner_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await shop.paid()
     made = await back_up(saving)
-    await shop.owner.execute("UPDATE backup SET file = file")
+    second = made.path.with_name("tillkeeper-20990101T000000Z.tillbackup")
+    monkeypatch.setattr("tillkeeper.backups.name", lambda _: second.name)
 
-    report = await drill(saving, snapshot=False)
+    report = await drill(saving)
 
     assert report.passed, report.failures
-    assert report.file == made.name
+    assert (report.file, report.snapshot, second.exists()) == (made.name, second.name, True)
     assert report.rpo_seconds is not None
     assert report.rto_ms > 0
     assert await databases_like(owner_url, SCRATCH) == []
     assert await read(saving, reported.drill_success) is True
 
 
-async def test_the_present_state_is_saved_first(saving: Till, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = await back_up(saving)
-    second = first.path.with_name("tillkeeper-20990101T000000Z.tillbackup")
-    monkeypatch.setattr("tillkeeper.backups.name", lambda _: second.name)
-
-    report = await drill(saving)
-
-    assert report.passed, report.failures
-    assert (report.file, report.snapshot) == (first.name, second.name)
-    assert second.exists()
-
-
 def cut(data: bytes) -> bytes:
     return data[:-100]
 
 
-def turn(data: bytes) -> bytes:
-    middle = len(data) // 2
-    return data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
-
-
-@pytest.mark.parametrize("harm", [cut, turn])
-async def test_a_damaged_backup_fails_the_drill_and_operators_hear_of_it(
-    saving: Till, owner_url: str, harm: Callable[[bytes], bytes]
-) -> None:
+async def test_a_damaged_backup_fails_the_drill_and_operators_hear_of_it(saving: Till, owner_url: str) -> None:
     made = await back_up(saving)
-    made.path.write_bytes(harm(made.path.read_bytes()))
+    made.path.write_bytes(cut(made.path.read_bytes()))
     office = Office(
         secrets=Secrets({}),
         name="Shop",
@@ -110,28 +93,22 @@ async def test_a_drill_never_touches_a_database_that_is_there(
     await connection.close()
 
 
-async def test_a_wish_is_carried_out_once_by_whichever_worker_comes_first(saving: Till) -> None:
+async def test_a_wish_is_carried_out_once_also_when_the_worker_that_had_it_died(saving: Till, shop: Any) -> None:
     await back_up(saving)
     await wish_drill(saving)
     with pytest.raises(DrillUnderWayError):
         await wish_drill(saving)
+    await plan_drill(saving)
+    async with saving.db.transaction() as tx:
+        await backups.take_drill(tx)
+    assert await carry_out(saving) == 0
+    await shop.owner.execute("UPDATE drill SET lease_until = now() - interval '1 second'")
 
     assert [await carry_out(saving), await carry_out(saving)] == [1, 0]
 
     last = await read(saving, reported.last_drill)
     assert last is not None
     assert (last["status"], last["wished_by"]) == ("passed", saving.by.name)
-
-
-async def test_a_drill_whose_worker_died_is_taken_over(saving: Till, shop: Any) -> None:
-    await back_up(saving)
-    await plan_drill(saving)
-    async with saving.db.transaction() as tx:
-        await drilling.backups.take_drill(tx)
-    assert await carry_out(saving) == 0
-    await shop.owner.execute("UPDATE drill SET lease_until = now() - interval '1 second'")
-
-    assert await carry_out(saving) == 1
 
 
 async def test_without_a_folder_for_backups_no_drill_is_due(till: Till) -> None:
