@@ -28,6 +28,7 @@ IN_FILES = (
     "DATABASE_REPLICA_URL",
     "CELERY_BROKER_URL",
     "REDIS_URL",
+    "DATABASE_DRILL_URL",
 )
 """What is read once, when a process begins; every other secret is read again while it runs."""
 secret_key_length_min = 16
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     """For what needs a session of its own, when DATABASE_URL goes through a transaction pooler."""
     database_replica_url: Annotated[str, Field(validation_alias="DATABASE_REPLICA_URL")] = ""
     """A copy of the database that lists and reports are read from while it keeps up."""
+    database_drill_url: Annotated[str, Field(validation_alias="DATABASE_DRILL_URL", repr=False)] = ""
+    """A server, and a role that may create databases there, for restores that are only tried; else the owner's."""
     database_connections_max: Annotated[int, Field(validation_alias="TILL_DATABASE_CONNECTIONS_MAX", ge=2)] = 12
     secret_key: Annotated[str, Field(validation_alias="TILL_SECRET_KEY", min_length=secret_key_length_min, repr=False)]
     public_url: Annotated[str, Field(validation_alias="TILL_PUBLIC_URL")] = "http://127.0.0.1:8000"
@@ -134,6 +137,8 @@ class Settings(BaseSettings):
     mail_alerts_per_day_max: Annotated[int, Field(validation_alias="TILL_MAIL_ALERTS_PER_DAY_MAX", ge=1)] = 20
     """How many alerts a day are sent one by one; the others are gathered into one letter an hour."""
 
+    backup_path: Annotated[str, Field(validation_alias="BACKUP_PATH")] = ""
+    """The folder of backups; `TILL_BACKUP_KEY`, with which they are encrypted, is read as every secret is."""
     webhook_days_kept: Annotated[int, Field(validation_alias="TILL_WEBHOOK_DAYS_KEPT", ge=31)] = 90
     """How long it is kept what webhooks said that were applied; a gateway may be asked again for a month."""
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from tillkeeper import access, gateways, mail
+from tillkeeper import access, backups, gateways, mail
 from tillkeeper.access import Tokens
 from tillkeeper.audit import SYSTEM, Actor
+from tillkeeper.backups import Vault
 from tillkeeper.gateway import ConfigurationError, Gateway, GatewayUnavailableError
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.clock import Now
@@ -21,7 +22,7 @@ from tillkeeper.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Till:
-    """Hold what a flow may touch: database, gateways, the way out to merchants, clock, box for bodies, tokens, mail."""
+    """Hold what a flow may touch: database, gateways, the way out to merchants, clock, box for bodies and so on."""
 
     settings: Settings
     db: Database
@@ -31,6 +32,7 @@ class Till:
     replica: Replica | None = None
     tokens: Tokens | None = None
     mail: Office | None = None
+    vault: Vault | None = None
     by: Actor = SYSTEM
     """Who acts: whoever lets others act hands them the till in their name."""
     now: Now = clock.now
@@ -63,6 +65,7 @@ class Till:
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
             tokens=tokens,
             mail=office,
+            vault=backups.open_vault(settings, secrets),
             now=now,
         )
 

@@ -135,6 +135,7 @@ TABLE = {
     "/admin/audit/export.csv": page(MONEY),
     "/admin/audit/{entry}": page(MONEY),
     "/admin/health": page(ALL),
+    "/admin/health/drill": deed(PLUMBING),
     "/admin/settings": page(ALL),
     "/admin/settings/packages/add": deed(RULE),
     "/admin/settings/packages/{package}": page(RULE),

@@ -2,17 +2,23 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from tests.flows.vaults import backed_up
 
 from tillkeeper.flows.check_in import check_in
 from tillkeeper.flows.examine import examine
+from tillkeeper.flows.isolate import isolate
 from tillkeeper.flows.maintain import maintain
 from tillkeeper.kernel import ids
 from tillkeeper.reports.health import Queue, Signs
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
 from tillkeeper.schedules import Kind, Worker
 from tillkeeper.web.dashboard import checkup
-from tillkeeper.web.dashboard.checkup import Patient, State
+from tillkeeper.web.dashboard.checkup import Patient
+from tillkeeper.web.dashboard.findings import State
+from tillkeeper.web.dashboard.safekeeping import Safe
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HEALTHY = Signs(version="16.4", at=NOW, worked_at=NOW, proved_at=NOW, queues=())
@@ -40,7 +46,7 @@ async def test_a_worker_that_works_is_well_and_what_is_not_kept_is_said(shop: An
     await examine(shop.till)
     await check_in(shop.till, Worker(id=ids.new(), kind=Kind.CELERY, host="shop-1", pid=4711))
     said = await desk.read("/health")
-    for each in ("celery on shop-1", "Debits equal credits", "Not kept yet", "Age of the last backup", "answers"):
+    for each in ("celery on shop-1", "Debits equal credits", "Not kept yet", "secrets", "answers"):
         assert each in said, each
     assert "never been heard of" not in said
 
@@ -70,6 +76,7 @@ async def test_work_that_waits_is_counted_and_dated(shop: Any, desk_of: Any) -> 
 
 async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
     live = shop.till.settings.model_copy(update={"mode": "live", "public_url": "http://shop.example.com"})
+    saves = shop.till.settings.model_copy(update={"backup_path": "/backups"})
     stripe = GatewayState(gateway="stripe")
     old = {"gateway": "stripe", "level": "critical", "reasons": ["it is old"]}
     late = Queue(name="letters", due=1_000, since=NOW - timedelta(days=3))
@@ -86,6 +93,13 @@ async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
         ("Stripe", {"gateways": [replace(stripe, breaker=Breaker.OPEN, failures=5)]}, State.BROKEN),
         ("Stripe", {"gateways": [replace(stripe, failures=3)]}, State.WARNING),
         ("API version of Stripe", {"versions": [old]}, State.BROKEN),
+        ("Backups", {"settings": live}, State.WARNING),
+        ("Backups", {"settings": saves}, State.BROKEN),
+        ("Backups", {"settings": saves, "safe": Safe(backup=backup(hours=30))}, State.BROKEN),
+        ("Restore drill", {"settings": saves, "safe": Safe(backup=backup(hours=1))}, State.WARNING),
+        ("Restore drill", {"settings": saves, "safe": Safe(drill=drilled("failed"))}, State.BROKEN),
+        ("Restore drill", {"settings": saves, "safe": Safe(drill=drilled("passed", days=9))}, State.WARNING),
+        ("Restored copy", {"safe": Safe(copy={"taken_at": None})}, State.BROKEN),
         ("Maintenance", {"maintenance": Maintenance(active=True)}, State.WARNING),
         ("Alerts", {"mails": False}, State.WARNING),
         ("Public address", {"settings": live}, State.BROKEN),
@@ -94,3 +108,43 @@ async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
         found = {each.what: each for each in checkup.examine(patient(shop, **more))}
         assert (found[what].state, bool(found[what].fix)) == (state, True), what
     assert {each.state for each in checkup.examine(patient(shop))} == {State.OK}
+    well = patient(shop, settings=saves, safe=Safe(backup=backup(hours=3), drill=drilled("passed")))
+    assert {each.state for each in checkup.examine(replace(well, settings=saves_and_alerts(saves)))} == {State.OK}
+
+
+def saves_and_alerts(settings: Any) -> Any:
+    return settings.model_copy(update={"mail_alerts_to": "ops@example.com"})
+
+
+def backup(**ago: int) -> dict[str, Any]:
+    return {"file": "tillkeeper-x.tillbackup", "bytes": 4711, "taken_at": (NOW - timedelta(**ago)).isoformat()}
+
+
+def drilled(status: str, **ago: int) -> dict[str, Any]:
+    """Tell of a drill as the report does."""
+    checks = [{"name": "rows", "ok": status == "passed", "found": "payment has 1 row instead of 2"}]
+    report = {"rto_ms": 42_000, "checks": checks}
+    at = (NOW - timedelta(**ago)).isoformat()
+    return {"status": status, "file": "tillkeeper-x.tillbackup", "finished_at": at, "report": report}
+
+
+async def test_a_drill_is_asked_for_once_and_stands_in_the_audit_log(
+    shop: Any, desk_of: Any, tmp_path: Path, owner_url: str
+) -> None:
+    object.__setattr__(shop.till, "vault", backed_up(shop.till, tmp_path / "backups", owner_url).vault)
+    desk = await desk_of("developer")
+    assert "Try a restore" in await desk.read("/health")
+
+    assert "A worker tries" in await desk.told(await desk.post("/health/drill"))
+
+    assert await shop.count("drill", "status = 'wished'") == 1
+    assert await shop.count("audit_entry", "action = 'drill.wished'") == 1
+    assert "asked for one already" in await desk.read("/health/drill")
+
+
+async def test_every_page_of_a_restored_copy_says_that_it_is_one(shop: Any, desk_of: Any) -> None:
+    desk = await desk_of("viewer")
+    assert "restored copy" not in await desk.read("/payments")
+    await isolate(shop.till)
+    for page in ("/payments", "/health"):
+        assert "This is a restored copy" in await desk.read(page)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from tillkeeper import customers, mail, outbox
+from tillkeeper import backups, customers, mail, outbox
 from tillkeeper.flows.notify import PLACE
 from tillkeeper.flows.read import read
 from tillkeeper.kernel import ids, logs
@@ -29,6 +29,8 @@ async def correspond(till: Till) -> int:
         return 0
     most, now = office.alerts_per_day_max, till.now()
     async with till.db.transaction() as tx:
+        if await backups.is_isolated(tx):
+            return 0
         # One worker at a time counts what a day and an hour may have, or two would allow twice as much.
         await outbox.hold(tx, PLACE)
         await mail.gather(tx, alerts_per_day_max=most, now=now)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tillkeeper import backups
 from tillkeeper.flows.notify import alert
 from tillkeeper.kernel import ids, logs
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -31,7 +32,8 @@ class Courier:
         if len(self._under_way) >= concurrency_max:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         async with till.db.transaction() as tx:
-            due = await deliveries.claim(tx, concurrency_max - len(self._under_way))
+            apart = await backups.is_isolated(tx)
+            due = [] if apart else await deliveries.claim(tx, concurrency_max - len(self._under_way))
         for delivery in due:
             sending = asyncio.create_task(_carry(till, delivery))
             self._under_way.add(sending)

@@ -1,6 +1,6 @@
 """Keep new payments waiting for a while; webhooks, refunds and everything else go on."""
 
-from tillkeeper import audit, routing
+from tillkeeper import audit, backups, routing
 from tillkeeper.audit import Action
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.db import Transaction
@@ -10,6 +10,7 @@ from tillkeeper.till import Till
 
 MODE = "MAINTENANCE_MODE is set"
 ENABLED = "PAYMENTS_ENABLED is false"
+RESTORED = "this is a restored copy, and nobody has released it yet: see `till isolation status`"
 
 
 class MaintenanceError(TillError):
@@ -39,6 +40,9 @@ async def maintain(till: Till, *, active: bool, reason: str | None) -> Maintenan
 
 async def state(tx: Transaction, till: Till) -> Maintenance:
     """Tell whether new payments are kept waiting, and why."""
+    apart = await backups.isolation(tx)
+    if apart:
+        return Maintenance(active=True, reason=RESTORED, changed_by=None, at=apart.since)
     if till.settings.payments_enabled and not till.settings.maintenance_mode:
         return await routing.maintenance(tx)
     reason = MODE if till.settings.maintenance_mode else ENABLED

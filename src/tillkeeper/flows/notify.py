@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from tillkeeper import inbox, mail, outbox
+from tillkeeper import backups, inbox, mail, outbox
 from tillkeeper.kernel import ids, moments
 from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.mail import Kind, Letter, Office
@@ -29,6 +29,8 @@ async def notify(till: Till) -> int:
     if office is None:
         return 0
     async with till.db.transaction() as tx:
+        if await backups.is_isolated(tx):
+            return 0
         place = await outbox.hold(tx, PLACE)
         if place is None:
             await outbox.move(tx, PLACE, await outbox.newest(tx))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from tillkeeper import operations, payments, routing
+from tillkeeper import backups, operations, payments, routing
 from tillkeeper.facts import Notice, NoticeKind, Sale, Verdict
 from tillkeeper.flows import settle
 from tillkeeper.flows.defend import defend
@@ -36,6 +36,7 @@ OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
+KEPT_APART = Refused(reason="this is a restored copy, and nobody has released it yet")
 ENDINGS = frozenset({Kind.CANCEL, Kind.EXPIRE})
 PAID = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW, Status.SUCCEEDED)
 OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
@@ -62,6 +63,8 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
     Each gateway is told on its own, so that one that hangs keeps nobody from the others.
     """
     async with till.db.transaction() as tx:
+        if await backups.is_isolated(tx):
+            return 0
         state = (await routing.states(tx, [gateway]))[gateway]
         well = state.breaker is Breaker.CLOSED
         any_due = await operations.any_due(tx, gateway)
@@ -181,6 +184,9 @@ async def _call(till: Till, operation: Operation) -> Outcome:
         return Refused(reason=f"{operation.gateway} is not configured any more")
     async with till.db.transaction() as tx:
         state = (await routing.states(tx, [gateway.name]))[gateway.name]
+        isolated = await backups.is_isolated(tx)
+    if isolated:
+        return KEPT_APART
     if state.switch is Switch.OFF:
         return SWITCHED_OFF
     return await WAYS[operation.kind](till, gateway, operation)

@@ -63,6 +63,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Something that is due at certain moments was not done",
         "The page “Jobs” of the dashboard lists what is due and how it went; its next turn comes by itself.",
     ),
+    "drill.failed": (
+        "A backup could not be restored and proved",
+        "`till restore-drill` tries it again and says what is wrong. Until it passes, take it that there is no backup.",
+    ),
     "version.outdated": (
         "A gateway speaks a version of its API that somebody should look at",
         "The page “Gateways” shows the versions; raise yours in the gateway's dashboard, in its test mode first.",

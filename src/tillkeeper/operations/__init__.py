@@ -16,6 +16,7 @@ __all__ = [
     "claim",
     "close",
     "confirming",
+    "doubt_all",
     "erase",
     "finish",
     "given_up",
@@ -52,6 +53,11 @@ async def ask(tx: Transaction, operations: Sequence[Operation]) -> list[Operatio
         return []
     taken = await store.insert(tx, operations, lease_seconds, fee_patience_seconds)
     return [operation for operation in operations if operation.id not in taken]
+
+
+async def doubt_all(tx: Transaction) -> int:
+    """Take it of every unfinished call that it may have been made: its gateway is asked first. Return how many."""
+    return await store.doubt_all(tx)
 
 
 async def any_due(tx: Transaction, gateway: str) -> bool:

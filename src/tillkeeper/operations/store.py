@@ -55,6 +55,14 @@ async def any_due(tx: Transaction, gateway: str) -> bool:
     )
 
 
+async def doubt_all(tx: Transaction) -> int:
+    """Let every unfinished call be in doubt."""
+    return await tx.execute(
+        "UPDATE operation SET doubts = greatest(doubts, 1), due_at = clock_timestamp(), lease_until = NULL,"
+        " lease_token = NULL WHERE state = 'asked'"
+    )
+
+
 async def claim(tx: Transaction, gateway: str, limit: int, lease_seconds: int) -> list[Operation]:
     """Lease what is due; a lease that ran out belongs to whoever comes next, with a new token."""
     rows = await tx.fetch(

@@ -210,7 +210,8 @@ class EmbeddedPostgres:
             self._end_strays()
             self._initialise()
             self._launch()
-            self.databases.run("".join(ROLE_SQL.format(role=role) for role in (OWNER_ROLE, APP_ROLE)))
+            roles = "".join(ROLE_SQL.format(role=role) for role in (OWNER_ROLE, APP_ROLE))
+            self.databases.run(f"{roles} ALTER ROLE {OWNER_ROLE} CREATEDB")  # for restores that are tried
         except BaseException:
             self.stop()
             raise

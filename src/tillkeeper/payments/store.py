@@ -242,6 +242,7 @@ async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
             error_code = excluded.error_code, settled_at = excluded.settled_at
+        WHERE refund.payment_id = excluded.payment_id
         """,
         [refund.id for refund in refunds],
         [refund.payment for refund in refunds],

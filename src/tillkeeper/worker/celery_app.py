@@ -170,7 +170,9 @@ def _define(job: Job) -> None:
         if child.work(job.name):
             _nudge_at_best(job.name)
 
-    app.task(look, name=f"till.{job.name}", expires=max(job.every_seconds, nudge_seconds_min), lazy=False, shared=False)
+    expires = max(job.every_seconds, nudge_seconds_min)
+    longest = job.seconds_max or task_seconds_max
+    app.task(look, name=f"till.{job.name}", expires=expires, time_limit=longest, lazy=False, shared=False)
 
 
 def _nudge_at_best(name: str) -> None:

@@ -14,6 +14,7 @@ from tillkeeper.flows.check_versions import check_versions
 from tillkeeper.flows.correct_fees import correct_fees
 from tillkeeper.flows.correspond import correspond
 from tillkeeper.flows.deliver import Courier
+from tillkeeper.flows.drill import MONDAYS, carry_out, drill_seconds_max, plan_drill
 from tillkeeper.flows.examine import examine
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fan_out import fan_out
@@ -57,6 +58,8 @@ class Job:
     woken: bool = False
     calls: bool = False
     """It waits for others over the network, so it may keep whoever runs it for long."""
+    seconds_max: int | None = None
+    """How long Celery lets it go on, when that is longer than for others."""
     side_by_side: int = 1
     """How often one process runs it at once."""
     finish: Callable[[], Awaitable[None]] | None = None
@@ -108,6 +111,7 @@ DRAINS = (
     # It has slots of its own, a row for each look, so that a minute is no row for ever.
     Job(name="examine", run=_once(examine), every_seconds=20),
     Job(name="sum_up", run=sum_up, every_seconds=10),
+    Job(name="drill", run=carry_out, every_seconds=10, calls=True, seconds_max=drill_seconds_max),
 )
 APPOINTMENTS = (
     _due("purge", HOURLY, purge),
@@ -118,6 +122,7 @@ APPOINTMENTS = (
     _due("correct_fees", HOURLY, correct_fees),
     _due("forget_bodies", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), forget_bodies),
     _due("forget_runs", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), _once(forget_runs)),
+    _due("plan_drill", MONDAYS, _once(plan_drill)),
     _due("check_versions", Calendar(every=timedelta(weeks=1), after=timedelta(hours=9)), _once(check_versions)),
 )
 

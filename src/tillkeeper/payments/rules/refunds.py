@@ -217,18 +217,20 @@ def _remember_failed(payment: Payment, notice: Notice, now: datetime) -> Decisio
 
 
 def _foreign(payment: Payment, notice: Notice, amount: int, status: RefundStatus, now: datetime) -> Refund:
+    """Make the refund that a gateway tells of; one that we asked for before a restore keeps the id that we gave it."""
     named = notice.refund_reference
+    derived = ids.derive(payment.id, "refund", notice.gateway, named) if named else ids.new()
     return Refund(
-        id=ids.derive(payment.id, "refund", notice.gateway, named) if named else ids.new(),
+        id=notice.refund or derived,
         payment=payment.id,
         amount=amount,
         currency=payment.currency,
         status=status,
-        origin="gateway",
+        origin="us" if notice.refund else "gateway",
         gateway=notice.gateway,
         reference=named,
         reason=None,
-        created_at=now,
+        created_at=(notice.occurred_at or now) if notice.refund else now,
         error_code=notice.code,
         settled_at=now if status is RefundStatus.FAILED else None,
         reversal=notice.reversal,

@@ -3,9 +3,8 @@
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from tillkeeper.reports.health import Queue, Signs, counted_max
@@ -14,6 +13,9 @@ from tillkeeper.reports.readiness import REVISION
 from tillkeeper.reports.versions import Level
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
 from tillkeeper.settings import Settings
+from tillkeeper.web.dashboard import safekeeping
+from tillkeeper.web.dashboard.findings import Finding, State, long
+from tillkeeper.web.dashboard.safekeeping import Safe
 
 postgres_oldest = 15
 clocks_apart_max = timedelta(seconds=5)
@@ -21,26 +23,6 @@ worker_silent_max = timedelta(seconds=quiet_seconds)
 proof_age_max = timedelta(hours=30)
 """Everything is proved once a night."""
 waiting_max = timedelta(minutes=5)
-minute_seconds = 60
-hour_seconds = 3_600
-
-
-class State(StrEnum):
-    """Grade a finding: all is well, somebody should know, or something does not work."""
-
-    OK = "ok"
-    WARNING = "warning"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Hold what was looked at, how it is and, unless all is well, what to do."""
-
-    what: str
-    state: State
-    found: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +38,7 @@ class Patient:
     mails: bool
     titles: Mapping[str, str]
     """What gateways are called."""
+    safe: Safe = field(default_factory=Safe)
     replica: str | None = None
     """What is wrong with the replica; None where there is none, and nothing where it is used."""
 
@@ -63,6 +46,7 @@ class Patient:
 def examine(patient: Patient) -> list[Finding]:
     """Look at everything, what does not work first."""
     found = [*_program(patient), *_database(patient), *_work(patient), *_gateways(patient), *_settings(patient)]
+    found += safekeeping.examine(patient.safe, patient.settings, patient.now)
     return sorted(found, key=lambda each: (State.BROKEN, State.WARNING, State.OK).index(each.state))
 
 
@@ -83,7 +67,7 @@ def _database(patient: Patient) -> Iterator[Finding]:
     apart = abs(patient.signs.at - patient.now)
     if apart > clocks_apart_max:
         fix = "Set both clocks with NTP: signatures, sessions and leases go by them."
-        found = f"This machine and the database are {_long(apart)} apart."
+        found = f"This machine and the database are {long(apart)} apart."
         yield Finding("Clocks", State.BROKEN, found, fix)
     else:
         yield Finding("Clocks", State.OK, "This machine and the database agree")
@@ -110,8 +94,8 @@ def _worker(signs: Signs, now: datetime) -> Finding:
         return Finding("Worker", State.BROKEN, "It has never been heard of.", fix)
     silent = now - signs.worked_at
     if silent > worker_silent_max:
-        return Finding("Worker", State.BROKEN, f"Nothing was heard of it for {_long(silent)}.", fix)
-    return Finding("Worker", State.OK, "; ".join(signs.workers) or f"Seen {_long(silent)} ago")
+        return Finding("Worker", State.BROKEN, f"Nothing was heard of it for {long(silent)}.", fix)
+    return Finding("Worker", State.OK, "; ".join(signs.workers) or f"Seen {long(silent)} ago")
 
 
 def _proof(signs: Signs, now: datetime) -> Finding:
@@ -120,8 +104,8 @@ def _proof(signs: Signs, now: datetime) -> Finding:
         return Finding("Nightly proof", State.WARNING, "Nobody has proved everything yet.", fix)
     age = now - signs.proved_at
     if age > proof_age_max:
-        return Finding("Nightly proof", State.WARNING, f"The last one is {_long(age)} old.", fix)
-    return Finding("Nightly proof", State.OK, f"Everything was proved {_long(age)} ago")
+        return Finding("Nightly proof", State.WARNING, f"The last one is {long(age)} old.", fix)
+    return Finding("Nightly proof", State.OK, f"Everything was proved {long(age)} ago")
 
 
 def _waiting(queue: Queue, now: datetime) -> Finding:
@@ -130,7 +114,7 @@ def _waiting(queue: Queue, now: datetime) -> Finding:
         return Finding(what, State.OK, "Nothing is overdue")
     count = f"{queue.due:,}{' or more' if queue.due >= counted_max else ''}"
     late = now - queue.since
-    found = f"{count} due, the oldest for {_long(late)}"
+    found = f"{count} due, the oldest for {long(late)}"
     if late > waiting_max:
         return Finding(what, State.BROKEN, found, "Look whether the worker runs, and what stands in its log.")
     return Finding(what, State.OK, found)
@@ -170,7 +154,7 @@ def _gateway(state: GatewayState, what: str) -> Finding:
 
 def _settings(patient: Patient) -> Iterator[Finding]:
     settings, closed = patient.settings, patient.maintenance
-    if closed.active:
+    if closed.active and not patient.safe.copy:
         fix = "End it with `till maintenance off`, or in the environment where it was set."
         found = f"New payments are kept waiting: {closed.reason or 'no reason was given'}."
         yield Finding("Maintenance", State.WARNING, found, fix)
@@ -191,14 +175,3 @@ def _address(settings: Settings) -> Finding:
         fix = "Put TLS before it, and set TILL_PUBLIC_URL to an address that begins with https://."
         return Finding("Public address", State.BROKEN, f"{shown} is not encrypted.", fix)
     return Finding("Public address", State.OK, shown)
-
-
-def _long(span: timedelta) -> str:
-    """Write how long something is, as roughly as people say it."""
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < minute_seconds:
-        return f"{seconds} s"
-    if seconds < hour_seconds:
-        return f"{seconds // minute_seconds} min"
-    hours = seconds // hour_seconds
-    return f"{hours} h" if span < timedelta(days=2) else f"{span.days} days"

@@ -16,6 +16,8 @@ from starlette.routing import Route
 from tillkeeper.access import Principal, Right, StepUpNeededError
 from tillkeeper.access.rights import HOLDERS
 from tillkeeper.access.staff import SecondFactorRequiredError, Session, SessionOverError
+from tillkeeper.backups import is_isolated
+from tillkeeper.flows.read import read
 from tillkeeper.flows.watch import newest
 from tillkeeper.idempotency import Wish
 from tillkeeper.kernel.crypto import sha256
@@ -66,6 +68,8 @@ class Desk:
     key: str = ""
     seq: int = 0
     """The newest event when the page was begun, for pages that hear of what comes after."""
+    apart: bool = False
+    """Whether this is a restored copy that nobody has released."""
     error: TillError | None = None
     """Why what was asked for was not done, for the dialog that asked."""
 
@@ -147,6 +151,7 @@ class Desk:
         here = [place for place in places if _is_within(path, place)]
         return {
             "desk": self,
+            "apart": self.apart,
             "now": self.till.now(),
             "mode": self.till.settings.mode,
             "rail": [(group, [each for each in places if each.group is group]) for group in Group],
@@ -226,6 +231,7 @@ class Entrance:
             chosen=sent.chosen,
             files=sent.files,
             key=sent.key,
+            apart=await read(self.till, is_isolated),
         )
 
 

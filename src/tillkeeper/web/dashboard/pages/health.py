@@ -8,27 +8,29 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tillkeeper import routing
+from tillkeeper.access import Right
 from tillkeeper.flows import maintain
+from tillkeeper.flows.drill import wish_drill
 from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import backups, invariants, readiness, versions
 from tillkeeper.reports import health as report
-from tillkeeper.reports import invariants, readiness, versions
-from tillkeeper.web.dashboard import checkup
-from tillkeeper.web.dashboard.checkup import Patient, State
+from tillkeeper.web.dashboard import button, checkup, safekeeping
+from tillkeeper.web.dashboard.checkup import Patient
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
+from tillkeeper.web.dashboard.findings import State
 from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
-NOT_KEPT = (
-    ("Age of the last backup", "Whether backups are made is known to whoever makes them: look there."),
-    ("Restore drills", "Try a restore now and then; what came of it is not written down here."),
-    ("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),
-)
+NOT_KEPT = (("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),)
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
     """List the addresses."""
-    return [entrance.page("/health", show)]
+    return [
+        entrance.page("/health", show),
+        *entrance.deed("/health/drill", ask_drill, button.once(do_drill), Right.STEER),
+    ]
 
 
 async def show(desk: Desk) -> Response:
@@ -47,6 +49,7 @@ async def show(desk: Desk) -> Response:
             maintenance=await maintain.state(tx, till),
             mails=till.mail is not None,
             titles={name: gateway.title for name, gateway in till.gateways.items()},
+            safe=await safekeeping.look(tx),
             replica=till.replica.trouble if till.replica else None,
         )
         return patient, await invariants.latest(tx)
@@ -62,7 +65,20 @@ async def show(desk: Desk) -> Response:
         warnings=counts[State.WARNING],
         promises=_promises(proved["data"]),
         not_kept=NOT_KEPT,
+        may=desk.may(Right.STEER),
     )
+
+
+async def ask_drill(desk: Desk) -> Response:
+    """Say what trying a restore does."""
+    shown = await survey(desk.till, backups.drill_under_way)
+    return desk.dialog("drill.html", set_up=desk.till.vault is not None, under_way=shown)
+
+
+async def do_drill(desk: Desk) -> tuple[str, str]:
+    """Ask a worker to try a restore."""
+    await wish_drill(desk.till)
+    return "/health", "A worker tries to restore the newest backup; what comes of it stands here in some minutes."
 
 
 def _promises(looks: Sequence[Json]) -> list[Json]:
