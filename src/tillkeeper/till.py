@@ -1,7 +1,7 @@
 """Everything a flow may touch, passed by hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from tillkeeper import access, gateways, mail
@@ -34,6 +34,7 @@ class Till:
     by: Actor = SYSTEM
     """Who acts: whoever lets others act hands them the till in their name."""
     now: Now = clock.now
+    secrets: Secrets = field(default_factory=Secrets)
 
     @classmethod
     async def open(cls, settings: Settings, *, secrets: Secrets | None = None, now: Now = clock.now) -> Self:
@@ -64,6 +65,7 @@ class Till:
             tokens=tokens,
             mail=office,
             now=now,
+            secrets=secrets,
         )
 
     def gateway(self, name: str) -> Gateway:

@@ -63,6 +63,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Something that is due at certain moments was not done",
         "The page “Jobs” of the dashboard lists what is due and how it went; its next turn comes by itself.",
     ),
+    "secret.old": (
+        "A secret has been the same for more than 90 days",
+        "`till secrets status` says where a new one is made, and `till secrets rotate` puts it in its place.",
+    ),
     "version.outdated": (
         "A gateway speaks a version of its API that somebody should look at",
         "The page “Gateways” shows the versions; raise yours in the gateway's dashboard, in its test mode first.",

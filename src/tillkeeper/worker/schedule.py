@@ -31,6 +31,7 @@ from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sum_up import sum_up
 from tillkeeper.flows.sweep import forget_bodies, forget_calls, forget_runs, purge, sweep
+from tillkeeper.flows.watch_secrets import watch_secrets
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.schedules import HOURLY, Calendar
@@ -118,6 +119,7 @@ APPOINTMENTS = (
     _due("correct_fees", HOURLY, correct_fees),
     _due("forget_bodies", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), forget_bodies),
     _due("forget_runs", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), _once(forget_runs)),
+    _due("watch_secrets", HOURLY, _once(watch_secrets)),
     _due("check_versions", Calendar(every=timedelta(weeks=1), after=timedelta(hours=9)), _once(check_versions)),
 )
 

@@ -43,6 +43,12 @@ def differences(owner_url: str) -> list[str]:
     return _run(owner_url, _differences)
 
 
+def revisions() -> list[str]:
+    """List every migration, the first one first."""
+    script = ScriptDirectory(str(FOLDER))
+    return [item.revision for item in script.walk_revisions()][::-1]
+
+
 def load_tables() -> None:
     """Import every package's tables, so that the metadata is whole."""
     for file in sorted(PACKAGE.rglob("tables.py")):

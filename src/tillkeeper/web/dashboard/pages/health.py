@@ -12,7 +12,7 @@ from tillkeeper.flows import maintain
 from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import health as report
-from tillkeeper.reports import invariants, readiness, versions
+from tillkeeper.reports import invariants, readiness, secrets, versions
 from tillkeeper.web.dashboard import checkup
 from tillkeeper.web.dashboard.checkup import Patient, State
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
@@ -22,7 +22,6 @@ PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/hea
 NOT_KEPT = (
     ("Age of the last backup", "Whether backups are made is known to whoever makes them: look there."),
     ("Restore drills", "Try a restore now and then; what came of it is not written down here."),
-    ("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),
 )
 
 
@@ -46,6 +45,7 @@ async def show(desk: Desk) -> Response:
             versions=await versions.show(tx, till.gateways, till.now()),
             maintenance=await maintain.state(tx, till),
             mails=till.mail is not None,
+            secrets=await secrets.ages(tx, till.now()),
             titles={name: gateway.title for name, gateway in till.gateways.items()},
             replica=till.replica.trouble if till.replica else None,
         )

@@ -41,6 +41,7 @@ DUE = {
     "correct_fees": "Correct the expected fees of weeks that are over",
     "forget_runs": "Forget old runs",
     "forget_bodies": "Forget what old webhooks said",
+    "watch_secrets": "Look how old the secrets are",
     "check_versions": "Look at the gateways' API versions",
 }
 """What is due at certain moments."""
