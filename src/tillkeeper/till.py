@@ -60,7 +60,7 @@ class Till:
             db=db,
             replica=_replica(settings),
             gateways=opened,
-            box=Box(settings.secret_key),
+            box=Box(settings.secret_key, secrets.get("TILL_SECRET_KEY_PREVIOUS")),
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
             tokens=tokens,
             mail=office,

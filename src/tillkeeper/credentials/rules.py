@@ -17,7 +17,9 @@ PLACEHOLDER = re.compile(
 
 def fingerprint(name: str, value: str) -> str:
     """Make the twelve letters by which a secret is known again, and from which nobody can make it."""
-    made = hashlib.scrypt(secret_of(value).encode(), salt=f"tillkeeper {name}".encode(), dklen=fingerprint_bytes, **COST)
+    made = hashlib.scrypt(
+        secret_of(value).encode(), salt=f"tillkeeper {name}".encode(), dklen=fingerprint_bytes, **COST
+    )
     return made.hex()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from tillkeeper.credentials.values import Place, Sealed
 from tillkeeper.kernel.db import Transaction
 
 
@@ -33,3 +34,30 @@ async def sight(tx: Transaction, seen: Mapping[str, str], at: datetime) -> list[
         at,
     )
     return [row["name"] for row in rows if row["fresh"]]
+
+
+async def page(tx: Transaction, place: Place, after: object, limit: int) -> list[Sealed]:
+    """Lock a page of rows that hold something sealed."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {place.key} AS key, {place.column} AS content FROM {place.table}
+        WHERE ($1::{place.type} IS NULL OR {place.key} > $1) AND length({place.column}) > 0
+        ORDER BY {place.key} LIMIT $2 FOR NO KEY UPDATE
+        """,
+        after,
+        limit,
+    )
+    return [Sealed(row["key"], row["content"]) for row in rows]
+
+
+async def replace(tx: Transaction, place: Place, renewed: Sequence[Sealed]) -> None:
+    """Write what was sealed again."""
+    await tx.execute(
+        f"""
+        UPDATE {place.table} SET {place.column} = renewed.content
+        FROM unnest($1::{place.type}[], $2::bytea[]) AS renewed (key, content)
+        WHERE {place.table}.{place.key} = renewed.key
+        """,
+        [each.key for each in renewed],
+        [each.content for each in renewed],
+    )

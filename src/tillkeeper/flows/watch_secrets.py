@@ -1,13 +1,16 @@
 """Know how old the secrets are, without keeping any: who changed one is not known, but when it changed is."""
 
 import asyncio
+from collections.abc import Iterable
 from uuid import UUID
 
 from tillkeeper import audit, credentials, gateways
 from tillkeeper.audit import Action
+from tillkeeper.credentials import Rotation
 from tillkeeper.flows.notify import alert
 from tillkeeper.gateway import Credential
 from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import secrets as report
 from tillkeeper.till import Till
 
@@ -19,18 +22,31 @@ async def watch_secrets(till: Till) -> int:
     """Write down which secrets are in use; tell operators once a month of each that is old; return how many are."""
     now = till.now()
     found = {each.name: till.secrets.get(each.name) for each in in_use(till)}
-    seen = await asyncio.to_thread(_fingerprints, {name: value for name, value in found.items() if credentials.secret_of(value)})
+    seen = await asyncio.to_thread(
+        _fingerprints, {name: value for name, value in found.items() if credentials.secret_of(value)}
+    )
     async with till.db.transaction() as tx:
         rotations = await credentials.sight(tx, seen, now)
         old = {name: days for name, days in (await report.old(tx, now)).items() if name in seen}
         for name, days in old.items():
             source = ids.derive(REMINDED, name, f"{now:%Y-%m}")
             await alert(tx, till, "secret.old", source, name=name, days=days)
-        for each in rotations:
-            logs.worker.warning("secret_rotated", name=each.name)
-            before, after = {"fingerprint": each.before}, {"fingerprint": each.after}
-            await audit.record(tx, till.by, Action.SECRET_ROTATED, each.name, before=before, after=after, at=now)
+        await _record(tx, till, rotations)
     return len(old)
+
+
+async def note(till: Till, name: str, value: str) -> None:
+    """Write down at once that somebody changed a secret, in their name."""
+    seen = await asyncio.to_thread(_fingerprints, {name: value})
+    async with till.db.transaction() as tx:
+        await _record(tx, till, await credentials.sight(tx, seen, till.now()))
+
+
+async def _record(tx: Transaction, till: Till, rotations: Iterable[Rotation]) -> None:
+    for each in rotations:
+        logs.worker.warning("secret_rotated", name=each.name)
+        before, after = {"fingerprint": each.before}, {"fingerprint": each.after}
+        await audit.record(tx, till.by, Action.SECRET_ROTATED, each.name, before=before, after=after, at=till.now())
 
 
 def in_use(till: Till) -> list[Credential]:
