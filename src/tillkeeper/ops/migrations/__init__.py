@@ -24,7 +24,7 @@ PACKAGE = FOLDER.parents[1]
 LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
 HISTORY_TABLES = "payment_change, payment_note, wallet_entry, wallet_adjustment, audit_entry"
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
-HISTORY_FUNCTIONS = ("erase_history", "erase_audit")
+HISTORY_FUNCTIONS = ("erase_history", "erase_audit", "retire_audit")
 """What takes words about people out of histories, and can do nothing else to them."""
 
 

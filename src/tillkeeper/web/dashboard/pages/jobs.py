@@ -40,6 +40,7 @@ DUE = {
     "plan_reconciliation": "Plan which days are compared",
     "correct_fees": "Correct the expected fees of weeks that are over",
     "forget_runs": "Forget old runs",
+    "retain": "Forget what was said of payments of long ago",
     "forget_bodies": "Forget what old webhooks said",
     "watch_secrets": "Look how old the secrets are",
     "check_versions": "Look at the gateways' API versions",
