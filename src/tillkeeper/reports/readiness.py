@@ -8,9 +8,12 @@ REVISION = "0037"
 
 
 async def check(tx: Transaction) -> None:
-    """Raise DatabaseUnavailableError unless the database has the shape that this version needs."""
+    """Raise DatabaseUnavailableError unless the database has what this version needs.
+
+    A newer shape will do: migrations come first, and the version before goes on until it is replaced.
+    """
     found = await tx.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
     revision = await tx.fetchval("SELECT version_num FROM alembic_version") if found else None
-    if revision != REVISION:
+    if revision is None or revision < REVISION:
         message = f"The database is at migration {revision or 'none'}, and this version needs {REVISION}."
         raise DatabaseUnavailableError(message)
