@@ -139,6 +139,11 @@ class Settings(BaseSettings):
 
     backup_path: Annotated[str, Field(validation_alias="BACKUP_PATH")] = ""
     """The folder of backups; `TILL_BACKUP_KEY`, with which they are encrypted, is read as every secret is."""
+    payment_years_kept: Annotated[int, Field(validation_alias="TILL_PAYMENT_YEARS_KEPT", ge=1)] = 7
+    """How long it is kept who paid, and what was said of it; amounts and books stay for ever."""
+    unpaid_days_kept: Annotated[int, Field(validation_alias="TILL_UNPAID_DAYS_KEPT", ge=90)] = 365
+    """The same of payments that were never paid; a bank may ask about a try for some months."""
+    audit_years_kept: Annotated[int, Field(validation_alias="TILL_AUDIT_YEARS_KEPT", ge=1)] = 7
     webhook_days_kept: Annotated[int, Field(validation_alias="TILL_WEBHOOK_DAYS_KEPT", ge=31)] = 90
     """How long it is kept what webhooks said that were applied; a gateway may be asked again for a month."""
     webhooks_allow_private: Annotated[bool, Field(validation_alias="TILL_WEBHOOKS_ALLOW_PRIVATE")] = False
@@ -264,7 +269,7 @@ def _listed(written: str) -> list[str]:
 def _from_files() -> dict[str, str]:
     """Read what the environment names a file for instead."""
     secrets = Secrets()
-    return {name: secrets.get(name) for name in IN_FILES if f"{name}_FILE" in os.environ}
+    return {name: secrets.get(name) for name in IN_FILES if secrets.source(name) in {"file", "vault"}}
 
 
 def load() -> Settings:

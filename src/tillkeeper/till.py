@@ -1,7 +1,7 @@
 """Everything a flow may touch, passed by hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from tillkeeper import access, backups, gateways, mail
@@ -36,6 +36,7 @@ class Till:
     by: Actor = SYSTEM
     """Who acts: whoever lets others act hands them the till in their name."""
     now: Now = clock.now
+    secrets: Secrets = field(default_factory=Secrets)
 
     @classmethod
     async def open(cls, settings: Settings, *, secrets: Secrets | None = None, now: Now = clock.now) -> Self:
@@ -61,12 +62,13 @@ class Till:
             db=db,
             replica=_replica(settings),
             gateways=opened,
-            box=Box(settings.secret_key),
+            box=Box(settings.secret_key, secrets.get("TILL_SECRET_KEY_PREVIOUS")),
             egress=Egress(private=settings.webhooks_allow_private, secure=settings.live),
             tokens=tokens,
             mail=office,
             vault=backups.open_vault(settings, secrets),
             now=now,
+            secrets=secrets,
         )
 
     def gateway(self, name: str) -> Gateway:

@@ -53,7 +53,7 @@ async def broken(tx: Transaction, *, after: int, until: int) -> list[int]:
         WITH erased AS MATERIALIZED (
             SELECT entries.key::bigint AS number, decode(entries.value, 'hex') AS digest
             FROM audit_entry AS told, jsonb_each_text(told.after -> 'entries') AS entries
-            WHERE told.action = 'user.erased' AND told.number > $1::bigint
+            WHERE told.action IN ('user.erased', 'records.retained') AND told.number > $1::bigint
               AND entries.key::bigint > $1 AND entries.key::bigint <= $2::bigint AND entries.key::bigint < told.number
         )
         SELECT entry.number

@@ -92,3 +92,5 @@ class Action(StrEnum):
     ENDPOINT_TESTED = "webhook_endpoint.tested"
     ENDPOINT_RECOVERED = "webhook_endpoint.recovered"
     DELIVERY_RESENT = "delivery.resent"
+    SECRET_ROTATED = "secret.rotated"  # noqa: S105 (the name of an action)
+    RECORDS_RETAINED = "records.retained"

@@ -331,12 +331,25 @@ class Gateway(Protocol):
         """Close connections."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """Hold a secret that is changed now and then: its variable, and where a new one is made."""
+
+    name: str
+    where: str
+    overlaps: bool = False
+    """It only verifies, so the previous one counts beside it for a while: `NAME_PREVIOUS`."""
+    beginning: str = ""
+    """What every real one begins with, where the gateway has such a rule."""
+
+
 class Connector(Protocol):
     """Make a gateway from its secrets: what `GATEWAY` in each gateway's folder is."""
 
     name: str
     title: str
     """How people know the gateway."""
+    credentials: tuple[Credential, ...]
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether any of its variables is set; raises ConfigurationError when only some are."""

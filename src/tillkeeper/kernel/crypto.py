@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -13,13 +14,12 @@ key_bytes = 32
 
 
 class Box:
-    """Seal and open bytes with a key made from TILL_SECRET_KEY."""
+    """Seal and open bytes with a key made from TILL_SECRET_KEY; what the previous one sealed is opened as well."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, previous: str = "") -> None:
         assert secret, "an empty secret would protect nothing"
-        self._cipher = AESGCM(
-            HKDF(hashes.SHA256(), key_bytes, salt=None, info=b"tillkeeper stored bodies").derive(secret.encode())
-        )
+        self._cipher = _cipher(secret)
+        self._previous = _cipher(previous) if previous else None
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt; what comes back starts with its nonce."""
@@ -28,7 +28,24 @@ class Box:
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt what `seal` made; raises cryptography's InvalidTag when it was changed."""
-        return self._cipher.decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], None)
+        try:
+            return self._cipher.decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], None)
+        except InvalidTag:
+            if self._previous is None:
+                raise
+            return self._previous.decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], None)
+
+    def renew(self, sealed: bytes) -> bytes | None:
+        """Seal again what the previous key sealed; None for what is of this key already."""
+        try:
+            self._cipher.decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], None)
+        except InvalidTag:
+            return self.seal(self.open(sealed))
+        return None
+
+
+def _cipher(secret: str) -> AESGCM:
+    return AESGCM(HKDF(hashes.SHA256(), key_bytes, salt=None, info=b"tillkeeper stored bodies").derive(secret.encode()))
 
 
 def sha256(content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Secrets from the environment or from files, with the previous one during a rotation."""
+"""Secrets from files, from the environment or from a vault, with the previous one during a rotation."""
 
 import os
 import time
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tillkeeper.kernel import vault
 from tillkeeper.kernel.errors import TillError
 
 file_reread_seconds = 3
@@ -27,23 +28,39 @@ class Secrets:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = dict(environment)  # asking the process for its own takes ten times as long
+        self._vault = vault.of(environment)
         self._files: dict[str, tuple[int, str]] = {}
         """What each file held when it was last read, and when that was."""
 
     def get(self, name: str) -> str:
         """Read a secret; empty when it is not set."""
         path = self._environment.get(f"{name}_FILE")
-        return self._file(path) if path else self._environment.get(name, "")
+        if path:
+            return self._file(path)
+        return self._environment.get(name) or (self._vault.get(name) if self._vault else "")
+
+    def source(self, name: str) -> str:
+        """Tell where a secret comes from: a file, the environment, the vault, or nowhere."""
+        if f"{name}_FILE" in self._environment:
+            return "file"
+        if self._environment.get(name):
+            return "environment"
+        return "vault" if self._vault and self._vault.get(name) else ""
+
+    def path(self, name: str) -> Path | None:
+        """Tell in which file a secret is, if it is in one."""
+        found = self._environment.get(f"{name}_FILE")
+        return Path(found) if found else None
 
     def accepted(self, name: str, now: datetime) -> list[str]:
         """List what verifies at `now`: the secret, and the previous one while its grace lasts."""
         found = [self.get(name)]
-        until = self._optional(f"{name}_PREVIOUS_UNTIL")
+        until = self.optional(f"{name}_PREVIOUS_UNTIL")
         if not until or now < _moment(until, f"{name}_PREVIOUS_UNTIL"):
-            found.append(self._optional(f"{name}_PREVIOUS"))
+            found.append(self.optional(f"{name}_PREVIOUS"))
         return [secret for secret in found if secret]
 
-    def _optional(self, name: str) -> str:
+    def optional(self, name: str) -> str:
         """Read what need not be there: between two rotations nobody has a file for it."""
         try:
             return self.get(name)

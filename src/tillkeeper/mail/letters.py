@@ -67,6 +67,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "A backup could not be restored and proved",
         "`till restore-drill` tries it again and says what is wrong. Until it passes, take it that there is no backup.",
     ),
+    "secret.old": (
+        "A secret has been the same for more than 90 days",
+        "`till secrets status` says where a new one is made, and `till secrets rotate` puts it in its place.",
+    ),
     "version.outdated": (
         "A gateway speaks a version of its API that somebody should look at",
         "The page “Gateways” shows the versions; raise yours in the gateway's dashboard, in its test mode first.",

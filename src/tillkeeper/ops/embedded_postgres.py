@@ -37,7 +37,9 @@ log_tail_lines = 8
 
 # The socket's private folder is the lock on the door, so whoever can reach the socket is trusted.
 ACCESS_OPTIONS = ("--auth-local=trust", "--auth-host=reject", f"--username={SUPERUSER}")
+CLUSTER_NAME = "tillkeeper_embedded"
 SETTINGS = {
+    "cluster_name": CLUSTER_NAME,
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",

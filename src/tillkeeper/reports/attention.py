@@ -8,7 +8,7 @@ from tillkeeper import routing
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.ledger import findings
-from tillkeeper.reports import jobs, time, versions
+from tillkeeper.reports import jobs, secrets, time, versions
 from tillkeeper.reports.invariants import TITLES
 from tillkeeper.reports.versions import Level
 from tillkeeper.routing import Maintenance, Switch
@@ -64,6 +64,10 @@ async def show(tx: Transaction, gateways: Mapping[str, Gateway], now: datetime, 
     for each in await versions.show(tx, gateways, now):
         if each["level"] != Level.OK:
             found.append(Need(what="version", of=str(each["gateway"]), because="; ".join(map(str, _reasons(each)))))
+    found += [
+        Need(what="secret", of=name, because=f"it has been the same for {days} days")
+        for name, days in sorted((await secrets.old(tx, now)).items())
+    ]
     return found
 
 

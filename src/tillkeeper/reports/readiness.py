@@ -3,7 +3,7 @@
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
-REVISION = "0036"
+REVISION = "0037"
 """The last migration; a test compares it with the migrations themselves."""
 
 

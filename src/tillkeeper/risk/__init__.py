@@ -183,6 +183,11 @@ async def keys_of(tx: Transaction, payment: UUID) -> Mapping[Trait, bytes]:
     return await store.keys_of(tx, payment)
 
 
+async def forget_payments(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Forget by what the buyers of payments could be recognised; the lists stay as they are."""
+    await store.forget_payments(tx, payments)
+
+
 async def erase(tx: Transaction, user: UUID | None, payments: Sequence[UUID], *, name: str, secret: str) -> list[UUID]:
     """Forget by what a buyer could be recognised, and take the user off every list; return the entries that changed.
 

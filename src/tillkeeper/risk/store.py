@@ -282,6 +282,12 @@ async def erase(tx: Transaction, payments: Sequence[UUID], *, user_key: bytes | 
         """,
         list(payments),
     )
+    await forget_payments(tx, payments)
+    return [row["id"] for row in (*gone, *wordless)]
+
+
+async def forget_payments(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Drop what buyers of payments are recognised by."""
     await tx.execute(
         """
         UPDATE risk_assessment SET user_key = NULL, address_key = NULL, fingerprint_key = NULL, facts = '{}'
@@ -289,4 +295,3 @@ async def erase(tx: Transaction, payments: Sequence[UUID], *, user_key: bytes | 
         """,
         list(payments),
     )
-    return [row["id"] for row in (*gone, *wordless)]

@@ -26,12 +26,14 @@ from tillkeeper.flows.let_go import let_go
 from tillkeeper.flows.notify import notify
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.reconcile import plan, reconcile
+from tillkeeper.flows.retain import retain
 from tillkeeper.flows.revoke import revoke
 from tillkeeper.flows.seal import seal, seal_journals_max
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.settle import rescue, settle
 from tillkeeper.flows.sum_up import sum_up
 from tillkeeper.flows.sweep import forget_bodies, forget_calls, forget_runs, purge, sweep
+from tillkeeper.flows.watch_secrets import watch_secrets
 from tillkeeper.kernel import logs
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.schedules import HOURLY, Calendar
@@ -121,8 +123,10 @@ APPOINTMENTS = (
     # It corrects whole weeks; lines that come late need not wait for another one.
     _due("correct_fees", HOURLY, correct_fees),
     _due("forget_bodies", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), forget_bodies),
+    _due("retain", Calendar(every=timedelta(days=1), after=timedelta(hours=4, minutes=30)), retain),
     _due("forget_runs", Calendar(every=timedelta(days=1), after=timedelta(hours=4)), _once(forget_runs)),
     _due("plan_drill", MONDAYS, _once(plan_drill)),
+    _due("watch_secrets", HOURLY, _once(watch_secrets)),
     _due("check_versions", Calendar(every=timedelta(weeks=1), after=timedelta(hours=9)), _once(check_versions)),
 )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateway import ConfigurationError, Credential, Gateway
 from tillkeeper.gateways.paypal.adapter import PayPal
 from tillkeeper.gateways.paypal.certificates import PATH, Trust
 from tillkeeper.kernel.secrets import Secrets
@@ -10,6 +10,10 @@ from tillkeeper.kernel.secrets import Secrets
 __all__ = ["GATEWAY"]
 
 REQUIRED = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
+CREDENTIALS = (
+    Credential(name="PAYPAL_CLIENT_SECRET", where="Apps & Credentials → your app → Add second secret"),
+    Credential(name="PAYPAL_WEBHOOK_ID", where="Apps & Credentials → your app → Webhooks → Add", overlaps=True),
+)
 SANDBOX_API, SANDBOX_CHECKOUT = "https://api-m.sandbox.paypal.com", "https://www.sandbox.paypal.com"
 LIVE_API, LIVE_CHECKOUT = "https://api-m.paypal.com", "https://www.paypal.com"
 SANDBOX_SUBJECT = "messageverificationcerts.sandbox.paypal.com"
@@ -27,6 +31,7 @@ class PayPalConnector:
 
     name = "paypal"
     title = PayPal.title
+    credentials = CREDENTIALS
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether PayPal's variables are set; raises ConfigurationError when only some are."""

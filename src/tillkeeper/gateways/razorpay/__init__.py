@@ -1,12 +1,16 @@
 """Razorpay: payment links, orders for embedded checkout, webhooks, refunds."""
 
-from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateway import ConfigurationError, Credential, Gateway
 from tillkeeper.gateways.razorpay.adapter import OWN_API_BASE, Razorpay
 from tillkeeper.kernel.secrets import Secrets
 
 __all__ = ["GATEWAY"]
 
 REQUIRED = ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET")
+CREDENTIALS = (
+    Credential(name="RAZORPAY_KEY_SECRET", where="Account & Settings → API keys → Regenerate key", overlaps=True),
+    Credential(name="RAZORPAY_WEBHOOK_SECRET", where="Account & Settings → Webhooks → Edit", overlaps=True),
+)
 LIVE, TEST = "rzp_live_", "rzp_test_"
 
 
@@ -15,6 +19,7 @@ class RazorpayConnector:
 
     name = "razorpay"
     title = Razorpay.title
+    credentials = CREDENTIALS
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Razorpay's variables are set; raises ConfigurationError when only some are."""

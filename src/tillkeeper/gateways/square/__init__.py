@@ -2,13 +2,21 @@
 
 from urllib.parse import urlsplit
 
-from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateway import ConfigurationError, Credential, Gateway
 from tillkeeper.gateways.square.adapter import CURRENCIES, Square
 from tillkeeper.kernel.secrets import Secrets
 
 __all__ = ["GATEWAY"]
 
 REQUIRED = ("SQUARE_ACCESS_TOKEN", "SQUARE_LOCATION_ID", "SQUARE_WEBHOOK_SIGNATURE_KEY", "SQUARE_WEBHOOK_URL")
+CREDENTIALS = (
+    Credential(name="SQUARE_ACCESS_TOKEN", where="Developer Console → your application → Credentials → Replace"),
+    Credential(
+        name="SQUARE_WEBHOOK_SIGNATURE_KEY",
+        where="Developer Console → your application → Webhooks → Replace signature key",
+        overlaps=True,
+    ),
+)
 OWN_API_BASES = {"live": "https://connect.squareup.com", "test": "https://connect.squareupsandbox.com"}
 CHECKOUTS = {"live": "https://square.link", "test": "https://sandbox.square.link"}
 TEST_PREFIX = "sandbox-"
@@ -24,6 +32,7 @@ class SquareConnector:
 
     name = "square"
     title = Square.title
+    credentials = CREDENTIALS
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Square's variables are set; raises ConfigurationError when only some are."""

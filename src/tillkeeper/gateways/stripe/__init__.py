@@ -1,12 +1,21 @@
 """Stripe: hosted checkout, webhooks, refunds."""
 
-from tillkeeper.gateway import ConfigurationError, Gateway
+from tillkeeper.gateway import ConfigurationError, Credential, Gateway
 from tillkeeper.gateways.stripe.adapter import OWN_API_BASE, Stripe
 from tillkeeper.kernel.secrets import Secrets
 
 __all__ = ["GATEWAY"]
 
 REQUIRED = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+CREDENTIALS = (
+    Credential(name="STRIPE_SECRET_KEY", where="Developers → API keys → Roll key"),
+    Credential(
+        name="STRIPE_WEBHOOK_SECRET",
+        where="Developers → Webhooks → your endpoint → Roll secret",
+        overlaps=True,
+        beginning="whsec_",
+    ),
+)
 
 
 class StripeConnector:
@@ -14,6 +23,7 @@ class StripeConnector:
 
     name = "stripe"
     title = Stripe.title
+    credentials = CREDENTIALS
 
     def configured(self, secrets: Secrets) -> bool:
         """Tell whether Stripe's variables are set; raises ConfigurationError when only some are."""

@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tillkeeper.kernel.db import UNREACHABLE
@@ -22,9 +23,10 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parents[1]
 LEDGER_TABLES = "account, balance, balance_daily, balance_delta, journal, posting, seal, unsealed"
+LOCKED = asyncpg.LockNotAvailableError.sqlstate
 HISTORY_TABLES = "payment_change, payment_note, wallet_entry, wallet_adjustment, audit_entry"
 LEDGER_FUNCTIONS = ("ledger_post", "ledger_roll", "ledger_seal", "ledger_recount")
-HISTORY_FUNCTIONS = ("erase_history", "erase_audit")
+HISTORY_FUNCTIONS = ("erase_history", "erase_audit", "retire_audit")
 """What takes words about people out of histories, and can do nothing else to them."""
 
 
@@ -51,6 +53,12 @@ def differences(owner_url: str) -> list[str]:
     return _run(owner_url, _differences)
 
 
+def revisions() -> list[str]:
+    """List every migration, the first one first."""
+    script = ScriptDirectory(str(FOLDER))
+    return [item.revision for item in script.walk_revisions()][::-1]
+
+
 def load_tables() -> None:
     """Import every package's tables, so that the metadata is whole."""
     for file in sorted(PACKAGE.rglob("tables.py")):
@@ -66,6 +74,7 @@ def _config(connection: Connection) -> Config:
 
 def _upgrade(connection: Connection, app_role: str | None) -> list[str]:
     missing = _pending(connection)
+    connection.commit()  # Alembic begins its own transaction, and may end it for an index that is built beside the work
     command.upgrade(_config(connection), "head")
     if app_role:
         _grant(connection, app_role)
@@ -124,4 +133,9 @@ def _run(url: str, work: Callable[[Connection], list[str]]) -> list[str]:
         return asyncio.run(run())
     except (*UNREACHABLE, asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
         message = f"PostgreSQL does not answer ({error}). Nothing was changed."
+        raise DatabaseUnavailableError(message) from error
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != LOCKED:
+            raise
+        message = "Somebody held a table for longer than five seconds. Nothing was changed; run it again in a moment."
         raise DatabaseUnavailableError(message) from error

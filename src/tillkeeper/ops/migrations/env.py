@@ -9,5 +9,6 @@ migrations.load_tables()
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
 with context.begin_transaction():
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+    # For the session, because an index that is built beside the work ends the transaction for a while.
+    connection.exec_driver_sql("SET lock_timeout = '5s'")
     context.run_migrations()

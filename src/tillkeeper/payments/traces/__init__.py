@@ -9,7 +9,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.payments.traces import store
 
-__all__ = ["Traces", "erase", "of_person", "references"]
+__all__ = ["Old", "Traces", "erase", "of_payments", "of_person", "old", "references"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,38 @@ class Traces:
         """Write the ids as they are shown."""
         named = {"payment": self.payments, "refund": self.refunds, "dispute": self.disputes}
         return [ids.text(prefix, each) for prefix, found in named.items() for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Hold a payment of long ago."""
+
+    id: UUID
+    created_at: datetime
+
+
+async def old(
+    tx: Transaction, *, unpaid: bool, before: datetime, after: tuple[datetime, UUID], limit: int
+) -> list[Old]:
+    """Lock payments from before a moment, behind one of them, the oldest first: those never paid, or the others."""
+    return [Old(*row) for row in await store.old(tx, unpaid=unpaid, before=before, after=after, limit=limit)]
+
+
+async def of_payments(tx: Transaction, payments: Sequence[UUID]) -> Traces:
+    """List what hangs on payments, whoever paid them; those of which money may still move are left out."""
+    refunds, disputes = await store.refunds(tx, payments), await store.disputes(tx, payments)
+    open_ = set(await store.unfinished(tx, payments))
+    payments = [each for each in payments if each not in open_]
+    return Traces(
+        payments=payments,
+        refunds=[row["id"] for row in refunds],
+        disputes=[row["id"] for row in disputes],
+        customers=[],
+        shared=[],
+        for_others=[],
+        unfinished=[],
+        words=await store.words(tx, payments),
+    )
 
 
 async def of_person(tx: Transaction, user: UUID | None, own: Sequence[UUID]) -> Traces:

@@ -22,6 +22,40 @@ async def payments(tx: Transaction, user: UUID | None, customers_: Sequence[UUID
     )
 
 
+async def old(
+    tx: Transaction, *, unpaid: bool, before: datetime, after: tuple[datetime, UUID], limit: int
+) -> list[Record]:
+    """Lock old payments, in the order in which they were made."""
+    return await tx.fetch(
+        """
+        SELECT id, created_at FROM payment
+        WHERE created_at < $1 AND (created_at, id) > ($2, $3)
+          AND (status IN ('failed', 'canceled', 'expired') AND amount_captured = 0) = $4
+        ORDER BY created_at, id LIMIT $5 FOR NO KEY UPDATE
+        """,
+        before,
+        *after,
+        unpaid,
+        limit,
+    )
+
+
+async def unfinished(tx: Transaction, payments_: Sequence[UUID]) -> list[UUID]:
+    """List those of payments of which money may still move."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM payment
+        WHERE id = ANY ($1::uuid[]) AND (
+            status NOT IN ('succeeded', 'failed', 'canceled', 'expired')
+            OR EXISTS (SELECT FROM refund WHERE payment_id = payment.id AND status = 'pending')
+            OR EXISTS (SELECT FROM dispute WHERE payment_id = payment.id
+                       AND status IN ('warning', 'needs_response', 'under_review')))
+        """,
+        payments_,
+    )
+    return [row["id"] for row in rows]
+
+
 async def for_others(tx: Transaction, user: UUID | None, customers_: Sequence[UUID]) -> list[UUID]:
     """List what customers paid for other users."""
     rows = await tx.fetch(

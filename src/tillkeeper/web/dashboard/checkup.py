@@ -10,6 +10,7 @@ from typing import Any
 from tillkeeper.reports.health import Queue, Signs, counted_max
 from tillkeeper.reports.jobs import quiet_seconds
 from tillkeeper.reports.readiness import REVISION
+from tillkeeper.reports.secrets import age_days_max
 from tillkeeper.reports.versions import Level
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
 from tillkeeper.settings import Settings
@@ -36,6 +37,8 @@ class Patient:
     versions: Sequence[dict[str, Any]]
     maintenance: Maintenance
     mails: bool
+    secrets: Mapping[str, int]
+    """For how many days each secret has been the same."""
     titles: Mapping[str, str]
     """What gateways are called."""
     safe: Safe = field(default_factory=Safe)
@@ -159,6 +162,7 @@ def _settings(patient: Patient) -> Iterator[Finding]:
         found = f"New payments are kept waiting: {closed.reason or 'no reason was given'}."
         yield Finding("Maintenance", State.WARNING, found, fix)
     yield _address(settings)
+    yield from _secrets(patient.secrets)
     if settings.live and not settings.roles_with_second_factor:
         fix = "Set TILL_SECOND_FACTOR_ROLES=admin,finance."
         yield Finding("Second factor", State.WARNING, "No role must have one.", fix)
@@ -175,3 +179,12 @@ def _address(settings: Settings) -> Finding:
         fix = "Put TLS before it, and set TILL_PUBLIC_URL to an address that begins with https://."
         return Finding("Public address", State.BROKEN, f"{shown} is not encrypted.", fix)
     return Finding("Public address", State.OK, shown)
+
+
+def _secrets(ages: Mapping[str, int]) -> Iterator[Finding]:
+    old = {name: days for name, days in sorted(ages.items()) if days > age_days_max}
+    for name, days in old.items():
+        fix = f"`till secrets status` says where a new one is made; `till secrets rotate {name}` puts it in its place."
+        yield Finding("Secret", State.WARNING, f"{name} has been the same for {days} days.", fix)
+    if ages and not old:
+        yield Finding("Secrets", State.OK, f"Changed within the last {age_days_max} days")

@@ -13,7 +13,7 @@ from tillkeeper.flows import maintain
 from tillkeeper.flows.drill import wish_drill
 from tillkeeper.flows.read import read, survey
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.reports import backups, invariants, readiness, versions
+from tillkeeper.reports import backups, invariants, readiness, secrets, versions
 from tillkeeper.reports import health as report
 from tillkeeper.web.dashboard import button, checkup, safekeeping
 from tillkeeper.web.dashboard.checkup import Patient
@@ -22,7 +22,6 @@ from tillkeeper.web.dashboard.findings import State
 from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
-NOT_KEPT = (("Age of the gateways' secrets", "They come from the environment, which does not say how old they are."),)
 
 
 def routes(entrance: Entrance) -> list[BaseRoute]:
@@ -48,6 +47,7 @@ async def show(desk: Desk) -> Response:
             versions=await versions.show(tx, till.gateways, till.now()),
             maintenance=await maintain.state(tx, till),
             mails=till.mail is not None,
+            secrets=await secrets.ages(tx, till.now()),
             titles={name: gateway.title for name, gateway in till.gateways.items()},
             safe=await safekeeping.look(tx),
             replica=till.replica.trouble if till.replica else None,
@@ -64,7 +64,6 @@ async def show(desk: Desk) -> Response:
         broken=counts[State.BROKEN] + sum(each["violations"] > 0 for each in proved["data"]),
         warnings=counts[State.WARNING],
         promises=_promises(proved["data"]),
-        not_kept=NOT_KEPT,
         may=desk.may(Right.STEER),
     )
 

@@ -40,8 +40,10 @@ DUE = {
     "plan_reconciliation": "Plan which days are compared",
     "correct_fees": "Correct the expected fees of weeks that are over",
     "forget_runs": "Forget old runs",
+    "retain": "Forget what was said of payments of long ago",
     "forget_bodies": "Forget what old webhooks said",
     "plan_drill": "Try whether the newest backup can be restored",
+    "watch_secrets": "Look how old the secrets are",
     "check_versions": "Look at the gateways' API versions",
 }
 """What is due at certain moments."""

@@ -47,6 +47,7 @@ LISTS = {
     "switched": ("Gateways", {}),
     "degraded": ("Gateways", {}),
     "version": ("Gateways", {}),
+    "secret": ("Health", {}),
 }
 """In which place of the rail somebody finds what needs them."""
 

@@ -1,0 +1,26 @@
+"""What is kept how long, as plain values."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    """Name what loses its words after its time."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+    AUDIT = "audit"
+
+
+BEGINNING, NOBODY = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Hold the last record that lost its words: when it was made, and its id or, in the audit log, its number."""
+
+    at: datetime = BEGINNING
+    id: UUID = NOBODY
+    number: int = 0
