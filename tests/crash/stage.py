@@ -92,8 +92,7 @@ class Stage:
 
     async def open(self) -> None:
         """Start everything on a new database with something for sale, and make a key."""
-        await asyncio.to_thread(self.postgres.start)
-        await asyncio.to_thread(self._migrate)
+        await asyncio.to_thread(self._begin)
         till = await Till.open(Settings.model_validate(self.environment), secrets=Secrets(self.environment))
         await offer(till, catalog.DEMO)
         await till.close()
@@ -104,6 +103,11 @@ class Stage:
             self.start(name)
         await self.await_up(f"{self.sandbox}/health")
         await self.await_up(f"{self.api}/ready")
+
+    def _begin(self) -> None:
+        """Start PostgreSQL, and make the database."""
+        self.postgres.start()
+        self._migrate()
 
     def _migrate(self) -> None:
         self.postgres.databases.create(DATABASE)

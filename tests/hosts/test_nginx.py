@@ -47,16 +47,16 @@ OTHER, THIRD = "127.0.0.2", "127.0.0.3"
 """Other addresses of this machine, which no proxy of ours has."""
 
 
-class Fronted(Stage):
-    """Serve at two ports, with nginx before them where everybody calls: with TLS, and without for those who trust nobody."""
+class Fronting(Stage):
+    """Have nginx before a stage where everybody calls: with TLS, and without for those who trust nobody."""
 
-    def __init__(self, folder: Path, rate: str) -> None:
-        super().__init__(folder)
+    def be_fronted(self, rate: str) -> None:
+        """Serve at two ports behind it."""
         self.rate = rate
         self.ports = dict(zip(("api", "other"), free_ports(2), strict=True))
         self.nginx_port = self.api_port
         self.plain_port, self.tls_port = free_ports(2)
-        self.certificate = certificates.certify(x509.IPAddress(ip_address("127.0.0.1")), folder / "tls.pem")
+        self.certificate = certificates.certify(x509.IPAddress(ip_address("127.0.0.1")), self.folder / "tls.pem")
         self.https = f"https://127.0.0.1:{self.tls_port}"
         self.environment["TILL_TRUSTED_PROXIES"] = "127.0.0.1"
 
@@ -94,6 +94,14 @@ class Fronted(Stage):
         way = httpx2.AsyncHTTPTransport(local_address=address, verify=trust)
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx2.AsyncClient(transport=way, timeout=30, base_url=self.https, headers=headers)
+
+
+class Fronted(Fronting):
+    """Hold a stage behind nginx."""
+
+    def __init__(self, folder: Path, rate: str) -> None:
+        super().__init__(folder)
+        self.be_fronted(rate)
 
 
 @asynccontextmanager
