@@ -497,6 +497,13 @@ def test_what_the_demo_tells_is_readable_by_its_owner_alone(demo: Demo) -> None:
     assert {"api", "shop", "admin", "docs", "sandbox", "metrics", "key", "login", "database_url"} <= told.keys()
 
 
+def test_metrics_are_read_where_the_demo_says(demo: Demo) -> None:
+    answer = httpx2.get(str(demo.told["metrics"]), trust_env=False, timeout=20)
+    assert answer.status_code == 200
+    assert "till_db_up 1.0" in answer.text
+    assert 'till_webhooks_received_total{gateway="stripe"}' in answer.text
+
+
 def test_the_login_that_the_demo_tells_lets_somebody_in(demo: Demo) -> None:
     api, login = demo.told["api"], demo.told["login"]
     answer = httpx2.post(f"{api}/api/v1/session", json=login, headers={"Origin": api}, trust_env=False)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -14,7 +15,7 @@ from tests.crash.workshop import Workshop
 from tests.telemetry.conftest import Page
 
 processes = 2
-patience_seconds = 30
+patience_seconds = 60
 LABELS = {"part": "api", "code": "4xx"}
 
 
@@ -48,7 +49,7 @@ def folders(place: Path) -> list[Path]:
     return list(place.glob("till-metrics-*"))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_processes_count_together_and_a_new_one_goes_on_where_a_dead_one_left_off(tmp_path: Path) -> None:
     stage = Watched(tmp_path)
     [port] = free_ports(1)
@@ -92,8 +93,15 @@ class Counted(Workshop):
         return {**super().particulars(name), **({"TILL_METRICS_PORT": str(self.port)} if name == "celery-1" else {})}
 
 
+async def has_processed(page: Page) -> bool:
+    """Tell whether a webhook was processed; before its port is there, none was."""
+    with suppress(OSError):
+        return bool(await page.value("webhooks_processed_total", gateway="stripe", status="processed"))
+    return False
+
+
 @pytest.mark.skipif(redis_program() is None, reason="no Redis is here: install redis-server")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_the_processes_of_a_celery_worker_count_together(tmp_path: Path) -> None:
     redis = Redis()
     redis.start()
@@ -110,7 +118,7 @@ async def test_the_processes_of_a_celery_worker_count_together(tmp_path: Path) -
             paid = await client.post(f"{shop.sandbox}/_control/stripe/sessions/{opened['gateway_reference']}/pay")
             assert paid.is_success
         async with asyncio.timeout(patience_seconds):
-            while not await page.value("webhooks_processed_total", gateway="stripe", status="processed"):  # noqa: ASYNC110 (another process)
+            while not await has_processed(page):  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.2)
         assert (await page.value("settle_duration_seconds_count") or 0) >= 1
         assert await page.value("workers", kind="celery") == 1

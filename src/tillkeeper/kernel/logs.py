@@ -6,11 +6,13 @@ import sys
 from collections.abc import MutableMapping
 from functools import lru_cache
 from numbers import Number
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from tillkeeper.kernel import cards, ibans, meters
+from tillkeeper.kernel.logfile import LogFile
 
 MASK = "***"
 NAMES = (
@@ -70,12 +72,25 @@ books = structlog.get_logger("payment.ledger")
 events = structlog.get_logger("payment.events")
 
 
+files: list[LogFile] = []
+"""Where the log is kept instead of standard error, if anywhere."""
+
+
 class Line(structlog.PrintLogger):
-    """Print lines to standard error under a logger's name."""
+    """Print lines to standard error, or to the file that is named for it, under a logger's name."""
 
     def __init__(self, name: str = "tillkeeper") -> None:
         super().__init__(sys.stderr)
         self.name = name
+
+    def msg(self, message: str) -> None:
+        """Print one line."""
+        if files:
+            files[0].write(message)
+        else:
+            super().msg(message)
+
+    log = debug = info = warn = warning = error = exception = critical = fatal = failure = err = msg
 
 
 class Bridge(logging.Handler):
@@ -95,6 +110,7 @@ def configure(level: str = "INFO") -> None:
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _word,
             # Locals would carry secrets and card data into the log.
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             scrub,
@@ -104,6 +120,18 @@ def configure(level: str = "INFO") -> None:
         logger_factory=Line,
         cache_logger_on_first_use=False,
     )
+
+
+def _word(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say an event's name in words, for those who read lines and not fields."""
+    event.setdefault("message", str(event.get("event", "")).replace("_", " "))
+    return event
+
+
+def keep(path: str) -> None:
+    """Write to a file from now on, if one is named; raises OSError."""
+    if path:
+        files[:] = [LogFile(Path(path))]
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tillkeeper.kernel import meters
+from tillkeeper.kernel import logs, meters
 from tillkeeper.settings import Settings
 from tillkeeper.telemetry import counters, traces
 from tillkeeper.telemetry.facts import Facts
@@ -24,6 +24,7 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 @contextmanager
 def exposed(configured: Settings) -> Iterator[None]:
     """Count what this process does, and show it at the metrics port together with what the database knows."""
+    logs.keep(configured.log_file)
     if not configured.metrics_port:
         with traces.sent():
             yield
@@ -41,6 +42,7 @@ def exposed(configured: Settings) -> Iterator[None]:
 @contextmanager
 def shared(configured: Settings) -> Iterator[bool]:
     """Lend a folder to processes that are forked from here, in which they count together; tell whether they do."""
+    logs.keep(configured.log_file)
     if not configured.metrics_port:
         yield False
         return

@@ -10,7 +10,7 @@ from tillkeeper.kernel import meters
 from tillkeeper.kernel.meters import Listener, Meter
 from tillkeeper.kernel.secrets import Secrets
 
-disable_created_metrics()  # they would double the page, and Prometheus needs none of them
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the page, and Prometheus needs none
 PREFIX = "till_"
 Take = Callable[[int], None]
 
