@@ -48,7 +48,7 @@ OTHER, THIRD = "127.0.0.2", "127.0.0.3"
 
 
 class Fronted(Stage):
-    """Serve at two ports, with nginx before them where everybody calls: with TLS, and without for those who trust nobody."""
+    """Serve at two ports, with nginx before them where everybody calls, with TLS and without."""
 
     def __init__(self, folder: Path, rate: str) -> None:
         super().__init__(folder)

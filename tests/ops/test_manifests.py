@@ -103,7 +103,11 @@ def test_probes_and_numbers_are_those_that_were_agreed_on() -> None:
         "requests": {"cpu": "500m", "memory": "512Mi"},
         "limits": {"cpu": "1", "memory": "1Gi"},
     }
-    replicas = {each["metadata"]["name"]: each["spec"]["replicas"] for _, each in RESOURCES if "replicas" in each.get("spec", ())}
+    replicas = {
+        each["metadata"]["name"]: each["spec"]["replicas"]
+        for _, each in RESOURCES
+        if "replicas" in each.get("spec", ())
+    }
     assert replicas == {"till-api": 3, "till-worker": 2, "till-redis": 1, "till-beat": 1, "till-celery": 2}
 
 
@@ -150,7 +154,10 @@ def test_every_file_of_kubernetes_is_named_by_a_kustomization() -> None:
     named = {
         (folder / each).resolve()
         for folder, kustomization in manifests.kustomizations()
-        for each in (*kustomization.get("resources", ()), *(patch["path"] for patch in kustomization.get("patches", ())))
+        for each in (
+            *kustomization.get("resources", ()),
+            *(patch["path"] for patch in kustomization.get("patches", ())),
+        )
     }
     there = {file for file in KUBERNETES.rglob("*.yaml") if file.name != "kustomization.yaml"}
     assert there - named == set()
