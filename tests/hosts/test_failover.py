@@ -123,6 +123,4 @@ async def test_the_primary_is_killed_while_people_buy_and_nothing_that_was_ackno
         check_books((await client.get(f"{stage.sandbox}/_control/books/stripe")).json(), told)
     assert set(stage.alive()) == set(stage.PARTS), "nobody had to be started again"
     assert stage.run("ledger", "check").returncode == 0
-    tell(
-        f"written again {away.result() / 1000:.1f} s after the promotion, all done {converged_ms / 1000:.1f} s later"
-    )
+    tell(f"written again {away.result() / 1000:.1f} s after the promotion, all done {converged_ms / 1000:.1f} s later")
