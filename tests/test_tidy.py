@@ -15,7 +15,12 @@ SRC = ROOT / "src" / "tillkeeper"
 TESTS = ROOT / "tests"
 SOURCES = sorted(SRC.rglob("*.py"))
 SUITES = sorted(TESTS.rglob("test_*.py"))
-SCRIPTS = [ROOT / "till", *sorted((ROOT / ".ci").iterdir())]
+SCRIPTS = [
+    ROOT / "till",
+    ROOT / "deploy" / "image" / "try",
+    ROOT / "deploy" / "secrets" / "make",
+    *sorted((ROOT / ".ci").iterdir()),
+]
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 file_lines_max = 400

@@ -68,20 +68,24 @@ class RedisGroup:
             })  # fmt: skip
             self._start(self.server, port, own + f"\nreplicaof 127.0.0.1 {self.ports[0]}\n" * number)
         for port in self.watching:
+            watch = f"sentinel monitor {GROUP} 127.0.0.1 {self.ports[0]} 2\nsentinel auth-pass {GROUP} {self.password}"
             told = filled_in(DEPLOY / "redis" / "sentinel.conf", {
                 "bind * -::*": "bind 127.0.0.1",
                 "port 26379": f"port {port}",
                 "/var/lib/redis": self._home(port),
-                "sentinel monitor tillkeeper 10.0.0.31 6379 2": f"sentinel monitor {GROUP} 127.0.0.1 {self.ports[0]} 2\n"
-                f"sentinel auth-pass {GROUP} {self.password}",
+                "sentinel monitor tillkeeper 10.0.0.31 6379 2": watch,
             })  # fmt: skip
             self._start(self.sentinel, port, told)
         self.await_true(lambda: self.ask(self.ports[0], "INFO", "replication").count("state=online") == 1)
         knows = f"num-other-sentinels\n{sentinels - 1}\n"
-        self.await_true(lambda: all(knows in self.ask(port, "SENTINEL", "MASTER", GROUP) + "\n" for port in self.watching))
+        self.await_true(
+            lambda: all(knows in self.ask(port, "SENTINEL", "MASTER", GROUP) + "\n" for port in self.watching)
+        )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in self._processes.values():
             process.kill()
             process.wait()
@@ -118,7 +122,9 @@ class RedisGroup:
         file = self.folder / f"{port}.conf"
         file.write_text(configuration)
         with (self.folder / "log").open("ab") as log:
-            self._processes[port] = subprocess.Popen([program, str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._processes[port] = subprocess.Popen(
+                [program, str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         await_port(port)
 
 
@@ -152,7 +158,9 @@ class PostgresPair:
         self._configure(first)
         self._start(first)
         self.ask(first, "--file", str(DEPLOY / "postgresql" / "roles.sql"), database="postgres")
-        source = f"host=localhost port={first} user=tillkeeper_replica sslmode=verify-full sslrootcert={self.certificate}"
+        source = (
+            f"host=localhost port={first} user=tillkeeper_replica sslmode=verify-full sslrootcert={self.certificate}"
+        )
         copy = ("-D", self.data(second), "-d", source, "-R", "-X", "stream", "-c", "fast", "-S", "tillkeeper_replica")
         self._run("pg_basebackup", *copy, PGPASSWORD=(self.secrets / "postgres_replica_password").read_text().strip())
         self._configure(second)
@@ -191,7 +199,9 @@ class PostgresPair:
         """Wait until it answers as wanted."""
         waited_ms = clock.timer_ms()
         while self.ask(port, "-c", sql) != wanted:
-            assert waited_ms() < patience_seconds * 1000, "".join(self.log(each).read_text()[-1500:] for each in self.ports)
+            assert waited_ms() < patience_seconds * 1000, "".join(
+                self.log(each).read_text()[-1500:] for each in self.ports
+            )
             clock.pause_ms(100)
 
     def data(self, port: int) -> str:
@@ -229,7 +239,8 @@ class PostgresPair:
         with self.log(port).open("ab") as log:
             self._processes[port] = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.data(port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd="/", env=self._environment, user=self.user and self.user.pw_uid, group=self.user and self.user.pw_gid,
+                cwd="/", env=self._environment,
+                user=self.user and self.user.pw_uid, group=self.user and self.user.pw_gid,
             )  # fmt: skip
         await_port(port)
 

@@ -1,4 +1,4 @@
-"""PostgreSQL with TLS and a replica, configured as deploy/postgresql has it: the primary dies, and the replica goes on."""
+"""PostgreSQL with TLS and a replica, configured as deploy/postgresql has it: the primary dies, the replica goes on."""
 
 import asyncio
 import os
@@ -21,6 +21,13 @@ from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.ops import migrations
 
 purchases = 60
+ENCRYPTED = """
+SELECT DISTINCT version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'tillkeeper_app'
+"""
+WRITE = """
+INSERT INTO maintenance (id, active, reason, changed_by, at) VALUES (1, false, 'after', 'test', now())
+ON CONFLICT (id) DO UPDATE SET reason = 'after'
+"""
 patience_seconds = 30
 
 
@@ -48,7 +55,7 @@ async def goes_on(database: Database) -> int:
     while True:
         try:
             async with database.transaction() as tx:
-                await tx.execute("UPDATE maintenance SET reason = 'after'")
+                await tx.execute(WRITE)
         except DatabaseUnavailableError:
             assert waited_ms() < patience_seconds * 1000
             await asyncio.sleep(0.2)
@@ -64,8 +71,7 @@ async def test_whoever_has_a_password_comes_in_over_tls_alone_and_the_replica_ta
     await asyncio.to_thread(migrations.upgrade, pair.url("owner_"), app_role="tillkeeper_app")
     database = await Database.connect(pair.url())
     try:
-        encrypted = "SELECT DISTINCT version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'tillkeeper_app'"
-        assert pair.ask(first, "-c", encrypted) == "TLSv1.3"
+        assert pair.ask(first, "-c", ENCRYPTED) == "TLSv1.3"
         with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError, match="no encryption"):
             await asyncpg.connect(pair.url().replace("verify-full", "disable"))
         with pytest.raises(OSError, match="certificate"):
@@ -117,4 +123,4 @@ async def test_the_primary_is_killed_while_people_buy_and_nothing_that_was_ackno
         check_books((await client.get(f"{stage.sandbox}/_control/books/stripe")).json(), told)
     assert set(stage.alive()) == set(stage.PARTS), "nobody had to be started again"
     assert stage.run("ledger", "check").returncode == 0
-    tell(f"written again {away.result() / 1000:.1f} s after the promotion, all done {converged_ms / 1000:.1f} s after that")
+    tell(f"written again {away.result() / 1000:.1f} s after the promotion, all done {converged_ms / 1000:.1f} s later")

@@ -33,7 +33,11 @@ def group(tmp_path: Path) -> Iterator[RedisGroup]:
 
 def nudge(group: RedisGroup) -> None:
     """Wake a worker as beat does, from a process of its own."""
-    ours = {"DATABASE_URL": "postgresql://nobody", "TILL_SECRET_KEY": "only for the broker", "CELERY_BROKER_URL": group.url}
+    ours = {
+        "DATABASE_URL": "postgresql://nobody",
+        "TILL_SECRET_KEY": "only for the broker",
+        "CELERY_BROKER_URL": group.url,
+    }
     done = subprocess.run(
         [sys.executable, "-c", NUDGE], env=os.environ | ours, capture_output=True, text=True, check=False
     )
@@ -80,4 +84,6 @@ async def test_the_primary_is_killed_while_people_buy_and_everything_is_delivere
         await check_database(shop, told)
         check_books((await client.get(f"{shop.sandbox}/_control/books/stripe")).json(), told)
         assert set(shop.alive()) == {*shop.PARTS, *workshop.WORKERS, "beat"}, "nobody had to be started again"
-    tell(f"another primary after {failed_over.result() / 1000:.1f} s, everything done {converged_ms / 1000:.1f} s later")
+    tell(
+        f"another primary after {failed_over.result() / 1000:.1f} s, everything done {converged_ms / 1000:.1f} s later"
+    )

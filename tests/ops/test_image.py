@@ -1,4 +1,4 @@
-"""The image: its recipe is tidy, holds what the lock says and no more, and is built and run as strictly as Kubernetes does."""
+"""The image: its recipe is tidy, holds what the lock says, and is built and run as strictly as Kubernetes does."""
 
 import os
 import re
@@ -58,6 +58,13 @@ def test_it_is_built_and_serves_as_nobody_with_a_root_that_cannot_be_written(tel
     if said.returncode == CANNOT:
         pytest.skip(said.stdout.strip())
     assert said.returncode == 0, said.stdout + said.stderr
-    for line in ("built in", "size: ", "user: 10001:10001", "start: /health after", "root: read-only", "end: SIGTERM, code 0"):
+    for line in (
+        "built in",
+        "size: ",
+        "user: 10001:10001",
+        "start: /health after",
+        "root: read-only",
+        "end: SIGTERM, code 0",
+    ):
         assert line in said.stdout
     tell("; ".join(said.stdout.splitlines()))

@@ -1,5 +1,6 @@
 """Everything under deploy/ is well formed, strict, and names only what the program has."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +104,11 @@ def test_probes_and_numbers_are_those_that_were_agreed_on() -> None:
         "requests": {"cpu": "500m", "memory": "512Mi"},
         "limits": {"cpu": "1", "memory": "1Gi"},
     }
-    replicas = {each["metadata"]["name"]: each["spec"]["replicas"] for _, each in RESOURCES if "replicas" in each.get("spec", ())}
+    replicas = {
+        each["metadata"]["name"]: each["spec"]["replicas"]
+        for _, each in RESOURCES
+        if "replicas" in each.get("spec", ())
+    }
     assert replicas == {"till-api": 3, "till-worker": 2, "till-redis": 1, "till-beat": 1, "till-celery": 2}
 
 
@@ -150,10 +155,37 @@ def test_every_file_of_kubernetes_is_named_by_a_kustomization() -> None:
     named = {
         (folder / each).resolve()
         for folder, kustomization in manifests.kustomizations()
-        for each in (*kustomization.get("resources", ()), *(patch["path"] for patch in kustomization.get("patches", ())))
+        for each in (
+            *kustomization.get("resources", ()),
+            *(patch["path"] for patch in kustomization.get("patches", ())),
+        )
     }
     there = {file for file in KUBERNETES.rglob("*.yaml") if file.name != "kustomization.yaml"}
     assert there - named == set()
+
+
+@pytest.mark.parametrize(("overlay", "mode", "api", "beat"), [("staging", "test", 2, 0), ("production", "live", 3, 1)])
+def test_an_overlay_renders_to_what_is_valid(overlay: str, mode: str, api: int, beat: int, tmp_path: Path) -> None:
+    kubectl = shutil.which("kubectl") or pytest.skip("kubectl is absent, which renders overlays")
+    said = run(kubectl, "kustomize", KUBERNETES / "overlays" / overlay)
+    assert said.returncode == 0, said.stderr
+    (tmp_path / "whole.yaml").write_text(said.stdout)
+    assert run(BIN / "kubernetes-validate", "--strict", tmp_path / "whole.yaml").returncode == 0
+    whole = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(said.stdout)}
+    settings = whole["ConfigMap", "till-settings"]["data"]
+    assert (settings["TILL_MODE"], settings["TILL_METRICS_PORT"]) == (mode, "8001"), "the base's others stay"
+    assert whole["Deployment", "till-api"]["spec"]["replicas"] == api
+    assert whole["HorizontalPodAutoscaler", "till-api"]["spec"]["minReplicas"] == api
+    assert sum(name == "till-beat" for _, name in whole) == beat
+    images = {
+        pod["spec"]["containers"][0]["image"]
+        for each in whole.values()
+        if (pod := each.get("spec", {}).get("template"))
+    }
+    assert {image.partition(":")[0] for image in images} <= {
+        "registry.example.com/tillkeeper",
+        "docker.io/library/redis",
+    }
 
 
 def test_compose_hangs_together() -> None:

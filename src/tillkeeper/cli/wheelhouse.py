@@ -15,7 +15,7 @@ from tillkeeper.kernel.errors import TillError
 
 PROGRAMS = "*.whl"
 FOR_SOME_PATCHES = re.compile(r" ; python_full_version [<>=]+ '\d+\.\d+\.\d+'(?= \\)")
-"""What says that a package is only for, say, Python before 3.11.3: the other machine may have that, so it goes along."""
+"""What says that a package is only for, say, Python before 3.11.3: the other machine may have that, so it comes too."""
 megabyte = 1_000_000
 
 

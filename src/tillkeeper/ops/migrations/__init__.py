@@ -89,7 +89,9 @@ def _pending(connection: Connection) -> list[str]:
     if current is None:
         return revisions
     if current not in revisions:
-        message = f"It is at migration {current}, and this version knows them up to {revisions[-1]}. Nothing was changed."
+        message = (
+            f"It is at migration {current}, and this version knows them up to {revisions[-1]}. Nothing was changed."
+        )
         raise NewerDatabaseError(message)
     return revisions[revisions.index(current) + 1 :]
 
