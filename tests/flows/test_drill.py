@@ -10,7 +10,6 @@ from tests.flows.vaults import backed_up, databases_like
 
 from tillkeeper import backups
 from tillkeeper.backups import NoBackupError
-from tillkeeper.flows import drill as drilling
 from tillkeeper.flows.back_up import back_up
 from tillkeeper.flows.drill import SCRATCH, DrillUnderWayError, carry_out, drill, plan_drill, wish_drill
 from tillkeeper.flows.read import read
@@ -81,7 +80,7 @@ async def test_a_drill_never_touches_a_database_that_is_there(
     saving: Till, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await back_up(saving)
-    monkeypatch.setattr(drilling.secrets, "token_hex", lambda _: "taken")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "taken")
     connection = await asyncpg.connect(renamed(owner_url, "postgres"))
     await connection.execute(f"CREATE DATABASE {SCRATCH}taken")
 
