@@ -63,6 +63,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Something that is due at certain moments was not done",
         "The page “Jobs” of the dashboard lists what is due and how it went; its next turn comes by itself.",
     ),
+    "certificate.ending": (
+        "The certificate of your public address ends soon, or browsers do not trust it",
+        "Renew it where TLS ends, such as nginx: without it, nobody can pay and no webhook arrives.",
+    ),
     "secret.old": (
         "A secret has been the same for more than 90 days",
         "`till secrets status` says where a new one is made, and `till secrets rotate` puts it in its place.",

@@ -43,6 +43,7 @@ DUE = {
     "retain": "Forget what was said of payments of long ago",
     "forget_bodies": "Forget what old webhooks said",
     "watch_secrets": "Look how old the secrets are",
+    "check_certificate": "Look how long the certificate of our address is good",
     "check_versions": "Look at the gateways' API versions",
 }
 """What is due at certain moments."""
