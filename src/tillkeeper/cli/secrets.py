@@ -3,7 +3,7 @@
 import json
 import secrets as chance
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +18,7 @@ from tillkeeper.flows.watch_secrets import in_use, note
 from tillkeeper.gateway import Credential
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import InvalidFieldError, TillError
+from tillkeeper.kernel.moments import written
 from tillkeeper.ops import rotation
 from tillkeeper.reports import secrets as report
 from tillkeeper.till import Till
@@ -89,6 +90,7 @@ def rotate(
     generate: Annotated[bool, typer.Option("--generate", help="Make one, for what is ours to make.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which files would be written.")] = False,
     yes: context.Yes = False,
+    as_json: context.AsJson = False,
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
     """Put a new secret into its file, and let the present one count beside it; the new one is read from standard input.
@@ -103,16 +105,26 @@ def rotate(
         message = f"{SEALS}_PREVIOUS is set: what it sealed could not be opened any more."
         raise PreviousStillNeededError(message)
     until = None if name == SEALS else clock.now() + timedelta(hours=grace_hours)
+    planned = [str(path) for path, _ in rotation.plan(known[name], "", until=until).files]
     if dry_run:
-        for path, _ in rotation.plan(known[name], "", until=until).files:
-            typer.echo(f"would write {path}")
+        typer.echo(
+            json.dumps({"would_write": planned}) if as_json else "\n".join(f"would write {at}" for at in planned)
+        )
         return
-    rotation.plan(known[name], "", until=until)  # whether it can be done is known before anybody types anything
     context.confirm(f"Put a new {name} in its place?", yes=yes)
     new = chance.token_urlsafe(generated_bytes) if generate and name in OURS_TO_MAKE else _typed(name)
     rotation.plan(known[name], new, until=until).carry_out()
     context.with_till(data_dir, lambda till: note(till, name, new))
-    ends = f"; the one before it counts until {until:%Y-%m-%d %H:%M} UTC" if until and known[name].overlaps else ""
+    _tell(known[name], planned, until, as_json=as_json)
+
+
+def _tell(secret: Credential, files: list[str], until: datetime | None, *, as_json: bool) -> None:
+    """Say what was done, and what to do next."""
+    name, over = secret.name, until if secret.overlaps else None
+    if as_json:
+        typer.echo(json.dumps({"name": name, "wrote": files, "previous_until": written(over) if over else None}))
+        return
+    ends = f"; the one before it counts until {over:%Y-%m-%d %H:%M} UTC" if over else ""
     typer.echo(f"{name} is new{ends}.")
     if name == SEALS:
         typer.echo(f"Restart one process after the other; then run `till secrets reseal` and empty {SEALS}_PREVIOUS.")

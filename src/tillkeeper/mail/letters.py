@@ -67,6 +67,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "A backup could not be restored and proved",
         "`till restore-drill` tries it again and says what is wrong. Until it passes, take it that there is no backup.",
     ),
+    "certificate.ending": (
+        "The certificate of your public address ends soon, or browsers do not trust it",
+        "Renew it where TLS ends, such as nginx: without it, nobody can pay and no webhook arrives.",
+    ),
     "secret.old": (
         "A secret has been the same for more than 90 days",
         "`till secrets status` says where a new one is made, and `till secrets rotate` puts it in its place.",

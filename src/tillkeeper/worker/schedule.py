@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from tillkeeper.flows.catch_up import catch_up
+from tillkeeper.flows.check_certificate import check_certificate
 from tillkeeper.flows.check_versions import check_versions
 from tillkeeper.flows.correct_fees import correct_fees
 from tillkeeper.flows.correspond import correspond
@@ -128,6 +129,12 @@ APPOINTMENTS = (
     _due("plan_drill", MONDAYS, _once(plan_drill)),
     _due("watch_secrets", HOURLY, _once(watch_secrets)),
     _due("check_versions", Calendar(every=timedelta(weeks=1), after=timedelta(hours=9)), _once(check_versions)),
+    _due(
+        "check_certificate",
+        Calendar(every=timedelta(weeks=1), after=timedelta(hours=9)),
+        _once(check_certificate),
+        calls=True,
+    ),
 )
 
 

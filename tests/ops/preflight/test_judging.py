@@ -69,6 +69,7 @@ NOTES = {
     "workers": workers("loop on one"),
     "ages of secrets": database(ages={"STRIPE_SECRET_KEY": 91}),
     "address of Square's webhooks": ready(environment={"SQUARE_WEBHOOK_URL": "https://other.shop/webhooks/square"}),
+    "previous secrets": ready(environment={"TILL_SECRET_KEY_PREVIOUS": "Wp7hJ2nVq5Xs8Kc1Zt4"}),
     "proxies": ready(environment={"TILL_TRUSTED_PROXIES": ""}),
     "second factor": ready(environment={"TILL_SECOND_FACTOR_ROLES": ""}),
     "letters to operators": ready(environment={"TILL_MAIL_ALERTS_TO": ""}),

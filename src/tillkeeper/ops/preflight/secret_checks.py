@@ -96,6 +96,9 @@ def grace(ground: Ground) -> Finding:
     if endless:
         fix = "Set NAME_PREVIOUS_UNTIL, such as 2026-11-23T10:00:00Z, or remove it: whoever has it can still sign."
         return Finding("previous secrets", State.PROBLEM, f"{', '.join(endless)} counts without an end", fix)
+    if _optional(ground, f"{KEY}_PREVIOUS"):
+        fix = f"Run `till secrets reseal`, then empty {KEY}_PREVIOUS."
+        return Finding("previous secrets", State.NOTE, f"{KEY}_PREVIOUS still opens what is stored", fix)
     return Finding("previous secrets", State.OK, "none counts without an end")
 
 

@@ -44,6 +44,7 @@ DUE = {
     "forget_bodies": "Forget what old webhooks said",
     "plan_drill": "Try whether the newest backup can be restored",
     "watch_secrets": "Look how old the secrets are",
+    "check_certificate": "Look how long the certificate of our address is good",
     "check_versions": "Look at the gateways' API versions",
 }
 """What is due at certain moments."""
