@@ -178,6 +178,10 @@ def test_the_floors_are_those_of_the_design() -> None:
         "P6_intake": grown,
         "P6_settle": grown,
         "P6_ledger": grown,
+        "P7": ("8", "25"),
+        "P8_djstripe": ("15", "35"),
+        "P8_hordak": ("10", "25"),
+        "P8_pgledger": ("2", "5"),
         "P9": ("700", "400"),
         "P11": ("2000", "20000"),
     }
@@ -334,7 +338,7 @@ def test_a_day_is_compared_whole_and_nothing_is_invented(bed: Ground) -> None:
 
 
 def test_every_page_is_found_by_its_links_and_asked_over_a_history_that_is_added_up(bed: Ground) -> None:
-    bed.port = ground._free_port()
+    bed.port = ground.free_port()
     found = pages.measure(bed, payments=60, times=2, seconds=1)
     assert {"/admin", "/admin/payments", "/admin/payments/{payment}", "/admin/you"} <= {
         each.page for each in found.pages

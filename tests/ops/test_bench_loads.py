@@ -46,7 +46,7 @@ def answering(answer: bytes) -> Iterator[int]:
 def test_payments_are_created_at_once_beside_a_gateway_that_takes_its_time(
     bed: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bed.port = ground._free_port()
+    bed.port = ground.free_port()
     monkeypatch.setattr(creating, "creations_at_once", 30)
     monkeypatch.setattr(creating, "warm_up_creations", 3)
     with creating.opened(bed) as subject:
@@ -58,7 +58,7 @@ def test_payments_are_created_at_once_beside_a_gateway_that_takes_its_time(
 
 
 def test_a_creation_that_the_gateway_did_not_take_is_no_figure(bed: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    bed.port = ground._free_port()
+    bed.port = ground.free_port()
     monkeypatch.setattr(creating, "creations_at_once", 3)
     monkeypatch.setattr(creating, "warm_up_creations", 3)
     with creating.opened(bed) as subject:
@@ -82,7 +82,7 @@ def test_growth_compares_an_empty_database_with_one_that_has_a_history(monkeypat
 def test_a_soak_looks_at_memory_connections_and_backlog_all_the_while(
     bed: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bed.port = ground._free_port()
+    bed.port = ground.free_port()
     monkeypatch.setattr(soak, "webhooks_per_minute", 1_200)
     monkeypatch.setattr(soak, "look_seconds", 1)
     report = soak.SoakReport(machine={}, portions=2, seconds=2)

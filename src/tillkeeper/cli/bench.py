@@ -11,9 +11,9 @@ from rich.table import Table
 
 from tillkeeper.cli import ExitCode, context
 from tillkeeper.ops import bench as ops_bench
-from tillkeeper.ops.bench import growing, pages, scaling, soak
+from tillkeeper.ops.bench import comparing, growing, pages, scaling, soak
 from tillkeeper.ops.bench.pages import PagesReport
-from tillkeeper.ops.bench.report import Report
+from tillkeeper.ops.bench.report import NOT_MEASURED, Report
 
 STYLES = {"goal reached": "green", "floor held": "yellow", "below the floor": "bold red", "no floor": "dim"}
 PLOT = Path("soak.svg")
@@ -36,10 +36,11 @@ class What(StrEnum):
     GROWTH = "growth"
     SOAK = "soak"
     SCALING = "scaling"
+    PEERS = "peers"
     ALL = "all"
 
 
-def bench(
+def bench(  # noqa: PLR0913 (its options)
     what: Annotated[What, typer.Argument(help="What to measure.")] = What.ALL,
     *,
     rounds: Annotated[int, typer.Option(min=1, help="How often; the figures are medians.")] = 5,
@@ -51,6 +52,10 @@ def bench(
     kill: Annotated[bool, typer.Option("--kill", help="Also kill -9 worker and PostgreSQL under load.")] = False,
     payments: Annotated[
         int | None, typer.Option(min=10, help="For pages (1,000,000) and growth (2,100,000): how long a history.")
+    ] = None,
+    peers_venv: Annotated[
+        Path | None,
+        typer.Option(envvar="TILL_BENCH_PEERS", help="For peers: the venv with dj-stripe and the others."),
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
@@ -64,6 +69,8 @@ def bench(
     if what is What.GROWTH:
         long = payments or growth_payments
         report = growing.run(payments=long, rounds=rounds, seconds=seconds, database_url=database_url, say=_say)
+    elif what is What.PEERS:
+        report = comparing.run(venv=peers_venv, rounds=rounds, seconds=seconds, database_url=database_url, say=_say)
     else:
         report = ops_bench.run(
             list(ops_bench.SUBJECTS) if what is What.ALL else [what.value],
@@ -165,6 +172,9 @@ def _show(report: Report, console: Console) -> None:
     if report.killed:
         told = " · ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in report.killed.items())
         console.print(f"under kill -9: {told}", highlight=False)
+    for number, install in report.missing.items():
+        console.print(f"{number} was not measured. Install what it needs, then run this again with --peers-venv:")
+        console.print(f"  {install}", highlight=False, markup=False, soft_wrap=True)
     for sentence in report.wrong:
         console.print(f"WRONG  {sentence}", style="bold red", highlight=False)
     console.print("Every promise was kept." if not report.wrong else "The figures count for nothing: see above.")
@@ -188,4 +198,6 @@ def _goals(report: Report) -> Table:
         values = (each.ratio.median, each.ratio.min, each.ratio.max, each.goal.floor, each.goal.goal)
         figures = ("" if value is None else f"{value.numerator / value.denominator:.2f}" for value in values)
         table.add_row(each.goal.number, each.goal.what, *figures, f"[{STYLES[each.verdict]}]{each.verdict}[/]")
+    for number in report.missing:
+        table.add_row(number, "", *("" for _ in range(5)), f"[dim]{NOT_MEASURED}[/]")
     return table

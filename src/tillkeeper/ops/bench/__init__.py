@@ -1,7 +1,7 @@
 """`till bench`: what this machine and this version really do, as ratios to what PostgreSQL itself does here."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tillkeeper.ops.bench import (
     creating,
@@ -17,9 +17,9 @@ from tillkeeper.ops.bench import (
     references,
     settling,
 )
-from tillkeeper.ops.bench.ground import Ground, opened
+from tillkeeper.ops.bench.ground import opened
 from tillkeeper.ops.bench.report import Measured, Report
-from tillkeeper.ops.bench.subject import Opened, Rounds, Spread
+from tillkeeper.ops.bench.subject import Opened, Say, Spread, take_rounds
 
 __all__ = ["PARTS", "SUBJECTS", "Measured", "Report", "Say", "Spread", "run"]
 
@@ -38,8 +38,6 @@ PARTS = {
 }
 GENERATOR = "Python, a process of its own on the same cores"
 
-Say = Callable[[str], None]
-
 
 def run(
     subjects: Sequence[str],
@@ -57,7 +55,10 @@ def run(
         with opened(database_url) as ground:
             report.settings = ground.shown_settings() | {"seconds": seconds, "load_generator": GENERATOR}
             references.prepare(ground)
-            report.subjects[name] = _measure(ground, name, rounds, seconds, report.wrong, say)
+            with SUBJECTS[name](ground) as subject:
+                report.subjects[name] = take_rounds(
+                    subject, name, rounds=rounds, seconds=seconds, wrong=report.wrong, say=say
+                )
             if profile and name in PARTS:
                 say(f"{name}: where the time goes")
                 report.parts[name] = PARTS[name](ground)
@@ -68,15 +69,3 @@ def run(
             report.killed, wrong = kills.run(ground)
             report.wrong += wrong + asyncio.run(invariants.check(ground))
     return report
-
-
-def _measure(ground: Ground, name: str, rounds: int, seconds: int, wrong: list[str], say: Say) -> Rounds:
-    taken = Rounds()
-    with SUBJECTS[name](ground) as subject:
-        for number in range(1, rounds + 1):
-            rates = subject.measure(seconds)
-            taken.taken.append(rates)
-            told = " · ".join(f"{key} {rate:,}/s" for key, rate in rates.items())
-            say(f"{name}: round {number} of {rounds}: {told}")
-        wrong += subject.prove()
-    return taken

@@ -187,7 +187,7 @@ def _embedded(stack: ExitStack, folder: Path, name: str) -> Ground:
         app_url=postgres.databases.app_url(name),
         postgres=postgres,
         secret=secrets.token_urlsafe(32),
-        port=_free_port(),
+        port=free_port(),
     )
 
 
@@ -204,7 +204,7 @@ def _foreign(stack: ExitStack, folder: Path, name: str, url: str) -> Ground:
         app_url=own,
         postgres=None,
         secret=secrets.token_urlsafe(32),
-        port=_free_port(),
+        port=free_port(),
     )
 
 
@@ -232,7 +232,8 @@ def _psql(binaries: Path, url: str, text: str) -> str:
     return answer.stdout.strip()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port on which nobody listens."""
     with closing(socket.create_server((HOST, 0))) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -46,7 +46,7 @@ def opened(ground: Ground) -> Iterator[Subject]:
             return rates
 
         try:
-            posted[0] += runner.run(_open_accounts(till))
+            posted[0] += runner.run(open_accounts(till))
             ground.sql("ANALYZE account, balance, journal, posting")
             yield Subject(measure=measure, prove=lambda: prove(ground, posted[0]))
         finally:
@@ -93,7 +93,8 @@ async def _write(till: Till, waiting: Iterator[Sequence[Journal]], elapsed_ms: C
     return done
 
 
-async def _open_accounts(till: Till) -> int:
+async def open_accounts(till: Till) -> int:
+    """Open every account before anything counts, with a journal for each."""
     now = clock.now()
     batch = [_journal(CLEARING, account, now) for account in ACCOUNTS]
     return (await post_for(till, [batch], 1))[0]

@@ -9,6 +9,7 @@ from tillkeeper.ops.bench.parts import Part
 from tillkeeper.ops.bench.subject import Rounds, Spread
 
 decimals = 3
+NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Report:
     rounds: int
     subjects: dict[str, Rounds] = field(default_factory=dict)
     parts: dict[str, Sequence[Part]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    """What was not measured because somebody is not installed: the goal, and the command that changes it."""
     killed: Mapping[str, int] | None = None
     wrong: list[str] = field(default_factory=list)
 
@@ -69,7 +72,8 @@ class Report:
                 | {"floor": _number(each.goal.floor), "goal": _number(each.goal.goal), "verdict": each.verdict}
                 for each in self.measured()
                 if each.goal.floor
-            },
+            }
+            | {goal.number: _missing(goal, self.missing[goal.number]) for goal in GOALS if goal.number in self.missing},
             "ratios": {each.goal.number: _ratio(each.ratio) for each in self.measured() if not each.goal.floor},
             "invariants": "; ".join(self.wrong) or "ok",
         }
@@ -87,6 +91,11 @@ def _whole(spread: Spread) -> dict[str, int]:
 
 def _ratio(spread: Spread) -> dict[str, object]:
     return {"value": _number(spread.median), "min": _number(spread.min), "max": _number(spread.max)}
+
+
+def _missing(goal: Goal, install: str) -> dict[str, object]:
+    marks = {"floor": _number(goal.floor), "goal": _number(goal.goal)}
+    return {"value": None, "min": None, "max": None, **marks, "verdict": NOT_MEASURED, "install": install}
 
 
 def _number(exact: Fraction | None) -> object:

@@ -30,16 +30,21 @@ def opened(ground: Ground) -> Iterator[Subject]:
             limit = references.measure_insert_limit(ground, seconds)
             firsts = [next(numbers) for _ in range(seconds)]
             wanted = range(firsts[0], firsts[-1] + webhooks_per_second)
-            payments.open_checkouts(ground, wanted)
-            runner.run(fill(till, ground.secret, wanted))
-            ground.sql("ANALYZE inbox_message")
-            return {INSERT_LIMIT: limit, "settle": runner.run(settle_all(till, len(wanted)))}
+            return {INSERT_LIMIT: limit, "settle": lay_in_and_settle(ground, till, runner, wanted)}
 
         before = ground.count(LEFT)
         try:
             yield Subject(measure=measure, prove=lambda: prove(ground, before))
         finally:
             runner.run(till.close())
+
+
+def lay_in_and_settle(ground: Ground, till: Till, runner: asyncio.Runner, wanted: Sequence[int]) -> int:
+    """Fill the inbox, and only then measure; return how many were settled a second."""
+    payments.open_checkouts(ground, wanted)
+    runner.run(fill(till, ground.secret, wanted))
+    ground.sql("ANALYZE inbox_message")
+    return runner.run(settle_all(till, len(wanted)))
 
 
 async def fill(till: Till, secret: str, numbers: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from statistics import median
 
 from tillkeeper.ops.bench.ground import Ground
 
+Say = Callable[[str], None]
 Rates = Mapping[str, int]
 """What happened per second, by name."""
 INSERT_LIMIT = "insert_limit"
@@ -45,9 +46,21 @@ class Rounds:
 
     def ratios(self, of: str, to: str | None) -> Spread | None:
         """Divide within each round, and only then look for the middle: what slows both down cancels out."""
-        if not self.taken or of not in self.taken[0]:
+        if not self.taken or not {of, to or of} <= self.taken[0].keys():
             return None
         return _spread([Fraction(each[of], each[to] if to else 1) for each in self.taken if to is None or each[to]])
+
+
+def take_rounds(subject: Subject, name: str, *, rounds: int, seconds: int, wrong: list[str], say: Say) -> Rounds:
+    """Measure round by round, say each, and add what the proof at the end finds wrong."""
+    taken = Rounds()
+    for number in range(1, rounds + 1):
+        rates = subject.measure(seconds)
+        taken.taken.append(rates)
+        told = " · ".join(f"{key} {rate:,}/s" for key, rate in rates.items())
+        say(f"{name}: round {number} of {rounds}: {told}")
+    wrong += subject.prove()
+    return taken
 
 
 def _spread(values: list[Fraction]) -> Spread:

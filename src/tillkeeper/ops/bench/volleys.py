@@ -39,15 +39,21 @@ def rate(result: Result) -> int:
 
 def fire(ground: Ground, *, first: int, count: int, seconds: int, connections: int = 64, per_second: int = 0) -> Result:
     """Send a load to the API and wait for all answers."""
-    load = Load(
-        port=ground.port,
-        secret=ground.secret,
-        first=first,
-        count=count,
-        duration_ms=seconds * 1000,
-        connections=connections,
-        per_second=per_second,
+    return send(
+        Load(
+            port=ground.port,
+            secret=ground.secret,
+            first=first,
+            count=count,
+            duration_ms=seconds * 1000,
+            connections=connections,
+            per_second=per_second,
+        )
     )
+
+
+def send(load: Load) -> Result:
+    """Send a load to whoever listens there, and wait for all answers."""
     with loaded(load) as process:
         start(process)
         return collect(process)

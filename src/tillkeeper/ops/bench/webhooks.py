@@ -21,6 +21,7 @@ price_minor = 1_000
 currency = "EUR"
 units = 100
 first_payment_ms = 1_760_000_000_000
+PATH = "/webhooks/stripe"
 
 # Numbers stand for events: number 7 has the event, intent, payment and user of 7 wherever it is made up.
 INTENT = {
@@ -75,7 +76,7 @@ EVENT = {
     "type": "payment_intent.succeeded",
 }
 HEAD = (
-    b"POST /webhooks/stripe HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n"
+    b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Stripe/1.0 (+https://stripe.com/docs/webhooks)\r\n"
     b"Accept: */*; q=0.5, application/xml\r\nContent-Type: application/json; charset=utf-8\r\n"
     b"Content-Length: %d\r\nStripe-Signature: t=%d,v1=%s\r\n\r\n"
 )
@@ -156,7 +157,7 @@ def signature(content: bytes, secret: str, at_seconds: int) -> str:
     return hmac.new(secret.encode(), b"%d." % at_seconds + content, sha256).hexdigest()
 
 
-def shots(numbers: Sequence[int], secret: str, at_seconds: int) -> Iterator[Shot]:
+def shots(numbers: Sequence[int], secret: str, at_seconds: int, path: str = PATH) -> Iterator[Shot]:
     """Mix new webhooks, copies of recent ones and forged ones, the same way each time."""
     dice = random.Random(numbers[0])  # noqa: S311 (a mix that can be repeated, not a secret)
     recent: list[Shot] = []
@@ -167,15 +168,15 @@ def shots(numbers: Sequence[int], secret: str, at_seconds: int) -> Iterator[Shot
             yield Shot(Kind.DUPLICATE, copy.number, copy.request)
             throw = dice.randrange(100)
         if throw >= 100 - forged_percent:
-            yield Shot(Kind.FORGED, number, _request(body(number), "0" * 64, at_seconds))
+            yield Shot(Kind.FORGED, number, _request(path, body(number), "0" * 64, at_seconds))
         content = body(number)
-        shot = Shot(Kind.NEW, number, _request(content, signature(content, secret, at_seconds), at_seconds))
+        shot = Shot(Kind.NEW, number, _request(path, content, signature(content, secret, at_seconds), at_seconds))
         recent.append(shot)
         yield shot
 
 
-def _request(content: bytes, signed: str, at_seconds: int) -> bytes:
-    return HEAD % (len(content), at_seconds, signed.encode()) + content
+def _request(path: str, content: bytes, signed: str, at_seconds: int) -> bytes:
+    return HEAD % (path.encode(), len(content), at_seconds, signed.encode()) + content
 
 
 def wishes(numbers: Sequence[int], key: str) -> Iterator[Shot]:
