@@ -14,8 +14,8 @@ from tests.telemetry.names import PROMISED
 from typer.exceptions import TyperException
 
 from tillkeeper.cli.main import app
-from tillkeeper.kernel.meters import METERS
-from tillkeeper.reports.metrics import SUBJECTS
+from tillkeeper.kernel.meters import METERS, Meter
+from tillkeeper.reports.metrics import SUBJECTS, Subject
 from tillkeeper.telemetry.facts import OWN
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,13 @@ def need(program: str, package: str) -> str:
 
 def test_every_promised_metric_is_declared() -> None:
     assert exposed() >= PROMISED
+
+
+@pytest.mark.parametrize("each", [*METERS, *SUBJECTS, *OWN], ids=lambda each: each.name)
+def test_every_metric_is_told_in_the_documents_with_its_labels_and_in_the_same_words(each: Meter | Subject) -> None:
+    labels = " ".join(f"`{label}`" for label in each.labels) or "–"
+
+    assert f"| `till_{each.name}` | {labels} | {each.says} |" in (ROOT / "docs" / "metrics.md").read_text()
 
 
 def test_the_names_that_operators_know_are_kept() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import socket
+import tempfile
 from pathlib import Path
 
 import asyncpg
@@ -180,6 +181,15 @@ async def _is_silent(number: int) -> bool:
 async def test_port_0_is_no_port_and_nothing_is_counted(configured: Settings) -> None:
     off = configured.model_copy(update={"metrics_port": 0})
     with telemetry.exposed(off), telemetry.shared(off) as counting:
+        assert not counting
+        assert not meters._listeners
+
+
+def test_without_a_folder_to_count_in_processes_work_all_the_same(
+    configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with telemetry.shared(configured) as counting, telemetry.counted_as("api-0"):
         assert not counting
         assert not meters._listeners
 

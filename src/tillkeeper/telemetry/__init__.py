@@ -46,7 +46,12 @@ def shared(configured: Settings) -> Iterator[bool]:
     if not configured.metrics_port:
         yield False
         return
-    folder = tempfile.mkdtemp(prefix="till-metrics-")
+    try:
+        folder = tempfile.mkdtemp(prefix="till-metrics-")
+    except OSError as error:  # nobody stops taking payments because of it
+        logs.worker.warning("metrics_not_shown", reason=error.strerror, next="let TMPDIR be writable")
+        yield False
+        return
     os.environ[FOLDER] = folder
     try:
         yield True
