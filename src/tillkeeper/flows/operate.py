@@ -30,8 +30,6 @@ from tillkeeper.till import Till
 operate_batch_max = 10
 probes_max = 1
 CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_FAILED}
-
-
 OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
 CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
@@ -63,12 +61,10 @@ async def operate(till: Till, gateway: str, *, limit: int = operate_batch_max) -
     Each gateway is told on its own, so that one that hangs keeps nobody from the others.
     """
     async with till.db.transaction() as tx:
-        if await backups.is_isolated(tx):
-            return 0
         state = (await routing.states(tx, [gateway]))[gateway]
         well = state.breaker is Breaker.CLOSED
         any_due = await operations.any_due(tx, gateway)
-        if state.switch is Switch.OFF or (well and not any_due):
+        if state.switch is Switch.OFF or (well and not any_due) or await backups.is_isolated(tx):
             return 0
         if not well and not await routing.admit(tx, gateway):
             return 0
@@ -184,9 +180,8 @@ async def _call(till: Till, operation: Operation) -> Outcome:
         return Refused(reason=f"{operation.gateway} is not configured any more")
     async with till.db.transaction() as tx:
         state = (await routing.states(tx, [gateway.name]))[gateway.name]
-        isolated = await backups.is_isolated(tx)
-    if isolated:
-        return KEPT_APART
+        if await backups.is_isolated(tx):
+            return KEPT_APART
     if state.switch is Switch.OFF:
         return SWITCHED_OFF
     return await WAYS[operation.kind](till, gateway, operation)

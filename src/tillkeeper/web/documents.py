@@ -19,6 +19,16 @@ CSP = "default-src 'self'; img-src 'self' data:; style-src 'self'; frame-ancesto
 CSP_SWAGGER = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """Swagger UI sets styles on its own elements; scripts still come from here alone."""
 COMMANDS = ("tillkeeper.cli.", "tillkeeper.ops.")
+SAFEKEEPING = (
+    "tillkeeper.backups.",
+    "tillkeeper.flows.back_up",
+    "tillkeeper.flows.drill",
+    "tillkeeper.flows.isolate",
+    "tillkeeper.flows.restore",
+    "tillkeeper.kernel.encrypted",
+    "tillkeeper.kernel.postgres_programs",
+)
+"""What commands and the worker do about backups, for which the API has no call."""
 INTERNAL = frozenset({"configuration", "secret_unreadable"})
 """Errors that stop the program from starting, and that no request ever gets."""
 
@@ -41,7 +51,7 @@ def documented() -> dict[str, type[TillError]]:
     return {
         kind.code: kind
         for kind in reversed(kin)
-        if kind.code not in INTERNAL and not kind.__module__.startswith(COMMANDS)
+        if kind.code not in INTERNAL and not kind.__module__.startswith((*COMMANDS, *SAFEKEEPING))
     }
 
 
