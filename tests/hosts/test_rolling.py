@@ -37,7 +37,7 @@ def before_the_newest_migration(folder: Path) -> Path:
     added = known.split()[-1:]
     if not added:
         pytest.skip(f"{newest.name} was not committed yet, so there is no version before it")
-    archive = git("archive", f"{added[0]}^", "src")
+    archive = git("archive", f"{added[0]}^", "src", "docs")
     folder.mkdir()
     subprocess.run([need("tar", "tar"), "-x", "-C", str(folder)], input=archive, check=True)
     subprocess.run(
