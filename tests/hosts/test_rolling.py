@@ -15,7 +15,7 @@ from tests.crash.oracle import check_api, check_books, check_database, converge
 from tests.crash.stage import DATABASE, Stage
 from tests.hosts.programs import need
 
-from tillkeeper.ops.migrations import FOLDER
+from tillkeeper.reports import readiness
 
 ROOT = Path(__file__).parents[2]
 purchases = 300 if os.environ.get("TILL_TEST_FULL") else 45
@@ -31,13 +31,12 @@ def git(*words: str) -> bytes:
 
 
 def before_the_newest_migration(folder: Path) -> Path:
-    """Unpack the program as it was before its newest migration; skip where nobody knows how that was."""
-    newest = max((FOLDER / "versions").glob("[0-9]*.py"))
-    known = git("log", "--follow", "--format=%H", "--diff-filter=A", "--", str(newest.relative_to(ROOT))).decode()
-    added = known.split()[-1:]
-    if not added:
-        pytest.skip(f"{newest.name} was not committed yet, so there is no version before it")
-    archive = git("archive", f"{added[0]}^", "src")
+    """Unpack the program as it was before it needed its newest migration; skip where nobody knows how that was."""
+    file = "src/tillkeeper/reports/readiness.py"
+    needed = git("log", "--format=%H", f'-SREVISION = "{readiness.REVISION}"', "--", file).decode().split()
+    if not needed:
+        pytest.skip(f"migration {readiness.REVISION} was not committed yet, so there is no version before it")
+    archive = git("archive", f"{needed[-1]}^", "src", "docs")
     folder.mkdir()
     subprocess.run([need("tar", "tar"), "-x", "-C", str(folder)], input=archive, check=True)
     subprocess.run(

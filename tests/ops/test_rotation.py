@@ -60,7 +60,7 @@ def test_a_secret_that_is_only_shown_to_others_has_no_previous_one(tmp_path: Pat
 def test_what_is_in_the_environment_is_changed_there_and_it_is_said_how() -> None:
     with pytest.raises(NotInFileError) as caught:
         plan(WEBHOOK, NEW, until=UNTIL, environment={NAME: OLD})
-    assert f"{NAME}_PREVIOUS_UNTIL=2026-11-23T12:00:00.000Z" in caught.value.next_step
+    assert f"{NAME}_PREVIOUS_UNTIL=2026-11-23T12:00:00.000Z" in caught.value.detail
     assert not [
         each for each in (OLD, NEW) if each in repr(caught.value) + caught.value.detail + caught.value.next_step
     ]

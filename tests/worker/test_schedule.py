@@ -31,7 +31,8 @@ def test_whatever_is_due_at_a_moment_is_listed_at_the_dashboard() -> None:
 def test_what_waits_for_others_is_known_so_that_it_can_be_given_workers_of_its_own() -> None:
     waiting = {job.name for job in jobs() if job.calls}
     calls = {f"operate.{name}" for name in GATEWAYS}
-    assert waiting == calls | {"deliver", "correspond", "catch_up", "import_settlement", "drill"}
+    known = {"deliver", "correspond", "catch_up", "import_settlement", "check_certificate", "drill"}
+    assert waiting == calls | known
 
 
 def test_api_versions_are_looked_at_on_mondays_at_nine() -> None:

@@ -20,6 +20,7 @@ class NotInFileError(TillError):
 
     code = "not_in_file"
     title = "This secret is not in a file"
+    next_step = "Change it where it is kept, as said above; then restart one process after the other."
 
 
 class FileNotWrittenError(TillError):
@@ -67,14 +68,12 @@ def _by_hand(credential: Credential, until: datetime | None, *, source: str) -> 
     name = credential.name
     found = f"{name} comes from {f'the {source}' if source else 'nowhere'}"
     missing = f"{name}_FILE, {name}_PREVIOUS_FILE and {name}_PREVIOUS_UNTIL_FILE are not all set"
-    error = NotInFileError(f"{found}." if source != "file" else f"{missing}.")
     steps = [f"set {name} to the new one"]
     if credential.overlaps:
         steps.insert(0, f"set {name}_PREVIOUS to the present one")
         if until:
             steps.insert(1, f"{name}_PREVIOUS_UNTIL={written(until)}")
-    error.next_step = f"Where it is kept: {', '.join(steps)}; then restart one process after the other."
-    return error
+    return NotInFileError(f"{found if source != 'file' else missing}. Where it is kept: {', '.join(steps)}.")
 
 
 def _write(path: Path, content: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.brokers import Redis, free_ports, redis_program
+from tests.brokers import Redis, redis_program
+from tests.crash.stage import free_ports
 from tests.ops.preflight.ground import ready
 
 from tillkeeper.cli.preflight import FileNotWrittenError, show, verdict, write_junit

@@ -18,7 +18,7 @@ from tests.ops.preflight.ground import (
 
 from tillkeeper.kernel import logs
 from tillkeeper.ops import doctor
-from tillkeeper.ops.preflight import CHECKS, Finding, Ground, State, judge, machine_checks
+from tillkeeper.ops.preflight import CHECKS, Finding, Ground, State, judge
 from tillkeeper.ops.preflight.broker import Broker
 
 NO_SETTINGS = replace(ready(), settings=None, trouble="TILL_SECRET_KEY: Field required.")
@@ -91,7 +91,7 @@ def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge a disk that has room, whatever this machine's has."""
     usage = shutil.disk_usage("/")
     roomy = type(usage)(total=100_000_000_000, used=0, free=90_000_000_000)
-    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: roomy)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: roomy)
 
 
 def test_an_installation_that_is_ready_is_go_and_nothing_is_noted() -> None:
@@ -134,7 +134,7 @@ def test_logs_that_do_not_mask_are_a_problem(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_full_disk_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")
     full = type(usage)(total=100_000_000_000, used=99_000_000_000, free=1_000_000_000)
-    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     assert bad(ready()) == {"disk"}
 
 

@@ -33,7 +33,8 @@ def packages(ground: Ground) -> Finding:
 def disks(ground: Ground) -> Finding:
     """Check that there is room to work, and for backups where they go."""
     places = {Path(ground.environment.get("BACKUP_PATH") or "/"), Path("/")}
-    wrong, found = [], []
+    wrong: list[str] = []
+    found: list[str] = []
     for place in sorted(places):
         if not place.is_dir():
             wrong.append(f"{place} is no folder")
