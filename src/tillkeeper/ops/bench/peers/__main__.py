@@ -8,11 +8,12 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Any
 
 NAME = sys.argv[1]
 
 
-def call(function: str, **told: object) -> object:
+def call(function: str, **told: object) -> Any:
     """Call a function of the peer in this process."""
     return getattr(importlib.import_module(NAME), function)(**told)
 
