@@ -17,7 +17,7 @@ end_seconds_max = 60
 class Workshop(Stage):
     """Hold an API, two Celery workers with two processes each, and what wakes them."""
 
-    PARTS = ("sandbox", "api")
+    PARTS: tuple[str, ...] = ("sandbox", "api")
 
     def __init__(self, folder: Path, broker: str) -> None:
         super().__init__(folder)

@@ -31,7 +31,7 @@ COUNTED = ("api", "other", *WORKERS, "beat")
 class Stack(Fronting, Workshop):
     """Hold every part of it."""
 
-    PARTS = ("sandbox", "api", "other")
+    PARTS: tuple[str, ...] = ("sandbox", "api", "other")
 
     def __init__(self, folder: Path, postgres: PostgresPair, redis: RedisGroup) -> None:
         super().__init__(folder, redis.url)
@@ -124,7 +124,6 @@ async def opened(folder: Path) -> AsyncIterator[Stack]:
 async def main() -> None:
     """Stay until somebody presses Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="till-stack-") as folder:
-        Path(folder).chmod(0o755)
         async with opened(Path(folder)) as stack:
             print(f"API behind nginx   {stack.https}   (certificate {stack.certificate})")  # noqa: T201
             print(f"API key            {stack.key}")  # noqa: T201

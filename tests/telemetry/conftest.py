@@ -39,7 +39,7 @@ class Page:
             text: str = answer.read().decode()
         return text
 
-    async def value(self, name: str, **labels: str) -> int | None:
+    async def value(self, name: str, /, **labels: str) -> int | None:
         """Read one value; None where there is none."""
         found = [
             sample.value
@@ -49,7 +49,7 @@ class Page:
         ]
         return int(found[0]) if found else None
 
-    async def until(self, name: str, wanted: int, **labels: str) -> None:
+    async def until(self, name: str, wanted: int, /, **labels: str) -> None:
         """Wait until a value is what is wanted."""
         async with asyncio.timeout(30):
             while await self.value(name, **labels) != wanted:  # noqa: ASYNC110 (another thread)

@@ -1,11 +1,9 @@
 """What stands at the metrics port is what happened, whatever becomes of the database, and tells nothing secret."""
 
 import asyncio
-import os
 import re
 import socket
 import tempfile
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,15 +12,25 @@ from tests.telemetry.conftest import Page, Watched
 from tests.telemetry.names import PROMISED
 
 from tillkeeper import telemetry
-from tillkeeper.kernel import clock, logs, meters
+from tillkeeper.kernel import logs, meters
 from tillkeeper.ops.embedded_postgres import Databases
 from tillkeeper.reports import metrics
 from tillkeeper.settings import Settings
-from tillkeeper.telemetry import facts, port
+from tillkeeper.telemetry import port
 
 LABELS = {"gateway", "currency", "code", "status", "kind", "state", "invariant", "mode", "name", "part", "le"}
 WORD = re.compile(r"[a-zA-Z0-9_.+ ()-]{1,60}")
 IDS = re.compile(r"[0-9a-hjkmnp-tv-z]{26}|[0-9a-f]{12}|[0-9]{6}|cs_|pi_|ch_")
+
+SEEN = "INSERT INTO secret_sighting VALUES ('SQUARE_ACCESS_TOKEN', 'f', now() - interval '3 days', now())"
+BACKED_UP = """
+INSERT INTO backup (id, file, taken_at, bytes, sha256, rows, took_ms)
+VALUES (gen_random_uuid(), 'a', now() - interval '7 hours 1 minute', 1000, '', 1, 1)
+"""
+DRILLED = """
+INSERT INTO drill (id, status, wished_by, finished_at, report)
+VALUES (gen_random_uuid(), 'failed', 'a test', now(), '{}')
+"""
 
 
 async def test_every_promised_name_is_there_with_its_help(watched: Watched) -> None:
@@ -194,13 +202,17 @@ def test_without_a_folder_to_count_in_processes_work_all_the_same(
         assert not meters._listeners
 
 
-def test_the_age_of_a_secret_is_that_of_its_file(
-    configured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_secrets_backups_and_drills_are_told_of_as_the_database_knows_them(
+    watched: Watched, owner_url: str
 ) -> None:
-    file = tmp_path / "secret"
-    file.write_text("whsec_in_a_file")
-    os.utime(file, (clock.now().timestamp() - 3 * 86_400 - 60,) * 2)
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET_FILE", str(file))
-    [fact] = [each for each in facts.Facts(configured)._own() if each.name == "secret_age_days"]
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute(
+        "INSERT INTO secret_sighting VALUES ('STRIPE_SECRET_KEY', 'f', now() - interval '3 days', now())"
+    )
+    await owner.execute(BACKED_UP)
+    await owner.execute(DRILLED)
+    await owner.close()
 
-    assert (fact.labels, fact.value) == ({"name": "STRIPE_WEBHOOK_SECRET"}, 3)
+    await watched.page.until("secret_age_days", 3, name="SQUARE_ACCESS_TOKEN")
+    assert (await watched.page.value("backup_age_seconds") or 0) // 3600 == 7
+    assert await watched.page.value("restore_drill_success") == 0

@@ -13,7 +13,7 @@ from tillkeeper import routing
 from tillkeeper.gateway import Gateway
 from tillkeeper.kernel import db, logs
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.reports import health, invariants, jobs, versions
+from tillkeeper.reports import backups, health, invariants, jobs, secrets, versions
 from tillkeeper.reports.turnover import DELIVERED, DELIVERY_MS, FAILED
 from tillkeeper.routing import Breaker, Switch
 
@@ -112,6 +112,11 @@ SUBJECTS = (
         name="gateway_api_version_age_days",
         says="How old the version of its API is in which a gateway writes to us.",
         labels=("gateway",),
+    ),
+    Subject(
+        name="secret_age_days",
+        says="For how many days a secret in use has been the same, as far as a worker has seen it.",
+        labels=("name",),
     ),
     Subject(name="backup_age_seconds", says="How old the last good backup is; absent where none was ever made."),
     Subject(
@@ -246,6 +251,8 @@ def _questions(gateways: Mapping[str, Gateway], now: datetime) -> Iterable[Quest
     yield _discrepancies
     yield _violations
     yield partial(_versions, gateways=gateways, now=now)
+    yield partial(_secrets, now=now)
+    yield _backups
 
 
 async def _backlog(tx: Transaction) -> list[Fact]:
@@ -304,3 +311,14 @@ async def _versions(tx: Transaction, *, gateways: Mapping[str, Gateway], now: da
 def midnight(now: datetime) -> datetime:
     """Tell when today began, in UTC: until then days are over, and change seldom."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+async def _secrets(tx: Transaction, *, now: datetime) -> list[Fact]:
+    ages = await secrets.ages(tx, now)
+    return [Fact("secret_age_days", days, {"name": name}) for name, days in sorted(ages.items())]
+
+
+async def _backups(tx: Transaction) -> list[Fact]:
+    age, passed = await backups.age_seconds(tx), await backups.drill_success(tx)
+    found = [Fact("backup_age_seconds", age)] if age is not None else []
+    return found + ([Fact("restore_drill_success", int(passed))] if passed is not None else [])

@@ -1,11 +1,9 @@
 """What the database knows, asked for when somebody wants to see it."""
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -26,16 +24,9 @@ answer_seconds_max = 6
 days_kept_seconds = 600
 """How long the sums of days that are over are kept; what is booked on such a day later is seen after that."""
 connections = 2
-OURS = ("TILL_", "DATABASE_", "REDIS_", "CELERY_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_")
-FILE = "_FILE"
 OWN = (
     Subject(name="db_up", says="1 when the database answered just now; what it knows is absent while it does not."),
     Subject(name="info", says="1, and in which mode this installation is.", labels=("mode",)),
-    Subject(
-        name="secret_age_days",
-        says="When the file of a secret was last written; of secrets in plain variables nobody knows.",
-        labels=("name",),
-    ),
 )
 
 
@@ -55,13 +46,11 @@ class Facts(Collector):
         """List everything that is known, as families of samples."""
         with self._asking:
             if self._asked_ms is None or self._asked_ms() > kept_seconds * 1000:
-                self._known = [*self._own(), *asyncio.run(self._ask())]
+                mode = Fact("info", 1, {"mode": self._settings.mode})
+                self._known = [mode, *asyncio.run(self._ask())]
                 self._asked_ms = clock.timer_ms()
             known = self._known
         return _families(known)
-
-    def _own(self) -> list[Fact]:
-        return [Fact("info", 1, {"mode": self._settings.mode}), *_secret_ages()]
 
     async def _ask(self) -> list[Fact]:
         try:
@@ -99,14 +88,3 @@ def _families(known: Sequence[Fact]) -> Iterable[Metric]:
             if fact.name in names:
                 family.add_sample(PREFIX + fact.name, dict(fact.labels), fact.value)
         yield family
-
-
-def _secret_ages() -> Iterable[Fact]:
-    """Tell how old the files of secrets are."""
-    for variable, path in sorted(os.environ.items()):
-        if variable.endswith(FILE) and variable.startswith(OURS):
-            try:
-                written = datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
-            except OSError:
-                continue
-            yield Fact("secret_age_days", max(0, (clock.now() - written).days), {"name": variable.removesuffix(FILE)})
