@@ -19,7 +19,7 @@ CSP = "default-src 'self'; img-src 'self' data:; style-src 'self'; frame-ancesto
 CSP_SWAGGER = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """Swagger UI sets styles on its own elements; scripts still come from here alone."""
 COMMANDS = ("tillkeeper.cli.", "tillkeeper.ops.")
-INTERNAL = frozenset({"configuration", "secret_unreadable"})
+INTERNAL = frozenset({"configuration", "secret_unreadable", "vault"})
 """Errors that stop the program from starting, and that no request ever gets."""
 
 

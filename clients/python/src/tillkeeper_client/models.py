@@ -1051,6 +1051,8 @@ AuditAction = Literal[
     "webhook_endpoint.tested",
     "webhook_endpoint.recovered",
     "delivery.resent",
+    "secret.rotated",
+    "records.retained",
 ]
 
 
