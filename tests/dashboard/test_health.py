@@ -35,6 +35,7 @@ def patient(shop: Any, **more: Any) -> Patient:
         "maintenance": Maintenance(),
         "mails": True,
         "titles": {"stripe": "Stripe"},
+        "secrets": {"STRIPE_SECRET_KEY": 12},
     }
     return Patient(**well | more)
 
@@ -104,6 +105,7 @@ async def test_each_ailment_is_found_and_has_a_way_out(shop: Any) -> None:
         ("Alerts", {"mails": False}, State.WARNING),
         ("Public address", {"settings": live}, State.BROKEN),
         ("Second factor", {"settings": live}, State.WARNING),
+        ("Secret", {"secrets": {"STRIPE_SECRET_KEY": 91}}, State.WARNING),
     ):
         found = {each.what: each for each in checkup.examine(patient(shop, **more))}
         assert (found[what].state, bool(found[what].fix)) == (state, True), what

@@ -29,7 +29,7 @@ SAFEKEEPING = (
     "tillkeeper.kernel.postgres_programs",
 )
 """What commands and the worker do about backups, for which the API has no call."""
-INTERNAL = frozenset({"configuration", "secret_unreadable"})
+INTERNAL = frozenset({"configuration", "secret_unreadable", "vault"})
 """Errors that stop the program from starting, and that no request ever gets."""
 
 

@@ -1054,6 +1054,8 @@ AuditAction = Literal[
     "webhook_endpoint.tested",
     "webhook_endpoint.recovered",
     "delivery.resent",
+    "secret.rotated",
+    "records.retained",
 ]
 
 
