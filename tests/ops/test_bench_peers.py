@@ -104,7 +104,8 @@ def test_the_ratio_is_taken_within_a_round() -> None:
     rounds = Rounds([{"settle": 300, "celery": 10}, {"settle": 100, "celery": 10}, {"settle": 200, "celery": 10}])
     report = Report(machine={}, settings={}, rounds=3, subjects={"settling": rounds})
     (measured,) = report.measured()
-    assert (measured.goal.number, measured.ratio.median, measured.verdict) == ("P7", 20, "floor held")
+    assert (measured.goal.number, measured.verdict) == ("P7", "floor held")
+    assert measured.ratio.median == 20
 
 
 def test_a_peer_that_dies_is_an_error_with_the_end_of_its_log(bed: Ground) -> None:

@@ -206,9 +206,7 @@ async def test_secrets_backups_and_drills_are_told_of_as_the_database_knows_them
     watched: Watched, owner_url: str
 ) -> None:
     owner = await asyncpg.connect(owner_url)
-    await owner.execute(
-        "INSERT INTO secret_sighting VALUES ('STRIPE_SECRET_KEY', 'f', now() - interval '3 days', now())"
-    )
+    await owner.execute(SEEN)
     await owner.execute(BACKED_UP)
     await owner.execute(DRILLED)
     await owner.close()
