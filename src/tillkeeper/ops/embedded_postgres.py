@@ -57,6 +57,7 @@ SETTINGS = {
     "log_error_verbosity": "terse",
 }
 ROLE_SQL = "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+MAY_RESTORE = f"ALTER ROLE {OWNER_ROLE} CREATEDB"
 
 
 class EmbeddedPostgresError(TillError):
@@ -212,8 +213,7 @@ class EmbeddedPostgres:
             self._end_strays()
             self._initialise()
             self._launch()
-            roles = "".join(ROLE_SQL.format(role=role) for role in (OWNER_ROLE, APP_ROLE))
-            self.databases.run(f"{roles} ALTER ROLE {OWNER_ROLE} CREATEDB")  # for restores that are tried
+            self.databases.run("".join(ROLE_SQL.format(role=role) for role in (OWNER_ROLE, APP_ROLE)) + MAY_RESTORE)
         except BaseException:
             self.stop()
             raise

@@ -35,11 +35,11 @@ app.conf.update(
 )
 
 
-class Base(DeclarativeBase):
+class Row(DeclarativeBase):
     """Hold the tables."""
 
 
-class Event(Base):
+class Event(Row):
     """A webhook that was stored when it was acknowledged."""
 
     __tablename__ = "peer_event"
@@ -49,7 +49,7 @@ class Event(Base):
     __table_args__ = (Index("peer_event_waiting", "id", postgresql_where="NOT processed"),)
 
 
-class Payment(Base):
+class Payment(Row):
     """A payment, which a webhook finds by the id in its metadata."""
 
     __tablename__ = "peer_payment"
@@ -62,7 +62,7 @@ class Payment(Base):
     units: Mapped[int]
 
 
-class Change(Base):
+class Change(Row):
     """A step in the history of a payment."""
 
     __tablename__ = "peer_change"
@@ -73,7 +73,7 @@ class Change(Base):
     cause: Mapped[str]
 
 
-class Journal(Base):
+class Journal(Row):
     """A thing that was booked."""
 
     __tablename__ = "peer_journal"
@@ -83,7 +83,7 @@ class Journal(Base):
     postings: Mapped[list["Posting"]] = relationship()
 
 
-class Posting(Base):
+class Posting(Row):
     """An amount from one account to another."""
 
     __tablename__ = "peer_posting"
@@ -95,7 +95,7 @@ class Posting(Base):
     amount: Mapped[int]
 
 
-class Entitlement(Base):
+class Entitlement(Row):
     """What a payment has brought its buyer."""
 
     __tablename__ = "peer_entitlement"
@@ -104,7 +104,7 @@ class Entitlement(Base):
     units: Mapped[int]
 
 
-class Wallet(Base):
+class Wallet(Row):
     """The credits of a user."""
 
     __tablename__ = "peer_wallet"
@@ -112,7 +112,7 @@ class Wallet(Base):
     units: Mapped[int] = mapped_column(default=0)
 
 
-class Outgoing(Base):
+class Outgoing(Row):
     """An event owed to the merchant."""
 
     __tablename__ = "peer_outgoing"
@@ -192,7 +192,7 @@ def settle(event_id: str) -> None:
 
 def prepare() -> None:
     """Make the tables, and start the worker as `celery worker` does by itself: two processes that fetch ahead."""
-    desk().run(lambda session: Base.metadata.create_all(session.connection()))
+    desk().run(lambda session: Row.metadata.create_all(session.connection()))
     command = [sys.executable, "-m", "celery", "-A", "one_task_each", "worker", "--concurrency=2", "--loglevel=ERROR"]
     worker = subprocess.Popen(command, cwd=Path(__file__).parent)
     atexit.register(worker.wait)

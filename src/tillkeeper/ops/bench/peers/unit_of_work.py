@@ -16,13 +16,13 @@ sessions = 4
 """So many in each process, as pgbench has eight clients."""
 
 
-class Base(DeclarativeBase):
+class Row(DeclarativeBase):
     """Hold the tables, which are those of the naive transfer."""
 
     type_annotation_map = {int: BigInteger}  # noqa: RUF012 (as SQLAlchemy wants it)
 
 
-class Account(Base):
+class Account(Row):
     """An account with its balance."""
 
     __tablename__ = "bench_account"
@@ -30,7 +30,7 @@ class Account(Base):
     balance: Mapped[int]
 
 
-class Entry(Base):
+class Entry(Row):
     """An amount on an account."""
 
     __tablename__ = "bench_entry"
@@ -41,7 +41,7 @@ class Entry(Base):
     account: Mapped[Account] = relationship()
 
 
-class Transfer(Base):
+class Transfer(Row):
     """A transfer."""
 
     __tablename__ = "bench_transaction"
