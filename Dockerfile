@@ -30,7 +30,7 @@ COPY --from=build /opt/tillkeeper/.venv /opt/tillkeeper/.venv
 COPY --from=build /opt/tillkeeper/till /opt/tillkeeper/requirements.lock /opt/tillkeeper/
 COPY --from=build /opt/tillkeeper/docs /opt/tillkeeper/docs
 COPY --from=build /opt/tillkeeper/src /opt/tillkeeper/src
-ENV PATH=/opt/tillkeeper:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+ENV PATH=/opt/tillkeeper:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp TILL_METRICS_HOST=0.0.0.0
 WORKDIR /tmp
 USER 10001:10001
 EXPOSE 8000 8001

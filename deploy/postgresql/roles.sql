@@ -8,7 +8,7 @@
 \set app_password `cat "$TILL_SECRETS/postgres_app_password"`
 \set replica_password `cat "$TILL_SECRETS/postgres_replica_password"`
 
-CREATE ROLE tillkeeper_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE tillkeeper_owner LOGIN CREATEDB PASSWORD :'owner_password'; -- for restores that are tried
 CREATE ROLE tillkeeper_app LOGIN PASSWORD :'app_password';
 CREATE ROLE tillkeeper_replica LOGIN REPLICATION PASSWORD :'replica_password';
 CREATE DATABASE tillkeeper OWNER tillkeeper_owner TEMPLATE template0 ENCODING 'UTF8';

@@ -81,7 +81,11 @@ class Stack(Fronting, Workshop):
         }
         (sent / "own.yml").write_text(quickened("alertmanager.yml", **places))
         targets = ", ".join(f'"127.0.0.1:{port}"' for port in self.metrics.values())
-        where = {'"127.0.0.1:8001"': targets, "127.0.0.1:9093": f"127.0.0.1:{self.manager_port}", "15s": "2s"}
+        where = {
+            '"127.0.0.1:8001", "127.0.0.1:8002"': targets,
+            "127.0.0.1:9093": f"127.0.0.1:{self.manager_port}",
+            "15s": "2s",
+        }
         (seen / "own.yml").write_text(quickened("prometheus.yml", **where))
         rules = (PROMETHEUS / "alerts.yml").read_text()
         (seen / "alerts.yml").write_text(re.sub(r"for: \w+", "for: 2s", rules))

@@ -21,6 +21,7 @@ from tests.ops.manifests import DEPLOY, ROOT
 from tillkeeper.kernel import clock
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
 WORKFLOWS = sorted((DEPLOY / "ci").glob("*.yml"))
 exposure_max = 2.0
 """Of ten, as `systemd-analyze security` counts; a unit that says nothing has 9.6."""
@@ -49,9 +50,19 @@ def test_a_unit_may_do_little_more_than_it_needs(unit: Path) -> None:
 
 def test_a_unit_waits_longer_for_its_end_than_the_program_takes() -> None:
     for unit in UNITS:
-        if "migrate" not in unit.name:
+        if "Type=oneshot" not in unit.read_text():
             assert "TimeoutStopSec=60" in unit.read_text()
             assert "KillMode=mixed" in unit.read_text()
+
+
+def test_a_timer_starts_a_unit_that_there_is_at_a_time_that_systemd_understands(tmp_path: Path) -> None:
+    program = programs.need("systemd-analyze", "systemd")
+    assert {timer.with_suffix(".service") for timer in TIMERS} < set(UNITS)
+    for file in (*UNITS, *TIMERS):
+        (tmp_path / file.name).write_text(file.read_text().replace("/opt/tillkeeper/till", str(ROOT / "till")))
+    command = [program, "verify", "--recursive-errors=no", "--man=no", *(str(tmp_path / each.name) for each in TIMERS)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (said.returncode, [line for line in said.stderr.splitlines() if ".timer" in line]) == (0, []), said.stderr
 
 
 def answers(url: str) -> bool:

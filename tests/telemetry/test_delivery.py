@@ -87,7 +87,7 @@ async def test_a_critical_alert_reaches_slack_and_pagerduty(
         (tmp_path / "slack").write_text(f"{ear}/slack")
         (tmp_path / "alertmanager.yml").write_text(quickened("alertmanager.yml", **settings))
         places = {
-            "127.0.0.1:8001": f"127.0.0.1:{configured.metrics_port}",
+            '"127.0.0.1:8001", "127.0.0.1:8002"': f'"127.0.0.1:{configured.metrics_port}"',
             "127.0.0.1:9093": f"127.0.0.1:{sent_at}",
             "15s": "1s",
             "- alerts.yml": f"- {DEPLOY / 'alerts.yml'}",
