@@ -25,9 +25,13 @@ FOLDERS = "till-test-"
 TOLD = "told"
 leftover_age_seconds = 3600
 SLICE = os.environ.get("TILL_TEST_SLICE", "")
-"""The number of a day, which `.ci/run` gives: each test that takes long has its turn once in three days."""
-DEAR = ("tests/crash/", "tests/hosts/", "tests/ops/test_bench")
-dear_days = 3
+"""The number of a day, which `.ci/run` gives: each test that takes long has its turn once in four days."""
+DEAR = (
+    *("tests/crash/", "tests/hosts/", "tests/ops/test_bench", "tests/ops/test_recovery", "tests/ops/test_wheelhouse"),
+    *("tests/flows/test_back_up", "tests/flows/test_drill", "tests/flows/test_isolate", "tests/flows/test_restore"),
+    *("tests/cli/test_backup", "tests/cli/test_ready", "tests/sensitivity/test_planted.py::test_a_planted_bug"),
+)
+dear_days = 4
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
 numbers = itertools.count(1)
@@ -46,7 +50,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave two of three dear tests out of what runs on every change, others each day; elsewhere run all of them."""
+    """Leave three of four dear tests out of what runs on every change, others each day; elsewhere run all of them."""
     if not SLICE:
         return
     dear = sorted((item for item in items if item.nodeid.startswith(DEAR)), key=lambda item: item.nodeid)
