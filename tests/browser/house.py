@@ -1,6 +1,7 @@
 """A whole installation in this process: database, gateway, pages over a real socket, and hands to set it up with."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -144,13 +145,19 @@ async def _opened(
 
 
 async def _till(database_url: str, gateway: str, now: Now) -> Till:
-    environment = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": gateway}
+    environment = {
+        "STRIPE_SECRET_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        "STRIPE_API_BASE": gateway,
+        "TILL_BACKUP_KEY": "backups " * 4,
+    }
     settings = Settings(
         mode="sandbox",
         database_url=database_url,
         secret_key="houses " * 4,
         public_url=ADDRESS,
         webhooks_allow_private=True,
+        backup_path=tempfile.gettempdir(),  # nobody works here: what is asked for is asked for, and not done
     )
     till = await Till.open(settings, secrets=Secrets(environment), now=now)
     await offer(till, catalog.DEMO)

@@ -44,8 +44,8 @@ CREATE TRIGGER fire BEFORE INSERT OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION 
 """
 WATER = "DROP FUNCTION burn CASCADE"
 POSTING = re.compile(r"^(?!.*def ).*\b(ledger\.post|settle\.apply|apply|follow|promise)\(", re.MULTILINE)
-MONEYLESS = {"checkout"}
-"""What follows only the end of a payment that no gateway ever heard of: it has nothing to post."""
+MONEYLESS = {"checkout", "restore"}
+"""What follows only the end of a payment that no gateway ever heard of, and what a drill takes back at once."""
 
 
 async def world(shop: Any) -> dict[str, list[str]]:

@@ -110,7 +110,7 @@ async def write(url: str, until: asyncio.Event, written: list[tuple[str, datetim
             await connection.execute("INSERT INTO end_user (id, name) VALUES (gen_random_uuid(), $1)", name)
             written.append((name, await connection.fetchval("SELECT clock_timestamp()")))
             await asyncio.sleep(0.02)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return
     finally:
         connection.terminate()

@@ -52,8 +52,11 @@ def test_the_validator_would_have_found_a_field_that_there_is_not(tmp_path: Path
 
 
 def test_every_yaml_file_is_tidy() -> None:
-    rules = "{extends: default, rules: {line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}, \
-braces: {max-spaces-inside: 1}, comments: {min-spaces-from-content: 1}, indentation: {indent-sequences: consistent}}}"
+    rules = (
+        "{extends: default, rules: {line-length: {max: 130, ignore: [prometheus/]}, document-start: disable,"
+        " truthy: {check-keys: false}, braces: {max-spaces-inside: 1}, comments: {min-spaces-from-content: 1},"
+        " indentation: {indent-sequences: consistent}}}"
+    )
     said = run(BIN / "yamllint", "--strict", "-d", rules, DEPLOY)
     assert said.returncode == 0, said.stdout
 

@@ -182,10 +182,10 @@ def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice,
     if surplus or notice.gateway != payment.gateway:
         return _decide_foreign_surplus(payment, surplus, notice, now)
     if notice.kind is NoticeKind.REFUND_FAILED:
-        return _remember_failed(payment, notice, now)
+        return _remember_failed(payment, refunds, notice, now)
     if not notice.amount or notice.amount + payment.refunded > payment.captured:
         return _too_much(payment, notice)
-    refund = _foreign(payment, notice, notice.amount, RefundStatus.PENDING, now)
+    refund = _foreign(payment, refunds, notice, RefundStatus.PENDING, now)
     return _request(payment, refund, notice, now)
 
 
@@ -207,30 +207,37 @@ def _decide_foreign_surplus(payment: Payment, surplus: Refund | None, notice: No
     return _settle(payment, replace(surplus, reference=notice.refund_reference), notice, now)
 
 
-def _remember_failed(payment: Payment, notice: Notice, now: datetime) -> Decision:
+def _remember_failed(payment: Payment, refunds: Sequence[Refund], notice: Notice, now: datetime) -> Decision:
     """Keep a refund that failed before we heard that it was made, so that hearing it later changes nothing."""
     reason = "A refund that we had not heard of has failed; nothing went back."
     if not notice.amount:
         return Decision(notice=notice, verdict=Verdict.KNOWN, reason=reason)
-    refund = _foreign(payment, notice, notice.amount, RefundStatus.FAILED, now)
+    refund = _foreign(payment, refunds, notice, RefundStatus.FAILED, now)
     return Decision(notice=notice, verdict=Verdict.APPLIED, reason=reason, refund=refund)
 
 
-def _foreign(payment: Payment, notice: Notice, amount: int, status: RefundStatus, now: datetime) -> Refund:
-    """Make the refund that a gateway tells of; one that we asked for before a restore keeps the id that we gave it."""
+def _foreign(
+    payment: Payment, refunds: Sequence[Refund], notice: Notice, status: RefundStatus, now: datetime
+) -> Refund:
+    """Make the refund that a gateway tells of; one that we asked for before a restore keeps the id that we gave it.
+
+    Where that id is taken, by one that a person ended or stood in for, it is another refund.
+    """
+    assert notice.amount, "a refund without an amount is asked about first"
     named = notice.refund_reference
     derived = ids.derive(payment.id, "refund", notice.gateway, named) if named else ids.new()
+    ours = notice.refund if notice.refund not in {each.id for each in refunds} else None
     return Refund(
-        id=notice.refund or derived,
+        id=ours or derived,
         payment=payment.id,
-        amount=amount,
+        amount=notice.amount,
         currency=payment.currency,
         status=status,
-        origin="us" if notice.refund else "gateway",
+        origin="us" if ours else "gateway",
         gateway=notice.gateway,
         reference=named,
         reason=None,
-        created_at=(notice.occurred_at or now) if notice.refund else now,
+        created_at=(notice.occurred_at or now) if ours else now,
         error_code=notice.code,
         settled_at=now if status is RefundStatus.FAILED else None,
         reversal=notice.reversal,
