@@ -1,4 +1,4 @@
-"""The clocks of our processes jump an hour and a day, ahead and back: nothing expires in masses, and all heals."""
+"""The clock of the worker's machine jumps an hour and a day, ahead and back: nothing expires, all is delivered once."""
 
 import asyncio
 import random
@@ -19,7 +19,10 @@ jump_seconds = 3
 
 
 class Shifted(Stage):
-    """Run API and worker by a clock that a file sets; the gateway and PostgreSQL keep the right time."""
+    """Run the worker by a clock that a file sets; all others keep the right time.
+
+    An API whose clock is wrong by an hour is told so by the gateways, which take no checkout that ends in their past.
+    """
 
     def __init__(self, folder: Path, library: Path) -> None:
         super().__init__(folder)
@@ -28,8 +31,8 @@ class Shifted(Stage):
         self.set("+0")
 
     def particulars(self, name: str) -> Mapping[str, str]:
-        """Give a part the clock that jumps."""
-        if name == "sandbox":
+        """Give the worker the clock that jumps."""
+        if name != "worker":
             return {}
         return {
             "LD_PRELOAD": str(self.library),

@@ -1,5 +1,8 @@
 """What is masked in whatever is logged, stored or shown."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,6 +68,14 @@ def test_no_log_is_written_past_the_mask(name: str, capfd: pytest.CaptureFixture
     written = "".join(capfd.readouterr())
     assert f"card {logs.MASK}" in written
     assert VISA not in written
+
+
+def test_a_log_without_room_keeps_nobody_from_what_it_tells_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 (closing it fails as well, as it should)
+    monkeypatch.setattr(sys, "stderr", full)
+    logs.Line().msg("said")
+    with pytest.raises(OSError, match="No space"):
+        full.close()
 
 
 LONG = 200_000

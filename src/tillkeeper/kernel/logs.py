@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from numbers import Number
 from pathlib import Path
@@ -84,11 +85,12 @@ class Line(structlog.PrintLogger):
         self.name = name
 
     def msg(self, message: str) -> None:
-        """Print one line."""
-        if files:
-            files[0].write(message)
-        else:
-            super().msg(message)
+        """Print one line; where the log has no room, what it tells of goes on all the same."""
+        with suppress(OSError):
+            if files:
+                files[0].write(message)
+            else:
+                super().msg(message)
 
     log = debug = info = warn = warning = error = exception = critical = fatal = failure = err = msg
 
