@@ -150,3 +150,10 @@ async def test_every_page_of_a_restored_copy_says_that_it_is_one(shop: Any, desk
     await isolate(shop.till)
     for page in ("/payments", "/health"):
         assert "This is a restored copy" in await desk.read(page)
+
+
+async def test_a_drill_where_nobody_makes_backups_is_refused_with_what_to_set(desk_of: Any) -> None:
+    desk = await desk_of("developer")
+    answer = await desk.post("/health/drill")
+    assert answer.status_code == 409
+    assert "BACKUP_PATH" in answer.text

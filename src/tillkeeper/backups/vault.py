@@ -27,6 +27,7 @@ class BackupsOffError(TillError):
     """Report that nobody said where backups go, or with which key."""
 
     code = "backups_off"
+    status = 409
     title = "Backups are not set up here"
     next_step = f"Set BACKUP_PATH to a folder and {KEY} to a new secret: openssl rand -hex 32. Keep it elsewhere too."
 
