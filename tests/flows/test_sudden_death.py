@@ -74,7 +74,7 @@ MONEYLESS = (to_be_opened, to_be_authorized, to_be_captured_by_hand, to_be_cance
 """What writes nothing into the books, or leaves that to another, and may be killed as well."""
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
 ACTS = (*MONEYLESS, *chain(*EFFECTS.values()))
-a_day = 3
+a_day = 1
 TODAY = clock.now().date().toordinal()
 CHOSEN = ACTS if FULL else tuple(ACTS[(TODAY * a_day + number) % len(ACTS)] for number in range(a_day))
 LEASED = ("idempotency_key", "operation", "inbox_batch", "mail_letter", "webhook_delivery", "schedule_run")
