@@ -14,7 +14,7 @@ from tillkeeper.flows import receive as receiving
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake, IntakeFullError, receive
 from tillkeeper.gateway import PayloadUnreadableError, SignatureInvalidError
-from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.db import Database, connections_max
 from tillkeeper.kernel.errors import DatabaseUnavailableError, NotFoundError
 from tillkeeper.reports import versions
 
@@ -44,6 +44,27 @@ async def test_the_same_content_under_another_event_id_is_a_duplicate(shop: Any)
     assert not await shop.hear(EVENT)
     assert await shop.owner.fetch("SELECT content_sha FROM inbox_message") == [(body,)]
     assert await shop.count("inbox_duplicate") == 1
+
+
+async def test_copies_are_found_by_index_though_the_table_was_empty_when_that_was_planned(
+    shop: Any,
+) -> None:
+    async def hear(numbers: range) -> None:
+        await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in numbers))
+
+    for number in range(6):  # PostgreSQL keeps one plan from the sixth time on
+        await hear(range(number + 1))
+    await hear(range(1000))
+
+    async def tell() -> None:
+        async with shop.till.db.transaction() as tx:
+            await tx.fetch("SELECT pg_stat_force_next_flush(), pg_sleep(0.1)")
+
+    read = "SELECT pg_stat_force_next_flush(), seq_tup_read FROM pg_stat_user_tables WHERE relname = 'inbox_message'"
+    before = (await shop.owner.fetchrow(read))["seq_tup_read"]
+    await hear(range(1000))
+    await asyncio.gather(*(tell() for _ in range(connections_max)))
+    assert (await shop.owner.fetchrow(read))["seq_tup_read"] - before < 1000
 
 
 async def test_a_webhook_is_visible_to_others_when_receive_returns(shop: Any, owner_url: str) -> None:

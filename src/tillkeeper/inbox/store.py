@@ -38,12 +38,17 @@ async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> Non
     await tx.execute(
         """
         INSERT INTO inbox_duplicate (message_id)
-        SELECT coalesce(by_event.id, by_content.id)
-        FROM unnest($1::text[], $2::text[], $3::bytea[]) AS came (gateway, event_id, content_sha)
-        LEFT JOIN inbox_message AS by_event USING (gateway, event_id)
-        LEFT JOIN inbox_message AS by_content
-               ON by_content.gateway = came.gateway AND by_content.content_sha = came.content_sha
-        WHERE coalesce(by_event.id, by_content.id) IS NOT NULL
+        SELECT known.id
+        FROM (
+            SELECT coalesce(
+                (SELECT id FROM inbox_message AS there
+                 WHERE there.gateway = came.gateway AND there.event_id = came.event_id),
+                (SELECT id FROM inbox_message AS there
+                 WHERE there.gateway = came.gateway AND there.content_sha = came.content_sha)
+            ) AS id
+            FROM unnest($1::text[], $2::text[], $3::bytea[]) AS came (gateway, event_id, content_sha)
+        ) AS known
+        WHERE known.id IS NOT NULL
         """,
         [arrival.gateway for arrival in arrivals],
         [arrival.event_id for arrival in arrivals],

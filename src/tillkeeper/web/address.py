@@ -1,12 +1,14 @@
 """Where a request comes from: the connection, or what a proxy that we trust says of it."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 Network = IPv4Network | IPv6Network
+addresses_kept_max = 4_096
+"""Reading an address takes longer than to check a signature, and most callers come again."""
 UNKNOWN = "unknown"
 ipv6_prefix_bits = 64
 """Whoever has an IPv6 address has a whole network of that size, so it counts as one."""
@@ -24,20 +26,22 @@ def client_of(scope: Scope, trusted: Sequence[Network]) -> str:
     """
     client = scope.get("client")
     address = str(client[0]) if client else UNKNOWN
-    told = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+    headers = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    told = ",".join(headers).split(",") if headers else []
     while told and _is_in(address, trusted):
         before = told.pop().strip()
-        if not _is_address(before):
+        if _read(before) is None:
             break
         address = before
     return address
 
 
+@lru_cache(addresses_kept_max)
 def counted_as(address: str) -> str:
     """Tell which addresses count as one."""
-    if not _is_address(address):
+    found = _read(address)
+    if found is None:
         return UNKNOWN
-    found = ip_address(address)
     if isinstance(found, IPv6Address):
         if found.ipv4_mapped:
             return str(found.ipv4_mapped)
@@ -45,13 +49,14 @@ def counted_as(address: str) -> str:
     return str(found)
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(addresses_kept_max)
+def _read(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_in(address: str, trusted: Sequence[Network]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in trusted)
+    found = _read(address)
+    return found is not None and any(found in network for network in trusted)

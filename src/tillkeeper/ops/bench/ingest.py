@@ -20,6 +20,7 @@ def opened(ground: Ground) -> Iterator[Subject]:
     tally, numbers = Tally(), iter(range(first_number, 10**9, per_second_max))
 
     def fire(name: str, seconds: int, connections: int = 64) -> Rates:
+        ground.sql("ANALYZE")
         firsts = [next(numbers) for _ in range(seconds)]
         result = volleys.fire(
             ground, first=firsts[0], count=per_second_max * seconds, seconds=seconds, connections=connections
