@@ -29,6 +29,7 @@ apart_seconds = 5
 slow_ms = 6_000
 slow_goods_seconds = 12
 waiting = 101
+kept_away_seconds_max = 120
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ async def stop_workers(scene: Scene) -> None:
     """Pay while nobody delivers, and let webhooks and events wait."""
     for name in WORKERS:
         scene.stack.kill(name)
-    payments = await scene.buy(30)
+    payments = await scene.buy(60)
     for payment in payments[:8]:
         await scene.act(payment, "pay")
     await asyncio.gather(*(scene.tell({"type": "product.created", "data": {"object": {}}}) for _ in range(waiting)))
@@ -174,7 +175,11 @@ def write(statement: str) -> Callable[[Scene], Awaitable[None]]:
 
 
 async def mend(scene: Scene) -> None:
+    """Let the gateway answer again, and wait until it is asked again."""
     await scene.mend()
+    async with asyncio.timeout(kept_away_seconds_max):
+        while not await scene.buy():  # noqa: ASYNC110 (other processes)
+            await asyncio.sleep(1)
 
 
 CAUSES = (
