@@ -10,6 +10,7 @@ from tests.dashboard.conftest import words
 from tillkeeper.flows import rehearse as rehearsing
 from tillkeeper.flows.examine import examine
 from tillkeeper.reports import proof
+from tillkeeper.web import proofs
 
 
 async def test_the_numbers_count_what_happened(shop: Any, desk_of: Any) -> None:
@@ -22,6 +23,14 @@ async def test_the_numbers_count_what_happened(shop: Any, desk_of: Any) -> None:
     for said in ("Captured 1 1.99 EUR", "Delivered 1 120 credits", "not at all 0", "absorbed 3", "Taken back 1"):
         assert said in shown, said
     assert "They differ" not in shown
+
+
+async def test_each_promise_stands_there_with_its_last_full_run_and_how_to_repeat_it(desk_of: Any) -> None:
+    shown = await (await desk_of("viewer")).read("/proof")
+    for promise in proofs.read():
+        assert promise.claim.replace("`", "") in shown
+        assert promise.command in shown
+        assert promise.last is None or promise.last.found in shown
 
 
 async def test_the_sql_that_is_shown_gives_the_number_that_is_shown(shop: Any, desk_of: Any) -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -13,10 +16,14 @@ import yaml
 from tests.hosts import stack
 from tests.hosts.causes import CAUSES, UNTRIED, Scene
 from tests.hosts.stack import PROMETHEUS, Stack
+from tests.telemetry.test_alerts import HUMP, RUNBOOKS
 
 from tillkeeper.kernel import clock
 
 alert_seconds_max = 150
+FIRST_LOOK = re.compile(r"## First look\n\n```text\n(.*?)```", re.DOTALL)
+USEFUL = (0, 3, 4)
+"""All is well, the database does not answer, or something was found: each is what somebody at night must hear."""
 
 
 @pytest.fixture
@@ -46,6 +53,7 @@ def test_every_alert_is_caused_or_said_to_be_impossible_within_minutes() -> None
 @pytest.mark.skipif(not os.environ.get("TILL_TEST_FULL"), reason="the full run causes every alert: TILL_TEST_FULL=1")
 async def test_each_alert_comes_for_its_reason_and_slack_hears_of_it(whole: Stack, tell: Callable[[str], None]) -> None:
     silent: list[str] = []
+    transcript: list[Look] = []
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         scene = Scene(whole, client)
         for payment in await scene.buy(3):
@@ -61,10 +69,47 @@ async def test_each_alert_comes_for_its_reason_and_slack_hears_of_it(whole: Stac
             )
             if cause.undo:
                 await cause.undo(scene)
+    if written := os.environ.get("TILL_TEST_TRANSCRIPT"):
+        await asyncio.to_thread(Path(written).write_text, "\n".join(look.written() for look in transcript))
     assert silent == []
+    assert [look.command for look in transcript if look.failed] == []
+    tell(f"{len(transcript)} first looks of runbooks were taken while their alert fired")
     said = " ".join(str(note) for note in whole.told["/slack"])
     assert "Webhooks were given up" in said
     assert whole.told["/v2/enqueue"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Hold what a command of a runbook said while its alert fired."""
+
+    alert: str
+    command: str
+    code: int
+    said: str
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the command was of no use: a wrong word, or an accident instead of an answer."""
+        return self.code not in USEFUL or "Traceback" in self.said
+
+    def written(self) -> str:
+        """Write it as it stood on the terminal."""
+        return f"{self.alert}\n$ {self.command}\n{self.said.rstrip()}\n[exit {self.code}]\n"
+
+
+def follow(stack: Stack, alert: str) -> list[Look]:
+    """Take the first look that a runbook asks for."""
+    page = (RUNBOOKS / f"{HUMP.sub('-', alert).lower()}.md").read_text()
+    commands = FIRST_LOOK.search(page)
+    assert commands, f"the runbook of {alert} says what to look at first"
+    looks = []
+    for command in commands[1].strip().splitlines():
+        program, *words = shlex.split(command)
+        assert program == "till", f"{command} is none of our commands"
+        done = stack.run(*words)
+        looks.append(Look(alert, command, done.returncode, done.stdout + done.stderr))
+    return looks
 
 
 async def _missing(scene: Scene, wanted: set[str]) -> set[str]:

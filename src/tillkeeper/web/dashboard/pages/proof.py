@@ -14,6 +14,7 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import inbox, invariants
 from tillkeeper.reports import payment as payments
 from tillkeeper.reports import proof as report
+from tillkeeper.web import proofs
 from tillkeeper.web.dashboard import paper
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
 from tillkeeper.web.dashboard.rail import Group, Place
@@ -59,6 +60,7 @@ async def show(desk: Desk) -> Response:
         invariants=_by_name(checks["data"]),
         can_fire=desk.till.settings.mode == "sandbox" and desk.may(Right.REPLAY),
         copies=copies_sent,
+        proofs=proofs.read(),
         CREDITS=CREDITS,
     )
 

@@ -1,0 +1,62 @@
+"""What is promised, which test shows it, and what its last full run found: docs/proofs.toml, for people who look."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from tillkeeper.web.guides import FOLDER
+
+FULL = "TILL_TEST_FULL=1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Hold what a full run found, on which day, in how many seconds, and from which dice."""
+
+    day: date
+    seconds: int
+    found: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Hold a promise and its tests, and how much of them runs on each change and in full."""
+
+    claim: str
+    tests: list[str]
+    each_change: str
+    full: str
+    seed_from: str | None = None
+    last: Run | None = None
+
+    @property
+    def command(self) -> str:
+        """Write what runs all of it, with the dice of the last full run."""
+        seed = f" {self.seed_from}={self.last.seed}" if self.seed_from and self.last and self.last.seed else ""
+        return f"{FULL}{seed} ./till test {' '.join(self.tests)}"
+
+
+@cache
+def read() -> list[Proof]:
+    """Read all of them."""
+    told = tomllib.loads((FOLDER / "proofs.toml").read_text())["proof"]
+    return [Proof(**each | ({"last": Run(**each["last"])} if "last" in each else {})) for each in told]
+
+
+def table() -> str:
+    """Write them as the table of the guide."""
+    lines = ["| claim | tests | on every change | in full | last full run |", "|---|---|---|---|---|"]
+    for proof in read():
+        tests = ", ".join(f"`{test}`" for test in proof.tests) + (f" (`{proof.seed_from}`)" if proof.seed_from else "")
+        lines.append(f"| {proof.claim} | {tests} | {proof.each_change} | {proof.full} | {_told(proof.last)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _told(run: Run | None) -> str:
+    """Tell of a run in a cell."""
+    if run is None:
+        return "not yet"
+    seed = f", seed {run.seed}" if run.seed else ""
+    return f"{run.day}, {run.seconds:,} s{seed}: {run.found}"
