@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import slices
 from tests.laundry import Laundry
 
 from tillkeeper.kernel.db import Database
@@ -24,14 +25,8 @@ TEMPLATE = "tillkeeper_template"
 FOLDERS = "till-test-"
 TOLD = "told"
 leftover_age_seconds = 3600
-SLICE = os.environ.get("TILL_TEST_SLICE", "")
-"""The number of a day, which `.ci/run` gives: each test that takes long has its turn once in four days."""
-DEAR = (
-    *("tests/crash/", "tests/hosts/", "tests/ops/test_bench", "tests/ops/test_recovery", "tests/ops/test_wheelhouse"),
-    *("tests/flows/test_back_up", "tests/flows/test_drill", "tests/flows/test_isolate", "tests/flows/test_restore"),
-    *("tests/cli/test_backup", "tests/cli/test_ready", "tests/sensitivity/test_planted.py::test_a_planted_bug"),
-)
-dear_days = 4
+DAY = os.environ.get("TILL_TEST_SLICE", "")
+"""The number of a day, which `.ci/run` gives: tests/slices.py says which tests have their turn on it."""
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
 numbers = itertools.count(1)
@@ -50,13 +45,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave three of four dear tests out of what runs on every change, others each day; elsewhere run all of them."""
-    if not SLICE:
+    """Leave those out of what runs on every change whose turn is on another day; elsewhere run all of them."""
+    if not DAY:
         return
-    dear = sorted((item for item in items if item.nodeid.startswith(DEAR)), key=lambda item: item.nodeid)
-    left_out = {item for place, item in enumerate(dear) if (place + int(SLICE)) % dear_days}
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=list(left_out))
+    chosen = slices.on_day((item.nodeid for item in items), int(DAY))
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
+    items[:] = [item for item in items if item.nodeid in chosen]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

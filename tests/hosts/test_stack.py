@@ -64,6 +64,8 @@ async def test_each_alert_comes_for_its_reason_and_slack_hears_of_it(whole: Stac
             await cause.happen(scene)
             missing = await _missing(scene, set(cause.alerts))
             silent += sorted(missing)
+            for alert in cause.alerts:
+                transcript += await asyncio.to_thread(follow, whole, alert)
             tell(
                 f"{', '.join(cause.alerts)}: {elapsed_ms() // 1000} s" + f", silent: {sorted(missing)}" * bool(missing)
             )
@@ -72,6 +74,7 @@ async def test_each_alert_comes_for_its_reason_and_slack_hears_of_it(whole: Stac
     if written := os.environ.get("TILL_TEST_TRANSCRIPT"):
         await asyncio.to_thread(Path(written).write_text, "\n".join(look.written() for look in transcript))
     assert silent == []
+    assert transcript
     assert [look.command for look in transcript if look.failed] == []
     tell(f"{len(transcript)} first looks of runbooks were taken while their alert fired")
     said = " ".join(str(note) for note in whole.told["/slack"])
