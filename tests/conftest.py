@@ -25,7 +25,8 @@ TEMPLATE = "tillkeeper_template"
 FOLDERS = "till-test-"
 TOLD = "told"
 leftover_age_seconds = 3600
-DAY = os.environ.get("TILL_TEST_SLICE", "")
+SLICE = "TILL_TEST_SLICE"
+DAY = os.environ.get(SLICE, "")
 """The number of a day, which `.ci/run` gives: tests/slices.py says which tests have their turn on it."""
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
@@ -51,6 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = slices.on_day((item.nodeid for item in items), int(DAY))
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
     items[:] = [item for item in items if item.nodeid in chosen]
+    os.environ.pop(SLICE, None)  # a test that runs tests runs all of them
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
