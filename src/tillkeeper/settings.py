@@ -4,6 +4,7 @@ import os
 import re
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tillkeeper.kernel import smtp
+from tillkeeper.kernel import money, smtp
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 
@@ -34,6 +35,7 @@ IN_FILES = (
 """What is read once, when a process begins; every other secret is read again while it runs."""
 secret_key_length_min = 16
 ROLES = ("viewer", "support", "finance", "developer", "admin")
+LIMITS = re.compile(r"([A-Z]{3}) *= *([0-9.]+) *\.\. *([0-9.]+)")
 ORIGIN = re.compile(r"https?://[\w.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?", re.ASCII)
 
 
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     amount_units_max: Annotated[
         int, Field(validation_alias=AliasChoices("TILL_AMOUNT_UNITS_MAX", "PAYMENT_MAX_PAYMENT_AMOUNT"), ge=1)
     ] = 50_000
+    amount_limits: Annotated[str, Field(validation_alias="TILL_AMOUNT_LIMITS")] = ""
+    """Other limits for single currencies, with commas between: `JPY=100..5000000, KWD=0.5..10000`."""
     payment_lifetime_minutes: Annotated[
         int, Field(validation_alias="TILL_PAYMENT_LIFETIME_MINUTES", ge=31, le=1439)
     ] = 60
@@ -165,6 +169,12 @@ class Settings(BaseSettings):
         message = "it is a number of whole units, such as 50000"
         raise ValueError(message)
 
+    @field_validator("amount_limits")
+    @classmethod
+    def _limits(cls, written: str) -> str:
+        _limits_of(written)
+        return written
+
     @field_validator("celery_broker_url", "redis_url")
     @classmethod
     def _broker(cls, written: str) -> str:
@@ -237,6 +247,13 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return self
 
+    def amounts_taken(self, currency: str) -> tuple[int, int]:
+        """Tell the least and the most that a payment may be, in minor units."""
+        unit = 10 ** money.exponent(currency)
+        return _limits_of(self.amount_limits).get(
+            currency, (self.amount_units_min * unit, self.amount_units_max * unit)
+        )
+
     @property
     def broker_url(self) -> str:
         """Tell through what Celery's workers are woken, if by anything."""
@@ -275,6 +292,23 @@ class Settings(BaseSettings):
 
 def _listed(written: str) -> list[str]:
     return [each.strip() for each in written.split(",") if each.strip()]
+
+
+@cache
+def _limits_of(written: str) -> dict[str, tuple[int, int]]:
+    """Read the limits of single currencies into minor units; raises ValueError."""
+    limits = {}
+    for each in _listed(written):
+        found = LIMITS.fullmatch(each)
+        if not found:
+            message = f"“{each[:64]}” is not written as JPY=100..5000000"
+            raise ValueError(message)
+        code, least, most = found[1], *(money.minor(text, found[1]) for text in found.group(2, 3))
+        if least > most or code in limits:
+            message = f"“{each[:64]}” leaves nothing, or says again what was said before"
+            raise ValueError(message)
+        limits[code] = (least, most)
+    return limits
 
 
 def _from_files() -> dict[str, str]:

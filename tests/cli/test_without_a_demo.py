@@ -103,6 +103,9 @@ def test_a_database_that_does_not_answer_is_unreachable_and_its_password_is_not_
         ({"REQUIRE_WEBHOOK_SIGNATURE": "false"}, "SIGNATURE"),
         ({"PAYMENTS_ENABLED": "perhaps"}, "PAYMENTS_ENABLED"),
         ({"PAYMENT_MIN_PAYMENT_AMOUNT": "0.50"}, "whole units"),
+        ({"TILL_AMOUNT_LIMITS": "JPY=0.5..100"}, "exact amount of JPY"),
+        ({"TILL_AMOUNT_LIMITS": "EUR=5..1"}, "leaves nothing"),
+        ({"TILL_AMOUNT_LIMITS": "EUR 5-10"}, "JPY=100..5000000"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_right_stops_the_program_and_is_named(variables: dict[str, str], named: str) -> None:

@@ -241,6 +241,16 @@ async def test_the_limits_count_whole_units_of_a_currency_without_decimals(shop:
         await shop.create(package=None, user=None, amount=50_001, currency="JPY", description="x")
 
 
+async def test_a_currency_may_have_limits_of_its_own(shop: Any) -> None:
+    settings = shop.till.settings.model_copy(update={"amount_limits": "JPY=200..5000000, KWD=0.5..0.75"})
+    shop.till = replace(shop.till, settings=settings)
+    wish = {"package": None, "user": None, "description": "x"}
+    assert (await shop.create(**wish, amount=5_000_000, currency="JPY")).status == 201
+    for amount, currency in ((199, "JPY"), (5_000_001, "JPY"), (499, "KWD"), (751, "KWD"), (5_000_001, "EUR")):
+        with pytest.raises(AmountOutOfRangeError):
+            await shop.create(**wish, amount=amount, currency=currency)
+
+
 async def test_a_free_amount_is_earned_at_capture_and_delivers_nothing(shop: Any) -> None:
     payment = await shop.paid(package=None, user=None, amount=2_500, currency="EUR", description="Workshop")
     assert payment["fulfilment"] is None

@@ -305,8 +305,7 @@ async def _choose(
 
 
 def _check_limits(till: Till, amount: int, currency: str) -> None:
-    unit = 10 ** money.exponent(currency)
-    least, most = till.settings.amount_units_min * unit, till.settings.amount_units_max * unit
+    least, most = till.settings.amounts_taken(currency)
     if not least <= amount <= most:
         message = (
             f"{money.show(amount, currency)} is not between {money.show(least, currency)} "

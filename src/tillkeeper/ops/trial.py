@@ -271,7 +271,7 @@ async def _price(till: Till, gateway: Gateway, terms: Terms) -> tuple[int, str]:
 
 def _smallest(till: Till, code: str) -> int:
     unit: int = 10 ** money.exponent(code)
-    return max(SMALLEST.get(code, unit), till.settings.amount_units_min * unit)
+    return max(SMALLEST.get(code, unit), till.settings.amounts_taken(code)[0])
 
 
 async def _pay_in_sandbox(gateway: Gateway, payment: Json) -> None:
