@@ -97,6 +97,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "work that does not end": ("quiet", lambda it: setattr(it, "left", {"calls": 1})),
     "a client that gave up": ("quiet", lambda it: it.journal[5].update(end="gave up: it took too long")),
     "a client of whom nothing was heard": ("quiet", lambda it: it.journal.pop()),  # type: ignore[attr-defined]
+    "a client that was told of a bug": ("client", lambda it: say(it, told="create", key=KEY, status=500, body="oops")),
     "a client that was refused": ("client", lambda it: it.journal[5].update(end="refused: 422")),
 }
 

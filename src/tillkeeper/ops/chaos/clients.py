@@ -147,9 +147,10 @@ class Clients:
             if answer is not None and answer.is_success:
                 shown: Json = answer.json()
                 return shown
-            if answer is not None and what == "capture" and answer.status_code == TOO_LATE:
+            final = answer is not None and answer.status_code < BUSY and not _retryable(answer)
+            if answer is not None and final and what == "capture" and answer.status_code == TOO_LATE:
                 return {}  # let go, or captured by another way: whoever looks next sees it
-            if answer is not None and answer.status_code < BUSY and not _retryable(answer):
+            if answer is not None and final:
                 message = f"{what}: {answer.status_code} {answer.text}"
                 raise RefusedError(message)
             await asyncio.sleep(pause_ms / 1000)

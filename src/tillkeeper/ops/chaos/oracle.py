@@ -31,9 +31,11 @@ TITLES = {
     "I9": "the chains of seals and of the audit log hold",
     "I10": "each change is told once, and each event is delivered or given up",
     "quiet": "everything comes to its end within a minute",
-    "client": "no client is refused for good what it may ask for",
+    "client": "no client is refused what it may ask for, or told of something unforeseen",
 }
 FINISHED = {"processed", "ignored", "quarantined", "dead"}
+UNFORESEEN = (500, 501)
+"""What no client is ever told; 502, 503 and 504 speak of gateways and of outages."""
 TOLD_ONCE = ("payment.created", "payment.succeeded", "fulfilment.delivered", "refund.created", "refund.succeeded")
 Row = Mapping[str, Any]
 
@@ -349,6 +351,13 @@ def _sent(case: Case) -> Iterator[Finding]:
             )
 
 
+def _answered(case: Case) -> Iterator[Finding]:
+    for line in case.evidence.journal:
+        if line.get("status", 0) in UNFORESEEN and "told" in line:
+            about, found = f"{line['told']} with the key {line.get('key')}", f"{line['status']} {line['body']}"
+            yield Finding(invariant="client", about=about, found=found[:300], should_be="an answer that is foreseen")
+
+
 def _ended(case: Case) -> Iterator[Finding]:
     for what, number in case.evidence.left.items():
         if number:
@@ -367,5 +376,5 @@ def _ended(case: Case) -> Iterator[Finding]:
 
 CHECKS: Sequence[Callable[[Case], Iterator[Finding]]] = (
     *(_as_gateways_say, _captured_once, _refunded, _delivered, _kept, _balanced, _booked),
-    *(_summed_up, _taken, _announced, _sent, _ended),
+    *(_summed_up, _taken, _announced, _sent, _answered, _ended),
 )
