@@ -96,7 +96,7 @@ def run(
         outcome = asyncio.run(_leashed(plan, folder, say, meddle))
         told.add(outcome)
         if outcome.findings:
-            again = report.command(plan, path)
+            again = report.command(path)
             told.command = again
             told.pages.append(str(report.write(outcome, folder, again)))
             if shrink_minutes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tillkeeper.ops.chaos.journal import Json
 from tillkeeper.ops.chaos.oracle import TITLES
 from tillkeeper.ops.chaos.running import Outcome, converge_seconds_max
-from tillkeeper.ops.chaos.schedule import Schedule, What
+from tillkeeper.ops.chaos.schedule import What
 
 flagged_shown_max, findings_shown_max = 20, 50
 
@@ -156,9 +156,9 @@ def write(outcome: Outcome, folder: Path, command: str) -> Path:
     return found
 
 
-def command(plan: Schedule, path: Path) -> str:
+def command(path: Path) -> str:
     """Write the line that repeats one schedule."""
-    return f"till chaos --schedule {path}" + (" --celery" if plan.celery else "")
+    return f"till chaos --schedule {path}"
 
 
 def _listed(counts: Counter[str]) -> str:

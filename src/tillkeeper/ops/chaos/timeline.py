@@ -54,7 +54,7 @@ QUERIES = {
                       source, kind, amount, posting.currency, credit.code, debit.code) AS told
         FROM journal JOIN posting ON journal_id = journal.id
         JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id
-        WHERE source_id = $1::text OR source_id IN (SELECT id::text FROM refund WHERE payment_id = $1)""",
+        WHERE source_id = $1::uuid::text OR source_id IN (SELECT id::text FROM refund WHERE payment_id = $1)""",
     "outbox": """
         SELECT outbox_event.created_at AS at,
                format('event %s %s number %s: %s after %s tries',
@@ -67,23 +67,30 @@ Entry = tuple[int, str, str]
 
 async def tell(stage: Stage, found: Evidence, findings: Sequence[Finding], happened: Sequence[Happening]) -> list[str]:
     """Write a page for each violation, as far as it is about one payment."""
-    return [await _page(stage, found, finding, happened) for finding in findings]
+    pages = []
+    for finding in findings:
+        try:
+            pages.append(await _page(stage, found, finding, happened))
+        except Exception as error:  # noqa: BLE001 (a finding is told, also where its timeline cannot be)
+            pages.append(f"{_head(finding)}\n  no timeline: {error!r}")
+    return pages
 
 
 async def _page(stage: Stage, found: Evidence, finding: Finding, happened: Sequence[Happening]) -> str:
-    head = [
-        f"{finding.invariant}: {TITLES[finding.invariant]}",
-        f"  about      {finding.about}",
-        f"  found      {finding.found}",
-        f"  should be  {finding.should_be}",
-    ]
     if finding.payment is None:
-        return "\n".join(head)
+        return _head(finding)
     named = ids.text("payment", UUID(finding.payment))
     entries = [*_clients(found.journal, finding.payment), *_disturbances(happened)]
     entries += [*await _database(stage.owner_url, finding.payment), *await _gateways(stage, named, found)]
-    head += [f"  payment    {named} ({finding.payment})", ""]
+    head = [_head(finding), f"  payment    {named} ({finding.payment})", ""]
     return "\n".join([*head, *(f"{_clock(at)}  {who:<11} {told}" for at, who, told in sorted(entries))])
+
+
+def _head(finding: Finding) -> str:
+    return (
+        f"{finding.invariant}: {TITLES[finding.invariant]}\n  about      {finding.about}\n"
+        f"  found      {finding.found}\n  should be  {finding.should_be}"
+    )
 
 
 def _clients(journal: Sequence[Json], payment: str) -> Iterator[Entry]:
