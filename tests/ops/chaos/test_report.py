@@ -61,6 +61,12 @@ def test_rounds_are_summed_up_and_the_slowest_counts() -> None:
     json.dumps(shown)
 
 
+def test_a_goal_that_was_missed_is_named_and_is_no_violation() -> None:
+    found = summed_up([outcome(), outcome(quiet_ms=60_001)])
+    assert (found.sound, found.in_time, found.as_json()["converged_ms"]["in_time"]) == (True, False, False)
+    assert "MISSED the goal of 60 s" in "\n".join(found.lines())
+
+
 def test_a_violation_is_the_verdict_whatever_else_was_sound() -> None:
     found = summed_up([outcome(), outcome(FOUND)])
     assert command.exit_code(found) == ExitCode.PROBLEMS

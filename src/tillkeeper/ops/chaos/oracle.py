@@ -30,7 +30,7 @@ TITLES = {
     "I8": "whatever a client was told with 2xx is true",
     "I9": "the chains of seals and of the audit log hold",
     "I10": "each change is told once, and each event is delivered or given up",
-    "quiet": "everything comes to its end within a minute",
+    "quiet": "everything comes to its end, and at no time does nothing move while something is unfinished",
     "client": "no client is refused what it may ask for, or told of something unforeseen",
 }
 FINISHED = {"processed", "ignored", "quarantined", "dead"}

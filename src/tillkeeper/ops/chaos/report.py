@@ -46,6 +46,11 @@ class Report:
         """Tell whether nothing was violated."""
         return not self.findings
 
+    @property
+    def in_time(self) -> bool:
+        """Tell whether each round was quiet as soon as is aimed at."""
+        return len(self.quiet_ms) == self.rounds and max(self.quiet_ms, default=0) <= converge_seconds_max * 1000
+
     def add(self, outcome: Outcome) -> None:
         """Add a round."""
         self.rounds += 1
@@ -86,7 +91,8 @@ class Report:
             "ends": dict(self.ends),
             "flagged": {"in_all": self.flagged_in_all, "first": self.flagged},
             "faults_that_met_nobody": dict(self.unmet),
-            "converged_ms": {"longest": max(self.quiet_ms, default=None), "goal": converge_seconds_max * 1000},
+            "converged_ms": {"longest": max(self.quiet_ms, default=None), "goal": converge_seconds_max * 1000}
+            | {"in_time": self.in_time},
             "took_seconds": self.took_ms // 1000,
             "findings": self.findings,
             "pages": self.pages,
@@ -96,6 +102,7 @@ class Report:
     def lines(self) -> list[str]:
         """Write it for people."""
         longest = f"{max(self.quiet_ms) / 1000:.1f} s" if self.quiet_ms else "never"
+        goal = "within the goal of" if self.in_time else "MISSED the goal of"
         told = [
             f"seed            {self.seed}",
             f"payments        {self.payments:,} captured of {self.asked_for:,} clients, {self.refunds:,} refunds",
@@ -107,7 +114,7 @@ class Report:
             f"answers         {_listed(self.answers)}",
             f"for people      {self.flagged_in_all:,} calls or messages were left to people",
             *(f"                {each}" for each in self.flagged),
-            f"converged       after {longest} at most, the goal is {converge_seconds_max} s",
+            f"converged       after {longest} at most: {goal} {converge_seconds_max} s",
             f"took            {self.took_ms / 1000:.0f} s in {self.rounds:,} round{'s' * (self.rounds != 1)}",
         ]
         told += [f"met nobody      {name}, asked for in {times} rounds" for name, times in self.unmet.items()]

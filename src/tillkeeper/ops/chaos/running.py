@@ -20,7 +20,9 @@ from tillkeeper.ops.chaos.schedule import Schedule, What
 from tillkeeper.ops.chaos.stage import CLIENTS, ChaosError, Stage, hurrying, opened
 
 stalled_seconds_max = 90
+"""A busy machine may need its time, but a time in which nothing moves is a violation."""
 converge_seconds_max = 60
+"""The goal, which an idle machine reaches; a run that misses it says so."""
 look_ms = 500
 shown_findings_max = 3
 OUTAGE = (OSError, TimeoutError, KeyError, asyncpg.PostgresError, asyncpg.InterfaceError, httpx2.HTTPError, ValueError)
@@ -67,7 +69,7 @@ async def run(plan: Schedule, folder: Path, say: Say, meddle: Meddle | None = No
             await meddle(stage)
         found = await evidence.collect(stage.owner_url, stage.sandbox, stage.api, stage.key, progress.lines)
         found.left = left
-        findings = [*_alive(stage, disturber), *oracle.judge(found), *await _proved(stage), *_in_time(quiet_ms)]
+        findings = [*_alive(stage, disturber), *oracle.judge(found), *await _proved(stage)]
         outcome = _summed_up(plan, found, findings, disturber)
         outcome.injected = await stage.injected()
         outcome.links = {
@@ -130,13 +132,6 @@ def _alive(stage: Stage, disturber: Disturber) -> list[Finding]:
         Finding(invariant="quiet", about=name, found=f"it ended by itself: see {stage.log(name)}", should_be="it runs")
         for name in gone
     ]
-
-
-def _in_time(quiet_ms: int | None) -> list[Finding]:
-    if quiet_ms is None or quiet_ms <= converge_seconds_max * 1000:
-        return []
-    found, should_be = f"{quiet_ms:,} ms", f"at most {converge_seconds_max} s"
-    return [Finding(invariant="quiet", about="time until all was quiet", found=found, should_be=should_be)]
 
 
 async def _proved(stage: Stage) -> list[Finding]:
