@@ -71,7 +71,7 @@ def test_books_that_were_tampered_with_are_found_and_told_with_their_timeline() 
     assert {"I1", "I2"} <= {each["invariant"] for each in told.findings}
     [page] = told.pages
     text = Path(page).read_text()
-    for word in ("DISTURBANCE kill worker-1", "client", "inbox", "ledger", "outbox", "in its books", "seed 1"):
+    for word in ("DISTURBANCE", "kill worker-1", "client", "inbox", "ledger", "outbox", "in its books", "seed 1"):
         assert word in text, word
     assert told.command.startswith("till chaos --schedule ")
     assert schedule.read(Path(told.command.split()[-1])).disturbances == (killed,)
