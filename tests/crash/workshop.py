@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.crash.stage import Stage, free_ports
 
 from tillkeeper.kernel import clock
+from tillkeeper.ops.chaos.processes import bury
 
 WORKERS = ("celery-1", "celery-2")
 end_seconds_max = 60
@@ -70,7 +71,7 @@ class Workshop(Stage):
         process = self.processes[name]
         process.terminate()
         code = process.wait(end_seconds_max)
-        self._bury(process)
+        bury(process)
         return code
 
 

@@ -22,6 +22,7 @@ from tests.hosts.test_nginx import Fronting
 from tests.telemetry.test_delivery import listening, quickened
 
 from tillkeeper.ops import migrations
+from tillkeeper.ops.chaos.processes import bury
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
 COUNTED = ("api", "other", *WORKERS, "beat")
@@ -60,7 +61,7 @@ class Stack(Fronting, Workshop):
         for process in self.processes.values():
             if process.poll() is None:
                 process.kill()
-            self._bury(process)
+            bury(process)
 
     def watching(self, ear: str) -> tuple[list[str], list[str]]:
         """Write down how Prometheus and AlertManager are configured, and how they are started.

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "trigger": "trigger:trigger",
         "listen": "listen:listen",
         "bench": "bench:bench",
+        "chaos": "chaos:chaos",
         "backup": "backup:backup",
         "restore": "backup:restore",
         "restore-drill": "backup:restore_drill",
