@@ -85,9 +85,8 @@ def judge(tests: Tests, modules: list[ModuleType], options: Any) -> bool:
     for name in sorted(made):
         say(f"{short(name):36} {made[name] - lived[name]:5} of {made[name]:5} noticed")
     noticed, score = made.total() - lived.total(), 1 - lived.total() / max(1, made.total())
-    say(
-        f"score {score:.4f}: {noticed} of {made.total()} mistakes noticed in {read_ms() / 1000:.0f} s; seed {options.seed}"
-    )
+    took = f"in {read_ms() // 1000} s; seed {options.seed}"
+    say(f"score {score:.4f}: {noticed} of {made.total()} mistakes noticed {took}")
     say(f"{len(every)} can be made, and {sum(map(len, accepted.values()))} more change nothing")
     for name in rotten:
         say(f"in equivalent.toml and not in the source: {name}")

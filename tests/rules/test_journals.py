@@ -4,6 +4,7 @@ A line reads `debit < credit amount`. What goes the other way when an amount is 
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -327,7 +328,7 @@ SOME: dict[str, tuple[Callable[[], list[Journal]], list[list[str]]]] = {
             "refund",
             IT,
             "k",
-            split=ClaimSplit(user=ANA, currency="EUR", unit="starter", from_wallet=5, frozen=9),
+            split=replace(CLAIM, unit="starter", lost=0, recognised=()),
             at=AT,
         ),
         [["refund 7 k", "holder:ana:starter < issuer:starter 4"]],
