@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--take", type=int, default=0, help="how many mistakes; all of them when absent")
     group.addoption("--seconds", type=int, default=7200, help="how long to go on, at most")
     group.addoption("--floor", type=float, default=0, help="fail below this score")
-    group.addoption("--only", default="", help="a part of the path of the modules to look at")
+    group.addoption(
+        "--only", action="append", default=[], help="a part of the path of modules to look at; may be repeated"
+    )
 
 
 def pytest_configure() -> None:
@@ -99,10 +101,10 @@ def say(text: str) -> None:
     sys.__stdout__.flush()
 
 
-def chosen_files(only: str) -> list[Path]:
-    """Find the files of rules and recipes, all of them or those whose path holds a word."""
+def chosen_files(only: list[str]) -> list[Path]:
+    """Find the files of rules and recipes, all of them or those whose path holds one of these words."""
     found = {path for pattern in RULES for path in (SOURCE / "tillkeeper").glob(pattern)}
-    return sorted(path for path in found if only in str(path))
+    return sorted(path for path in found if not only or any(word in str(path) for word in only))
 
 
 def load(path: Path) -> ModuleType:
