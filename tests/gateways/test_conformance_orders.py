@@ -1,11 +1,15 @@
-"""Five events of a payment in every order, each of them twice and once more under another name: one end.
+"""Events of a payment in every order, each of them twice and once more under another name: one end.
 
 What is frozen for a dispute and then taken by a refund leaves other lines in the books than what is taken by the refund
-first; so of goods, and of disputes that have ended, it is what accounts stand at that must be the same.
+first; so of goods, and of disputes that have ended, it is what accounts stand at that must be the same. And what had
+failed before anybody heard of it changed nothing, so of that no merchant is told either.
+
+A fifth of all orders is tried on every change, another fifth each day; all of them with TILL_TEST_FULL=1.
 """
 
 import asyncio
 import json
+import os
 import re
 from collections import Counter as Sums
 from collections.abc import Iterable
@@ -15,24 +19,34 @@ from typing import Any
 
 import pytest
 from tests.gateways.counter import CREDITS, Counter
-from tests.gateways.subject import Habit, Json, having
-from tests.gateways.trial import Paid, Trial, new_key, notices
+from tests.gateways.subject import MONEY, Habit, Json, having
+from tests.gateways.trial import Paid, Trial, in_payment, new_key, notices
 
-from tillkeeper.facts import Notice, NoticeKind
+from tillkeeper.facts import LineKind, Notice, NoticeKind
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import Feature
 from tillkeeper.kernel import clock, ids
 from tillkeeper.reports import payment
 
 patience_seconds = 20
-ORDERS = list(permutations(range(5)))
+Ends = list[tuple[tuple[int, ...], Json]]
+fifths = 5
+FULL = bool(os.environ.get("TILL_TEST_FULL"))
+TODAY = clock.now().date().toordinal()
 NAMES = re.compile(r"\d{8}(?:-\d{4}){3}-\d{12}|(?!\d{4}-\d\d-\d\d)(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
 """What may be a gateway's name of something; moments begin with a date, and a uuid may happen to be all digits."""
 
 
+def orders(count: int) -> list[tuple[int, ...]]:
+    """Choose in which orders so many events are told today; the first is the one in which they happened."""
+    every = list(permutations(range(count)))
+    chosen = every if FULL or len(every) < fifths * fifths else every[TODAY % fifths :: fifths]
+    return list(dict.fromkeys([every[0], *chosen]))
+
+
 @dataclass(frozen=True)
 class Life:
-    """What a gateway told of one payment: five bodies, and the id of the event in each."""
+    """What a gateway told of one payment: a body for each event, and the id of the event in it."""
 
     paid: Paid
     events: list[tuple[str, str]]
@@ -42,20 +56,36 @@ class Life:
         return {name for _, body in self.events for name in NAMES.findall(body)}
 
 
+Wanted = list[tuple[NoticeKind, int | None]]
+
+
+async def captured(trial: Trial, amount: int) -> tuple[Paid, str]:
+    """Authorise a payment and capture it, and return what the gateway calls the money."""
+    paid = await trial.paid(manual_capture=True, amount=amount, currency=trial.subject.currency)
+    taken = notices(await trial.gateway.capture(paid.reference, amount, trial.subject.currency, new_key("capture")))
+    return paid, taken[0].references[0]
+
+
+async def heard(trial: Trial, paid: Paid, money: str, wanted: Wanted) -> Life:
+    """Wait until a gateway has told what is wanted of a payment, and keep the first webhook of each."""
+    names = {money, paid.reference, *paid.opened.references}
+    await trial.hear({kind for kind, _ in wanted}, paid.order, names)
+    await trial.post_is_empty()
+    return Life(paid, [await _first(trial, paid, names, kind, told) for kind, told in wanted])
+
+
 async def a_life(trial: Trial, amount: int, part: int, rest: int, end: NoticeKind | None = None) -> Life:
     """Authorise, capture, refund twice in the dashboard and dispute one payment, and return what was told of it.
 
     With an end the bank decides the dispute, and that is told instead of the authorisation.
     """
-    paid = await trial.paid(manual_capture=True, amount=amount, currency=trial.subject.currency)
-    taken = notices(await trial.gateway.capture(paid.reference, amount, trial.subject.currency, new_key("capture")))
-    money = taken[0].references[0]
+    paid, money = await captured(trial, amount)
     for given in (part, rest):
         await trial.subject.refund(trial.act, money, given, trial.subject.currency)
     dispute = await trial.subject.dispute(trial.act, money)
     if end:
         await trial.subject.decide(trial.act, dispute, won=end is NoticeKind.DISPUTE_WON)
-    wanted = [
+    wanted: Wanted = [
         *([] if end else [(NoticeKind.PAYMENT_AUTHORIZED, None)]),
         (NoticeKind.PAYMENT_CAPTURED, amount),
         (NoticeKind.REFUND_SUCCEEDED, part),
@@ -63,10 +93,44 @@ async def a_life(trial: Trial, amount: int, part: int, rest: int, end: NoticeKin
         (NoticeKind.DISPUTE_OPENED, None),
         *([(end, None)] if end else []),
     ]
-    names = {money, paid.reference, *paid.opened.references}
-    await trial.hear({kind for kind, _ in wanted}, paid.order, names)
-    await trial.post_is_empty()
-    return Life(paid, [await _first(trial, paid, names, kind, told) for kind, told in wanted])
+    return await heard(trial, paid, money, wanted)
+
+
+async def a_life_with_a_refund_that_fails(trial: Trial, amount: int, part: int, rest: int) -> Life:
+    """Capture a payment, refund a part that comes back later, refund another one, and dispute the payment."""
+    paid, money = await captured(trial, amount)
+    make, fail = trial.subject.moves[LineKind.REFUND_FAILED]
+    named = {name: money if value == MONEY else part for name, value in make[1].items()}
+    failing = await trial.act(make[0], named)
+    await trial.act(fail[0].format(id=failing["id"]))
+    await trial.subject.refund(trial.act, money, rest, trial.subject.currency)
+    await trial.subject.dispute(trial.act, money)
+    about = await trial.hear([NoticeKind.REFUND_FAILED], paid.order, [money])
+    went_through = any((fact.kind, fact.amount) == (NoticeKind.REFUND_SUCCEEDED, part) for fact in about)
+    wanted: Wanted = [
+        (NoticeKind.PAYMENT_CAPTURED, amount),
+        (NoticeKind.REFUND_SUCCEEDED if went_through else NoticeKind.REFUND_CREATED, part),
+        (NoticeKind.REFUND_FAILED, None),
+        (NoticeKind.REFUND_SUCCEEDED, rest),
+        (NoticeKind.DISPUTE_OPENED, None),
+    ]
+    return await heard(trial, paid, money, wanted)
+
+
+async def a_life_that_is_let_go(trial: Trial, amount: int) -> Life:
+    """Decline a card, authorise another one, and let its money go."""
+    order = trial.order(manual_capture=True, amount=amount, currency=trial.subject.currency)
+    opened = await trial.opened(order)
+    wanted: Wanted = [(NoticeKind.PAYMENT_AUTHORIZED, None), (NoticeKind.PAYMENT_CANCELED, None)]
+    if Habit.DECLINES_TOLD not in trial.subject.lacks:
+        await trial.subject.decline(trial.act, opened)
+        wanted.insert(0, (NoticeKind.PAYMENT_FAILED, None))
+    brought = await trial.subject.pay(trial.act, opened)
+    held = await trial.money(order, opened)
+    if held.kind is NoticeKind.PAYMENT_APPROVED:
+        [held] = in_payment(notices(await trial.gateway.confirm(order, opened.references[0], brought)))
+    notices(await trial.gateway.cancel(held.references[0], new_key("cancellation")))
+    return await heard(trial, Paid(order, opened, held.references[0]), held.references[0], wanted)
 
 
 async def _first(trial: Trial, paid: Paid, names: set[str], kind: NoticeKind, amount: int | None) -> tuple[str, str]:
@@ -158,53 +222,90 @@ def _balances(lines: Iterable[Any], user: Any) -> dict[str, int]:
     return {code: amount for code, amount in sorted(sums.items()) if amount}
 
 
-async def all_ends(counter: Counter, lives: list[list[tuple[str, str]]], payments: list[Json]) -> list[Json]:
-    """Tell each payment its life in an order of its own, and lay open what came of it."""
-    for place in range(5):
+async def all_ends(counter: Counter, tellings: list[tuple[int, ...]], payments: list[Json], lives: list[Life]) -> Ends:
+    """Tell each payment the same life in an order of its own, and lay open what came of each."""
+    letters = [retold(lives[0], lives[1], payment, number) for number, payment in enumerate(payments)]
+    for place in range(len(tellings[0])):
         await asyncio.gather(
-            *(tell(counter, *events[order[place]]) for order, events in zip(ORDERS, lives, strict=True))
+            *(tell(counter, *events[order[place]]) for order, events in zip(tellings, letters, strict=True))
         )
         await counter.settle()
-    return [await the_end(counter, payment) for payment in payments]
+    return [(order, await the_end(counter, each)) for order, each in zip(tellings, payments, strict=True)]
+
+
+def differing(ends: Ends, *, but: Iterable[str] = ()) -> list[tuple[tuple[int, ...], str]]:
+    """Name the orders whose end is not that of the order in which all happened, and in what."""
+    reference = ends[0][1]
+    what = reference.keys() - {*but}
+    return [(order, each) for order, end in ends for each in sorted(what) if end[each] != reference[each]]
+
+
+async def opened(counter: Counter, count: int) -> tuple[list[tuple[int, ...]], list[Json], int]:
+    """Open a payment for each order of so many events, and say what each of them costs."""
+    tellings = orders(count)
+    payments = await asyncio.gather(*(counter.open(number, by_hand=True) for number in range(len(tellings))))
+    return tellings, payments, payments[0]["amount"]
+
+
+def parts(price: int) -> tuple[int, int]:
+    """Choose two refunds that each take the same goods back, whichever comes first."""
+    return -(-price // 4), price // 2
 
 
 @having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
-async def test_all_120_orders_of_five_events_with_duplicates_end_like_the_order_in_which_they_happened(
+async def test_five_events_in_any_order_and_told_again_end_like_the_order_in_which_they_happened(
     trial: Trial, counter: Counter
 ) -> None:
-    payments = await asyncio.gather(*(counter.open(number, by_hand=True) for number in range(len(ORDERS))))
-    price = payments[0]["amount"]
-    part, rest = -(-price // 4), price // 2  # each takes the same goods back, whichever comes first
-    life, other = [await a_life(trial, price, part, rest) for _ in range(2)]
-    lives = [retold(life, other, payment, number) for number, payment in enumerate(payments)]
-    ends = await all_ends(counter, lives, payments)
-    reference = ends[ORDERS.index((0, 1, 2, 3, 4))]
+    tellings, payments, price = await opened(counter, 5)
+    part, rest = parts(price)
+    ends = await all_ends(counter, tellings, payments, [await a_life(trial, price, part, rest) for _ in range(2)])
+    reference = ends[0][1]
     assert reference["status"] == ("succeeded", price, part + rest, 0)
     assert [amount for _, amount, _ in reference["refunds"]] == [part, rest]
     assert reference["fulfilment"]["revoked"] == CREDITS * (part + rest) // price
     assert ("dispute.opened", "dispute") in reference["events"]
     assert {"payment.authorized", "payment.succeeded", "refund.created"} < reference["events under their own ids"]
-    for order, end in zip(ORDERS, ends, strict=True):
-        assert end == reference, order
+    assert differing(ends) == []
 
 
 @having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
 @pytest.mark.parametrize("end", [NoticeKind.DISPUTE_WON, NoticeKind.DISPUTE_LOST])
-async def test_all_120_orders_of_refunds_and_a_dispute_that_ends_leave_the_same_money_and_goods(
+async def test_refunds_and_a_dispute_that_ends_leave_the_same_money_and_goods_in_any_order(
     trial: Trial, counter: Counter, end: NoticeKind
 ) -> None:
-    payments = await asyncio.gather(*(counter.open(number, by_hand=True) for number in range(len(ORDERS))))
-    price = payments[0]["amount"]
-    part, rest = -(-price // 4), price // 2
-    life, other = [await a_life(trial, price, part, rest, end) for _ in range(2)]
-    lives = [retold(life, other, payment, number) for number, payment in enumerate(payments)]
-    ends = await all_ends(counter, lives, payments)
-    reference = ends[ORDERS.index((0, 1, 2, 3, 4))]
+    tellings, payments, price = await opened(counter, 5)
+    part, rest = parts(price)
+    ends = await all_ends(counter, tellings, payments, [await a_life(trial, price, part, rest, end) for _ in range(2)])
+    reference = ends[0][1]
     lost = 0 if end is NoticeKind.DISPUTE_WON else price - part - rest
     assert reference["disputed"][0] == lost
     assert reference["fulfilment"]["revoked"] == CREDITS * (part + rest + lost) // price
     assert not any("dispute_receivable" in code or "frozen" in code for code in reference["balances"])
     assert {("dispute.opened", "dispute"), (str(end), "dispute")} < set(reference["events"])
-    for order, found in zip(ORDERS, ends, strict=True):
-        for what in reference.keys() - {"ledger"}:
-            assert found[what] == reference[what], (order, what)
+    assert differing(ends, but=["ledger"]) == []
+
+
+@having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
+async def test_a_refund_that_comes_back_leaves_the_same_money_and_goods_in_any_order(
+    trial: Trial, counter: Counter
+) -> None:
+    tellings, payments, price = await opened(counter, 5)
+    part, rest = parts(price)
+    lives = [await a_life_with_a_refund_that_fails(trial, price, part, rest) for _ in range(2)]
+    ends = await all_ends(counter, tellings, payments, lives)
+    reference = ends[0][1]
+    assert reference["status"] == ("succeeded", price, rest, 0)
+    assert [(status, amount) for status, amount, _ in reference["refunds"]] == [("failed", part), ("succeeded", rest)]
+    assert reference["fulfilment"]["revoked"] == CREDITS * rest // price
+    assert differing(ends, but=["ledger", "events", "events under their own ids"]) == []
+
+
+@having(Feature.HOSTED_MANUAL_CAPTURE, Habit.VOID)
+async def test_money_that_was_set_aside_and_let_go_leaves_nothing_in_any_order(trial: Trial, counter: Counter) -> None:
+    lives = [await a_life_that_is_let_go(trial, trial.subject.amount) for _ in range(2)]
+    tellings, payments, _ = await opened(counter, len(lives[0].events))
+    ends = await all_ends(counter, tellings, payments, lives)
+    reference = ends[0][1]
+    assert reference["status"] == ("canceled", 0, 0, 0)
+    assert (reference["ledger"], reference["wallet"], reference["refunds"]) == ([], 0, [])
+    assert differing(ends, but=["events", "events under their own ids"]) == []

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,7 @@ def connector_of(subject: Subject) -> Connector:
     return next(each for each in gateways.connectors() if each.name == subject.name)
 
 
+@cache
 def stand_of(name: str) -> Stand:
     """Find the imitation of a gateway."""
     return next(each for each in gateways.stands() if each.name == name)

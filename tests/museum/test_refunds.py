@@ -1,6 +1,7 @@
 """Public incidents with refunds, re-enacted; `patches/` holds for each test the edit that brings its bug back."""
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
@@ -150,6 +151,23 @@ async def test_a_part_that_is_refunded_in_the_gateways_dashboard_is_recorded(sho
 
     shown = await shop.show(payment)
     assert (shown["amount_refunded"], shown["fulfilment"]["status"]) == (SHARE, "partly_revoked")
+
+
+async def test_a_webhook_of_more_than_is_left_to_refund_is_set_aside(shop: Any) -> None:
+    """Re-enact OwnPay#177: a webhook's refund was held against the price alone, whatever had gone back before."""
+    payment = await shop.paid()
+    await refunded_in_the_dashboard(shop, payment, SHARE)
+    [told] = await shop.events("refund.created")
+    whole = copy.deepcopy(told) | {"id": "evt_of_a_refund_of_everything"}
+    whole["data"]["object"] |= {"id": "re_of_everything", "amount": payment["amount"]}
+
+    await shop.hear(whole)
+    await shop.settle()
+
+    assert (await shop.show(payment))["amount_refunded"] == SHARE
+    assert await shop.count("refund") == 1
+    [left] = await shop.owner.fetch("SELECT status, reason FROM inbox_message WHERE event_id = $1", whole["id"])
+    assert "captured are" in left["reason"], left
 
 
 async def test_a_refund_that_fails_later_is_no_refund(shop: Any) -> None:
