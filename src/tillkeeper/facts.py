@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tillkeeper.kernel import ids, logs
+from tillkeeper.kernel import checks, ids, logs
 
 
 class NoticeKind(StrEnum):
@@ -126,6 +126,18 @@ class Notice:
     def __post_init__(self) -> None:
         """Mask what a gateway should not say: its words are stored, shown and sent on."""
         logs.mask_in(self, "code", "message")
+
+    def check(self) -> None:
+        """Prove that everything in it is of its kind, which a gateway's JSON does not; raises ValueError."""
+        dispute, payout = self.dispute, self.payout
+        held = (dispute.withdrawn, dispute.fee, dispute.conceded) if dispute else ()
+        checks.amounts(self.amount, self.tax, *held)
+        checks.names(*self.references, *(each.id for each in (dispute, payout) if each))
+        checks.texts(self.currency, self.refund_reference, self.code, self.message, self.attempt)
+        checks.texts(dispute and dispute.reason, payout and payout.bank_reference)
+        checks.moments(
+            self.occurred_at, dispute and dispute.due_at, dispute and dispute.at, payout and payout.arrives_at
+        )
 
     @property
     def failure(self) -> str | None:

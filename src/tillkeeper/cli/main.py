@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "import": "importing:take_over",
         "openapi": "openapi:openapi",
         "report": "report:report",
+        "sbom": "sbom:sbom",
         "payments": "payments:app",
         "refund": "refunds:give_back",
         "refund-requests": "refunds:app",

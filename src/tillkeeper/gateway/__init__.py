@@ -259,7 +259,10 @@ class Gateway(Protocol):
         """
 
     def translate(self, body: bytes) -> list[Notice]:
-        """Put a webhook body into our words; an empty list means that it has no effect here."""
+        """Put a webhook body into our words; an empty list means that it has no effect here.
+
+        Raises PayloadUnreadableError for what is not what this gateway promises, and nothing else.
+        """
 
     def check_amount(self, amount: int, currency: str) -> None:
         """Raise when this gateway cannot take the amount exactly."""

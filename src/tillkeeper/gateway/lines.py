@@ -24,7 +24,10 @@ class SettlementPage:
     after: str | None = None
 
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, TillError)
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RecursionError),
+    TillError,
+)
 """What reading a line can end in when it is not what the gateway promised."""
 ReadCells: TypeAlias = Callable[[dict[str, str], str], SettlementLine]
 """Read the named cells of a row; the second is what is kept of it as it was written."""

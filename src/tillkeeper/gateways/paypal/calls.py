@@ -20,7 +20,10 @@ token_margin_seconds = 120
 """How long before its end a token is no longer used: a call may take a while, and clocks differ."""
 token_lifetime_seconds_max = 86_400
 NANOSECONDS = 1_000_000_000
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    PayloadUnreadableError,
+)
 """What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
 HTTP_OK = 200
 HTTP_NO_CONTENT = 204

@@ -11,6 +11,7 @@ import msgspec
 
 from tillkeeper.facts import DisputeFacts, DisputeStatus, Notice, NoticeKind
 from tillkeeper.gateway import Envelope, PayloadUnreadableError
+from tillkeeper.gateway.reading import readable
 from tillkeeper.gateways.paypal.amounts import from_paypal
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
@@ -18,6 +19,8 @@ from tillkeeper.kernel.errors import NotFoundError
 Object = dict[str, Any]
 Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
 """An id or a type as PayPal writes them; what else JSON strings can hold does not fit into every column."""
+custom_length_max = 255
+"""So long a custom_id can be, says PayPal; of a longer text no more is looked through."""
 CAPTURE_IN_LINK = re.compile(r".*/v2/payments/captures/([A-Z0-9]{1,32})")
 
 
@@ -54,6 +57,7 @@ def head(body: bytes) -> Envelope:
     return Envelope(event_id=found.id, type=found.event_type, version=found.resource_version)
 
 
+@readable
 def translate(body: bytes, *, live: bool) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here."""
     event = BODY.decode(body)
@@ -314,7 +318,7 @@ def label(payment: UUID, refund: UUID) -> str:
 
 def our_id(prefix: str, custom: str) -> UUID | None:
     """Read our own id from PayPal's custom_id; whatever else stands there is somebody else's business."""
-    for part in custom.split(","):
+    for part in custom[:custom_length_max].split(","):
         try:
             return ids.parse(prefix, part)
         except NotFoundError:

@@ -18,7 +18,10 @@ total_timeout_seconds = 30
 connections_max = 100
 page_size = 100
 pages_max = 1000
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    PayloadUnreadableError,
+)
 """What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
 TURNED_AWAY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 SAID_NO = "BAD_REQUEST_ERROR"

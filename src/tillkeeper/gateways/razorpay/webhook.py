@@ -10,6 +10,7 @@ import msgspec
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.gateway.reading import readable
 from tillkeeper.gateways.razorpay import entities, signatures
 from tillkeeper.gateways.razorpay.entities import Object
 
@@ -44,6 +45,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> E
     return Envelope(event_id=event_id, type=_head(body).event)
 
 
+@readable
 def translate(body: bytes) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here."""
     event = BODY.decode(body)

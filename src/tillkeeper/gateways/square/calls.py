@@ -41,7 +41,10 @@ DOUBTFUL = frozenset({KEY_REUSED, "TEMPORARY_ERROR", "REQUEST_TIMEOUT", "CONFLIC
 CARD_CODES = frozenset(
     {"CARD_TOKEN_EXPIRED", "CARD_TOKEN_USED", "SOURCE_EXPIRED", "SOURCE_USED", "INVALID_CARD", "INVALID_CARD_DATA"}
 )
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    PayloadUnreadableError,
+)
 """What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
 
 Failure: TypeAlias = Declined | Refused | Unknown

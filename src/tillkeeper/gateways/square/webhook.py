@@ -15,6 +15,7 @@ import msgspec
 
 from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, PayoutFacts
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.gateway.reading import readable
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 
@@ -63,6 +64,7 @@ def verify(headers: Mapping[str, str], body: bytes, urls: Sequence[str], keys: S
     return Envelope(event_id=head.event_id, type=head.type)
 
 
+@readable
 def translate(body: bytes, *, live: bool) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here.
 

@@ -26,7 +26,10 @@ total_timeout_seconds = 30
 connections_max = 100
 page_size = 100
 pages_max = 50
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, PayloadUnreadableError)
+UNREADABLE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    PayloadUnreadableError,
+)
 """What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
 REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
 HTTP_TOO_MANY = 429

@@ -13,6 +13,7 @@ import msgspec
 
 from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, PayoutFacts
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
+from tillkeeper.gateway.reading import readable
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.kernel.money import TENS, exponent
@@ -59,6 +60,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
     return _head(body)
 
 
+@readable
 def translate(body: bytes) -> list[Notice]:
     """Put an event into our words; an empty list means that it has no effect here."""
     event = BODY.decode(body)
