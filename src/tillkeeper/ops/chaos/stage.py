@@ -28,7 +28,7 @@ from tillkeeper.till import Till
 
 DATABASE = "till"
 CLIENTS = "clients"
-up_timeout_seconds = 60
+up_timeout_seconds = 240
 poll_ms = 50
 gateways_first_port = 4
 HURRY = """
