@@ -7,6 +7,7 @@ TILL_TEST_FULL=1. TILL_CRASH_SEED repeats the schedule.
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,7 @@ def test_nothing_outlives_a_command_that_is_killed(tmp_path: Path) -> None:
 def test_a_bug_that_was_planted_into_the_program_is_found(bug: str, tmp_path: Path) -> None:
     program = guards.copy_program(tmp_path)
     guards.apply(PATCHES / f"{bug}.patch", program)
+    shutil.copytree(guards.ROOT / "docs", program / "docs")  # the server shows them
     words = [sys.executable, "-m", "tillkeeper", "chaos", "--payments", "300", "--disturbances", "40", "--seed", "4"]
     environment = os.environ | {"PYTHONPATH": str(program / "src")}
     ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, cwd=program)

@@ -52,17 +52,13 @@ def chaos(  # noqa: PLR0913 (its options)
     campaign = ops_chaos.Campaign(
         seed=chosen, payments=payments, disturbances=max(wanted, kills), kills=kills, rounds=rounds, celery=celery
     )
-    shrink_for = shrink_minutes if shrink else 0
+    command, drawn = campaign.command, ops_chaos.plans(campaign)
+    if plan:
+        read = schedule.read(plan)
+        chosen, command, drawn = read.seed, f"till chaos --schedule {plan}", iter([read])
+    minutes = shrink_minutes if shrink else 0
     try:
-        if plan:
-            read = schedule.read(plan)
-            told = ops_chaos.run(
-                [read], seed=read.seed, command=f"till chaos --schedule {plan}", say=_say, shrink_minutes=shrink_for
-            )
-        else:
-            told = ops_chaos.run(
-                ops_chaos.plans(campaign), seed=chosen, command=campaign.command, say=_say, shrink_minutes=shrink_for
-            )
+        told = ops_chaos.run(drawn, seed=chosen, command=command, say=_say, shrink_minutes=minutes)
     except (asyncio.CancelledError, KeyboardInterrupt) as ended:
         typer.echo("Ended before the end; everything that ran is gone.", err=True)
         raise typer.Exit(ExitCode.FAILED) from ended

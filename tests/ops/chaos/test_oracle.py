@@ -114,6 +114,16 @@ def test_a_second_capture_that_went_back_passes() -> None:
     assert oracle.judge(found) == []
 
 
+def test_goods_that_come_back_after_a_failed_refund_are_told_once_more() -> None:
+    found = told()
+    for number in (4, 5):
+        add(found, "outbox", id=f"event {number}", seq=number, type="fulfilment.delivered", subject=PAYMENT)
+        add(found, "deliveries", event=f"event {number}")
+    assert [each.invariant for each in oracle.judge(found)] == ["I10"]
+    add(found, "refunds", id="failed", status="failed")
+    assert oracle.judge(found) == []
+
+
 def test_what_was_never_paid_passes_without_goods_and_books() -> None:
     found = told()
     row(found, "payments").update(status="expired", amount_captured=0, amount_refunded=0)

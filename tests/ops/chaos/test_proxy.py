@@ -1,7 +1,7 @@
 """The proxy on a link: it carries everything, and does to a connection what a network can do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -58,7 +58,7 @@ async def between(*echoes: Echo) -> AsyncIterator[Proxy]:
             server.close()
 
 
-async def knock(proxy: Proxy) -> Callable[[str], Awaitable[str]]:
+async def knock(proxy: Proxy) -> Callable[[str], Coroutine[None, None, str]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
     CALLERS.append(writer)
 

@@ -14,8 +14,8 @@ from tillkeeper.sandbox_kit import faults
 GATEWAYS = ("paypal", "razorpay", "square", "stripe")
 
 
-def drawn(seed: int = 5, **more: int) -> schedule.Schedule:
-    return schedule.draw(seed, **{"payments": 300, "disturbances": 60, **more}, gateways=GATEWAYS)
+def drawn(seed: int = 5, disturbances: int = 60, kills: int = 0) -> schedule.Schedule:
+    return schedule.draw(seed, payments=300, disturbances=disturbances, kills=kills, gateways=GATEWAYS)
 
 
 def test_the_same_seed_makes_the_same_schedule_and_another_one_another() -> None:

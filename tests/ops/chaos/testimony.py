@@ -27,7 +27,7 @@ def told() -> Evidence:
         {"at": 5, "n": 0, "told": "refund", "key": "refund", "status": 201, "body": back},
         {"at": 6, "n": 0, "end": "succeeded", "payment": SHOWN},
     ]
-    books = {
+    books: dict[str, Json] = {
         "stripe": {
             "payment_intents": [
                 {"captured": 200, "refunded": 100, "disputed": 0, "captures": 1, "metadata": {"payment": SHOWN}}

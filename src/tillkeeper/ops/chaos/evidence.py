@@ -108,8 +108,8 @@ async def collect(database: str, sandbox: str, api: str, key: str, journal: Sequ
     """Ask everybody; nothing may be moving any more."""
     connection = await asyncpg.connect(database, timeout=10, command_timeout=120)
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            rows = {name: [dict(row) for row in await connection.fetch(query)] for name, query in QUERIES.items()}
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        rows = {name: [dict(row) for row in await connection.fetch(query)] for name, query in QUERIES.items()}
     finally:
         await connection.close()
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:

@@ -321,9 +321,12 @@ def _shown(case: Case, answers: Mapping[str, set[str]]) -> Iterator[Finding]:
 def _announced(case: Case) -> Iterator[Finding]:
     outbox = case.rows["outbox"]
     times = Counter((row["type"], row["subject"]) for row in outbox)
+    payments = {row["subject"]: row["payment"] for row in outbox}
     for (kind, subject), number in times.items():
-        if kind in TOLD_ONCE and number > 1:
-            yield Finding(invariant="I10", about=f"{kind} of {subject}", found=f"{number} events", should_be="1")
+        most = 1 + (_restored(case, subject) if kind == "fulfilment.delivered" else 0)
+        if kind in TOLD_ONCE and number > most:
+            about, found = f"{kind} of {subject}", f"{number} events"
+            yield Finding(invariant="I10", about=about, found=found, should_be=f"{most}", payment=payments[subject])
     for id_, row in case.payments.items():
         if times["payment.succeeded", id_] != (1 if row["amount_captured"] else 0):
             found = f"{times['payment.succeeded', id_]} events payment.succeeded, captured {row['amount_captured']}"
@@ -333,6 +336,11 @@ def _announced(case: Case) -> Iterator[Finding]:
         if told != (row["status"] == "succeeded"):
             found = f"{told} events refund.succeeded of {row['id']}, which is {row['status']}"
             yield Finding(invariant="I10", about="events", found=found, should_be="one", payment=row["payment"])
+
+
+def _restored(case: Case, payment: str) -> int:
+    """Count the refunds that failed: each gives the goods back that had been taken for it, and tells so."""
+    return sum(row["status"] == "failed" for row in case.refunds.get(payment, []))
 
 
 def _sent(case: Case) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from tillkeeper.till import Till
 
 DATABASE = "till"
 CLIENTS = "clients"
-up_timeout_seconds = 60
+up_timeout_seconds = 240
 poll_ms = 50
 gateways_first_port = 4
 HURRY = """
@@ -180,6 +180,9 @@ class Stage(Processes):
                 with suppress(httpx2.HTTPError):
                     if (await client.get(url)).is_success:
                         return
+                if gone := set(self.processes) - set(self.alive()):
+                    message = f"{', '.join(sorted(gone))} ended by itself; the logs are in {self.folder}."
+                    raise ChaosError(message)
                 await asyncio.sleep(poll_ms / 1000)
         message = f"{url} did not answer within {up_timeout_seconds} s; the logs are in {self.folder}."
         raise ChaosError(message)
