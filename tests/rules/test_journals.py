@@ -280,8 +280,8 @@ SOME: dict[str, tuple[Callable[[], list[Journal]], list[list[str]]]] = {
         [["dispute 7 withdrawn:2", f"{HELD_BACK} < {CLEARING} 100", f"fees:stripe:dispute:EUR < {CLEARING} 15"]],
     ),
     "money that a dispute gave back": (
-        lambda: moved(withdrawn=-100),
-        [["dispute 7 reinstated:2", f"{CLEARING} < {HELD_BACK} 100"]],
+        lambda: moved(withdrawn=-1),
+        [["dispute 7 reinstated:2", f"{CLEARING} < {HELD_BACK} 1"]],
     ),
     "a fee alone": (lambda: moved(fee=15), [["dispute 7 dispute_fee:2", f"fees:stripe:dispute:EUR < {CLEARING} 15"]]),
     "a dispute that moved nothing": (moved, []),
