@@ -39,7 +39,8 @@ def said(status: DisputeStatus, *, amount: int | None = 300, minute: int = 0, **
 
 def heard(*notices: Notice, payment: Payment | None = None) -> tuple[Payment, Dispute, list[Decision]]:
     """Hear of one dispute, one notice after the other."""
-    payment, dispute, decisions = payment or a_paid(), None, []
+    payment, decisions = payment or a_paid(), list[Decision]()
+    dispute: Dispute | None = None
     for notice in notices:
         known = [dispute] if dispute else []
         decision = decide_dispute(payment, [], known, notice, AT)
