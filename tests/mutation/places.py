@@ -163,9 +163,9 @@ def _call(node: Node, _: ModuleType) -> Iterator[Node]:
         yield _with(node, func=ast.Name(OTHER_NAMES[node.func.id], ast.Load()))
         return
     for place in range(len(node.args) - 1):
-        before, left, right, after = node.args[:place], *node.args[place : place + 2], node.args[place + 2 :]
-        if not isinstance(left, ast.Starred) and not isinstance(right, ast.Starred):
-            yield _with(node, args=[*before, right, left, *after])
+        pair = node.args[place : place + 2]
+        if not any(isinstance(each, ast.Starred) for each in pair):
+            yield _with(node, args=[*node.args[:place], *reversed(pair), *node.args[place + 2 :]])
     if node.keywords and isinstance(node.func, ast.Name) and node.func.id == "replace":
         yield from _forgotten(node)
 

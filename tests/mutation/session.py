@@ -97,8 +97,7 @@ def judge(tests: Tests, modules: list[ModuleType], options: Any) -> bool:
 
 def say(text: str) -> None:
     """Print a line at once: a whole run takes long."""
-    sys.__stdout__.write(f"{text}\n")
-    sys.__stdout__.flush()
+    print(text, file=sys.__stdout__, flush=True)
 
 
 def chosen_files(only: list[str]) -> list[Path]:

@@ -4,7 +4,6 @@ Forty on every change, the same ones each time; all of them with TILL_TEST_FULL=
 `.venv/bin/python tests/mutation --help` says how to look at some of them.
 """
 
-import ast
 import os
 import re
 import subprocess

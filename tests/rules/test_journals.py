@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ from tillkeeper.ledger.values import Journal
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = AT + timedelta(days=1)
 IT, ANA = UUID(int=7), UUID(int=1)
-EUROS = {"gateway": "stripe", "currency": "EUR"}
+EUROS: dict[str, Any] = {"gateway": "stripe", "currency": "EUR"}
 USED = (Earned(currency="EUR", amount=4), Earned(currency="USD", amount=5), Earned(currency="EUR", amount=6))
 INCOME = ["deferred:EUR < revenue:credits:EUR 10", "deferred:USD < revenue:credits:USD 5"]
 
@@ -230,7 +231,8 @@ def mirrored(lines: list[str]) -> list[str]:
 
 
 def moved(**other: int) -> list[Journal]:
-    return recipes.dispute_moved(IT, number=2, **EUROS, **({"withdrawn": 0, "fee": 0} | other), at=AT)
+    wanted: dict[str, Any] = EUROS | {"withdrawn": 0, "fee": 0} | other
+    return recipes.dispute_moved(IT, number=2, **wanted, at=AT)
 
 
 def lost(*, currency: str = "EUR", amount: int, unearned: int) -> list[Journal]:
@@ -280,8 +282,8 @@ SOME: dict[str, tuple[Callable[[], list[Journal]], list[list[str]]]] = {
         [["dispute 7 withdrawn:2", f"{HELD_BACK} < {CLEARING} 100", f"fees:stripe:dispute:EUR < {CLEARING} 15"]],
     ),
     "money that a dispute gave back": (
-        lambda: moved(withdrawn=-100),
-        [["dispute 7 reinstated:2", f"{CLEARING} < {HELD_BACK} 100"]],
+        lambda: moved(withdrawn=-1),
+        [["dispute 7 reinstated:2", f"{CLEARING} < {HELD_BACK} 1"]],
     ),
     "a fee alone": (lambda: moved(fee=15), [["dispute 7 dispute_fee:2", f"fees:stripe:dispute:EUR < {CLEARING} 15"]]),
     "a dispute that moved nothing": (moved, []),

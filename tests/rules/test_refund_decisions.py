@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -170,7 +171,7 @@ def test_what_is_only_on_its_way_settles_nothing() -> None:
 @pytest.mark.parametrize(
     "stranger", [{"payment": UUID(int=8)}, {"gateway": "square"}], ids=["another payment", "another gateway"]
 )
-def test_a_refund_of_another_payment_or_gateway_is_another_refund(stranger: dict[str, object]) -> None:
+def test_a_refund_of_another_payment_or_gateway_is_another_refund(stranger: dict[str, Any]) -> None:
     known = a_refund(reference="re_1", **stranger)
     decision = decide_refund(a_paid(), [known], a_notice(SUCCEEDED), AT)
     assert decision.refund
@@ -178,7 +179,7 @@ def test_a_refund_of_another_payment_or_gateway_is_another_refund(stranger: dict
 
 
 SURPLUS = a_refund(id=UUID(int=31), surplus=True, capture="pi_2", tax=0)
-OF_SURPLUS = {"references": ("pi_2",)}
+OF_SURPLUS: dict[str, Any] = {"references": ("pi_2",)}
 
 
 def test_a_surplus_that_is_given_back_in_the_dashboard_is_settled_by_that() -> None:
@@ -223,7 +224,7 @@ def test_a_surplus_that_could_not_be_given_back_is_returned_and_not_the_payments
     ],
 )
 def test_a_refund_made_by_hand_stands_in_for_one_of_ours_that_was_given_up(
-    change: dict[str, object], *, stands_in: bool
+    change: dict[str, Any], *, stands_in: bool
 ) -> None:
     lost = a_refund(**change)
     decision = decide_refund(a_paid(refunding=300), [lost], a_notice(SUCCEEDED), AT, given_up=frozenset({OURS}))

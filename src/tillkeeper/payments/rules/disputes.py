@@ -166,9 +166,13 @@ def _is_newer(known: Dispute, said: DisputeFacts, now: datetime) -> bool:
 
 
 def _hear(known: Dispute, said: DisputeFacts, now: datetime) -> Dispute:
-    """Take in what a gateway tells beside the stage: what is newer than what is known, or was not known."""
+    """Take in what a gateway tells beside the stage: what is newer than what is known, or was not known.
+
+    What is told in the same second goes by stage, so that whichever is heard first, the later one says the last day.
+    """
     at = said.at or now
-    newer, older = (said, known) if at >= known.told_at else (known, said)
+    is_newer = (at, RANKS[said.status]) >= (known.told_at, RANKS[known.status])
+    newer, older = (said, known) if is_newer else (known, said)
     heard = replace(
         known,
         due_at=newer.due_at or older.due_at,

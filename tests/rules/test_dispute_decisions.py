@@ -1,0 +1,236 @@
+"""What is written down of a dispute, field by field, and of money that a gateway took before it named one."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+from tests.rules.test_moves import AT, a_payment
+from tests.rules.test_refund_decisions import a_dispute, a_refund
+
+from tillkeeper.facts import Change, DisputeFacts, DisputeMoves, DisputeStatus, Notice, NoticeKind, Step, Verdict
+from tillkeeper.kernel import ids
+from tillkeeper.payments import rules
+from tillkeeper.payments.rules.disputes import behind_reversal, decide_dispute, take_reversal
+from tillkeeper.payments.values import Book, Decision, Dispute, Payment, Refund, RefundStatus, Status, Terms
+
+NAME = ids.derive(UUID(int=7), "dispute", "stripe", "dp_1")
+DUE = AT + timedelta(days=7)
+STAGES = DisputeStatus
+FIRST = STAGES.NEEDS_RESPONSE
+
+
+def a_paid(**other: int) -> Payment:
+    return a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", **other)
+
+
+def said(status: DisputeStatus, *, amount: int | None = 300, minute: int = 0, **facts: object) -> Notice:
+    told = DisputeFacts(id="dp_1", status=status, at=AT + timedelta(minutes=minute))
+    return Notice(
+        kind=NoticeKind.DISPUTE_UPDATED,
+        gateway="stripe",
+        references=("pi_1",),
+        amount=amount,
+        currency="EUR",
+        dispute=replace(told, **facts),  # type: ignore[arg-type]
+    )
+
+
+def heard(*notices: Notice, payment: Payment | None = None) -> tuple[Payment, Dispute, list[Decision]]:
+    """Hear of one dispute, one notice after the other."""
+    payment, decisions = payment or a_paid(), list[Decision]()
+    dispute: Dispute | None = None
+    for notice in notices:
+        known = [dispute] if dispute else []
+        decision = decide_dispute(payment, [], known, notice, AT)
+        payment, dispute = decision.payment or payment, decision.dispute or dispute
+        decisions.append(decision)
+    assert dispute
+    return payment, dispute, decisions
+
+
+def change_of(decision: Decision) -> Change:
+    assert decision.change
+    return decision.change
+
+
+def test_a_dispute_is_opened_with_all_that_the_gateway_says_of_it() -> None:
+    payment, dispute, [decision] = heard(said(FIRST, reason="fraudulent", due_at=DUE, withdrawn=300, fee=15))
+    assert dispute == Dispute(
+        id=NAME,
+        payment=UUID(int=7),
+        gateway="stripe",
+        reference="dp_1",
+        status=FIRST,
+        amount=300,
+        currency="EUR",
+        reason="fraudulent",
+        due_at=DUE,
+        withdrawn=300,
+        fee=15,
+        opened_at=AT,
+        told_at=AT,
+        money_at=AT,
+        claimed=300,
+        steps=1,
+        booked_withdrawn=300,
+        booked_fee=15,
+    )
+    assert payment == a_paid(disputed=300)
+    made = change_of(decision)
+    assert (made.step, made.event, made.reason) == (
+        Step.DISPUTE_OPENED,
+        "dispute.opened",
+        "disputed: fraudulent; €3.00 withdrawn, €0.15 fee",
+    )
+    assert made.moves == DisputeMoves(number=1, withdrawn=300, fee=15)
+    assert (made.dispute, made.amount, made.gateway, made.currency) == (NAME, 300, "stripe", "EUR")
+
+
+def test_a_dispute_without_figures_has_none() -> None:
+    _, dispute, [decision] = heard(said(FIRST))
+    assert (dispute.withdrawn, dispute.fee, dispute.money_at) == (None, None, None)
+    assert decision.reason == "disputed: no reason given"
+
+
+@pytest.mark.parametrize("nothing", [{"amount": None}, {"amount": 0}])
+def test_a_dispute_of_nobody_knows_how_much_is_for_a_person(nothing: dict[str, int | None]) -> None:
+    decision = decide_dispute(a_paid(), [], [], said(FIRST, **nothing), AT)  # type: ignore[arg-type]
+    assert (decision.verdict, decision.dispute) == (Verdict.QUARANTINED, None)
+
+
+@pytest.mark.parametrize(
+    ("end", "step", "event", "disputed", "lost"),
+    [
+        (STAGES.WON, Step.DISPUTE_WON, "dispute.won", 0, 0),
+        (STAGES.LOST, Step.DISPUTE_LOST, "dispute.lost", 300, 300),
+        (STAGES.PREVENTED, Step.DISPUTE_UPDATED, "dispute.updated", 0, 0),
+    ],
+)
+def test_a_dispute_ends_as_the_gateway_says(
+    end: DisputeStatus, step: Step, event: str, disputed: int, lost: int
+) -> None:
+    payment, dispute, [_, decision] = heard(said(FIRST), said(end, minute=1))
+    assert (dispute.status, dispute.closed_at) == (end, AT)
+    assert (payment.disputed, payment.lost) == (disputed, lost)
+    made = change_of(decision)
+    assert (made.step, made.event, made.lost_more) == (step, event, lost)
+
+
+def test_what_was_taken_and_came_home_is_said_in_money() -> None:
+    taken, back = said(FIRST, withdrawn=300, fee=15), said(STAGES.WON, minute=1, withdrawn=0, fee=5)
+    _, dispute, [_, decision] = heard(taken, back)
+    assert decision.reason == "dispute won; €3.00 came back, €0.10 of the fee came back"
+    assert change_of(decision).moves == DisputeMoves(number=2, withdrawn=-300, fee=-10)
+    assert (dispute.booked_withdrawn, dispute.booked_fee) == (0, 5)
+
+
+def test_only_money_that_moved_is_told_to_the_books_and_to_nobody_else() -> None:
+    _, _, [_, decision] = heard(said(FIRST), said(FIRST, minute=1, withdrawn=300))
+    made = change_of(decision)
+    assert (made.step, made.event, made.moves) == (
+        Step.DISPUTE_UPDATED,
+        None,
+        DisputeMoves(number=2, withdrawn=300),
+    )
+
+
+def test_a_stage_that_is_told_again_is_known_and_counts_no_step() -> None:
+    _, dispute, [_, decision] = heard(said(FIRST), said(FIRST))
+    assert (decision.verdict, decision.change, dispute.steps) == (Verdict.KNOWN, None, 1)
+
+
+def test_a_new_last_day_is_told_on_with_what_makes_it_another_occasion() -> None:
+    _, dispute, [_, decision] = heard(said(FIRST), said(FIRST, minute=1, due_at=DUE))
+    made = change_of(decision)
+    assert (dispute.due_at, made.event) == (DUE, "dispute.updated")
+    assert made.occasion == f"needs_response:{DUE.isoformat()}:{(AT + timedelta(minutes=1)).isoformat()}"
+
+
+def test_an_end_happens_once_and_needs_no_occasion() -> None:
+    _, _, [_, decision] = heard(said(FIRST), said(STAGES.LOST, minute=1))
+    assert change_of(decision).occasion == ""
+
+
+def test_what_the_customer_keeps_of_a_dispute_that_was_won_stays_lost() -> None:
+    payment, dispute, _ = heard(said(FIRST), said(STAGES.WON, minute=1, conceded=40))
+    assert (dispute.conceded, payment.disputed, payment.lost) == (40, 40, 40)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_of_two_stages_that_are_told_in_one_second_the_later_one_says_the_last_day(order: tuple[int, ...]) -> None:
+    stages = [said(FIRST, due_at=DUE, reason="old"), said(STAGES.UNDER_REVIEW, due_at=DUE + timedelta(1), reason="new")]
+    _, dispute, _ = heard(*(stages[place] for place in order))
+    assert (dispute.status, dispute.due_at, dispute.reason) == (STAGES.UNDER_REVIEW, DUE + timedelta(1), "new")
+
+
+@pytest.mark.parametrize(("told", "kept"), [(-1, "known"), (1, "news")])
+def test_what_is_older_fills_in_and_does_not_replace(told: int, kept: str) -> None:
+    first = said(FIRST, minute=5, reason="known")
+    _, dispute, _ = heard(first, said(FIRST, minute=5 + told, reason="news", due_at=DUE))
+    assert (dispute.reason, dispute.due_at) == (kept, DUE)
+    assert dispute.told_at == AT + timedelta(minutes=max(5, 5 + told))
+
+
+REVERSAL = a_refund(status=RefundStatus.SUCCEEDED, origin="gateway", reference="re_1", reversal=True, reason=None)
+
+
+@pytest.mark.parametrize(
+    ("refund", "undone"),
+    [
+        (REVERSAL, True),
+        (replace(REVERSAL, status=RefundStatus.FAILED), False),
+        (replace(REVERSAL, reversal=False), False),
+        (replace(REVERSAL, payment=UUID(int=8)), False),
+        (replace(REVERSAL, gateway="square"), False),
+    ],
+)
+def test_a_reversal_makes_room_for_the_dispute_behind_it(refund: Refund, *, undone: bool) -> None:
+    payment = a_paid(refunded=300, tax_refunded=60)
+    decision = decide_dispute(payment, [refund], [], said(STAGES.LOST), AT)
+    assert (decision.refund is not None) is undone
+    assert change_of(decision).step is (Step.REFUND_FAILED if undone else Step.DISPUTE_OPENED)
+
+
+def test_money_that_was_reversed_is_that_of_the_dispute_and_counted_once() -> None:
+    payment = a_paid(refunded=300, tax_refunded=60)
+    book = Book(payments={payment.id: payment}, refunds={REVERSAL.id: REVERSAL}, references={})
+    notice = replace(said(STAGES.LOST), payment=payment.id)
+    decisions = rules.decide(book, [notice], Terms(predict_fee=lambda *_: 0), AT)
+    assert [change_of(each).event for each in decisions] == ["refund.failed", "dispute.opened", "dispute.lost"]
+    ended = decisions[-1]
+    assert ended.payment == a_paid(disputed=300, lost=300)
+    assert ended.dispute
+    assert (ended.dispute.withdrawn, ended.dispute.booked_lost) == (300, 300)
+
+
+def reversal(amount: int | None = 300) -> Notice:
+    return replace(said(FIRST), kind=NoticeKind.REFUND_SUCCEEDED, dispute=None, amount=amount, reversal=True)
+
+
+def test_money_that_a_gateway_takes_back_belongs_to_the_dispute_that_lacks_it() -> None:
+    told, untold = a_dispute(FIRST, withdrawn=5), a_dispute(FIRST, reference="dp_2")
+    strangers = [a_dispute(FIRST, gateway="square"), a_dispute(FIRST, payment=UUID(int=8))]
+    assert behind_reversal(a_paid(), [*strangers, told, untold], reversal()) is untold
+    assert behind_reversal(a_paid(), [*strangers, told], reversal()) is told
+    assert behind_reversal(a_paid(), strangers, reversal()) is None
+    assert behind_reversal(a_paid(), [untold], replace(reversal(), reversal=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "amount", "withdrawn"), [(None, 300, 300), (200, 300, 200), (0, 300, 0), (None, None, None)]
+)
+def test_a_reversal_says_what_a_dispute_took_where_that_was_not_said(
+    known: int | None, amount: int | None, withdrawn: int | None
+) -> None:
+    dispute = a_dispute(FIRST, withdrawn=known, booked_withdrawn=known or 0, amount=300, claimed=300)
+    decision = take_reversal(a_paid(disputed=300), dispute, reversal(amount), AT)
+    assert decision.dispute
+    assert decision.dispute.withdrawn == withdrawn
+
+
+def test_a_dispute_is_a_day_old_where_the_gateway_says_so() -> None:
+    yesterday: datetime = AT - timedelta(days=1)
+    _, dispute, _ = heard(said(FIRST, at=yesterday, withdrawn=1))
+    assert (dispute.told_at, dispute.money_at, dispute.opened_at) == (yesterday, yesterday, AT)
