@@ -1,13 +1,17 @@
 """What every answer tells a browser, and what a browser that somebody prepared is worth."""
 
 import re
+from typing import Any
 
+import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 from tests.web.conftest import Front
 from tests.web.people import SESSION, hire
 
 from tillkeeper.access.staff import Role
 from tillkeeper.web import cookie
+from tillkeeper.web.shell import Shell
 
 
 @pytest.mark.parametrize(
@@ -56,3 +60,21 @@ async def test_each_sign_in_begins_another_session(front: Front) -> None:
     first, second = await finn.enter(), await finn.enter()
     assert first.token != second.token
     assert first.form_token != second.form_token
+
+
+@pytest.mark.parametrize("path", ["/api/v1/payments", "/admin"])
+async def test_an_accident_says_that_it_was_one_and_nothing_of_its_inside(front: Front, path: str) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        message = f"the inside of {scope['path']}, {receive} and {send}"
+        raise RuntimeError(message)
+
+    app: Any = front.app
+    shell = Shell(broken, app._app._app.state.answer)
+    transport = httpx2.ASGITransport(app=shell)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://till.test") as http:
+        answer = await http.get(path)
+    assert answer.status_code == 500
+    assert answer.headers["request-id"] in answer.text
+    assert "the inside" not in answer.text
+    assert "Traceback" not in answer.text
+    assert "RuntimeError" not in answer.text
