@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from detect_secrets.core.plugins.initialize import from_plugin_classname
 from detect_secrets.settings import transient_settings
@@ -47,7 +48,7 @@ def kept() -> list[str]:
 def found(names: Iterable[str]) -> Iterator[tuple[str, int, str]]:
     """List file, line and kind of whatever is a secret by its form; the secret itself is never said."""
     with transient_settings({"plugins_used": [{"name": kind} for kind in KINDS]}):
-        detectors = [from_plugin_classname(kind) for kind in KINDS]
+        detectors: list[Any] = [from_plugin_classname(kind) for kind in KINDS]
     for name in names:
         text = (ROOT / name).read_bytes().decode(errors="replace")
         # A file at once and not a line at a time: the libraries' own way through a checkout takes minutes.

@@ -27,7 +27,6 @@ ALLOWED = {
         "the id of a webhook is no secret, and this is an imitation of the gateway"
     ),
     "sandbox_kit/sender.py: parcel.spoil == BAD_SIGNATURE": "the name of a mishap that a test asked for",
-    "web/dashboard/pages/settings/keys.py: good_for == PUBLISHABLE": "a choice in a form",
     "gateways/square/sandbox/payments.py: given != payment['shown']['version_token']": (
         "the number of a version, in an imitation of the gateway"
     ),

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -134,16 +136,23 @@ def test_nothing_is_installed_that_the_program_does_not_use() -> None:
     assert NOT_IMPORTED.keys() <= wanted
 
 
+@cache
+def owned() -> Mapping[str, list[str]]:
+    """List which packages bring each module; asking takes seconds."""
+    return packages_distributions()
+
+
 def modules_of(name: str) -> set[str]:
     """List the modules that a package brings."""
     key = name.lower().replace("_", "-")
     return {
         module
-        for module, owners in packages_distributions().items()
+        for module, owners in owned().items()
         if key in {each.lower().replace("_", "-").replace(".", "-") for each in owners}
     }
 
 
+@cache
 def imported() -> set[str]:
     """List what the program imports, by the first part of its name."""
     found = set()

@@ -26,10 +26,12 @@ CORRELATION = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 correlation_length_min = 8
 correlation_length_max = 64
 SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
+"""What an answer says to browsers unless it says it itself, as pages do; nothing else is meant to be shown."""
 
 
 Answer = Callable[[Scope, TillError], ASGIApp]
