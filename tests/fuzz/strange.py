@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fuzz import events
 
 FULL = bool(os.environ.get("TILL_TEST_FULL"))
-EXAMPLES = int(os.environ.get("TILL_FUZZ_EXAMPLES") or (5_000 if FULL else 300))
+EXAMPLES = int(os.environ.get("TILL_FUZZ_EXAMPLES") or (5_000 if FULL else 150))
 fuzzed = settings(
     max_examples=EXAMPLES,
     derandomize=not FULL,  # a change is judged by the same inputs as the one before it
