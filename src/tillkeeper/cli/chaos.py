@@ -44,7 +44,7 @@ def chaos(  # noqa: PLR0913 (its options)
     """Kill, stop and cut off real processes by one seed while clients buy, then compare everybody's books.
 
     PostgreSQL (fsync on), two APIs, two workers, four imitated gateways and a proxy on every link run on this machine,
-    in a folder of their own, for about a minute by default. Exit code 4 says that a promise was broken: read the
+    in a folder of their own, for some minutes by default. Exit code 4 says that a promise was broken: read the
     violation.txt that is named, repeat it with the command that is printed, and report it with that file.
     """
     chosen = random.randrange(seeds) if seed is None else seed  # noqa: S311 (it guards nothing)
