@@ -2,7 +2,7 @@
 
 import ast
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -73,7 +73,7 @@ def mutants(module: ModuleType, source: str) -> Iterator[Mutant]:
                 yield Mutant(module.__name__, line, where, before, after, whole)
 
 
-def _first_of(table: ast.stmt, later: list[ast.stmt]) -> ast.stmt:
+def _first_of(table: ast.stmt, later: Sequence[ast.stmt]) -> ast.stmt:
     """Let the tables after one be made again, because they may be made of it."""
     return ast.fix_missing_locations(ast.copy_location(ast.If(ast.Constant(value=True), [table, *later], []), table))
 
