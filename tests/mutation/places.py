@@ -2,7 +2,7 @@
 
 import ast
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -56,7 +56,8 @@ class Mutant:
 
 def mutants(module: ModuleType, source: str) -> Iterator[Mutant]:
     """Make every mistake of a module that we know how to make, one at a time."""
-    for statement in ast.parse(source).body:
+    body = ast.parse(source).body
+    for number, statement in enumerate(body):
         if isinstance(statement, ast.ClassDef):
             methods = [part for part in statement.body if isinstance(part, ast.FunctionDef)]
             for method in methods:
@@ -66,8 +67,15 @@ def mutants(module: ModuleType, source: str) -> Iterator[Mutant]:
                     yield Mutant(module.__name__, line, f"{statement.name}.{method.name}", before, after, whole)
         elif isinstance(statement, ast.FunctionDef | ast.Assign | ast.AnnAssign):
             where = _title(statement)
+            later = [each for each in body[number + 1 :] if isinstance(each, ast.Assign | ast.AnnAssign)]
             for wrong, before, after, line in _variants(statement, module):
-                yield Mutant(module.__name__, line, where, before, after, wrong)
+                whole = wrong if isinstance(statement, ast.FunctionDef) else _first_of(wrong, later)
+                yield Mutant(module.__name__, line, where, before, after, whole)
+
+
+def _first_of(table: ast.stmt, later: Sequence[ast.stmt]) -> ast.stmt:
+    """Let the tables after one be made again, because they may be made of it."""
+    return ast.fix_missing_locations(ast.copy_location(ast.If(ast.Constant(value=True), [table, *later], []), table))
 
 
 def signed(source: str, sign: str) -> Iterator[ast.stmt]:

@@ -92,6 +92,14 @@ def test_a_mistake_reaches_those_who_have_imported_what_is_wrong(
     assert imported(2, 9) == after
 
 
+def test_a_mistake_in_a_table_reaches_the_tables_that_are_made_of_it(module: types.ModuleType) -> None:
+    source = "LOW = 1\nBOTH = (LOW, 5)\n"
+    exec(source, vars(module))  # noqa: S102 (the line above)
+    [mutant, _] = [each for each in places.mutants(module, source) if each.where == "LOW"]
+    trial.put(mutant.statement, module)
+    assert module.BOTH == (2, 5)
+
+
 def test_a_mistake_in_a_method_reaches_what_was_made_before(module: types.ModuleType) -> None:
     purse = module.Purse()
     purse.amount = 3

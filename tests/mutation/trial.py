@@ -24,6 +24,7 @@ from tests.mutation.places import Mutant, signed
 from tillkeeper.kernel import clock
 
 ALIVE, KILLED = 0, 1
+TABLES = (dict, tuple, list, set, frozenset)
 SIGN = "_came_by"
 cpu_seconds_max = 20
 """How long the tests of one mistake may compute: a loop that never ends is a mistake that was found."""
@@ -61,12 +62,21 @@ class Tests:
     def of(self, mutant: Mutant) -> list[pytest.Item]:
         """Choose the tests that come to where a mistake is, the quickest first; a table is everybody's."""
         is_table = not isinstance(mutant.statement, ast.FunctionDef | ast.ClassDef)
+        tables = {id(each) for each in vars(sys.modules[mutant.module]).values() if isinstance(each, TABLES)}
         found = [
             (each.taken_ms, number)
             for number, each in enumerate(self.learnt)
             if any(name == mutant.module and (is_table or place == mutant.where) for name, place in each.came)
+            or (is_table and tables & {id(value) for value in vars(_module_of(self.items[number])).values()})
         ]
         return [self.items[number] for _, number in sorted(found)]
+
+
+def _module_of(item: pytest.Item) -> ModuleType:
+    found = item.getparent(pytest.Module)
+    assert found, item
+    module: ModuleType = found.obj
+    return module
 
 
 def _learn(items: Sequence[pytest.Item], modules: Sequence[ModuleType]) -> list[Learnt]:

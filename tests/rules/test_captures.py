@@ -209,8 +209,9 @@ def test_a_payment_that_is_on_its_way_keeps_what_its_customer_may_still_do() -> 
     ],
 )
 def test_what_came_to_nothing_with_another_card_ends_no_payment(payment: Payment, references: tuple[str, ...]) -> None:
-    decision = decide_step(payment, told(NoticeKind.PAYMENT_CANCELED, references=references), AT)
-    assert (decision.verdict, decision.payment) == (Verdict.KNOWN, payment)
+    notice = told(NoticeKind.PAYMENT_CANCELED, references=references)
+    decision = decide_step(payment, notice, AT)
+    assert (decision.verdict, decision.payment, decision.notice) == (Verdict.KNOWN, payment, notice)
 
 
 PAID = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", fee=100, fee_tax=0)
@@ -231,3 +232,16 @@ def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> No
 def test_a_fee_of_something_else_corrects_nothing(other: dict[str, object]) -> None:
     decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE, 130, **other), AT)
     assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+
+
+def test_what_is_on_its_way_already_is_not_told_again() -> None:
+    payment = a_payment(Status.PROCESSING)
+    decision = decide_step(payment, told(NoticeKind.PAYMENT_PENDING), AT)
+    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+
+
+def test_a_fee_that_is_not_told_is_asked_for_and_changes_no_payment() -> None:
+    decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE), AT)
+    assert (decision.verdict, decision.payment) == (Verdict.APPLIED, None)
+    assert decision.change
+    assert decision.change.step is Step.FEE_UNTOLD

@@ -118,6 +118,20 @@ def test_a_dispute_ends_as_the_gateway_says(
     assert (made.step, made.event, made.lost_more) == (step, event, lost)
 
 
+@pytest.mark.parametrize("end", [STAGES.WON, STAGES.LOST, STAGES.PREVENTED])
+@pytest.mark.parametrize("minute", [1, 5, 9])
+def test_an_end_is_an_end_whenever_the_gateway_dates_it(end: DisputeStatus, minute: int) -> None:
+    _, dispute, _ = heard(said(STAGES.UNDER_REVIEW, minute=5), said(end, minute=minute))
+    assert dispute.status is end
+
+
+@pytest.mark.parametrize("late", [FIRST, STAGES.UNDER_REVIEW])
+def test_a_stage_that_is_told_after_the_end_contradicts_nothing(late: DisputeStatus) -> None:
+    _, dispute, decisions = heard(said(FIRST), said(STAGES.LOST, minute=5), said(late, minute=9))
+    assert dispute.status is STAGES.LOST
+    assert decisions[-1].verdict is not Verdict.QUARANTINED
+
+
 def test_what_was_taken_and_came_home_is_said_in_money() -> None:
     taken, back = said(FIRST, withdrawn=300, fee=15), said(STAGES.WON, minute=1, withdrawn=0, fee=5)
     _, dispute, [_, decision] = heard(taken, back)

@@ -189,6 +189,13 @@ def test_a_surplus_that_is_given_back_in_the_dashboard_is_settled_by_that() -> N
     assert (decision.change.step, decision.payment) == (Step.SURPLUS_REFUNDED, a_paid())
 
 
+def test_a_second_capture_of_that_name_at_another_gateway_is_another_one() -> None:
+    elsewhere = replace(SURPLUS, gateway="square")
+    decision = decide_refund(a_paid(), [elsewhere], a_notice(SUCCEEDED, **OF_SURPLUS), AT)
+    assert decision.refund
+    assert (decision.refund.id != SURPLUS.id, decision.refund.surplus) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("kind", "amount", "surplus", "verdict"),
     [
@@ -299,3 +306,9 @@ def test_a_refund_that_fits_without_the_reversal_behind_it_is_settled_by_the_dis
     assert told.payment == a_paid()
     assert told.refund == replace(reversal, status=FAILED_, error_code="disputed", settled_at=AT)
     assert told.reason == "refund failed: disputed"
+
+
+@pytest.mark.parametrize(("refunded", "verdict"), [(700, Verdict.APPLIED), (701, Verdict.QUARANTINED)])
+def test_a_promised_refund_goes_through_up_to_all_that_was_captured(refunded: int, verdict: Verdict) -> None:
+    payment = a_paid(refunding=300, refunded=refunded)
+    assert decide_refund(payment, [a_refund()], a_notice(SUCCEEDED, refund=OURS), AT).verdict is verdict
