@@ -69,8 +69,8 @@ def mutants(module: ModuleType, source: str) -> Iterator[Mutant]:
             where = _title(statement)
             later = [each for each in body[number + 1 :] if isinstance(each, ast.Assign | ast.AnnAssign)]
             for wrong, before, after, line in _variants(statement, module):
-                whole = wrong if isinstance(statement, ast.FunctionDef) else _first_of(wrong, later)
-                yield Mutant(module.__name__, line, where, before, after, whole)
+                made = wrong if isinstance(statement, ast.FunctionDef) else _first_of(wrong, later)
+                yield Mutant(module.__name__, line, where, before, after, made)
 
 
 def _first_of(table: ast.stmt, later: Sequence[ast.stmt]) -> ast.stmt:
