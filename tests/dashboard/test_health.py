@@ -12,13 +12,13 @@ from tillkeeper.flows.examine import examine
 from tillkeeper.flows.isolate import isolate
 from tillkeeper.flows.maintain import maintain
 from tillkeeper.kernel import ids
+from tillkeeper.reports import checkup
+from tillkeeper.reports.checkup import Patient
+from tillkeeper.reports.findings import State
 from tillkeeper.reports.health import Queue, Signs
+from tillkeeper.reports.safekeeping import Safe
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
 from tillkeeper.schedules import Kind, Worker
-from tillkeeper.web.dashboard import checkup
-from tillkeeper.web.dashboard.checkup import Patient
-from tillkeeper.web.dashboard.findings import State
-from tillkeeper.web.dashboard.safekeeping import Safe
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HEALTHY = Signs(version="16.4", at=NOW, worked_at=NOW, proved_at=NOW, queues=())

@@ -22,6 +22,7 @@ from tillkeeper.kernel import clock
 
 alert_seconds_max = 150
 FIRST_LOOK = re.compile(r"## First look\n\n```text\n(.*?)```", re.DOTALL)
+NEXT_STEP = "  next  "
 USEFUL = (0, 3, 4)
 """All is well, the database does not answer, or something was found: each is what somebody at night must hear."""
 
@@ -94,7 +95,7 @@ class Look:
     @property
     def failed(self) -> bool:
         """Tell whether the command was of no use: a wrong word, or an accident instead of an answer."""
-        return self.code not in USEFUL or "Traceback" in self.said
+        return "Traceback" in self.said or not (self.code in USEFUL or NEXT_STEP in self.said)
 
     def written(self) -> str:
         """Write it as it stood on the terminal."""

@@ -48,7 +48,8 @@ def find(
     rows = found["data"]
     assert isinstance(rows, list), "a page has rows"
     if not rows:
-        typer.echo("No deliveries. Add an endpoint with POST /api/v1/webhook_endpoints, or try `till listen`.")
+        none_yet = "No deliveries yet. Add an endpoint with POST /api/v1/webhook_endpoints, or try `till listen`."
+        typer.echo("No such deliveries." if status or endpoint or event else none_yet)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("created (UTC)", "event", "to", "tries", "what became of it"):

@@ -86,7 +86,8 @@ def find(
     rows = found["data"]
     assert isinstance(rows, list), "a page has rows"
     if not rows:
-        typer.echo("No webhooks yet. `./till trigger pay.success` makes some.")
+        none_yet = "No webhooks yet. `./till trigger pay.success` makes some."
+        typer.echo("No such webhooks." if status or payment else none_yet)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("received (UTC)", "webhook", "arrived", "what became of it"):

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sandbox": "serving:sandbox",
         "migrate": "migrate:migrate",
         "doctor": "doctor:doctor",
+        "health": "health:health",
         "preflight": "preflight:preflight",
         "smoke": "smoke:smoke",
         "ready": "ready:ready",

@@ -63,7 +63,8 @@ def find(
     rows = found["data"]
     assert isinstance(rows, list), "a page has rows"
     if not rows:
-        typer.echo("No such payments yet. `./till trigger pay.success` makes one.")
+        none_yet = "No payments yet. `./till trigger pay.success` makes one."
+        typer.echo("No such payments." if user or status or gateway else none_yet)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("created (UTC)", "payment", "amount", "status"):

@@ -2,23 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from tillkeeper import routing
 from tillkeeper.access import Right
-from tillkeeper.flows import maintain
+from tillkeeper.flows.check_up import check_up
 from tillkeeper.flows.drill import wish_drill
-from tillkeeper.flows.read import read, survey
-from tillkeeper.kernel.db import Transaction
-from tillkeeper.reports import backups, invariants, readiness, secrets, versions
-from tillkeeper.reports import health as report
-from tillkeeper.web.dashboard import button, checkup, safekeeping
-from tillkeeper.web.dashboard.checkup import Patient
+from tillkeeper.flows.read import survey
+from tillkeeper.reports import backups
+from tillkeeper.reports.findings import State
+from tillkeeper.web.dashboard import button
 from tillkeeper.web.dashboard.desk import Desk, Entrance, Json
-from tillkeeper.web.dashboard.findings import State
 from tillkeeper.web.dashboard.rail import Group, Place
 
 PLACE = Place(group=Group.SYSTEM, title="Health", icon="heart-pulse", path="/health", key="h")
@@ -34,29 +29,7 @@ def routes(entrance: Entrance) -> list[BaseRoute]:
 
 async def show(desk: Desk) -> Response:
     """Look at everything, and show what does not work first."""
-    till = desk.till
-
-    async def look(tx: Transaction) -> tuple[Patient, Any]:
-        await readiness.check(tx)
-        states = await routing.states(tx, list(till.gateways))
-        patient = Patient(
-            settings=till.settings,
-            now=till.now(),
-            signs=await report.signs(tx),
-            gateways=[states[name] for name in sorted(states)],
-            versions=await versions.show(tx, till.gateways, till.now()),
-            maintenance=await maintain.state(tx, till),
-            mails=till.mail is not None,
-            secrets=await secrets.ages(tx, till.now()),
-            titles={name: gateway.title for name, gateway in till.gateways.items()},
-            safe=await safekeeping.look(tx),
-            replica=till.replica.trouble if till.replica else None,
-        )
-        return patient, await invariants.latest(tx)
-
-    await survey(till, readiness.check)  # a replica that nobody has asked yet shows here how it is
-    patient, proved = await read(till, look)
-    found = checkup.examine(patient)
+    found, proved = await check_up(desk.till)
     counts = Counter(each.state for each in found)
     return desk.page(
         "health.html",

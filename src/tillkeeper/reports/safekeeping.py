@@ -7,8 +7,8 @@ from typing import Any
 
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.reports import backups as report
+from tillkeeper.reports.findings import Finding, State, long
 from tillkeeper.settings import Settings
-from tillkeeper.web.dashboard.findings import Finding, State, long
 
 backup_age_max = timedelta(hours=26)
 """Backups are made each night, and a night may be long."""
@@ -59,7 +59,7 @@ def _backup(last: Shown, now: datetime) -> Finding:
 
 
 def _drill(last: Shown, now: datetime) -> Finding:
-    fix = "Try it now with the button below, or with `till restore-drill`."
+    fix = "Try it now with `till restore-drill`, or by the button on the page Health."
     if last is None:
         return Finding("Restore drill", State.WARNING, "Nobody has tried to restore a backup yet.", fix)
     age, report_ = long(now - datetime.fromisoformat(last["finished_at"])), last["report"]

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tillkeeper.reports import safekeeping
+from tillkeeper.reports.findings import Finding, State, long
 from tillkeeper.reports.health import Queue, Signs, counted_max
 from tillkeeper.reports.jobs import quiet_seconds
 from tillkeeper.reports.readiness import REVISION
+from tillkeeper.reports.safekeeping import Safe
 from tillkeeper.reports.secrets import age_days_max
 from tillkeeper.reports.versions import Level
 from tillkeeper.routing import Breaker, GatewayState, Maintenance, Switch
 from tillkeeper.settings import Settings
-from tillkeeper.web.dashboard import safekeeping
-from tillkeeper.web.dashboard.findings import Finding, State, long
-from tillkeeper.web.dashboard.safekeeping import Safe
 
 postgres_oldest = 15
 clocks_apart_max = timedelta(seconds=5)
