@@ -88,6 +88,7 @@ def test_a_database_that_does_not_answer_is_unreachable_and_its_password_is_not_
     answer = till(*words, DATABASE_URL=NOWHERE, TILL_SECRET_KEY=SECRET)
     assert answer.returncode == 3
     assert "does not answer" in answer.stderr
+    assert ("Start PostgreSQL" in answer.stderr, "Idempotency-Key" in answer.stderr) == (True, False)
     assert "hunter2" not in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stderr
 

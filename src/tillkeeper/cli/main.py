@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from tillkeeper.cli import ExitCode
 from tillkeeper.kernel import logs
-from tillkeeper.kernel.errors import TillError
+from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 
 # Each command stands in a module of its own, which is read when the command is called: all of them take three seconds.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -62,6 +62,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+DATABASE_NEXT = "Start PostgreSQL, or correct DATABASE_URL: `till doctor` looks at both."
+"""Over HTTP the same error speaks of keys to whoever sent a request; nobody at a shell has one."""
 PASS_ALL_ON = MappingProxyType({"test": {"allow_extra_args": True, "ignore_unknown_options": True}})
 
 
@@ -117,7 +119,8 @@ def fail(error: TillError) -> NoReturn:
     typer.secho(error.title, err=True, fg=typer.colors.RED, bold=True)
     if error.detail != error.title:
         typer.echo(f"  why   {_indented(error.detail)}", err=True)
-    typer.echo(f"  next  {_indented(error.next_step)}", err=True)
+    at_a_shell = DATABASE_NEXT if isinstance(error, DatabaseUnavailableError) else error.next_step
+    typer.echo(f"  next  {_indented(at_a_shell)}", err=True)
     unreachable = error.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
     raise SystemExit(ExitCode.UNREACHABLE if unreachable else ExitCode.FAILED)
 
