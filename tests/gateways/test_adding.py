@@ -26,7 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tree)
     suite = tree / "tests/gateways"
     (suite / "stripe").mkdir(parents=True)
-    for name in ("conftest.py", "laundry.py"):
+    for name in ("conftest.py", "laundry.py", "slices.py"):
         shutil.copy(ROOT / "tests" / name, tree / "tests")
     for file in [*(ROOT / "tests/gateways").glob("*.py"), *(ROOT / "tests/gateways").glob("*/subject.py")]:
         copy = suite / file.relative_to(ROOT / "tests/gateways")
