@@ -24,7 +24,7 @@ HASHED = re.compile(r"[a-z0-9.-]+==[0-9][A-Za-z0-9.+!]*( ; [^\\]+)? \\\n(    --h
 LICENCES = re.compile(
     r"(?:MIT(?:-0)?|BSD(?:-[23]-Clause)?|Apache-2\.0|PSF-2\.0|MPL-2\.0|ISC|0BSD|PostgreSQL"
     r"|(?:MIT|BSD|New BSD|ISC|Apache Software|Mozilla Public License 2\.0|Dual)(?: License)?(?: \([A-Z. 0-9]+\))?"
-    r"|Apache License[ ,v]*2\.0|Apache 2\.0)",
+    r"|Apache License[ ,v]*2\.0|Apache 2(?:\.0)?)",
     re.IGNORECASE,
 )
 """Licences under which anybody may use and pass a package on, with what is made of it."""
