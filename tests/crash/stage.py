@@ -4,19 +4,17 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx2
 
 from tillkeeper import catalog, gateways
 from tillkeeper.flows.offer import offer
-from tillkeeper.kernel import clock
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations
-from tillkeeper.ops.chaos.processes import OURS, Processes, free_ports
+from tillkeeper.ops.chaos.processes import OURS, Processes, answers, free_ports
 from tillkeeper.ops.chaos.proxy import Proxy
 from tillkeeper.ops.embedded_postgres import APP_ROLE
 from tillkeeper.settings import Settings
@@ -28,7 +26,6 @@ DATABASE = "till"
 WEBHOOK_SECRET = "whsec_for_the_crash_tests"
 STRIPE_KEY = "sk_test_for_the_crash_tests"
 up_timeout_seconds = 40
-poll_seconds = 0.05
 
 Json = dict[str, Any]
 
@@ -122,15 +119,7 @@ class Stage(Processes):
 
     async def await_up(self, url: str) -> None:
         """Wait until a part answers with success."""
-        elapsed_ms = clock.timer_ms()
-        async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
-            while elapsed_ms() < up_timeout_seconds * 1000:
-                with suppress(httpx2.HTTPError):
-                    if (await client.get(url)).is_success:
-                        return
-                await asyncio.sleep(poll_seconds)
-        message = f"{url} did not answer within {up_timeout_seconds} s"
-        raise AssertionError(message)
+        assert await answers(url, up_timeout_seconds), f"{url} did not answer within {up_timeout_seconds} s"
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database itself, as its owner."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +14,11 @@ from rich.table import Table
 from tillkeeper.cli import ExitCode
 from tillkeeper.kernel import clock
 from tillkeeper.ops.doctor import Finding, Place, State, examine
+from tillkeeper.reports import findings as findings_of_health
 
+widest_name = 24
 CHECKOUT = Path(__file__).parents[3]
-STYLES = {State.OK: "green", State.NOTE: "yellow", State.PROBLEM: "bold red"}
+STYLES = {"ok": "green", "note": "yellow", "warning": "yellow", "problem": "bold red", "broken": "bold red"}
 
 
 def doctor(
@@ -35,10 +38,10 @@ def doctor(
     raise typer.Exit(ExitCode.PROBLEMS if problems else ExitCode.OK)
 
 
-def show(findings: list[Finding]) -> None:
+def show(findings: Sequence[Finding | findings_of_health.Finding]) -> None:
     """Print a table, with a line for each fix below its finding."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="bold", max_width=widest_name)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:

@@ -5,14 +5,11 @@ from collections import Counter
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tillkeeper.cli import ExitCode, context
+from tillkeeper.cli.doctor import show
 from tillkeeper.flows.check_up import check_up
 from tillkeeper.reports.findings import Finding, State
-
-STYLES = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "bold red"}
 
 
 def health(*, as_json: context.AsJson = False, data_dir: context.DataDir = context.DATA_DIR) -> None:
@@ -29,19 +26,6 @@ def health(*, as_json: context.AsJson = False, data_dir: context.DataDir = conte
         worth = f" {warnings} worth a look." if warnings else ""
         typer.echo(f"{broken} broken, see the fixes above.{worth}" if broken else f"Everything works.{worth}")
     raise typer.Exit(ExitCode.PROBLEMS if broken else ExitCode.OK)
-
-
-def show(found: list[Finding]) -> None:
-    """Print a table, with a line for each fix below its finding."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", max_width=24)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for each in found:
-        table.add_row(each.what, f"[{STYLES[each.state]}]{each.state}[/]", each.found)
-        if each.fix:
-            table.add_row("", "", f"[dim]fix:[/] {each.fix}")
-    Console().print(table)
 
 
 def _broken_promises(names: list[str]) -> list[Finding]:

@@ -1,20 +1,25 @@
 """Real processes to be killed, stopped and started again: each on a leash, so that none outlives whoever began it."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import httpx2
+
+from tillkeeper.kernel import clock
 from tillkeeper.ops.embedded_postgres import EmbeddedPostgres
 
 OURS = (
     *("TILL_", "STRIPE_", "RAZORPAY_", "PAYPAL_", "SQUARE_", "DATABASE_", "MAINTENANCE_MODE", "PAYMENTS_ENABLED"),
     *("CELERY_", "REDIS_", "PAYMENT_", "FLOWER_"),
 )
+poll_ms = 50
 MARK = "CHAOS_STAGE"
 """The variable by which processes of a stage are known when whoever began them is gone."""
 
@@ -26,6 +31,19 @@ def free_ports(count: int) -> list[int]:
     for listener in sockets:
         listener.close()
     return ports
+
+
+async def answers(url: str, seconds_max: int, look: Callable[[], None] = lambda: None) -> bool:
+    """Wait until a part answers with success; false when that took too long. `look` may raise meanwhile."""
+    elapsed_ms = clock.timer_ms()
+    async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+        while elapsed_ms() < seconds_max * 1000:
+            with suppress(httpx2.HTTPError):
+                if (await client.get(url)).is_success:
+                    return True
+            look()
+            await asyncio.sleep(poll_ms / 1000)
+    return False
 
 
 class Processes:

@@ -15,12 +15,11 @@ import httpx2
 
 from tillkeeper import catalog, gateways
 from tillkeeper.flows.offer import offer
-from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.ops import migrations
 from tillkeeper.ops.chaos import schedule
-from tillkeeper.ops.chaos.processes import Processes, bury, clear_away, free_ports
+from tillkeeper.ops.chaos.processes import Processes, answers, bury, clear_away, free_ports
 from tillkeeper.ops.chaos.proxy import HOST, Proxy, Target
 from tillkeeper.ops.embedded_postgres import APP_ROLE, PORT, EmbeddedPostgres
 from tillkeeper.settings import Settings
@@ -29,7 +28,6 @@ from tillkeeper.till import Till
 DATABASE = "till"
 CLIENTS = "clients"
 up_timeout_seconds = 240
-poll_ms = 50
 gateways_first_port = 4
 HURRY = """
 UPDATE operation SET due_at = now() WHERE state = 'asked' AND lease_token IS NULL AND due_at > now();
@@ -174,18 +172,15 @@ class Stage(Processes):
 
     async def await_up(self, url: str) -> None:
         """Wait until a part answers with success; raises ChaosError."""
-        elapsed_ms = clock.timer_ms()
-        async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
-            while elapsed_ms() < up_timeout_seconds * 1000:
-                with suppress(httpx2.HTTPError):
-                    if (await client.get(url)).is_success:
-                        return
-                if gone := set(self.processes) - set(self.alive()):
-                    message = f"{', '.join(sorted(gone))} ended by itself; the logs are in {self.folder}."
-                    raise ChaosError(message)
-                await asyncio.sleep(poll_ms / 1000)
+        if await answers(url, up_timeout_seconds, self._look):
+            return
         message = f"{url} did not answer within {up_timeout_seconds} s; the logs are in {self.folder}."
         raise ChaosError(message)
+
+    def _look(self) -> None:
+        if gone := set(self.processes) - set(self.alive()):
+            message = f"{', '.join(sorted(gone))} ended by itself; the logs are in {self.folder}."
+            raise ChaosError(message)
 
     async def turn(self, wishes: Mapping[str, object]) -> None:
         """Turn the sandbox's fault dial; no wishes put it back."""
