@@ -117,6 +117,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def async_fixtures(anyio_backend: str) -> None:
+    """Let a test that is not async stand on what is: alone, or first of its file, it would have nobody to set that up."""
+    del anyio_backend
+
+
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Lend what prints a sentence at the end of the whole run."""
