@@ -46,17 +46,17 @@ async def test_the_same_content_under_another_event_id_is_a_duplicate(shop: Any)
     assert await shop.count("inbox_duplicate") == 1
 
 
-@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("known_by", ["nothing", "VACUUM", "ANALYZE"])
 async def test_copies_are_found_by_index_though_the_table_was_empty_when_that_was_planned(
     shop: Any,
     *,
-    counted: bool,
+    known_by: str,
 ) -> None:
     async def hear(numbers: range) -> None:
         await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in numbers))
 
-    if counted:  # PostgreSQL then takes reading all of it for free; of a new table it expects some rows
-        await shop.owner.execute("VACUUM inbox_message")
+    if known_by != "nothing":  # PostgreSQL then takes reading all of it for free; of a new table it expects some rows
+        await shop.owner.execute(f"{known_by} inbox_message")
     for number in range(6):  # PostgreSQL keeps one plan from the sixth time on
         await hear(range(number + 1))
     await hear(range(1000))
@@ -65,11 +65,14 @@ async def test_copies_are_found_by_index_though_the_table_was_empty_when_that_wa
         async with shop.till.db.transaction() as tx:
             await tx.fetch("SELECT pg_stat_force_next_flush(), pg_sleep(0.1)")
 
-    read = "SELECT pg_stat_force_next_flush(), seq_tup_read FROM pg_stat_user_tables WHERE relname = 'inbox_message'"
-    before = (await shop.owner.fetchrow(read))["seq_tup_read"]
+    read = (
+        "SELECT pg_stat_force_next_flush(), seq_tup_read + idx_tup_fetch AS rows"
+        " FROM pg_stat_user_tables WHERE relname = 'inbox_message'"
+    )
+    before = (await shop.owner.fetchrow(read))["rows"]
     await hear(range(1000))
     await asyncio.gather(*(tell() for _ in range(connections_max)))
-    assert (await shop.owner.fetchrow(read))["seq_tup_read"] - before < 1000
+    assert (await shop.owner.fetchrow(read))["rows"] - before < 10_000
 
 
 async def test_a_webhook_is_visible_to_others_when_receive_returns(shop: Any, owner_url: str) -> None:

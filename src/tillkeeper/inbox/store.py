@@ -36,7 +36,7 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
 async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Count arrivals of what was there already, beside the message so that nobody waits for its lock."""
     # Planned while the table is empty, this would read all of it for each copy, until somebody analyzes it.
-    await tx.execute("SET LOCAL enable_seqscan = off")
+    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
     await tx.execute(
         """
         INSERT INTO inbox_duplicate (message_id)
