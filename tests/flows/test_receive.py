@@ -55,6 +55,7 @@ async def test_copies_are_found_by_index_though_the_table_was_empty_when_that_wa
     async def hear(numbers: range) -> None:
         await asyncio.gather(*(shop.hear(EVENT | {"id": f"evt_{number}"}) for number in numbers))
 
+    await shop.owner.execute("TRUNCATE inbox_message CASCADE")  # an earlier test may have left pages of dead rows
     if known_by != "nothing":  # PostgreSQL then takes reading all of it for free; of a new table it expects some rows
         await shop.owner.execute(f"{known_by} inbox_message")
     for number in range(6):  # PostgreSQL keeps one plan from the sixth time on
@@ -65,14 +66,14 @@ async def test_copies_are_found_by_index_though_the_table_was_empty_when_that_wa
         async with shop.till.db.transaction() as tx:
             await tx.fetch("SELECT pg_stat_force_next_flush(), pg_sleep(0.1)")
 
-    read = (
-        "SELECT pg_stat_force_next_flush(), seq_tup_read + idx_tup_fetch AS rows"
-        " FROM pg_stat_user_tables WHERE relname = 'inbox_message'"
-    )
-    before = (await shop.owner.fetchrow(read))["rows"]
+    async def rows_read() -> int:
+        await asyncio.gather(*(tell() for _ in range(connections_max)))
+        read = "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables WHERE relname = 'inbox_message'"
+        return int(await shop.owner.fetchval(read))
+
+    before = await rows_read()
     await hear(range(1000))
-    await asyncio.gather(*(tell() for _ in range(connections_max)))
-    assert (await shop.owner.fetchrow(read))["rows"] - before < 10_000
+    assert await rows_read() - before < 10_000
 
 
 async def test_a_webhook_is_visible_to_others_when_receive_returns(shop: Any, owner_url: str) -> None:
