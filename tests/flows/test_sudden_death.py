@@ -83,9 +83,10 @@ WORK = [job for job in schedule.DRAINS if job.name not in {"catch_up", "examine"
 rounds = 3
 places_max = 60
 WALLET = "regexp_replace({}, ':[0-9a-f]{{8}}-[0-9a-f-]+', '')"
+MOMENT = "regexp_replace({}, ':[0-9]{{4}}-.*', '')"
 SHAPE = {
     "books": f"""
-        SELECT journal.source, kind, posting.currency, amount, {WALLET.format("debit.code")},
+        SELECT journal.source, {MOMENT.format("kind")}, posting.currency, amount, {WALLET.format("debit.code")},
                {WALLET.format("credit.code")}
         FROM journal JOIN posting ON journal_id = journal.id
         JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id""",

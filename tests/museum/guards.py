@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PATCHES = sorted((HERE / "patches").glob("*.patch"))
-COPIED = ("src", "tests", "pyproject.toml")
+COPIED = ("src", "tests", "docs", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")
 TARGET = re.compile(r"\+\+\+ b/(\S+)")
 run_timeout_seconds = 280
