@@ -119,7 +119,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def async_fixtures(anyio_backend: str) -> None:
-    """Let a test that is not async stand on what is: alone, or first of its file, it would have nobody to set that up."""
+    """Let a test that is not async stand on what is, also where it is the first of its file."""
     del anyio_backend
 
 
