@@ -23,9 +23,10 @@ from tillkeeper.kernel import logs, loop
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
+from tillkeeper.web import wire
 from tillkeeper.web.app import build
 from tillkeeper.web.dashboard.live import Live
-from tillkeeper.web.wire import OnePacket
+from tillkeeper.web.intake import Webhooks
 from tillkeeper.worker.loop import work
 
 drain_seconds = 10
@@ -181,7 +182,7 @@ async def _run(
             log_config=None,
             access_log=False,
             lifespan="on" if lifespan else "off",
-            http=OnePacket,
+            http=wire.protocol(app.take_at_once if isinstance(app, Webhooks) else None),
             ws="none",
             server_header=False,
             proxy_headers=False,  # uvicorn would believe whoever calls from this machine

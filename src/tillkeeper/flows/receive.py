@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from tillkeeper import inbox
-from tillkeeper.gateway import Gateway, SignatureInvalidError
+from tillkeeper.gateway import Envelope, Gateway, SignatureInvalidError
 from tillkeeper.inbox import Arrival
 from tillkeeper.kernel import ids, logs, meters
 from tillkeeper.kernel.crypto import sha256
@@ -47,15 +47,15 @@ class Intake:
     versions: dict[tuple[str, str], date] = field(default_factory=dict)
     """On which day each gateway's version was last written down, so that most webhooks write nothing about it."""
 
-    async def store(self, arrival: Arrival) -> bool:
-        """Store an arrival durably; true when it is new, false for a duplicate."""
+    def store(self, arrival: Arrival) -> asyncio.Future[bool]:
+        """Store an arrival durably with the next batch; what comes of it is true when it is new."""
         if len(self.waiting) >= queue_max:
             raise IntakeFullError
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.waiting.append((arrival, stored))
         if not self.writing or (len(self.waiting) >= batch_max and len(self.writing) < writers):
             self.writing.add(asyncio.create_task(self._write()))
-        return await stored
+        return stored
 
     async def _write(self) -> None:
         try:
@@ -91,7 +91,7 @@ async def receive(
     stored.
     """
     till = intake.till
-    found = _sender(till, headers) if gateway == ANY else till.gateways.get(gateway)
+    found = _sender(till, gateway, headers)
     if found is None:
         message = (
             f"No gateway “{logs.mask(gateway)[:name_shown_max]}” is configured here, or none that signs like this."
@@ -102,23 +102,54 @@ async def receive(
     except SignatureInvalidError:
         meters.count(meters.signature_failures, found.name)
         raise
-    arrival = Arrival(
+    new = await intake.store(_arrival(till, found, envelope, body))
+    meters.count(meters.webhooks_received, found.name)
+    return new
+
+
+def receive_at_once(
+    intake: Intake, gateway: str, headers: Mapping[str, str], body: bytes
+) -> tuple[Arrival, asyncio.Future[bool]] | None:
+    """Verify a webhook without waiting for anybody and queue it; None for what `receive` is to look at.
+
+    Most webhooks are well signed and need nothing fetched: to judge `offline` is then over at the first step.
+    """
+    till = intake.till
+    found = _sender(till, gateway, headers)
+    if found is None:
+        return None
+    judging = found.verify(headers, body, till.now(), offline=True)
+    try:
+        judging.send(None)
+    except StopIteration as judged:
+        arrival = _arrival(till, found, judged.value, body)
+    except TillError:
+        return None
+    else:
+        judging.close()
+        return None
+    if len(intake.waiting) >= queue_max:
+        return None
+    return arrival, intake.store(arrival)
+
+
+def _sender(till: Till, gateway: str, headers: Mapping[str, str]) -> Gateway | None:
+    """Find the gateway by its name, or else by the header in which its signature comes."""
+    if gateway != ANY:
+        return till.gateways.get(gateway)
+    return next((each for each in till.gateways.values() if each.signature_header in headers), None)
+
+
+def _arrival(till: Till, gateway: Gateway, envelope: Envelope, body: bytes) -> Arrival:
+    return Arrival(
         id=ids.new(),
-        gateway=found.name,
+        gateway=gateway.name,
         event_id=envelope.event_id,
         content_sha=sha256(body),
         type=envelope.type,
         body=till.box.seal(body),
         version=envelope.version,
     )
-    new = await intake.store(arrival)
-    meters.count(meters.webhooks_received, found.name)
-    return new
-
-
-def _sender(till: Till, headers: Mapping[str, str]) -> Gateway | None:
-    """Find the gateway by the header in which its signature comes."""
-    return next((each for each in till.gateways.values() if each.signature_header in headers), None)
 
 
 @retry_conflicts

@@ -1,18 +1,19 @@
 """Webhooks in: a plain ASGI endpoint in front of everything else, because most requests are these."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tillkeeper.access.limits import Meter, RateLimitedError
 from tillkeeper.flows.limit import admit
-from tillkeeper.flows.receive import Intake, receive
+from tillkeeper.flows.receive import Intake, receive, receive_at_once
 from tillkeeper.gateway import GatewayUnavailableError, SignatureInvalidError
 from tillkeeper.kernel import clock, ids, logs, meters
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import address, errors, shell
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
+from tillkeeper.web.wire import Reply
 
 body_bytes_max = 1_048_576
 unverified_per_minute_max = 30
@@ -57,6 +58,28 @@ class Webhooks:
         else:
             await _acknowledge(send, body, request_id)
         meters.count(meters.requests, "webhooks", f"{status // 100}xx", by=read_ms())
+
+    def take_at_once(self, scope: Scope, body: bytes, reply: Reply, go_on: Callable[[], None]) -> bool:
+        """Answer a webhook without a task of its own; false, or `go_on`, where there is more to it than to store it."""
+        prefix = next((prefix for prefix in PREFIXES if scope["path"].startswith(prefix)), None)
+        if prefix is None or scope["method"] != "POST" or len(body) > body_bytes_max or shell.is_long(scope):
+            return False
+        read_ms = clock.timer_ms()
+        taken = receive_at_once(self._intake, scope["path"].removeprefix(prefix), _headers(scope), body)
+        if taken is None:
+            return False
+        arrival, stored = taken
+
+        def tell(_: object) -> None:
+            if stored.cancelled() or stored.exception():
+                go_on()
+                return
+            reply(_fields(ids.text("request", arrival.id)), ACCEPTED if stored.result() else DUPLICATE)
+            meters.count(meters.webhooks_received, arrival.gateway)
+            meters.count(meters.requests, "webhooks", "2xx", by=read_ms())
+
+        stored.add_done_callback(tell)
+        return True
 
     async def _take(self, scope: Scope, receive_: Receive, gateway: str) -> bytes:
         if scope["method"] != "POST":
@@ -107,11 +130,11 @@ async def _read(receive_: Receive) -> bytes:
             return b"".join(parts)
 
 
+def _fields(request_id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
+
+
 async def _acknowledge(send: Send, body: bytes, request_id: str) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"request-id", request_id.encode()),
-    ]
+    headers = [*_fields(request_id), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -108,9 +108,14 @@ class _Seen:
             await self._answer(scope, error)(scope, receive, send)
 
 
+def is_long(scope: Scope) -> bool:
+    """Tell whether an address is longer than any of ours."""
+    return len(scope["path"]) + len(scope["query_string"]) > target_bytes_max
+
+
 def check_target(scope: Scope) -> None:
     """Raise TooLargeError for an address that is longer than any of ours."""
-    if len(scope["path"]) + len(scope["query_string"]) > target_bytes_max:
+    if is_long(scope):
         message = f"The limit for an address with its query is {target_bytes_max} bytes."
         raise errors.TooLargeError(message)
 

@@ -1,9 +1,13 @@
 """HTTP as uvicorn speaks it, with every answer in one packet."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 
 class Gathering:
@@ -40,9 +44,62 @@ class Gathering:
             self._parts.clear()
 
 
+Fields = Sequence[tuple[bytes, bytes]]
+Reply = Callable[[Fields, bytes], None]
+Lane = Callable[[Scope, bytes, Reply, Callable[[], None]], bool]
+"""Takes a whole request and answers it with 200 later, by the third argument, or by the fourth leaves it to the
+application after all; false when it does not take it. It must not wait for anything."""
+
+
+def protocol(lane: Lane | None) -> type[asyncio.Protocol]:
+    """Make the protocol of a server, whose application may have a lane for what comes most."""
+    return type("Protocol", (OnePacket,), {"lane": staticmethod(lane) if lane else None})
+
+
 class OnePacket(HttpToolsProtocol):
-    """Answer with head and body together: uvicorn writes them one after the other, which is a system call more."""
+    """Answer with head and body together: uvicorn writes them one after the other, which is a system call more.
+
+    A request that arrives as a whole is offered to the lane first: a task, and messages to and from an application,
+    would take longer than all that is done for most of them.
+    """
+
+    lane: Lane | None = None
+    _reading = False
+    _held: tuple[RequestResponseCycle, ASGI3Application] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a new connection."""
         super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; what begins with this is started when all of it is read."""
+        self._reading = True
+        super().data_received(data)
+        self._reading = False
+        if self._held:
+            held, self._held = self._held, None
+            self._begin(*held)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._reading and self.lane:
+            self._held = cycle, app
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        whole = cycle.keep_alive and not cycle.more_body
+        go_on = partial(super()._start_asgi_task, cycle, app)
+        if not (whole and self.lane and self.lane(cycle.scope, bytes(cycle.body), partial(self._reply, cycle), go_on)):
+            go_on()
+
+    def _reply(self, cycle: RequestResponseCycle, fields: Fields, body: bytes) -> None:
+        if cycle.disconnected:
+            return
+        every = [*self.server_state.default_headers, *fields, (b"content-length", b"%d" % len(body))]
+        every += [] if cycle.keep_alive else [(b"connection", b"close")]
+        head = b"".join([b"%b: %b\r\n" % field for field in every])
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (head, body))
+        if not cycle.keep_alive:  # the server is about to end
+            self.transport.close()
+        self.on_response_complete()
