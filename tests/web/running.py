@@ -19,7 +19,9 @@ from tillkeeper.flows.authorize import issue
 from tillkeeper.sandbox.app import build as build_sandbox
 from tillkeeper.sandbox.config import SandboxConfig
 from tillkeeper.till import Till
+from tillkeeper.web import wire
 from tillkeeper.web.app import build
+from tillkeeper.web.intake import Webhooks
 from tillkeeper.worker.loop import work
 
 patience_seconds = 15
@@ -83,7 +85,9 @@ class Shop:
 @asynccontextmanager
 async def served(app: ASGIApp, listener: socket.socket, *, lifespan: Any) -> AsyncIterator[None]:
     """Serve an application on a socket."""
-    server = uvicorn.Server(uvicorn.Config(app, lifespan=lifespan, log_config=None, timeout_graceful_shutdown=2))
+    lane = app.take_at_once if isinstance(app, Webhooks) else None
+    how = {"lifespan": lifespan, "log_config": None, "timeout_graceful_shutdown": 2, "http": wire.protocol(lane)}
+    server = uvicorn.Server(uvicorn.Config(app, **how))
     running = asyncio.create_task(server._serve([listener]))
     while not server.started:  # noqa: ASYNC110 (uvicorn offers no event)
         await asyncio.sleep(0.01)

@@ -6,16 +6,18 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
 from tests.web.conftest import WEBHOOK_SECRET, Front, Json, open_till
+from tests.web.running import listening, served
 
 from tillkeeper.flows.authorize import issue
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, ids
 from tillkeeper.ops import migrations
 from tillkeeper.ops.embedded_postgres import APP_ROLE, EmbeddedPostgres
 from tillkeeper.web import intake
@@ -54,6 +56,45 @@ async def test_a_webhook_for_any_gateway_finds_its_gateway_by_its_signature(fron
 async def test_a_webhook_for_any_gateway_must_be_signed_in_the_way_of_one(front: Front) -> None:
     answer = await front.http.post("/webhooks/payments", content=event(), headers={"X-Signature": "t=1"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.fixture
+async def wired(front: Front) -> AsyncIterator[Front]:
+    """Call the application over a socket, where most webhooks take the lane."""
+    listener, url = listening()
+    async with (
+        served(front.app, listener, lifespan="off"),
+        httpx2.AsyncClient(base_url=url, trust_env=False) as http,
+    ):
+        yield replace(front, http=http)
+
+
+async def test_over_a_socket_a_webhook_and_its_copy_are_told_apart(wired: Front) -> None:
+    body = event()
+    assert await send(wired, body) == (200, {"status": "accepted"})
+    assert await send(wired, body) == (200, {"status": "duplicate"})
+
+
+async def test_over_a_socket_each_answer_carries_the_id_of_its_request(wired: Front) -> None:
+    body = event()
+    first, second = [await wired.http.post("/webhooks/stripe", content=body, headers=signed(body)) for _ in range(2)]
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["request-id"] != second.headers["request-id"]
+    stored = await wired.owner.fetchval("SELECT max(id::text) FROM inbox_message")
+    assert ids.parse("request", first.headers["request-id"]) == UUID(stored), "the lane names a request as its message"
+
+
+async def test_over_a_socket_a_forged_webhook_is_refused_and_nothing_of_it_is_stored(wired: Front) -> None:
+    before = await wired.counts()
+    answer = await wired.http.post("/webhooks/stripe", content=event(), headers=signed(b"something else"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "signature_invalid")
+    assert await wired.counts() == before
+
+
+async def test_over_a_socket_webhooks_at_once_on_one_connection_each_are_all_stored(wired: Front) -> None:
+    bodies = [event() for _ in range(50)]
+    told = await asyncio.gather(*(send(wired, body) for body in [*bodies, *bodies]))
+    assert Counter(answer["status"] for _, answer in told) == {"accepted": 50, "duplicate": 50}
 
 
 def test_the_addresses_that_people_have_registered_are_all_served() -> None:
@@ -139,9 +180,9 @@ async def outage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outa
         owner_url = postgres.databases.owner_url(DATABASE)
         await asyncio.to_thread(lambda: migrations.upgrade(owner_url, app_role=APP_ROLE))
         till = await open_till(postgres.databases.app_url(DATABASE))
-        transport = httpx2.ASGITransport(app=build(till))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://till.test") as http:
-            front = Front(till, build(till), http, None)  # type: ignore[arg-type]  # no look into tables that are away
+        app, (listener, url) = build(till), listening()
+        async with served(app, listener, lifespan="off"), httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            front = Front(till, app, http, None)  # type: ignore[arg-type]  # no look into tables that are away
             _, front.keys["write"] = await issue(till, "write", scopes=["write"])
             yield Outage(front, postgres)
         await till.close()

@@ -152,12 +152,26 @@ def _arrival(till: Till, gateway: Gateway, envelope: Envelope, body: bytes) -> A
     )
 
 
-@retry_conflicts
 async def _commit(till: Till, arrivals: list[Arrival], versions: list[tuple[str, str]], now: datetime) -> set[UUID]:
+    new, unseen = await _store(till, arrivals)
+    if versions or unseen:
+        await _note(till, versions, unseen, now)
+    return new
+
+
+@retry_conflicts
+async def _store(till: Till, arrivals: list[Arrival]) -> tuple[set[UUID], list[Arrival]]:
+    async with till.db.statement() as tx:
+        return await inbox.receive(tx, arrivals)
+
+
+@retry_conflicts
+async def _note(till: Till, versions: list[tuple[str, str]], unseen: list[Arrival], now: datetime) -> None:
     async with till.db.transaction() as tx:
         if versions:
             await inbox.see_versions(tx, versions, now)
-        return await inbox.receive(tx, arrivals)
+        if unseen:
+            await inbox.count_copies(tx, unseen)
 
 
 def _versions(batch: Sequence[tuple[Arrival, object]]) -> set[tuple[str, str]]:

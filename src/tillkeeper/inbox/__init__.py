@@ -19,6 +19,7 @@ __all__ = [
     "about",
     "claim",
     "close_batch",
+    "count_copies",
     "finish",
     "forget_bodies",
     "ignore",
@@ -44,14 +45,18 @@ replay_max = 1000
 NO_MESSAGE = "No webhook has this id."
 
 
-async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
-    """Store a batch of verified webhooks; return the ids of those that are new."""
-    in_order = sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id))
-    new = await store.insert(tx, in_order)
-    known = [arrival for arrival in in_order if arrival.id not in new]
-    if known:
-        await store.insert_duplicates(tx, known)
-    return new
+async def receive(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[set[UUID], list[Arrival]]:
+    """Store a batch of verified webhooks; return the ids of those that are new, and copies that are to be counted.
+
+    It is one statement, which may be a transaction of its own.
+    """
+    new, unseen = await store.insert(tx, _in_order(arrivals), count=True)
+    return new, [arrival for arrival in arrivals if arrival.id in unseen]
+
+
+async def count_copies(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
+    """Count copies of webhooks that are stored."""
+    await store.insert_duplicates(tx, arrivals)
 
 
 async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: datetime) -> None:
@@ -61,7 +66,13 @@ async def see_versions(tx: Transaction, seen: Sequence[tuple[str, str]], at: dat
 
 async def recover(tx: Transaction, arrivals: Sequence[Arrival]) -> int:
     """Store events that a gateway never delivered; those that it did stay as they are. Return how many are new."""
-    return len(await store.insert(tx, sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id))))
+    new, _ = await store.insert(tx, _in_order(arrivals), count=False)
+    return len(new)
+
+
+def _in_order(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Let everybody touch the same rows in the same order, so that nobody waits in a circle."""
+    return sorted(arrivals, key=lambda arrival: (arrival.gateway, arrival.event_id))
 
 
 async def open_batch(tx: Transaction, limit: int) -> Batch | None:

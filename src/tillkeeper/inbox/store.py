@@ -8,20 +8,39 @@ from tillkeeper.inbox.values import Arrival, Batch, Ending, Message, Selection
 from tillkeeper.kernel.db import Record, Transaction
 
 
-async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
-    """Store what is new and ring for the worker; a row that is known by its id or by its content is left alone."""
-    new = await tx.fetchrow(
+async def insert(tx: Transaction, arrivals: Sequence[Arrival], *, count: bool) -> tuple[set[UUID], set[UUID]]:
+    """Store what is new and ring for the worker; return it, and what is a copy of something that was not to be found.
+
+    What is known by its id or by its content is left alone, and `count`ed beside it, so that nobody waits for its
+    lock. A statement sees nothing of what came after it began: neither the first copy in the same batch, nor one that
+    another process is just storing.
+    """
+    row = await tx.fetchrow(
         """
-        WITH new AS (
+        WITH came AS (
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
+                AS came (id, gateway, event_id, content_sha, type, sealed)
+        ), new AS (
             INSERT INTO inbox_message (id, gateway, event_id, content_sha, type)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+            SELECT id, gateway, event_id, content_sha, type FROM came
             ON CONFLICT DO NOTHING
             RETURNING id
         ), body AS (
-            INSERT INTO inbox_body (message_id, sealed)
-            SELECT id, sealed FROM unnest($1::uuid[], $6::bytea[]) AS came (id, sealed) JOIN new USING (id)
+            INSERT INTO inbox_body (message_id, sealed) SELECT id, sealed FROM came JOIN new USING (id)
+        ), copy AS MATERIALIZED (
+            SELECT id, coalesce(
+                (SELECT id FROM inbox_message AS there
+                 WHERE there.gateway = came.gateway AND there.event_id = came.event_id),
+                (SELECT id FROM inbox_message AS there
+                 WHERE there.gateway = came.gateway AND there.content_sha = came.content_sha)
+            ) AS message_id
+            FROM came WHERE id NOT IN (SELECT id FROM new)
+        ), counted AS (
+            INSERT INTO inbox_duplicate (message_id) SELECT message_id FROM copy WHERE message_id IS NOT NULL AND $7
         )
-        SELECT array_agg(id) AS ids, pg_notify('till_work', '') FROM new HAVING count(*) > 0
+        SELECT (SELECT array_agg(id) FROM new) AS new,
+               (SELECT array_agg(id) FROM copy WHERE message_id IS NULL) AS unseen,
+               (SELECT pg_notify('till_work', '') WHERE EXISTS (SELECT FROM new))
         """,
         [arrival.id for arrival in arrivals],
         [arrival.gateway for arrival in arrivals],
@@ -29,19 +48,18 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> set[UUID]:
         [arrival.content_sha for arrival in arrivals],
         [arrival.type for arrival in arrivals],
         [arrival.body for arrival in arrivals],
+        count,
     )
-    return set(new["ids"]) if new else set()
+    assert row, "a row without a table is always there"
+    return set(row["new"] or ()), set(row["unseen"] or ())
 
 
 async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
-    """Count arrivals of what was there already, beside the message so that nobody waits for its lock."""
-    # Planned while the table is empty, this would read all of it for each copy, until somebody analyzes it.
-    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    """Count arrivals of what is there by now."""
     await tx.execute(
         """
         INSERT INTO inbox_duplicate (message_id)
-        SELECT known.id
-        FROM (
+        SELECT id FROM (
             SELECT coalesce(
                 (SELECT id FROM inbox_message AS there
                  WHERE there.gateway = came.gateway AND there.event_id = came.event_id),
@@ -50,7 +68,7 @@ async def insert_duplicates(tx: Transaction, arrivals: Sequence[Arrival]) -> Non
             ) AS id
             FROM unnest($1::text[], $2::text[], $3::bytea[]) AS came (gateway, event_id, content_sha)
         ) AS known
-        WHERE known.id IS NOT NULL
+        WHERE id IS NOT NULL
         """,
         [arrival.gateway for arrival in arrivals],
         [arrival.event_id for arrival in arrivals],

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
@@ -87,9 +87,10 @@ class OnePacket(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        whole = cycle.keep_alive and not cycle.more_body
+        scope, reply = cast("Scope", cycle.scope), partial(self._reply, cycle)
         go_on = partial(super()._start_asgi_task, cycle, app)
-        if not (whole and self.lane and self.lane(cycle.scope, bytes(cycle.body), partial(self._reply, cycle), go_on)):
+        whole = cycle.keep_alive and not cycle.more_body
+        if not (whole and self.lane and self.lane(scope, bytes(cycle.body), reply, go_on)):
             go_on()
 
     def _reply(self, cycle: RequestResponseCycle, fields: Fields, body: bytes) -> None:

@@ -176,7 +176,7 @@ async def _commit_us(till: Till) -> int:
             body=body,
             version=None,
         )
-        async with till.db.transaction() as tx:
+        async with till.db.statement() as tx:
             await inbox.receive(tx, [arrival])
 
     taken = [await _timed(partial(store, number)) for number in range(1, singles + 1)]
