@@ -1,7 +1,7 @@
 """An answer leaves in one piece and none is lost, whether the lane gave it or the application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from tillkeeper.web.wire import Fields, Gathering, Reply, protocol
+from tillkeeper.web.wire import Fields, Gathering, HandOver, Reply, protocol
 
 
 class Socket(asyncio.Transport):
@@ -71,16 +71,16 @@ async def test_everything_else_is_left_to_the_transport(wire: tuple[Socket, Gath
 class Server:
     """Answer by the lane what begins with /fast, and by the application everything else."""
 
-    by_lane: list[tuple[Reply, Callable[[], None]]] = field(default_factory=list)
+    by_lane: list[tuple[Reply, HandOver]] = field(default_factory=list)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     running: Any = None
 
-    def lane(self, scope: Scope, body: bytes, reply: Reply, go_on: Callable[[], None]) -> bool:
+    def lane(self, scope: Scope, body: bytes, reply: Reply, hand_over: HandOver) -> bool:
         if not scope["path"].startswith("/fast"):
             return False
         if scope["path"] == "/fast/later":
-            self.by_lane.append((reply, go_on))
+            self.by_lane.append((reply, hand_over))
             self.taken.set()
         else:
             asyncio.get_running_loop().call_soon(reply, fields(), b"lane " + body)
@@ -158,10 +158,10 @@ async def test_what_the_lane_does_not_take_is_answered_by_the_application(server
     assert (await server.asked(post("/slow", "hello"))).endswith("app hello")
 
 
-async def test_what_the_lane_gives_back_is_answered_by_the_application(server: Server) -> None:
+async def test_what_the_lane_hands_over_is_answered_by_whom_it_named(server: Server) -> None:
     asking = asyncio.create_task(server.asked(post("/fast/later", "hello")))
     await server.taken.wait()
-    server.by_lane[0][1]()
+    server.by_lane[0][1](server.app)
     assert (await asking).endswith("app hello")
 
 

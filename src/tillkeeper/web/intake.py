@@ -1,7 +1,6 @@
 """Webhooks in: a plain ASGI endpoint in front of everything else, because most requests are these."""
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,7 +12,7 @@ from tillkeeper.kernel import clock, ids, logs, meters
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.web import address, errors, shell
 from tillkeeper.web.errors import MethodNotAllowedError, TooLargeError, UnexpectedError
-from tillkeeper.web.wire import Reply
+from tillkeeper.web.wire import HandOver, Reply
 
 body_bytes_max = 1_048_576
 unverified_per_minute_max = 30
@@ -38,29 +37,16 @@ class Webhooks:
             await self._app(scope, receive_, send)
             return
         request_id, read_ms = ids.text("request", ids.new()), clock.timer_ms()
-        status = HTTPStatus.OK
         try:
             body = await self._take(scope, receive_, scope["path"].removeprefix(prefix))
-        except TillError as error:
-            told = {
-                "request_id": request_id,
-                "path": shell.shown_path(scope),
-                "code": error.code,
-                "detail": error.detail,
-            }
-            logs.webhook.warning("webhook_refused", **told)
-            status = HTTPStatus(error.status)
-            await errors.answer(error, request_id)(scope, receive_, send)
-        except Exception:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
-            logs.webhook.exception("webhook_failed", request_id=request_id, path=shell.shown_path(scope))
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            await errors.answer(UnexpectedError(), request_id)(scope, receive_, send)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the sender gets an answer and the log the cause)
+            await _refuse(error, scope, request_id, read_ms)(scope, receive_, send)
         else:
             await _acknowledge(send, body, request_id)
-        meters.count(meters.requests, "webhooks", f"{status // 100}xx", by=read_ms())
+            meters.count(meters.requests, "webhooks", "2xx", by=read_ms())
 
-    def take_at_once(self, scope: Scope, body: bytes, reply: Reply, go_on: Callable[[], None]) -> bool:
-        """Answer a webhook without a task of its own; false, or `go_on`, where there is more to it than to store it."""
+    def take_at_once(self, scope: Scope, body: bytes, reply: Reply, hand_over: HandOver) -> bool:
+        """Answer a webhook without a task of its own; false where there is more to it than to store it."""
         prefix = next((prefix for prefix in PREFIXES if scope["path"].startswith(prefix)), None)
         if prefix is None or scope["method"] != "POST" or len(body) > body_bytes_max or shell.is_long(scope):
             return False
@@ -71,10 +57,11 @@ class Webhooks:
         arrival, stored = taken
 
         def tell(_: object) -> None:
-            if stored.cancelled() or stored.exception():
-                go_on()
+            request_id = ids.text("request", arrival.id)
+            if error := stored.exception():
+                hand_over(_refuse(error, scope, request_id, read_ms))
                 return
-            reply(_fields(ids.text("request", arrival.id)), ACCEPTED if stored.result() else DUPLICATE)
+            reply(_fields(request_id), ACCEPTED if stored.result() else DUPLICATE)
             meters.count(meters.webhooks_received, arrival.gateway)
             meters.count(meters.requests, "webhooks", "2xx", by=read_ms())
 
@@ -108,6 +95,19 @@ class Webhooks:
         except RateLimitedError:
             meters.count(meters.rate_limited)
             raise
+
+
+def _refuse(error: BaseException, scope: Scope, request_id: str, read_ms: Callable[[], int]) -> ASGIApp:
+    """Write down why a webhook is not taken, and make the answer that says so."""
+    about = {"request_id": request_id, "path": shell.shown_path(scope)}
+    if isinstance(error, TillError):
+        told = error
+        logs.webhook.warning("webhook_refused", **about, code=error.code, detail=error.detail)
+    else:
+        told = UnexpectedError()
+        logs.webhook.error("webhook_failed", **about, exc_info=error)
+    meters.count(meters.requests, "webhooks", f"{told.status // 100}xx", by=read_ms())
+    return errors.answer(told, request_id)
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -46,9 +46,10 @@ class Gathering:
 
 Fields = Sequence[tuple[bytes, bytes]]
 Reply = Callable[[Fields, bytes], None]
-Lane = Callable[[Scope, bytes, Reply, Callable[[], None]], bool]
-"""Takes a whole request and answers it with 200 later, by the third argument, or by the fourth leaves it to the
-application after all; false when it does not take it. It must not wait for anything."""
+HandOver = Callable[[ASGIApp], None]
+Lane = Callable[[Scope, bytes, Reply, HandOver], bool]
+"""Takes a whole request and later replies to it with 200, or hands it over to what does; false when it does not take
+it. It must not wait for anything."""
 
 
 def protocol(lane: Lane | None) -> type[asyncio.Protocol]:
@@ -88,10 +89,10 @@ class OnePacket(HttpToolsProtocol):
 
     def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         scope, reply = cast("Scope", cycle.scope), partial(self._reply, cycle)
-        go_on = partial(super()._start_asgi_task, cycle, app)
+        hand_over = cast("HandOver", partial(super()._start_asgi_task, cycle))
         whole = cycle.keep_alive and not cycle.more_body
-        if not (whole and self.lane and self.lane(scope, bytes(cycle.body), reply, go_on)):
-            go_on()
+        if not (whole and self.lane and self.lane(scope, bytes(cycle.body), reply, hand_over)):
+            super()._start_asgi_task(cycle, app)
 
     def _reply(self, cycle: RequestResponseCycle, fields: Fields, body: bytes) -> None:
         if cycle.disconnected:

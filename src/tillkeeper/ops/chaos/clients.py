@@ -17,8 +17,8 @@ from tillkeeper.ops.chaos.wishes import Purchase, wish
 
 JOURNAL = "clients.jsonl"
 PLAN = "clients.json"
-at_once = 24
-connections_max = 64
+at_once = 64
+connections_max = 128
 idle_seconds_max = 2
 """Servers close a connection that was idle for longer; a call that is just being sent then would be lost."""
 call_timeout_seconds = 10
