@@ -100,8 +100,8 @@ class Notice:
     disputed, paid out, or the fee; None when the gateway did not say, and then it is asked. `tax` is how much of a fee
     is tax on it; None when the gateway does not say. A refund that is a `reversal` was made by the gateway against our
     will, as it does when a dispute is lost. `occurred_at` is when it happened, where the gateway says so: a webhook may
-    come days later. `attempt` is what the gateway calls an attempt that failed, where it has a name for each: by
-    it the same failure is known again, however often and in whatever way it is told.
+    come days later. `attempt` is what the gateway calls an attempt that failed or may yet, where it has a name for
+    each: by it the same failure is known again, however often, in whatever way and in whatever order it is told.
     """
 
     kind: NoticeKind
@@ -141,7 +141,7 @@ class Notice:
 
     @property
     def failure(self) -> str | None:
-        """Name the failure that is told, beside the names of the payment itself."""
+        """Name the failure that is told, or may be, beside the names of the payment itself."""
         return f"failed:{self.attempt}" if self.attempt else None
 
 

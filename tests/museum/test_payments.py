@@ -6,10 +6,13 @@ from typing import Any
 
 import asyncpg
 import httpx2
+import pytest
 from tests.flows.conftest import KEY, uuid_of
 from tests.flows.test_money_afterwards import second_capture
+from tests.gateways.square.shop import OK, SquareShop
 from tests.museum import races
 
+from tillkeeper.flows.confirm import OutcomeUnknownError
 from tillkeeper.flows.settle import settle
 from tillkeeper.flows.sync import sync
 
@@ -157,6 +160,54 @@ async def test_a_purchase_that_broke_after_it_was_made_is_made_once_when_it_is_s
     assert again.body["status"] == "requires_action"
     assert await shop.count("payment") == 1
     assert (await shop.books())["sessions"] == 1
+
+
+@pytest.mark.parametrize("way", ["card", "bank"])
+async def test_a_purchase_that_is_finished_while_a_webhook_tells_of_its_money_is_charged_once(
+    square_shop: SquareShop, way: str
+) -> None:
+    """Re-enact saleor#19220: a checkout that went on made a second payment beside one that a webhook had captured."""
+    shop = square_shop
+    payment = await shop.opened(key="cart", checkout="embedded")
+    await (pay_unheard(shop, payment) if way == "card" else pay_by_bank(shop, payment))
+    await shop.hear_news()
+
+    async with races.held(shop, "payment"):
+        at_once: list[asyncio.Task[Any]] = []
+        for work in (finish(shop, payment), settle(shop.till), finish(shop, payment)):
+            at_once.append(asyncio.create_task(work))
+            await races.until_waiting(shop, len(at_once))
+    await asyncio.gather(*at_once)
+    await finish(shop, payment)
+    again = await shop.create("cart", checkout="embedded")
+    await shop.operate()
+    await shop.catch_up()
+
+    amount = payment["amount"]
+    assert again.body["id"] == payment["id"]
+    assert [(line["charges"], line["captured"], line["refunded"]) for line in shop.lines()] == [(1, amount, 0)]
+    assert (await shop.show(payment))["amount_captured"] == amount
+    assert await shop.count("payment_change", "step = 'captured'") == 1
+    assert await shop.wallet() == (120, 0)
+
+
+async def pay_unheard(shop: SquareShop, payment: Any) -> None:
+    """Pay by a card that is charged, and hear nothing of it."""
+    shop.lose_replies("POST")
+    assert (await shop.confirm(payment, OK))["status"] == "outcome_unknown"
+    shop.answer_again()
+
+
+async def pay_by_bank(shop: SquareShop, payment: Any) -> None:
+    """Pay by a bank whose money comes when nobody waits for it any more."""
+    assert (await shop.confirm(payment, {"source_id": "bnon:bank-nonce-ok"}))["status"] == "processing"
+    shop.house.act(f"payments/{shop.lines()[0]['payment']}/late_success")
+
+
+async def finish(shop: SquareShop, payment: Any) -> None:
+    """Finish a purchase as a customer does who believes not to have paid: with a card, unless that is refused."""
+    with suppress(OutcomeUnknownError):
+        await shop.confirm(payment, shop.house.act("cards", {"outcome": "ok"}))
 
 
 async def all_sessions(shop: Any) -> list[str]:

@@ -18,6 +18,8 @@ DECLINED = Notice(
     code="insufficient_funds",
     attempt="pay_1",
 )
+NAMES = {"pay_1": None, "pay_2": "pay_1", None: "pay_1"}
+"""By the attempt that fails: what a payment goes by afterwards that went by the first."""
 
 
 def decide(*notices: Notice, **known: Any) -> list[Decision]:
@@ -60,3 +62,20 @@ def test_attempts_without_names_are_each_taken_for_their_own() -> None:
 
 def test_the_other_names_of_a_payment_say_nothing_of_its_failures() -> None:
     assert changed(decide(DECLINED, names={("stripe", "pay_1"): PAYMENT, ("stripe", "order_1"): PAYMENT})) == [True]
+
+
+def test_a_payment_that_went_by_the_name_of_an_attempt_that_failed_goes_by_none() -> None:
+    payment = replace(a_payment(Status.PROCESSING), reference="pay_1")
+    book = Book(payments={PAYMENT: payment}, refunds={}, references={})
+
+    told = {name: rules.decide(book, [replace(DECLINED, attempt=name, references=())], TERMS, AT) for name in NAMES}
+
+    assert {name: found.payment.reference for name, [found] in told.items() if found.payment} == NAMES
+
+
+def test_what_is_told_late_of_an_attempt_that_failed_since_changes_nothing() -> None:
+    late = replace(DECLINED, kind=NoticeKind.PAYMENT_PENDING, code=None)
+
+    assert changed(decide(DECLINED, late)) == [True, False]
+    assert changed(decide(DECLINED, replace(late, attempt="pay_2"))) == [True, True]
+    assert changed(decide(DECLINED, replace(late, attempt=None))) == [True, True]

@@ -256,7 +256,10 @@ def _is_forgotten(till: Till, gateway: Gateway, operation: Operation) -> bool:
 async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
     """Ask what came of a confirmation; where nothing has a name yet, the order itself is looked for."""
     outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
-    confirmed = isinstance(outcome, Accepted) and any(notice.kind in CONFIRMED for notice in outcome.notices)
+    earlier = (NoticeKind.PAYMENT_FAILED, reference or "")  # what has a name already is not what is in doubt
+    confirmed = isinstance(outcome, Accepted) and any(
+        notice.kind in CONFIRMED and (notice.kind, notice.attempt) != earlier for notice in outcome.notices
+    )
     return outcome if confirmed or isinstance(outcome, Unknown | Refused) else Absent()
 
 

@@ -151,6 +151,7 @@ def test_a_capture_says_what_became_of_it(status: str, said: str) -> None:
     names = (CAPTURE, HELD, ORDER)
     assert notice.references == (names[::-1] if said is NoticeKind.PAYMENT_FAILED else names)
     assert notice.amount == (None if said is NoticeKind.PAYMENT_FAILED else 199)
+    assert notice.attempt == (None if said is NoticeKind.PAYMENT_CAPTURED else CAPTURE)
 
 
 def test_what_paypal_kept_of_a_capture_is_a_fact_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """Cards charged within the shop's page: what ends a payment, and what must not while money may be on its way."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tillkeeper.flows.expire import expire
 from tillkeeper.flows.operate import operate
 from tillkeeper.flows.receive import receive
 from tillkeeper.flows.sync import sync
+from tillkeeper.gateway import Unknown
 from tillkeeper.gateways.square import cards
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.operations import Kind
@@ -62,6 +64,45 @@ async def test_our_question_after_a_bank_payment_finds_that_it_came_when_no_webh
     await expire(shop.till)
     await shop.operate()
     assert (await shop.show(payment))["status"] == "succeeded"
+
+
+async def failed_at_the_bank(shop: SquareShop, *heard: str) -> Any:
+    """Pay by a bank whose money comes back, so that the customer may bring a card."""
+    payment = await shop.opened(checkout="embedded")
+    await shop.confirm(payment, BANK)
+    shop.house.act(f"payments/{shop.lines()[0]['payment']}/settle", {"outcome": "failed"})
+    await shop.hear_news(*heard)
+    await shop.settle()
+    return payment
+
+
+@pytest.mark.parametrize("heard", ["payment.updated", "nothing"])
+async def test_a_card_in_doubt_after_a_bank_that_failed_is_asked_after_itself(shop: SquareShop, heard: str) -> None:
+    payment = await failed_at_the_bank(shop, heard)
+    charge = await confirming._begin(shop.till, uuid_of(payment), OK)
+    assert charge
+    answer = await operating.call(shop.till, charge)  # Square has charged the card, and its answer gets lost
+    await confirming._remember_answer(shop.till, charge, replace(answer, outcome=Unknown(reason="no answer")))
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert [line["status"] for line in shop.lines()] == ["FAILED", "COMPLETED"]
+
+
+async def test_what_is_told_late_of_a_bank_that_failed_since_leaves_the_form_open(shop: SquareShop) -> None:
+    payment = await failed_at_the_bank(shop, "payment.updated")
+    letters = [letter for letter in shop.house.receiver.letters if letter.event["type"] == "payment.created"]
+    for letter in letters:
+        await receive(shop.intake, "square", letter.headers, letter.body)
+    await shop.settle()
+    assert (await shop.show(payment))["status"] == "requires_action"
+
+
+async def test_a_form_whose_bank_failed_expires(shop: SquareShop) -> None:
+    payment = await failed_at_the_bank(shop, "payment.updated")
+    await shop.owner.execute(OVER)
+    assert await expire(shop.till) == 1
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "expired"
 
 
 async def in_doubt(shop: SquareShop, data: dict[str, str] = OK) -> Any:

@@ -216,6 +216,7 @@ def test_an_amount_that_is_no_whole_number_of_money_is_unreadable(amount: object
 def test_a_payment_is_read_by_its_status(status: str, kind: NoticeKind, amount: int | None) -> None:
     [notice] = read(payment(status, reference_id=OURS))
     assert (notice.kind, notice.amount, notice.payment) == (kind, amount, PAYMENT)
+    assert bool(notice.attempt) == (status in {"PENDING", "FAILED"})
 
 
 def test_what_was_canceled_of_a_link_is_the_end_of_its_payment() -> None:

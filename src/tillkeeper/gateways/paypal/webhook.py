@@ -262,7 +262,7 @@ def _notice(
         message=message,
         # A capture changes again with its refunds, and is then told of by when it was made.
         occurred_at=_moment(thing.get("update_time" if thing.get("status") == "COMPLETED" else "create_time")),
-        attempt=thing["id"] if kind is NoticeKind.PAYMENT_FAILED else None,
+        attempt=thing["id"] if kind in (NoticeKind.PAYMENT_FAILED, NoticeKind.PAYMENT_PENDING) else None,
         live=around.live,
     )
 

@@ -107,8 +107,8 @@ def of_payment(payment: Object, *, live: bool) -> list[Notice]:
             code=_failure(payment, "code") if failed else None,
             message=_failure(payment, "detail") if failed else None,
             occurred_at=_captured_at(payment),
-            # Square tells of one failure when the payment is created and again when it is updated.
-            attempt=payment["id"] if failed else None,
+            # Square tells of one failure when the payment is created and again when it is updated, in any order.
+            attempt=payment["id"] if failed or kind is NoticeKind.PAYMENT_PENDING else None,
             live=live,
         )
     ]

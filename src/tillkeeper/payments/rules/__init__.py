@@ -168,8 +168,9 @@ def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: d
         return decide_authorized(payment, notice, now)
     if payment.gateway != notice.gateway:
         return linked(payment, notice, f"The payment goes through {payment.gateway} now; this changes nothing.")
-    if notice.kind is NoticeKind.PAYMENT_FAILED:
-        return decide_failed(payment, notice, now, known=(notice.gateway, notice.failure) in book.references)
+    known = (notice.gateway, notice.failure) in book.references
+    if notice.kind is NoticeKind.PAYMENT_FAILED or (known and notice.kind is NoticeKind.PAYMENT_PENDING):
+        return decide_failed(payment, notice, now, known=known)
     # Gateways say that a checkout expired also when they were told to end it.
     by_hand = payment.id in book.canceling
     if notice.kind is NoticeKind.PAYMENT_LET_GO:

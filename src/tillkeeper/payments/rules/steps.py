@@ -149,6 +149,8 @@ def decide_failed(payment: Payment, notice: Notice, now: datetime, *, known: boo
     after = MOVES[notice.kind].get(payment.status)
     if after is None:
         return linked(payment, notice, f"An attempt failed; the payment is {payment.status} all the same.")
+    if notice.attempt and payment.reference == notice.attempt:
+        payment = replace(payment, reference=None)  # whoever is asked by that name hears of nothing that comes after
     moved = replace(named(payment, notice), status=after, error_code=notice.code, error_message=notice.message)
     reason = f"attempt failed: {notice.code or 'no reason given'}"
     failed = change(payment, moved, reason=reason, step=Step.NONE, at=now, event=EVENTS[notice.kind])
