@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,8 +22,8 @@ connections_max = 128
 idle_seconds_max = 2
 """Servers close a connection that was idle for longer; a call that is just being sent then would be lost."""
 call_timeout_seconds = 10
-look_ms = 250
-pause_ms = 300
+look_ms, look_ms_max = 250, 2_000
+"""How long a client waits before it looks or asks again: each time twice as long, which leaves time for others."""
 patience_seconds = 150
 """How long a client waits for what it wants to see before it gives up and says so."""
 confirm_again_ms = 5_000
@@ -141,7 +141,7 @@ class Clients:
 
     async def _post(self, number: int, what: str, path: str, body: Json, key: str) -> Json:
         """Ask until there is an answer, always with the same key; raises RefusedError when that is no, for good."""
-        elapsed_ms = clock.timer_ms()
+        elapsed_ms, pauses = clock.timer_ms(), _pauses()
         while elapsed_ms() < patience_seconds * 1000:
             answer = await self._once(number, what, path, body, key)
             if answer is not None and answer.is_success:
@@ -153,7 +153,7 @@ class Clients:
             if answer is not None and final:
                 message = f"{what}: {answer.status_code} {answer.text}"
                 raise RefusedError(message)
-            await asyncio.sleep(pause_ms / 1000)
+            await asyncio.sleep(next(pauses))
         message = f"{what} was not answered within {patience_seconds} s"
         raise GaveUpError(message)
 
@@ -174,7 +174,7 @@ class Clients:
 
     async def _until(self, payment: Json, fits: Fits, wait_ms: int = patience_seconds * 1000) -> Json:
         """Look at a payment until it is as wanted; raises GaveUpError."""
-        elapsed_ms, shown = clock.timer_ms(), payment
+        elapsed_ms, shown, pauses = clock.timer_ms(), payment, _pauses()
         while elapsed_ms() < wait_ms:
             with suppress(httpx2.TransportError):
                 headers = {"Authorization": f"Bearer {self.key}"}
@@ -182,9 +182,16 @@ class Clients:
                 shown = answer.json() if answer.is_success else shown
                 if answer.is_success and fits(shown):
                     return shown
-            await asyncio.sleep(look_ms / 1000)
+            await asyncio.sleep(next(pauses))
         message = f"{payment['id']} stayed {shown['status']} for {wait_ms // 1000} s"
         raise GaveUpError(message)
+
+
+def _pauses() -> Iterator[float]:
+    pause_ms = look_ms
+    while True:
+        yield pause_ms / 1000
+        pause_ms = min(pause_ms * 2, look_ms_max)
 
 
 def _went_on(error: Json | None, tried: Json) -> Fits:
