@@ -68,7 +68,7 @@ def floats(tree: ast.Module, where: str) -> Iterator[str]:
     for node in ast.walk(tree):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if name in {"float", "Float"} and not where.startswith(FLOATS_NAMED_IN):
-            yield f"line {getattr(node, 'lineno', 0)}: money is never a float, and a duration is kernel.clock.Seconds"
+            yield f"line {getattr(node, 'lineno', 0)}: money is never a float, and a duration is an int of milliseconds"
 
 
 def stray_transactions(tree: ast.Module, where: str) -> Iterator[str]:

@@ -141,7 +141,7 @@ class Clients:
 
     async def _post(self, number: int, what: str, path: str, body: Json, key: str) -> Json:
         """Ask until there is an answer, always with the same key; raises RefusedError when that is no, for good."""
-        elapsed_ms, pauses = clock.timer_ms(), _pauses()
+        elapsed_ms, pauses = clock.timer_ms(), _pauses_ms()
         while elapsed_ms() < patience_seconds * 1000:
             answer = await self._once(number, what, path, body, key)
             if answer is not None and answer.is_success:
@@ -153,7 +153,7 @@ class Clients:
             if answer is not None and final:
                 message = f"{what}: {answer.status_code} {answer.text}"
                 raise RefusedError(message)
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(pauses) / 1000)
         message = f"{what} was not answered within {patience_seconds} s"
         raise GaveUpError(message)
 
@@ -174,7 +174,7 @@ class Clients:
 
     async def _until(self, payment: Json, fits: Fits, wait_ms: int = patience_seconds * 1000) -> Json:
         """Look at a payment until it is as wanted; raises GaveUpError."""
-        elapsed_ms, shown, pauses = clock.timer_ms(), payment, _pauses()
+        elapsed_ms, shown, pauses = clock.timer_ms(), payment, _pauses_ms()
         while elapsed_ms() < wait_ms:
             with suppress(httpx2.TransportError):
                 headers = {"Authorization": f"Bearer {self.key}"}
@@ -182,15 +182,15 @@ class Clients:
                 shown = answer.json() if answer.is_success else shown
                 if answer.is_success and fits(shown):
                     return shown
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(pauses) / 1000)
         message = f"{payment['id']} stayed {shown['status']} for {wait_ms // 1000} s"
         raise GaveUpError(message)
 
 
-def _pauses() -> Iterator[float]:
+def _pauses_ms() -> Iterator[int]:
     pause_ms = look_ms
     while True:
-        yield pause_ms / 1000
+        yield pause_ms
         pause_ms = min(pause_ms * 2, look_ms_max)
 
 
