@@ -13,8 +13,9 @@ from tillkeeper.outbox.endpoints import Span
 
 __all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "owe", "record", "resend"]
 
-lease_seconds = 45
-"""Longer than the longest try (17 s), so that a lease runs out only under a dead worker."""
+lease_seconds = 30
+"""Longer than the longest try (17 s) with its record, so that a lease runs out only under a dead worker; not by much,
+for until then what a dead worker held takes up its endpoint's places."""
 endpoint_concurrency_max = 4
 """How many are on the way to one endpoint at once: a slow one keeps nobody else from being served."""
 
