@@ -3,6 +3,8 @@
 import json
 import os
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tillkeeper.flows import back_up as writing
 from tillkeeper.flows.back_up import BackupUnprovedError, back_up, bytes_min
 from tillkeeper.flows.read import read
 from tillkeeper.flows.seal import seal
+from tillkeeper.kernel import clock
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.encrypted import Reader
 from tillkeeper.kernel.errors import TillError
@@ -111,6 +114,19 @@ async def test_a_backup_is_never_written_over(saving: Till, monkeypatch: pytest.
         await back_up(saving)
 
     assert made.path.read_bytes() == before
+
+
+async def test_two_backups_within_a_second_are_both_made(saving: Till) -> None:
+    """A small database is backed up in less, and a drill that follows at once saves the present state first."""
+    at = clock.now()
+    moments = iter([at, at, at + timedelta(seconds=1)])
+    till = replace(saving, now=lambda: next(moments, at + timedelta(seconds=1)))
+
+    first, second = await back_up(till), await back_up(till)
+
+    assert first.path.exists()
+    assert second.path.exists()
+    assert first.name != second.name
 
 
 async def test_two_at_once_do_not_disturb_each_other(saving: Till) -> None:

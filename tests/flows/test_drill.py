@@ -1,5 +1,6 @@
 """A drill restores a backup beside everything else, proves it, leaves nothing behind, and says how it went."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,21 @@ from tests.flows.vaults import backed_up, databases_like
 from tillkeeper import backups
 from tillkeeper.backups import NoBackupError
 from tillkeeper.flows.back_up import back_up
-from tillkeeper.flows.drill import SCRATCH, DrillUnderWayError, carry_out, drill, plan_drill, wish_drill
+from tillkeeper.flows.drill import DrillUnderWayError, carry_out, drill, plan_drill, wish_drill
 from tillkeeper.flows.read import read
 from tillkeeper.kernel.postgres_programs import renamed
 from tillkeeper.kernel.secrets import Secrets
 from tillkeeper.mail import Office
 from tillkeeper.reports import backups as reported
 from tillkeeper.till import Till
+
+SCRATCH = f"drill_of_{os.getpid()}_"
+"""Not what a drill of another process of tests makes on the same server."""
+
+
+@pytest.fixture(autouse=True)
+def scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tillkeeper.flows.drill.SCRATCH", SCRATCH)
 
 
 @pytest.fixture

@@ -55,6 +55,8 @@ async def everything(url: str) -> dict[str, Any]:
     )
     digest = "SELECT md5(coalesce(string_agg(row::text, ',' ORDER BY row::text), '')) FROM {} AS row"
     found = {row["relname"]: await connection.fetchval(digest.format(row["relname"])) for row in tables}
+    sequences = await connection.fetch("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
+    found |= {row["sequencename"]: row["last_value"] for row in sequences}
     await connection.close()
     return found
 
@@ -109,7 +111,7 @@ async def test_a_restored_copy_passes_every_check_and_each_check_finds_what_it_i
     await owner.close()
     await db.close()
 
-    names = ["migrations", "rows", "books", "audit log", "writing"]
+    names = ["migrations", "rows", "books", "seals", "audit log", "writing"]
     assert [check.name for check in well if check.ok] == names, well
     assert [check.name for check in ill if not check.ok] == names, ill
 

@@ -68,6 +68,9 @@ async def back_up(till: Till, *, keep: int = kept, say: Say = hush) -> Backup:
     key, elapsed_ms = vault.write_key(), clock.timer_ms()
     with vault.alone():
         path = vault.folder / backups.name(till.now())
+        if path.exists():  # a name has its second in it, and a small database is backed up in less
+            await asyncio.sleep(1)
+            path = vault.folder / backups.name(till.now())
         with vault.new_file(path) as (file, finish):
             facts, writer = await _write(till, file, key, say)
             await _prove(file, facts, key, writer.digest, say)

@@ -189,7 +189,7 @@ async def _restore(till: Till, trial: _Trial, scratch: str, say: Say) -> str:
 async def _look(trial: _Trial, scratch: str, say: Say) -> str:
     assert trial.facts, "a backup was chosen"
     say("proving the copy", 0)
-    db = await Database.connect(scratch, connections=2)
+    db = await Database.connect(scratch)
     try:
         trial.checks += await prove(db, trial.facts)
     finally:

@@ -34,7 +34,7 @@ async def reach(tx: Transaction, anchor: str = "") -> Verdict:
     """
     kept = _read(anchor) if anchor else None
     wrong = await books.check(tx)
-    wrong += await _compare(tx, *kept) if kept else []
+    wrong += await compare(tx, *kept) if kept else []
     sealed, waiting = await seals.count(tx)
     return Verdict(
         wrong=wrong,
@@ -53,7 +53,7 @@ def _read(anchor: str) -> tuple[int, str]:
     return int(number), kept.lower()
 
 
-async def _compare(tx: Transaction, number: int, kept: str) -> list[str]:
+async def compare(tx: Transaction, number: int, kept: str) -> list[str]:
     """Compare a seal that somebody kept with the one that stands there now."""
     found = await seals.newest(tx, before=number + 1, limit=1)
     if found and found[0].number == number and found[0].hash.hex() == kept:
