@@ -19,6 +19,7 @@ from tillkeeper.flows.restore import (
     RolesMissingError,
     Source,
     _check_target,
+    _halves,
     create,
     drop,
     prove,
@@ -169,3 +170,18 @@ async def test_a_backup_of_the_previous_key_can_still_be_restored(saving: Till, 
     await restored(both, made.path, elsewhere)
 
     assert Source(made.path, [KEY, OLDER]).facts() == made.facts
+
+
+def test_each_part_of_a_backup_is_in_one_half_in_its_order_and_what_counts_on_is_in_the_second() -> None:
+    contents = [
+        "3601; 0 16385 TABLE DATA public journal owner",
+        "3602; 0 16390 TABLE DATA public payment owner",
+        "3603; 0 16395 TABLE DATA public posting owner",
+        "3604; 0 16399 TABLE DATA public seal owner",
+        "3605; 0 0 SEQUENCE SET public posting_id_seq owner",
+    ]
+
+    first, second = _halves(contents, {"payment": 50, "posting": 60, "journal": 30, "seal": 1})
+
+    assert first == [contents[2], contents[3]]
+    assert second == [contents[0], contents[1], contents[4]]

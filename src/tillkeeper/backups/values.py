@@ -44,11 +44,6 @@ class Facts:
         """Tell how many rows there were."""
         return sum(self.tables.values())
 
-    @property
-    def anchor(self) -> str:
-        """Write the last seal of the books as people keep it elsewhere."""
-        return f"{self.seal_number}:{self.seal_hash}"
-
     def written(self) -> dict[str, object]:
         """Write them as JSON has them."""
         told = asdict(self)

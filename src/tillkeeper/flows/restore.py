@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -158,7 +158,7 @@ async def _check_target(tx: Transaction, facts: Facts) -> None:
 
 async def _fill_tables(program: Program, source: Source, into: str, say: Say) -> None:
     """Let two pg_restores fill the tables, each about half of the rows: one alone is one processor's work."""
-    parts = _halves(await _contents(program, source), source.facts())
+    parts = _halves(await _contents(program, source), source.facts().tables)
     with TemporaryDirectory(prefix="till-restore-") as folder:
         fillings = []
         for number, part in enumerate(parts):
@@ -189,9 +189,9 @@ async def _contents(program: Program, source: Source) -> list[str]:
     return [line for line in said.decode().splitlines() if line and not line.startswith(";")]
 
 
-def _halves(contents: Sequence[str], facts: Facts) -> tuple[list[str], list[str]]:
+def _halves(contents: Sequence[str], tables: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """Share out tables by their rows; whatever else there is, such as where counting goes on, is in the second half."""
-    rows = {line: facts.tables.get(found[1], 0) for line in contents if (found := TABLE_DATA.search(line))}
+    rows = {line: tables.get(found[1], 0) for line in contents if (found := TABLE_DATA.search(line))}
     first: set[str] = set()
     for line in sorted(rows, key=lambda each: -rows[each]):
         if 2 * sum(rows[each] for each in first) + 2 * rows[line] <= sum(rows.values()):
