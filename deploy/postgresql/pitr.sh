@@ -17,10 +17,11 @@ fail() {
     say "  next  $2"
     exit 1
 }
+path_of() { printf '%s' "${TILL_POSTGRES_BIN:+$TILL_POSTGRES_BIN/}$1"; }
 run() {
-    program=$1
+    program=$(path_of "$1")
     shift
-    "${TILL_POSTGRES_BIN:+$TILL_POSTGRES_BIN/}$program" "$@"
+    "$program" "$@"
 }
 
 folder=${TILL_PITR:-}
@@ -32,8 +33,8 @@ mkdir -p "$folder/wal" "$folder/base"
 stream() {
     # The slot lets the server keep what was not copied yet, while this machine is away.
     run pg_receivewal --create-slot --if-not-exists --slot="$slot" --no-password
-    # --synchronous writes each piece through to the disk at once.
-    run pg_receivewal --directory="$folder/wal" --slot="$slot" --synchronous --status-interval=1 --no-password
+    # --synchronous writes each piece through to the disk at once. In place of this shell, so that whoever ends it ends that.
+    exec "$(path_of pg_receivewal)" --directory="$folder/wal" --slot="$slot" --synchronous --status-interval=1 --no-password
 }
 
 base() {

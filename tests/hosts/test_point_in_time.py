@@ -12,6 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.cli.demo import await_true
 from tests.hosts.programs import spawned
 
 from tillkeeper.kernel import clock
@@ -182,3 +183,19 @@ def test_a_moment_before_the_first_copy_is_refused_with_what_to_do(site: Site) -
     assert refused.returncode == 1
     assert "no copy from before" in refused.stderr
     assert not (site.server.home / "never").exists()
+
+
+def test_whoever_ends_the_service_ends_the_copying(site: Site) -> None:
+    with site.streaming():
+        await_true(lambda: copying(site), patience_seconds, "copying")
+    await_true(lambda: not copying(site), patience_seconds, "its end")
+
+
+def copying(site: Site) -> bool:
+    """Tell whether anybody copies into this folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"pg_receivewal") and f"--directory={site.copies}/wal".encode() in words:
+                return True
+    return False

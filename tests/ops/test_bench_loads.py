@@ -38,9 +38,11 @@ def answering(answer: bytes) -> Iterator[int]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_address[1]
+        finally:  # a thread that goes on would keep a failed run from ending
+            server.shutdown()
+            thread.join()
 
 
 def test_payments_are_created_at_once_beside_a_gateway_that_takes_its_time(

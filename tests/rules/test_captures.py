@@ -9,6 +9,7 @@ from tests.rules.test_moves import AT, a_payment
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids
+from tillkeeper.payments import rules
 from tillkeeper.payments.rules.moves import change
 from tillkeeper.payments.rules.steps import (
     decide_authorized,
@@ -18,7 +19,7 @@ from tillkeeper.payments.rules.steps import (
     decide_let_go,
     decide_step,
 )
-from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
+from tillkeeper.payments.values import Book, Decision, Payment, Refund, RefundStatus, Status, Terms
 
 TERMS = Terms(
     predict_fee=lambda gateway, amount, currency: amount // 10 if (gateway, currency) == ("stripe", "EUR") else 1
@@ -245,3 +246,26 @@ def test_a_fee_that_is_not_told_is_asked_for_and_changes_no_payment() -> None:
     assert (decision.verdict, decision.payment) == (Verdict.APPLIED, None)
     assert decision.change
     assert decision.change.step is Step.FEE_UNTOLD
+
+
+ONE_CENT = replace(a_payment(Status.SUCCEEDED), captured=1, reference="pi_1")
+
+
+@pytest.mark.parametrize(
+    ("payment", "notice", "surplus"),
+    [
+        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED, references=("pi_2",)), True),
+        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED, gateway="square"), True),
+        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED), False),
+        (ONE_CENT, told(NoticeKind.PAYMENT_AUTHORIZED, references=("pi_2",)), False),
+        (replace(ONE_CENT, captured=0), told(NoticeKind.PAYMENT_CAPTURED, references=("pi_2",)), False),
+    ],
+)
+def test_a_second_capture_is_one_of_a_paid_payment_under_another_name(
+    payment: Payment,
+    notice: Notice,
+    surplus: bool,  # noqa: FBT001
+) -> None:
+    book = Book(payments={payment.id: payment}, refunds={}, references={})
+    assert rules.may_be_surplus(replace(notice, payment=payment.id), book) is surplus
+    assert not rules.may_be_surplus(replace(notice, payment=ids.new()), book)

@@ -276,3 +276,29 @@ def test_every_kind_is_explained_with_what_to_do(kind: Kind) -> None:
     assert len(rows) == 1
     assert len([cell for cell in rows[0].split("|") if cell.strip()]) == 3
     assert reconciliation.NEXT_STEPS[kind]
+
+
+@pytest.mark.parametrize(
+    ("settled", "granted", "kind"),
+    [
+        (True, True, None),
+        (False, False, None),
+        (True, False, Kind.GRANT_MISSING),
+        (False, True, Kind.GRANT_WITHOUT_PAYMENT),
+    ],
+)
+def test_goods_belong_to_money_and_money_to_goods(settled: bool, granted: bool, kind: Kind | None) -> None:  # noqa: FBT001
+    finding = rules.judge_grant(replace(OURS, settled=settled), granted=granted, terms=terms())
+    assert kind_of(finding) is kind
+
+
+def test_goods_may_take_their_time_while_the_money_is_fresh() -> None:
+    fresh = replace(OURS, at=NOW - timedelta(minutes=rules.internal_wait_minutes))
+    assert rules.judge_grant(fresh, granted=False, terms=terms()) is None
+
+
+def test_a_line_whose_own_figures_do_not_add_up_is_a_mismatch_of_its_fee() -> None:
+    finding = judge(replace(LINE, net=940))
+    assert finding
+    assert finding.kind is Kind.FEE_MISMATCH
+    assert "do not add up" in finding.detail

@@ -12,7 +12,7 @@ from tillkeeper.facts import Earned
 from tillkeeper.fulfilment import rules as goods_rules
 from tillkeeper.fulfilment.wallet import rules
 from tillkeeper.fulfilment.wallet.rules import InsufficientCreditsError
-from tillkeeper.fulfilment.wallet.values import Claims, Lot, Purse, Revocation
+from tillkeeper.fulfilment.wallet.values import Claims, Lot, Opening, Purse, Revocation
 from tillkeeper.kernel import ids
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -340,3 +340,13 @@ def test_money_left_in_a_lot_whose_last_credit_is_refunded_is_earned() -> None:
     world.refund(lot, 1)  # the last credit goes, and nobody can spend what is left of the money
     assert (world.purse.balance, world.earned, world.lot(lot).returned) == (0, 66, 34)
     assert world.lot(lot).unearned == 0
+
+
+def test_what_a_user_brings_along_is_added_to_what_they_have_and_to_what_they_owe() -> None:
+    purse = Purse(user=USER, debt=30)
+    indebted, repaid, earned = rules.open_with(purse, Opening(user=USER, debt=12))
+    assert (indebted.debt, repaid, earned) == (42, 0, ())
+    lots = (lot_of(20, 200), lot_of(25, 250, minute=1))
+    after, repaid, earned = rules.open_with(purse, Opening(user=USER, lots=lots))
+    assert (after.debt, after.balance, repaid) == (0, 15, 30)
+    assert sum(each.amount for each in earned) == 300
