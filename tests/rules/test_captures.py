@@ -262,9 +262,7 @@ ONE_CENT = replace(a_payment(Status.SUCCEEDED), captured=1, reference="pi_1")
     ],
 )
 def test_a_second_capture_is_one_of_a_paid_payment_under_another_name(
-    payment: Payment,
-    notice: Notice,
-    surplus: bool,  # noqa: FBT001
+    payment: Payment, notice: Notice, *, surplus: bool
 ) -> None:
     book = Book(payments={payment.id: payment}, refunds={}, references={})
     assert rules.may_be_surplus(replace(notice, payment=payment.id), book) is surplus

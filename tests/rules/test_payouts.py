@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ FRIDAY = datetime(2026, 11, 20, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def told(kind: NoticeKind = NoticeKind.PAYOUT_CREATED, amount: int | None = 941, **facts: object) -> Notice:
-    payout = replace(PayoutFacts(id="po_1"), **facts)  # type: ignore[arg-type]
+def told(kind: NoticeKind = NoticeKind.PAYOUT_CREATED, amount: int | None = 941, **facts: Any) -> Notice:
+    payout = replace(PayoutFacts(id="po_1"), **facts)
     return Notice(kind=kind, gateway="stripe", references=(), amount=amount, currency="EUR", payout=payout)
 
 

@@ -287,7 +287,7 @@ def test_every_kind_is_explained_with_what_to_do(kind: Kind) -> None:
         (False, True, Kind.GRANT_WITHOUT_PAYMENT),
     ],
 )
-def test_goods_belong_to_money_and_money_to_goods(settled: bool, granted: bool, kind: Kind | None) -> None:  # noqa: FBT001
+def test_goods_belong_to_money_and_money_to_goods(*, settled: bool, granted: bool, kind: Kind | None) -> None:
     finding = rules.judge_grant(replace(OURS, settled=settled), granted=granted, terms=terms())
     assert kind_of(finding) is kind
 

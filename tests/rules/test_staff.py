@@ -34,7 +34,7 @@ def test_a_code_of_another_app_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "fresh"), [(0, True), (599, True), (600, False), (601, False)])
-def test_a_password_counts_as_just_given_for_ten_minutes(seconds: int, fresh: bool) -> None:  # noqa: FBT001
+def test_a_password_counts_as_just_given_for_ten_minutes(seconds: int, *, fresh: bool) -> None:
     assert rules.is_fresh(NOW - timedelta(seconds=seconds), NOW) is fresh
 
 

@@ -102,7 +102,7 @@ async def restore(vault: Vault, path: Path, into: str, *, now: datetime, say: Sa
         await _fill(program, source, into, ["--section=pre-data"], say)
         async with db.transaction() as tx:
             await backups.isolate(tx, path.name, facts.taken_at, now=now)
-        await _fill_tables(program, source, into, say)
+        await _fill_tables(program, source, into, facts.tables, say)
         await _fill(program, source, into, ["--section=post-data"], say, doing="building indexes")
         say("gathering statistics", 0)
         async with db.transaction() as tx:
@@ -156,9 +156,9 @@ async def _check_target(tx: Transaction, facts: Facts) -> None:
         raise RolesMissingError(message)
 
 
-async def _fill_tables(program: Program, source: Source, into: str, say: Say) -> None:
+async def _fill_tables(program: Program, source: Source, into: str, tables: Mapping[str, int], say: Say) -> None:
     """Let two pg_restores fill the tables, each about half of the rows: one alone is one processor's work."""
-    parts = _halves(await _contents(program, source), source.facts().tables)
+    parts = _halves(await _contents(program, source), tables)
     with TemporaryDirectory(prefix="till-restore-") as folder:
         fillings = []
         for number, part in enumerate(parts):
@@ -192,19 +192,20 @@ async def _contents(program: Program, source: Source) -> list[str]:
 def _halves(contents: Sequence[str], tables: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """Share out tables by their rows; whatever else there is, such as where counting goes on, is in the second half."""
     rows = {line: tables.get(found[1], 0) for line in contents if (found := TABLE_DATA.search(line))}
-    first: set[str] = set()
-    for line in sorted(rows, key=lambda each: -rows[each]):
-        if 2 * sum(rows[each] for each in first) + 2 * rows[line] <= sum(rows.values()):
+    first, left = set[str](), sum(rows.values()) // 2
+    for line in sorted(rows, key=rows.__getitem__, reverse=True):
+        if rows[line] <= left:
             first.add(line)
+            left -= rows[line]
     return [line for line in contents if line in first], [line for line in contents if line not in first]
 
 
 async def _fill(
-    program: Program, source: Source, into: str, sections: Sequence[str], say: Say, doing: str = "restoring"
+    program: Program, source: Source, into: str, parts: Sequence[str], say: Say, doing: str = "restoring"
 ) -> None:
     """Let pg_restore do some of a backup; raises ProgramFailedError, and DamagedFileError at any chunk."""
     address = Address.of(into)
-    words = [f"--dbname={address.url}", "--no-password", "--no-owner", "--exit-on-error", *sections]
+    words = [f"--dbname={address.url}", "--no-password", "--no-owner", "--exit-on-error", *parts]
     running = postgres_programs.running(program, words, address.secrets, fed=True, options=OPTIONS)
     say(doing, 0)
     with source.chunks() as chunks:
