@@ -92,6 +92,14 @@ async def test_concurrent_webhooks_share_their_commits(shop: Any) -> None:
     assert after - before < 20
 
 
+async def test_copies_that_arrive_together_share_the_commit_of_what_they_repeat(shop: Any) -> None:
+    before = await shop.owner.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    await asyncio.gather(*(shop.hear(EVENT) for _ in range(50)))
+    after = await shop.owner.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    assert after - before == 2  # one for the webhooks, one for the question itself
+    assert await shop.count("inbox_duplicate") == 49
+
+
 @pytest.mark.parametrize("secret", ["whsec_other", "whsec_", "x"])
 async def test_a_bad_signature_stores_nothing(shop: Any, secret: str) -> None:
     with pytest.raises(SignatureInvalidError):

@@ -83,6 +83,11 @@ def test_the_same_capture_is_known_and_another_amount_of_it_is_not(amount: int, 
     assert captured(a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1"), amount).verdict is verdict
 
 
+def test_a_part_that_was_captured_is_not_captured_again_with_another_amount() -> None:
+    payment = a_payment(Status.SUCCEEDED, manual_capture=True, captured=500, reference="pi_1")
+    assert captured(payment, 400).verdict is Verdict.QUARANTINED
+
+
 SECOND = {"references": ("pi_2",)}
 
 
@@ -201,6 +206,18 @@ def test_a_payment_that_is_on_its_way_keeps_what_its_customer_may_still_do() -> 
     assert decision.payment == replace(payment, status=Status.PROCESSING)
 
 
+def test_a_payment_that_goes_by_no_name_yet_is_named_by_what_is_on_its_way() -> None:
+    payment = a_payment(reference=None, next_action={"type": "redirect"})
+    decision = decide_step(payment, told(NoticeKind.PAYMENT_PENDING), AT)
+    assert decision.payment == replace(payment, status=Status.PROCESSING, reference="pi_1")
+
+
+def test_what_the_customer_approved_is_said_to_be_approved() -> None:
+    decision = decide_step(a_payment(), told(NoticeKind.PAYMENT_APPROVED), AT)
+    assert decision.change
+    assert (decision.change.step, decision.reason) == (Step.APPROVED, "approved by the customer")
+
+
 @pytest.mark.parametrize(
     ("payment", "references"),
     [
@@ -231,8 +248,16 @@ def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> No
     ids=["currency", "name", "gateway"],
 )
 def test_a_fee_of_something_else_corrects_nothing(other: dict[str, object]) -> None:
-    decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE, 130, **other), AT)
+    notice = told(NoticeKind.PAYMENT_FEE, 130, **other)
+    decision = decide_fee(PAID, notice, AT)
     assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+    assert (decision.payment, decision.notice) == (PAID, notice)
+
+
+@pytest.mark.parametrize(("amount", "change_"), [(100, None), (None, None), (130, 30)])
+def test_a_fee_that_is_known_is_corrected_only_by_another(amount: int | None, change_: int | None) -> None:
+    decision = decide_fee(replace(PAID, fee_final=True), told(NoticeKind.PAYMENT_FEE, amount), AT)
+    assert (decision.change and decision.change.fee) == change_
 
 
 def test_what_is_on_its_way_already_is_not_told_again() -> None:
@@ -246,6 +271,32 @@ def test_a_fee_that_is_not_told_is_asked_for_and_changes_no_payment() -> None:
     assert (decision.verdict, decision.payment) == (Verdict.APPLIED, None)
     assert decision.change
     assert decision.change.step is Step.FEE_UNTOLD
+
+
+def decided(payment: Payment, notice: Notice) -> Decision:
+    """Decide about a notice as one does that comes in."""
+    book = Book(payments={payment.id: payment}, refunds={}, references={})
+    return rules.decide(book, [replace(notice, payment=payment.id)], TERMS, AT)[0]
+
+
+def test_a_card_that_is_let_go_leaves_the_checkout_open_whichever_way_it_is_told() -> None:
+    payment = a_payment(Status.REQUIRES_CAPTURE, authorized_at=AT, reference="pi_1", expires_at=AT + timedelta(1))
+    moved = decided(payment, LET_GO).payment
+    assert moved
+    assert (moved.status, moved.reference) == (Status.REQUIRES_ACTION, None)
+
+
+@pytest.mark.parametrize(
+    ("currency", "verdict"), [(None, Verdict.APPLIED), ("EUR", Verdict.APPLIED), ("USD", Verdict.QUARANTINED)]
+)
+def test_what_is_told_without_a_currency_is_in_that_of_the_payment(currency: str | None, verdict: Verdict) -> None:
+    assert decided(a_payment(), told(NoticeKind.PAYMENT_PENDING, currency=currency)).verdict is verdict
+
+
+def test_a_fee_that_is_not_told_has_no_payment_whose_day_could_bound_it() -> None:
+    asked = decided(PAID, told(NoticeKind.PAYMENT_FEE, occurred_at=AT - timedelta(days=1))).change
+    assert asked
+    assert asked.step is Step.FEE_UNTOLD
 
 
 ONE_CENT = replace(a_payment(Status.SUCCEEDED), captured=1, reference="pi_1")

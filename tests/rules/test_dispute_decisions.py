@@ -150,6 +150,51 @@ def test_only_money_that_moved_is_told_to_the_books_and_to_nobody_else() -> None
     )
 
 
+def test_a_cent_that_moved_is_told() -> None:
+    _, _, [decision] = heard(said(FIRST, withdrawn=1, fee=0))
+    assert decision.reason == "disputed: no reason given; €0.01 withdrawn"
+
+
+def test_a_fee_alone_is_told_to_the_books() -> None:
+    _, _, [_, decision] = heard(said(FIRST), said(FIRST, minute=1, fee=15))
+    assert change_of(decision).moves == DisputeMoves(number=2, fee=15)
+
+
+def test_figures_of_an_earlier_moment_replace_none_of_a_later_one_whatever_their_stage() -> None:
+    _, dispute, _ = heard(said(FIRST, minute=5, withdrawn=300), said(STAGES.UNDER_REVIEW, minute=1, withdrawn=100))
+    assert dispute.withdrawn == 300
+
+
+def test_what_is_said_of_one_dispute_changes_no_other_of_the_payment() -> None:
+    _, first, _ = heard(said(FIRST))
+    decision = decide_dispute(a_paid(disputed=300), [], [first], said(FIRST, id="dp_2"), AT)
+    assert decision.dispute
+    assert decision.dispute.reference == "dp_2"
+    assert change_of(decision).step is Step.DISPUTE_OPENED
+
+
+@pytest.mark.parametrize(
+    ("end", "first"), [(STAGES.PREVENTED, STAGES.WARNING), (STAGES.WON, FIRST), (STAGES.LOST, FIRST)]
+)
+def test_a_dispute_of_which_the_end_is_told_first_begins_where_such_an_end_comes_from(
+    end: DisputeStatus, first: DisputeStatus
+) -> None:
+    _, dispute, _ = heard(said(end))
+    assert dispute.status is first
+
+
+def test_an_end_that_is_told_again_with_other_money_does_not_happen_twice() -> None:
+    lost = said(STAGES.LOST, minute=1, withdrawn=300)
+    _, _, [*_, decision] = heard(said(FIRST), lost, said(STAGES.LOST, minute=2, withdrawn=200))
+    made = change_of(decision)
+    assert (made.step, made.event, made.moves and made.moves.withdrawn) == (Step.DISPUTE_UPDATED, None, -100)
+
+
+def test_a_stage_without_a_moment_counts_as_told_now() -> None:
+    _, dispute, _ = heard(said(FIRST, minute=-5), said(STAGES.UNDER_REVIEW, at=None))
+    assert (dispute.status, dispute.told_at) == (STAGES.UNDER_REVIEW, AT)
+
+
 def test_a_stage_that_is_told_again_is_known_and_counts_no_step() -> None:
     _, dispute, [_, decision] = heard(said(FIRST), said(FIRST))
     assert (decision.verdict, decision.change, dispute.steps) == (Verdict.KNOWN, None, 1)
@@ -242,6 +287,15 @@ def test_a_reversal_says_what_a_dispute_took_where_that_was_not_said(
     decision = take_reversal(a_paid(disputed=300), dispute, reversal(amount), AT)
     assert decision.dispute
     assert decision.dispute.withdrawn == withdrawn
+
+
+def test_a_refund_of_the_gateways_own_is_that_of_the_dispute_it_belongs_to() -> None:
+    payment, dispute = a_paid(disputed=300), a_dispute(FIRST, amount=300, claimed=300)
+    book = Book(payments={payment.id: payment}, refunds={}, references={}, disputes={dispute.id: dispute})
+    notice = replace(reversal(), payment=payment.id)
+    [decision] = rules.decide(book, [notice], Terms(predict_fee=lambda *_: 0), AT)
+    assert decision.dispute
+    assert (decision.dispute.withdrawn, decision.refund) == (300, None)
 
 
 def test_a_dispute_is_a_day_old_where_the_gateway_says_so() -> None:

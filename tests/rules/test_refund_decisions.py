@@ -57,6 +57,7 @@ def test_a_refund_that_we_ask_for_is_set_aside_with_its_share_of_the_tax(
     assert decision.payment == replace(payment, refunding=150 + amount, tax_refunded=50 + tax)
     made = decision.change
     assert made
+    assert (decision.notice, made.at) == (None, AT)
     assert (made.step, made.event, made.reason) == (Step.REFUND_REQUESTED, "refund.created", "refund requested")
     assert (made.refund, made.amount, made.tax) == (OURS, amount, tax)
     assert (made.refunded_total, made.refunded_more, made.currency, made.gateway) == (
@@ -70,6 +71,12 @@ def test_a_refund_that_we_ask_for_is_set_aside_with_its_share_of_the_tax(
 @pytest.mark.parametrize("unused", [300, 301])
 def test_as_much_as_was_not_used_can_be_refunded(unused: int) -> None:
     assert rules.reserve_refund(a_paid(), 300, refund=OURS, unused=unused, reason=None, now=AT).refund
+
+
+def test_what_a_bank_is_taking_back_is_named_to_whoever_wants_to_refund_it() -> None:
+    disputed = a_dispute(DisputeStatus.NEEDS_RESPONSE, amount=800, reason="fraudulent")
+    with pytest.raises(rules.PaymentDisputedError, match=r"^€8\.00 of this payment is disputed \(fraudulent\)\.$"):
+        rules.reserve_refund(a_paid(), 100, refund=OURS, unused=None, reason=None, now=AT, disputes=[disputed])
 
 
 @pytest.mark.parametrize(
@@ -163,9 +170,12 @@ def test_a_refund_that_failed_unheard_is_kept_as_failed_and_moves_nothing() -> N
     assert (decision.verdict, decision.change, decision.payment) == (Verdict.APPLIED, None, None)
 
 
-def test_what_is_only_on_its_way_settles_nothing() -> None:
-    decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(CREATED, refund=OURS), AT)
+@pytest.mark.parametrize(("before", "verdict"), [(None, Verdict.APPLIED), ("re_1", Verdict.KNOWN)])
+def test_what_is_only_on_its_way_settles_nothing_and_may_tell_a_name(before: str | None, verdict: Verdict) -> None:
+    known = a_refund(reference=before)
+    decision = decide_refund(a_paid(refunding=300), [known], a_notice(CREATED, refund=OURS), AT)
     assert (decision.refund, decision.change) == (a_refund(reference="re_1"), None)
+    assert decision.verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -216,6 +226,25 @@ def test_a_surplus_that_could_not_be_given_back_is_returned_and_not_the_payments
     decision = decide_refund(a_paid(), [replace(SURPLUS, reference="re_1")], a_notice(FAILED, **OF_SURPLUS), AT)
     assert decision.change
     assert (decision.change.step, decision.payment) == (Step.SURPLUS_RETURNED, a_paid())
+
+
+def test_a_surplus_goes_through_beside_all_that_was_refunded_of_the_payment() -> None:
+    elsewhere = replace(SURPLUS, gateway="square", reference="re_1")
+    notice = a_notice(SUCCEEDED, gateway="square", **OF_SURPLUS)
+    decision = decide_refund(a_paid(refunded=1000), [elsewhere], notice, AT)
+    assert decision.change
+    assert (decision.change.step, decision.change.gateway) == (Step.SURPLUS_REFUNDED, "square")
+
+
+def test_a_refund_made_by_hand_that_is_on_its_way_gives_ours_its_name() -> None:
+    decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(CREATED), AT, given_up=frozenset({OURS}))
+    assert (decision.refund, decision.change) == (a_refund(reference="re_1"), None)
+
+
+def test_a_refund_made_by_hand_that_failed_says_nothing_of_ours() -> None:
+    decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(FAILED), AT, given_up=frozenset({OURS}))
+    assert decision.refund
+    assert decision.refund.id != OURS
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival], *, count: bool) -
     """Store what is new and ring for the worker; return it, and what is a copy of something that was not to be found.
 
     What is known by its id or by its content is left alone, and `count`ed beside it, so that nobody waits for its
-    lock. A statement sees nothing of what came after it began: neither the first copy in the same batch, nor one that
-    another process is just storing.
+    lock. A statement sees nothing of what another process is just storing.
     """
     row = await tx.fetchrow(
         """
@@ -24,7 +23,7 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival], *, count: bool) -
             INSERT INTO inbox_message (id, gateway, event_id, content_sha, type)
             SELECT id, gateway, event_id, content_sha, type FROM came
             ON CONFLICT DO NOTHING
-            RETURNING id
+            RETURNING id, gateway, event_id, content_sha
         ), body AS (
             INSERT INTO inbox_body (message_id, sealed) SELECT id, sealed FROM came JOIN new USING (id)
         ), copy AS MATERIALIZED (
@@ -32,7 +31,10 @@ async def insert(tx: Transaction, arrivals: Sequence[Arrival], *, count: bool) -
                 (SELECT id FROM inbox_message AS there
                  WHERE there.gateway = came.gateway AND there.event_id = came.event_id),
                 (SELECT id FROM inbox_message AS there
-                 WHERE there.gateway = came.gateway AND there.content_sha = came.content_sha)
+                 WHERE there.gateway = came.gateway AND there.content_sha = came.content_sha),
+                (SELECT id FROM new AS first
+                 WHERE first.gateway = came.gateway
+                   AND (first.event_id = came.event_id OR first.content_sha = came.content_sha) LIMIT 1)
             ) AS message_id
             FROM came WHERE id NOT IN (SELECT id FROM new)
         ), counted AS (
