@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -131,6 +132,12 @@ def test_money_that_is_set_aside_is_held_under_its_own_name() -> None:
     )
 
 
+def test_money_that_another_gateway_sets_aside_first_is_held_there() -> None:
+    held = decide_authorized(a_payment(), told(NoticeKind.PAYMENT_AUTHORIZED, gateway="square"), AT).payment
+    assert held
+    assert (held.status, held.gateway) == (Status.REQUIRES_CAPTURE, "square")
+
+
 def test_a_payment_under_review_waits_for_a_person_once_its_money_is_held() -> None:
     decision = decide_authorized(a_payment(review=True), told(NoticeKind.PAYMENT_AUTHORIZED), AT)
     assert decision.payment
@@ -183,9 +190,10 @@ def test_when_its_card_is_let_go_another_may_pay_while_the_checkout_lasts(
 def test_a_card_that_was_let_go_leaves_neither_its_name_nor_its_moment() -> None:
     payment = a_payment(Status.REQUIRES_CAPTURE, authorized_at=AT, reference="pi_1", expires_at=AT + timedelta(1))
     decision = decide_let_go(payment, LET_GO, AT, by_hand=False)
-    assert decision.payment == replace(payment, status=Status.REQUIRES_ACTION, reference=None, authorized_at=None)
-    assert decision.change
-    assert (decision.change.step, decision.reason) == (Step.LET_GO, "pi_1 was let go; another card may pay")
+    moved = replace(payment, status=Status.REQUIRES_ACTION, reference=None, authorized_at=None)
+    reason = "pi_1 was let go; another card may pay"
+    assert decision.payment == moved
+    assert decision.change == change(payment, moved, reason=reason, step=Step.LET_GO, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -237,9 +245,10 @@ PAID = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", fee=100, fee
 
 def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
     decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)
-    assert decision.payment == replace(PAID, fee=130, fee_tax=20, fee_final=True)
-    assert decision.change
-    assert (decision.change.fee, decision.change.fee_tax, decision.change.occasion) == (30, 20, "100:130:0:20")
+    moved = replace(PAID, fee=130, fee_tax=20, fee_final=True)
+    made = change(PAID, moved, reason=decision.reason, step=Step.FEE_CHANGED, at=AT)
+    assert decision.payment == moved
+    assert decision.change == replace(made, fee=30, fee_tax=20, occasion="100:130:0:20")
 
 
 @pytest.mark.parametrize(
@@ -273,9 +282,9 @@ def test_a_fee_that_is_not_told_is_asked_for_and_changes_no_payment() -> None:
     assert decision.change.step is Step.FEE_UNTOLD
 
 
-def decided(payment: Payment, notice: Notice) -> Decision:
+def decided(payment: Payment, notice: Notice, **more: Any) -> Decision:
     """Decide about a notice as one does that comes in."""
-    book = Book(payments={payment.id: payment}, refunds={}, references={})
+    book = Book(payments={payment.id: payment}, refunds={}, references={}, **more)
     return rules.decide(book, [replace(notice, payment=payment.id)], TERMS, AT)[0]
 
 
@@ -284,6 +293,17 @@ def test_a_card_that_is_let_go_leaves_the_checkout_open_whichever_way_it_is_told
     moved = decided(payment, LET_GO).payment
     assert moved
     assert (moved.status, moved.reference) == (Status.REQUIRES_ACTION, None)
+
+
+@pytest.mark.parametrize(("by_hand", "status"), [(True, Status.CANCELED), (False, Status.EXPIRED)])
+def test_a_checkout_that_somebody_ended_is_canceled_though_the_gateway_calls_it_expired(
+    *, by_hand: bool, status: Status
+) -> None:
+    payment = a_payment()
+    ended = told(NoticeKind.PAYMENT_CANCELED, code=EXPIRED)
+    moved = decided(payment, ended, canceling=frozenset({payment.id} if by_hand else ())).payment
+    assert moved
+    assert moved.status is status
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -94,9 +95,9 @@ def test_a_dispute_without_figures_has_none() -> None:
     assert decision.reason == "disputed: no reason given"
 
 
-@pytest.mark.parametrize("nothing", [{"amount": None}, {"amount": 0}])
-def test_a_dispute_of_nobody_knows_how_much_is_for_a_person(nothing: dict[str, int | None]) -> None:
-    decision = decide_dispute(a_paid(), [], [], said(FIRST, **nothing), AT)  # type: ignore[arg-type]
+@pytest.mark.parametrize("nothing", [{"amount": None}, {"amount": 0}, {"currency": None}])
+def test_a_dispute_of_nobody_knows_how_much_is_for_a_person(nothing: dict[str, Any]) -> None:
+    decision = decide_dispute(a_paid(), [], [], replace(said(FIRST), **nothing), AT)
     assert (decision.verdict, decision.dispute) == (Verdict.QUARANTINED, None)
 
 
@@ -161,8 +162,9 @@ def test_a_fee_alone_is_told_to_the_books() -> None:
 
 
 def test_figures_of_an_earlier_moment_replace_none_of_a_later_one_whatever_their_stage() -> None:
-    _, dispute, _ = heard(said(FIRST, minute=5, withdrawn=300), said(STAGES.UNDER_REVIEW, minute=1, withdrawn=100))
-    assert dispute.withdrawn == 300
+    for stage, amount in ((STAGES.UNDER_REVIEW, 100), (FIRST, 400)):
+        _, dispute, _ = heard(said(FIRST, minute=5, withdrawn=300), said(stage, minute=1, withdrawn=amount))
+        assert dispute.withdrawn == 300
 
 
 def test_what_is_said_of_one_dispute_changes_no_other_of_the_payment() -> None:
@@ -230,6 +232,22 @@ def test_what_is_older_fills_in_and_does_not_replace(told: int, kept: str) -> No
     _, dispute, _ = heard(first, said(FIRST, minute=5 + told, reason="news", due_at=DUE))
     assert (dispute.reason, dispute.due_at) == (kept, DUE)
     assert dispute.told_at == AT + timedelta(minutes=max(5, 5 + told))
+
+
+def test_what_names_no_dispute_is_for_a_person() -> None:
+    decision = decide_dispute(a_paid(), [], [], replace(said(FIRST), dispute=None), AT)
+    assert (decision.verdict, decision.payment) == (Verdict.QUARANTINED, None)
+
+
+def test_a_dispute_in_another_currency_claims_all_of_the_payment_and_nothing_once_it_is_won() -> None:
+    abroad = [replace(said(stage, minute=stage is not FIRST), currency="USD") for stage in (FIRST, STAGES.WON)]
+    assert heard(abroad[0])[0].disputed == 1000
+    assert heard(*abroad)[0].disputed == 0
+
+
+def test_what_is_newer_and_says_less_takes_nothing_away() -> None:
+    _, dispute, _ = heard(said(FIRST, reason="known", withdrawn=300, fee=15), said(FIRST, minute=1, fee=20))
+    assert (dispute.reason, dispute.withdrawn, dispute.fee) == ("known", 300, 20)
 
 
 REVERSAL = a_refund(status=RefundStatus.SUCCEEDED, origin="gateway", reference="re_1", reversal=True, reason=None)

@@ -163,6 +163,17 @@ def test_a_refund_that_failed_without_a_reason_says_so() -> None:
     assert decision.reason == "refund failed: no reason given"
 
 
+def test_a_refund_that_failed_unheard_and_of_nobody_knows_how_much_is_nothing() -> None:
+    decision = decide_refund(a_paid(), [], a_notice(FAILED, None), AT)
+    assert (decision.verdict, decision.refund, decision.payment) == (Verdict.KNOWN, None, None)
+
+
+def test_a_refund_of_ours_is_known_by_its_name_where_no_amount_is_told() -> None:
+    decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(SUCCEEDED, None, refund=OURS), AT)
+    assert decision.refund
+    assert (decision.refund.status, decision.refund.amount) == (RefundStatus.SUCCEEDED, 300)
+
+
 def test_a_refund_that_failed_unheard_is_kept_as_failed_and_moves_nothing() -> None:
     decision = decide_refund(a_paid(), [], a_notice(FAILED), AT)
     assert decision.refund
@@ -239,6 +250,14 @@ def test_a_surplus_goes_through_beside_all_that_was_refunded_of_the_payment() ->
 def test_a_refund_made_by_hand_that_is_on_its_way_gives_ours_its_name() -> None:
     decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(CREATED), AT, given_up=frozenset({OURS}))
     assert (decision.refund, decision.change) == (a_refund(reference="re_1"), None)
+    assert decision.verdict is Verdict.APPLIED
+
+
+def test_a_refund_that_carries_another_id_of_ours_was_not_made_by_hand() -> None:
+    notice = a_notice(CREATED, refund=UUID(int=33))
+    decision = decide_refund(a_paid(refunding=300), [a_refund()], notice, AT, given_up=frozenset({OURS}))
+    assert decision.refund
+    assert decision.refund.id == UUID(int=33)
 
 
 def test_a_refund_made_by_hand_that_failed_says_nothing_of_ours() -> None:
