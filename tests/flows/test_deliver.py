@@ -1,6 +1,7 @@
 """What a merchant is owed is sent until it is taken: signed, under one id, and nobody waits for somebody slow."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -12,13 +13,13 @@ from tests.flows.merchant import Merchant, merchant_of
 from tests.flows.receiver import Receiver, receiving
 
 from tillkeeper.flows import deliver as delivering
-from tillkeeper.flows.deliver import Courier, concurrency_max, deliver
+from tillkeeper.flows.deliver import Courier, deliver
 from tillkeeper.flows.read import read
 from tillkeeper.flows.redeliver import resend
 from tillkeeper.flows.subscribe import change, rotate
 from tillkeeper.kernel import clock, ids
 from tillkeeper.outbox import deliveries
-from tillkeeper.outbox.deliveries import endpoint_concurrency_max
+from tillkeeper.outbox.deliveries import concurrency_max, endpoint_concurrency_max
 from tillkeeper.outbox.endpoints import failing_hours_max
 from tillkeeper.reports import event as events_shown
 
@@ -217,26 +218,40 @@ async def test_after_a_rotation_both_secrets_verify_until_the_grace_is_over(merc
 
 
 async def test_a_slow_endpoint_keeps_nobody_else_waiting_and_gets_only_a_few_at_once(merchant: Merchant) -> None:
-    courier = Courier()
+    courier, announced = Courier(), endpoint_concurrency_max + 6
     async with receiving(gate=asyncio.Event()) as slow, receiving() as quick:
         await merchant.subscribe(slow.url)
         await merchant.subscribe(quick.url)
-        await merchant.announce(*["payment.created"] * 10)
+        await merchant.announce(*["payment.created"] * announced)
         await merchant.plan()
         await courier.dispatch(merchant.till)
         await wait_for(lambda: slow.waiting == endpoint_concurrency_max)
-        while len(quick.taken) < 10:
+        while len(quick.taken) < announced:
             await courier.dispatch(merchant.till)
             await asyncio.sleep(0.01)
         assert slow.waiting == endpoint_concurrency_max
         assert slow.gate
         slow.gate.set()
         await courier.finish()
-        while len(slow.taken) < 10:
+        while len(slow.taken) < announced:
             await courier.dispatch(merchant.till)
             await courier.finish()
     assert sorted(slow.ids) == sorted(quick.ids)
-    assert len(set(slow.ids)) == 10
+    assert len(set(slow.ids)) == announced
+
+
+@pytest.mark.parametrize(("enabled", "places"), [(1, 16), (4, 16), (5, 12), (16, 4)])
+async def test_the_places_of_a_worker_are_shared_among_the_endpoints_that_are_on(
+    merchant: Merchant, enabled: int, places: int
+) -> None:
+    names = [(await merchant.subscribe(f"http://127.0.0.1:9999/{number}"))[0] for number in range(16)]
+    await merchant.announce(*["payment.created"] * (endpoint_concurrency_max + 1))
+    await merchant.plan()
+    off = "UPDATE webhook_endpoint SET enabled = false, disabled_at = now() WHERE id = ANY($1::uuid[])"
+    await merchant.owner.execute(off, names[enabled:])
+    async with merchant.till.db.transaction() as tx:
+        taken = Counter(delivery.endpoint for delivery in await deliveries.claim(tx, concurrency_max))
+    assert taken == dict.fromkeys(names[:enabled], places)
 
 
 async def test_several_workers_send_each_delivery_once(merchant: Merchant) -> None:

@@ -119,7 +119,16 @@ def test_a_second_capture_is_owed_back_under_an_id_that_follows_from_it() -> Non
 def test_a_second_capture_that_is_told_in_part_is_for_a_person(lacking: dict[str, object]) -> None:
     payment = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1")
     notice = replace(told(NoticeKind.PAYMENT_CAPTURED, 900, **SECOND), **lacking)  # type: ignore[arg-type]
-    assert decide_captured(payment, {}, notice, TERMS, AT).verdict is Verdict.QUARANTINED
+    decision = decide_captured(payment, {}, notice, TERMS, AT)
+    assert (decision.verdict, decision.notice) == (Verdict.QUARANTINED, notice)
+
+
+def test_a_second_capture_goes_by_the_first_name_that_is_told_and_keeps_its_currency() -> None:
+    payment = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1")
+    decision = captured(payment, 900, references=("pi_2", "cs_2"), currency="USD")
+    assert decision.refund
+    assert decision.change
+    assert (decision.refund.capture, decision.change.currency) == ("pi_2", "USD")
 
 
 def test_money_that_is_set_aside_is_held_under_its_own_name() -> None:
@@ -136,6 +145,13 @@ def test_money_that_another_gateway_sets_aside_first_is_held_there() -> None:
     held = decide_authorized(a_payment(), told(NoticeKind.PAYMENT_AUTHORIZED, gateway="square"), AT).payment
     assert held
     assert (held.status, held.gateway) == (Status.REQUIRES_CAPTURE, "square")
+
+
+def test_money_that_is_set_aside_elsewhere_after_the_payment_was_paid_is_let_go() -> None:
+    payment = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1")
+    made = decide_authorized(payment, told(NoticeKind.PAYMENT_AUTHORIZED, gateway="square"), AT).change
+    assert made
+    assert (made.step, made.gateway, made.reference) == (Step.AUTHORIZED_IN_VAIN, "square", "pi_1")
 
 
 def test_a_payment_under_review_waits_for_a_person_once_its_money_is_held() -> None:
@@ -203,9 +219,15 @@ def test_a_card_that_was_let_go_leaves_neither_its_name_nor_its_moment() -> None
 def test_a_checkout_that_ended_waits_for_nobody_any_more(code: str | None, status: Status, event: str) -> None:
     payment = a_payment(next_action={"type": "redirect"})
     decision = decide_step(payment, told(NoticeKind.PAYMENT_CANCELED, code=code), AT)
-    assert decision.payment == replace(payment, status=status, next_action=None)
-    assert decision.change
-    assert (decision.change.step, decision.change.event, decision.reason) == (Step.NONE, event, str(status))
+    moved = replace(payment, status=status, next_action=None)
+    assert decision.payment == moved
+    assert decision.change == change(payment, moved, reason=str(status), step=Step.NONE, at=AT, event=event)
+
+
+def test_a_payment_that_has_neither_a_name_nor_a_checkout_ends_with_its_card() -> None:
+    moved = decide_step(a_payment(reference=None), told(NoticeKind.PAYMENT_CANCELED), AT).payment
+    assert moved
+    assert moved.status is Status.CANCELED
 
 
 def test_a_payment_that_is_on_its_way_keeps_what_its_customer_may_still_do() -> None:
@@ -244,11 +266,17 @@ PAID = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", fee=100, fee
 
 
 def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
-    decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)
-    moved = replace(PAID, fee=130, fee_tax=20, fee_final=True)
-    made = change(PAID, moved, reason=decision.reason, step=Step.FEE_CHANGED, at=AT)
+    payment = replace(PAID, fee_tax=5)
+    decision = decide_fee(payment, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)
+    moved = replace(payment, fee=130, fee_tax=20, fee_final=True)
+    made = change(payment, moved, reason=decision.reason, step=Step.FEE_CHANGED, at=AT)
     assert decision.payment == moved
-    assert decision.change == replace(made, fee=30, fee_tax=20, occasion="100:130:0:20")
+    assert decision.change == replace(made, fee=30, fee_tax=15, occasion="100:130:5:20")
+
+
+def test_the_fee_of_a_payment_from_another_system_is_in_its_books() -> None:
+    decision = decide_fee(replace(PAID, imported=True), told(NoticeKind.PAYMENT_FEE, 130), AT)
+    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +321,14 @@ def test_a_card_that_is_let_go_leaves_the_checkout_open_whichever_way_it_is_told
     moved = decided(payment, LET_GO).payment
     assert moved
     assert (moved.status, moved.reference) == (Status.REQUIRES_ACTION, None)
+
+
+def test_a_payment_is_found_by_whichever_of_its_names_is_known() -> None:
+    payment = a_payment()
+    book = Book(payments={payment.id: payment}, refunds={}, references={("stripe", "cs_1"): payment.id})
+    [decision] = rules.decide(book, [told(NoticeKind.PAYMENT_PENDING)], TERMS, AT)
+    assert decision.payment
+    assert decision.payment.id == payment.id
 
 
 @pytest.mark.parametrize(("by_hand", "status"), [(True, Status.CANCELED), (False, Status.EXPIRED)])

@@ -86,6 +86,7 @@ def test_a_dispute_is_opened_with_all_that_the_gateway_says_of_it() -> None:
         "disputed: fraudulent; €3.00 withdrawn, €0.15 fee",
     )
     assert made.moves == DisputeMoves(number=1, withdrawn=300, fee=15)
+    assert made.claimed_total == 300
     assert (made.dispute, made.amount, made.gateway, made.currency) == (NAME, 300, "stripe", "EUR")
 
 
@@ -97,8 +98,9 @@ def test_a_dispute_without_figures_has_none() -> None:
 
 @pytest.mark.parametrize("nothing", [{"amount": None}, {"amount": 0}, {"currency": None}])
 def test_a_dispute_of_nobody_knows_how_much_is_for_a_person(nothing: dict[str, Any]) -> None:
-    decision = decide_dispute(a_paid(), [], [], replace(said(FIRST), **nothing), AT)
-    assert (decision.verdict, decision.dispute) == (Verdict.QUARANTINED, None)
+    notice = replace(said(FIRST), **nothing)
+    decision = decide_dispute(a_paid(), [], [], notice, AT)
+    assert (decision.verdict, decision.dispute, decision.notice) == (Verdict.QUARANTINED, None, notice)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,32 @@ def test_what_is_older_fills_in_and_does_not_replace(told: int, kept: str) -> No
     _, dispute, _ = heard(first, said(FIRST, minute=5 + told, reason="news", due_at=DUE))
     assert (dispute.reason, dispute.due_at) == (kept, DUE)
     assert dispute.told_at == AT + timedelta(minutes=max(5, 5 + told))
+
+
+def test_a_stage_that_goes_on_has_no_end_yet() -> None:
+    _, dispute, _ = heard(said(FIRST), said(STAGES.UNDER_REVIEW, minute=1))
+    assert (dispute.status, dispute.closed_at) == (STAGES.UNDER_REVIEW, None)
+
+
+def test_a_fee_alone_dates_the_figures() -> None:
+    assert heard(said(FIRST, fee=15))[1].money_at == AT
+
+
+def test_a_stage_that_is_told_again_with_a_reason_is_remembered_with_it() -> None:
+    _, dispute, [_, decision] = heard(said(FIRST), said(FIRST, reason="fraudulent"))
+    assert (decision.verdict, decision.change, dispute.reason) == (Verdict.APPLIED, None, "fraudulent")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_of_a_warning_and_a_dispute_that_are_told_in_one_second_it_is_a_dispute(order: tuple[int, ...]) -> None:
+    stages = [said(STAGES.WARNING), said(FIRST)]
+    assert heard(*(stages[place] for place in order))[1].status is FIRST
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_of_two_stages_that_are_told_in_one_second_the_later_one_says_the_figures(order: tuple[int, ...]) -> None:
+    stages = [said(FIRST, withdrawn=300), said(STAGES.UNDER_REVIEW, withdrawn=100)]
+    assert heard(*(stages[place] for place in order))[1].withdrawn == 100
 
 
 def test_what_names_no_dispute_is_for_a_person() -> None:

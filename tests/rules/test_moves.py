@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from tillkeeper.facts import Change, Notice, NoticeKind, Sale, Step, Taxes, Verdict
+from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.payments import rules
 from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, dated
 from tillkeeper.payments.values import Decision, Opening, OwnMove, Payment, Refund, RefundStatus, Status
@@ -273,3 +274,8 @@ def test_what_a_person_decided_is_written_down_with_who_it_was(
     moved = replace(payment, status=status, review=not approved)
     made = change(payment, moved, reason=says, step=Step.NONE, at=AT)
     assert decision == Decision(verdict=Verdict.APPLIED, reason=says, payment=moved, change=made)
+
+
+def test_a_person_rules_only_on_what_waits_for_that() -> None:
+    with pytest.raises(InvalidStateError, match="requires_action; a person rules on one that is in_review"):
+        rules.rule_on(a_payment(), approved=True, by="ana", reason=None, now=AT)

@@ -168,6 +168,13 @@ def test_a_refund_that_failed_unheard_and_of_nobody_knows_how_much_is_nothing() 
     assert (decision.verdict, decision.refund, decision.payment) == (Verdict.KNOWN, None, None)
 
 
+def test_a_refund_that_has_a_name_is_known_by_ours_where_none_is_told() -> None:
+    known = a_refund(reference="re_1")
+    notice = a_notice(SUCCEEDED, refund=OURS, refund_reference=None)
+    decision = decide_refund(a_paid(refunding=300), [known], notice, AT)
+    assert decision.refund == replace(known, status=RefundStatus.SUCCEEDED, settled_at=AT)
+
+
 def test_a_refund_of_ours_is_known_by_its_name_where_no_amount_is_told() -> None:
     decision = decide_refund(a_paid(refunding=300), [a_refund()], a_notice(SUCCEEDED, None, refund=OURS), AT)
     assert decision.refund
@@ -240,11 +247,11 @@ def test_a_surplus_that_could_not_be_given_back_is_returned_and_not_the_payments
 
 
 def test_a_surplus_goes_through_beside_all_that_was_refunded_of_the_payment() -> None:
-    elsewhere = replace(SURPLUS, gateway="square", reference="re_1")
-    notice = a_notice(SUCCEEDED, gateway="square", **OF_SURPLUS)
-    decision = decide_refund(a_paid(refunded=1000), [elsewhere], notice, AT)
-    assert decision.change
-    assert (decision.change.step, decision.change.gateway) == (Step.SURPLUS_REFUNDED, "square")
+    elsewhere = replace(SURPLUS, gateway="square", currency="USD", reference="re_1")
+    notice = a_notice(SUCCEEDED, gateway="square", currency="USD", **OF_SURPLUS)
+    made = decide_refund(a_paid(refunded=1000), [elsewhere], notice, AT).change
+    assert made
+    assert (made.step, made.gateway, made.currency) == (Step.SURPLUS_REFUNDED, "square", "USD")
 
 
 def test_a_refund_made_by_hand_that_is_on_its_way_gives_ours_its_name() -> None:

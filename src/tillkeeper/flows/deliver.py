@@ -9,11 +9,9 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.egress import Reply
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.outbox import Numbered, deliveries, endpoints
-from tillkeeper.outbox.deliveries import Delivery, Status, Verdict
+from tillkeeper.outbox.deliveries import Delivery, Status, Verdict, concurrency_max
 from tillkeeper.till import Till
 
-concurrency_max = 64
-"""Enough for all endpoints to be slow at once, each with as many as one may have under way."""
 poll_seconds = 1
 AGENT = "Tillkeeper/0.1 (+webhooks)"
 

@@ -16,8 +16,10 @@ __all__ = ["Delivery", "Status", "Verdict", "cancel", "claim", "owe", "record", 
 lease_seconds = 30
 """Longer than the longest try (17 s) with its record, so that a lease runs out only under a dead worker; not by much,
 for until then what a dead worker held takes up its endpoint's places."""
-endpoint_concurrency_max = 4
-"""How many are on the way to one endpoint at once: a slow one keeps nobody else from being served."""
+concurrency_max = 64
+"""How many a worker has on the way at once; the endpoints have equal shares, so that all may be slow and none waits."""
+endpoint_concurrency_max = 16
+"""How many are on the way to one endpoint at once, however few share with it: it may be a small machine."""
 
 
 async def owe(tx: Transaction, spans: Sequence[Span]) -> int:
@@ -35,7 +37,14 @@ async def owe(tx: Transaction, spans: Sequence[Span]) -> int:
 async def claim(tx: Transaction, limit: int) -> list[Delivery]:
     """Lease deliveries that are due, the oldest first, a few for each endpoint at a time, however many workers ask."""
     await store.queue_up(tx)
-    return await store.claim(tx, ids.new(), limit, endpoint_concurrency_max, lease_seconds)
+    return await store.claim(
+        tx,
+        ids.new(),
+        limit,
+        shared=concurrency_max,
+        endpoint_max=endpoint_concurrency_max,
+        lease_seconds=lease_seconds,
+    )
 
 
 async def record(tx: Transaction, delivery: Delivery, reply: Reply) -> Verdict | None:

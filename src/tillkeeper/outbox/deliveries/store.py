@@ -48,19 +48,21 @@ async def queue_up(tx: Transaction) -> None:
 
 
 async def claim(
-    tx: Transaction, token: UUID, limit: int, endpoint_concurrency_max: int, lease_seconds: int
+    tx: Transaction, token: UUID, limit: int, *, shared: int, endpoint_max: int, lease_seconds: int
 ) -> list[Delivery]:
-    """Lease deliveries that are due and that nobody holds."""
+    """Lease deliveries that are due and that nobody holds, for each endpoint its share and at most `endpoint_max`."""
     rows = await tx.fetch(
         """
-        WITH due AS MATERIALIZED (
+        WITH share AS MATERIALIZED (
+            SELECT least($5, $3 / greatest(count(*), 1)) AS places FROM webhook_endpoint WHERE enabled
+        ), due AS MATERIALIZED (
             SELECT next.id
             FROM webhook_endpoint AS endpoint CROSS JOIN LATERAL (
                 SELECT id, due_at, seq FROM webhook_delivery
                 WHERE endpoint_id = endpoint.id AND status = 'pending' AND due_at <= (SELECT clock_timestamp())
                   AND (lease_until IS NULL OR lease_until <= clock_timestamp())
                 ORDER BY due_at, seq
-                LIMIT greatest(0, $3 - (SELECT count(*) FROM webhook_delivery AS held
+                LIMIT greatest(0, (SELECT places FROM share) - (SELECT count(*) FROM webhook_delivery AS held
                                         WHERE held.endpoint_id = endpoint.id AND held.lease_until IS NOT NULL
                                           AND held.lease_until > clock_timestamp()))
                 FOR NO KEY UPDATE SKIP LOCKED
@@ -77,8 +79,9 @@ async def claim(
         """,
         token,
         limit,
-        endpoint_concurrency_max,
+        shared,
         lease_seconds,
+        endpoint_max,
     )
     return sorted(map(_delivery, rows), key=lambda delivery: delivery.event.seq)
 
