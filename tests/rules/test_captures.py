@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,17 +9,15 @@ from tests.rules.test_moves import AT, a_payment
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids
-from tillkeeper.payments import rules
 from tillkeeper.payments.rules.moves import change
 from tillkeeper.payments.rules.steps import (
     decide_authorized,
     decide_captured,
     decide_failed,
-    decide_fee,
     decide_let_go,
     decide_step,
 )
-from tillkeeper.payments.values import Book, Decision, Payment, Refund, RefundStatus, Status, Terms
+from tillkeeper.payments.values import Decision, Payment, Refund, RefundStatus, Status, Terms
 
 TERMS = Terms(
     predict_fee=lambda gateway, amount, currency: amount // 10 if (gateway, currency) == ("stripe", "EUR") else 1
@@ -87,6 +84,22 @@ def test_the_same_capture_is_known_and_another_amount_of_it_is_not(amount: int, 
 def test_a_part_that_was_captured_is_not_captured_again_with_another_amount() -> None:
     payment = a_payment(Status.SUCCEEDED, manual_capture=True, captured=500, reference="pi_1")
     assert captured(payment, 400).verdict is Verdict.QUARANTINED
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "withheld"),
+    [
+        (Status.REQUIRES_ACTION, "captured", None),
+        (Status.EXPIRED, "captured, although the payment was expired", "the payment was expired when the money came"),
+    ],
+)
+def test_only_money_that_came_too_late_is_withheld_where_it_is_to_go_back(
+    status: Status, reason: str, withheld: str | None
+) -> None:
+    strict = replace(TERMS, refund_late=True)
+    made = decide_captured(a_payment(status), {}, told(NoticeKind.PAYMENT_CAPTURED, 1000), strict, AT).change
+    assert made
+    assert (made.reason, made.withheld) == (reason, withheld)
 
 
 SECOND = {"references": ("pi_2",)}
@@ -242,6 +255,25 @@ def test_a_payment_that_goes_by_no_name_yet_is_named_by_what_is_on_its_way() -> 
     assert decision.payment == replace(payment, status=Status.PROCESSING, reference="pi_1")
 
 
+def test_only_a_checkout_that_ended_can_have_expired() -> None:
+    moved = decide_step(a_payment(), told(NoticeKind.PAYMENT_PENDING, code=EXPIRED), AT).payment
+    assert moved
+    assert moved.status is Status.PROCESSING
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        a_payment(Status.REQUIRES_CAPTURE, reference="pi_2"),
+        a_payment(reference=None, next_action={"type": "redirect"}),
+    ],
+)
+def test_an_end_that_names_no_card_is_that_of_the_payment(payment: Payment) -> None:
+    moved = decide_step(payment, told(NoticeKind.PAYMENT_CANCELED, references=()), AT).payment
+    assert moved
+    assert moved.status is Status.CANCELED
+
+
 def test_what_the_customer_approved_is_said_to_be_approved() -> None:
     decision = decide_step(a_payment(), told(NoticeKind.PAYMENT_APPROVED), AT)
     assert decision.change
@@ -262,115 +294,7 @@ def test_what_came_to_nothing_with_another_card_ends_no_payment(payment: Payment
     assert (decision.verdict, decision.payment, decision.notice) == (Verdict.KNOWN, payment, notice)
 
 
-PAID = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", fee=100, fee_tax=0)
-
-
-def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
-    payment = replace(PAID, fee_tax=5)
-    decision = decide_fee(payment, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)
-    moved = replace(payment, fee=130, fee_tax=20, fee_final=True)
-    made = change(payment, moved, reason=decision.reason, step=Step.FEE_CHANGED, at=AT)
-    assert decision.payment == moved
-    assert decision.change == replace(made, fee=30, fee_tax=15, occasion="100:130:5:20")
-
-
-def test_the_fee_of_a_payment_from_another_system_is_in_its_books() -> None:
-    decision = decide_fee(replace(PAID, imported=True), told(NoticeKind.PAYMENT_FEE, 130), AT)
-    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"currency": "USD"}, {"references": ("pi_2",)}, {"gateway": "square"}],
-    ids=["currency", "name", "gateway"],
-)
-def test_a_fee_of_something_else_corrects_nothing(other: dict[str, object]) -> None:
-    notice = told(NoticeKind.PAYMENT_FEE, 130, **other)
-    decision = decide_fee(PAID, notice, AT)
-    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
-    assert (decision.payment, decision.notice) == (PAID, notice)
-
-
-@pytest.mark.parametrize(("amount", "change_"), [(100, None), (None, None), (130, 30)])
-def test_a_fee_that_is_known_is_corrected_only_by_another(amount: int | None, change_: int | None) -> None:
-    decision = decide_fee(replace(PAID, fee_final=True), told(NoticeKind.PAYMENT_FEE, amount), AT)
-    assert (decision.change and decision.change.fee) == change_
-
-
 def test_what_is_on_its_way_already_is_not_told_again() -> None:
     payment = a_payment(Status.PROCESSING)
     decision = decide_step(payment, told(NoticeKind.PAYMENT_PENDING), AT)
     assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
-
-
-def test_a_fee_that_is_not_told_is_asked_for_and_changes_no_payment() -> None:
-    decision = decide_fee(PAID, told(NoticeKind.PAYMENT_FEE), AT)
-    assert (decision.verdict, decision.payment) == (Verdict.APPLIED, None)
-    assert decision.change
-    assert decision.change.step is Step.FEE_UNTOLD
-
-
-def decided(payment: Payment, notice: Notice, **more: Any) -> Decision:
-    """Decide about a notice as one does that comes in."""
-    book = Book(payments={payment.id: payment}, refunds={}, references={}, **more)
-    return rules.decide(book, [replace(notice, payment=payment.id)], TERMS, AT)[0]
-
-
-def test_a_card_that_is_let_go_leaves_the_checkout_open_whichever_way_it_is_told() -> None:
-    payment = a_payment(Status.REQUIRES_CAPTURE, authorized_at=AT, reference="pi_1", expires_at=AT + timedelta(1))
-    moved = decided(payment, LET_GO).payment
-    assert moved
-    assert (moved.status, moved.reference) == (Status.REQUIRES_ACTION, None)
-
-
-def test_a_payment_is_found_by_whichever_of_its_names_is_known() -> None:
-    payment = a_payment()
-    book = Book(payments={payment.id: payment}, refunds={}, references={("stripe", "cs_1"): payment.id})
-    [decision] = rules.decide(book, [told(NoticeKind.PAYMENT_PENDING)], TERMS, AT)
-    assert decision.payment
-    assert decision.payment.id == payment.id
-
-
-@pytest.mark.parametrize(("by_hand", "status"), [(True, Status.CANCELED), (False, Status.EXPIRED)])
-def test_a_checkout_that_somebody_ended_is_canceled_though_the_gateway_calls_it_expired(
-    *, by_hand: bool, status: Status
-) -> None:
-    payment = a_payment()
-    ended = told(NoticeKind.PAYMENT_CANCELED, code=EXPIRED)
-    moved = decided(payment, ended, canceling=frozenset({payment.id} if by_hand else ())).payment
-    assert moved
-    assert moved.status is status
-
-
-@pytest.mark.parametrize(
-    ("currency", "verdict"), [(None, Verdict.APPLIED), ("EUR", Verdict.APPLIED), ("USD", Verdict.QUARANTINED)]
-)
-def test_what_is_told_without_a_currency_is_in_that_of_the_payment(currency: str | None, verdict: Verdict) -> None:
-    assert decided(a_payment(), told(NoticeKind.PAYMENT_PENDING, currency=currency)).verdict is verdict
-
-
-def test_a_fee_that_is_not_told_has_no_payment_whose_day_could_bound_it() -> None:
-    asked = decided(PAID, told(NoticeKind.PAYMENT_FEE, occurred_at=AT - timedelta(days=1))).change
-    assert asked
-    assert asked.step is Step.FEE_UNTOLD
-
-
-ONE_CENT = replace(a_payment(Status.SUCCEEDED), captured=1, reference="pi_1")
-
-
-@pytest.mark.parametrize(
-    ("payment", "notice", "surplus"),
-    [
-        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED, references=("pi_2",)), True),
-        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED, gateway="square"), True),
-        (ONE_CENT, told(NoticeKind.PAYMENT_CAPTURED), False),
-        (ONE_CENT, told(NoticeKind.PAYMENT_AUTHORIZED, references=("pi_2",)), False),
-        (replace(ONE_CENT, captured=0), told(NoticeKind.PAYMENT_CAPTURED, references=("pi_2",)), False),
-    ],
-)
-def test_a_second_capture_is_one_of_a_paid_payment_under_another_name(
-    payment: Payment, notice: Notice, *, surplus: bool
-) -> None:
-    book = Book(payments={payment.id: payment}, refunds={}, references={})
-    assert rules.may_be_surplus(replace(notice, payment=payment.id), book) is surplus
-    assert not rules.may_be_surplus(replace(notice, payment=ids.new()), book)

@@ -88,6 +88,17 @@ def test_a_dispute_is_opened_with_all_that_the_gateway_says_of_it() -> None:
     assert made.moves == DisputeMoves(number=1, withdrawn=300, fee=15)
     assert made.claimed_total == 300
     assert (made.dispute, made.amount, made.gateway, made.currency) == (NAME, 300, "stripe", "EUR")
+    assert decision.verdict is Verdict.APPLIED
+
+
+def test_a_dispute_is_booked_where_and_in_what_it_is_told() -> None:
+    made = change_of(decide_dispute(a_paid(), [], [], replace(said(FIRST), gateway="square", currency="USD"), AT))
+    assert (made.gateway, made.currency) == ("square", "USD")
+
+
+def test_a_dispute_without_a_moment_is_told_now() -> None:
+    _, dispute, _ = heard(said(FIRST, at=None, fee=15))
+    assert (dispute.told_at, dispute.money_at) == (AT, AT)
 
 
 def test_a_dispute_without_figures_has_none() -> None:
@@ -165,8 +176,9 @@ def test_a_fee_alone_is_told_to_the_books() -> None:
 
 def test_figures_of_an_earlier_moment_replace_none_of_a_later_one_whatever_their_stage() -> None:
     for stage, amount in ((STAGES.UNDER_REVIEW, 100), (FIRST, 400)):
-        _, dispute, _ = heard(said(FIRST, minute=5, withdrawn=300), said(stage, minute=1, withdrawn=amount))
-        assert dispute.withdrawn == 300
+        older = said(stage, minute=1, withdrawn=amount, fee=5)
+        _, dispute, _ = heard(said(FIRST, minute=5, withdrawn=300, fee=15), older)
+        assert (dispute.withdrawn, dispute.fee) == (300, 15)
 
 
 def test_what_is_said_of_one_dispute_changes_no_other_of_the_payment() -> None:
@@ -262,6 +274,25 @@ def test_of_two_stages_that_are_told_in_one_second_the_later_one_says_the_figure
     assert heard(*(stages[place] for place in order))[1].withdrawn == 100
 
 
+@pytest.mark.parametrize("order", list(permutations((100, 300))))
+@pytest.mark.parametrize(("stage", "counts"), [(FIRST, 300), (STAGES.WON, 100)])
+def test_of_two_figures_of_one_second_the_larger_counts_until_the_end_and_then_the_smaller(
+    order: tuple[int, ...], stage: DisputeStatus, counts: int
+) -> None:
+    _, dispute, _ = heard(said(FIRST, minute=-1), *(said(stage, withdrawn=amount) for amount in order))
+    assert dispute.withdrawn == counts
+
+
+def test_of_two_reasons_of_one_second_the_last_counts() -> None:
+    assert heard(said(FIRST, reason="old"), said(FIRST, reason="new"))[1].reason == "new"
+
+
+def test_what_is_conceded_after_the_end_is_lost_all_the_same() -> None:
+    won, more = said(STAGES.WON, minute=1), said(STAGES.WON, minute=2, conceded=40)
+    payment, _, [*_, decision] = heard(said(FIRST), won, more)
+    assert (payment.lost, change_of(decision).lost_more) == (40, 40)
+
+
 def test_what_names_no_dispute_is_for_a_person() -> None:
     decision = decide_dispute(a_paid(), [], [], replace(said(FIRST), dispute=None), AT)
     assert (decision.verdict, decision.payment) == (Verdict.QUARANTINED, None)
@@ -324,7 +355,8 @@ def test_money_that_a_gateway_takes_back_belongs_to_the_dispute_that_lacks_it() 
 
 
 @pytest.mark.parametrize(
-    ("known", "amount", "withdrawn"), [(None, 300, 300), (200, 300, 200), (0, 300, 0), (None, None, None)]
+    ("known", "amount", "withdrawn"),
+    [(None, 300, 300), (200, 300, 200), (0, 300, 0), (None, None, None), (None, 0, None)],
 )
 def test_a_reversal_says_what_a_dispute_took_where_that_was_not_said(
     known: int | None, amount: int | None, withdrawn: int | None
@@ -341,7 +373,7 @@ def test_a_refund_of_the_gateways_own_is_that_of_the_dispute_it_belongs_to() -> 
     notice = replace(reversal(), payment=payment.id)
     [decision] = rules.decide(book, [notice], Terms(predict_fee=lambda *_: 0), AT)
     assert decision.dispute
-    assert (decision.dispute.withdrawn, decision.refund) == (300, None)
+    assert (decision.dispute.withdrawn, decision.refund, decision.notice) == (300, None, notice)
 
 
 def test_a_dispute_is_a_day_old_where_the_gateway_says_so() -> None:

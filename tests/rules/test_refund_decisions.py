@@ -73,6 +73,12 @@ def test_as_much_as_was_not_used_can_be_refunded(unused: int) -> None:
     assert rules.reserve_refund(a_paid(), 300, refund=OURS, unused=unused, reason=None, now=AT).refund
 
 
+def test_nothing_is_refunded_of_a_payment_of_which_nothing_is_left() -> None:
+    says = r"^€10\.00 was asked for, and €0\.00 of €10\.00 is left to refund\.$"
+    with pytest.raises(rules.RefundExceedsCapturedError, match=says):
+        rules.reserve_refund(a_paid(refunded=1000), None, refund=OURS, unused=None, reason=None, now=AT)
+
+
 def test_what_a_bank_is_taking_back_is_named_to_whoever_wants_to_refund_it() -> None:
     disputed = a_dispute(DisputeStatus.NEEDS_RESPONSE, amount=800, reason="fraudulent")
     with pytest.raises(rules.PaymentDisputedError, match=r"^€8\.00 of this payment is disputed \(fraudulent\)\.$"):
@@ -104,6 +110,12 @@ def test_two_refunds_for_which_the_gateway_has_no_name_are_two() -> None:
     assert first
     assert second
     assert first.id != second.id
+
+
+def test_a_refund_of_ours_that_nobody_dates_is_as_old_as_we_hear_of_it() -> None:
+    refund = decide_refund(a_paid(), [], a_notice(CREATED, refund=OURS), AT).refund
+    assert refund
+    assert (refund.origin, refund.created_at) == ("us", AT)
 
 
 def test_a_refund_that_carries_our_id_is_ours_and_as_old_as_the_gateway_says() -> None:
@@ -294,6 +306,20 @@ def test_a_refund_made_by_hand_stands_in_for_one_of_ours_that_was_given_up(
     assert (decision.refund.id == lost.id) is stands_in
 
 
+def test_one_that_a_person_ended_may_fail_as_well() -> None:
+    ended = a_refund(status=FAILED_, error_code=GIVEN_UP)
+    decision = decide_refund(a_paid(), [ended], a_notice(FAILED, refund=OURS), AT)
+    assert decision.refund
+    assert (decision.refund.id, decision.change) == (OURS, None)
+
+
+def test_a_promised_refund_may_fail_where_it_would_have_been_too_much() -> None:
+    payment = a_paid(refunding=300, refunded=800)
+    decision = decide_refund(payment, [a_refund()], a_notice(FAILED, refund=OURS), AT)
+    assert decision.payment
+    assert (decision.payment.refunding, decision.payment.refunded) == (0, 800)
+
+
 def test_one_that_a_person_ended_is_over_when_it_turns_up_after_all() -> None:
     ended = a_refund(status=FAILED_, error_code=GIVEN_UP)
     decision = decide_refund(a_paid(), [ended], a_notice(SUCCEEDED, refund=OURS), AT)
@@ -337,6 +363,7 @@ LOST, OPEN, WON = DisputeStatus.LOST, DisputeStatus.UNDER_REVIEW, DisputeStatus.
         ([a_dispute(LOST, withdrawn=700)], 1, True),
         ([a_dispute(LOST, withdrawn=900)], 0, True),
         ([a_dispute(LOST, withdrawn=0)], 701, False),
+        ([a_dispute(LOST, withdrawn=1)], 700, True),
         ([a_dispute(LOST, currency="USD", withdrawn=1, claimed=701)], 0, True),
         ([a_dispute(LOST, currency="USD", withdrawn=900, claimed=700)], 0, False),
         ([a_dispute(LOST, withdrawn=350), a_dispute(LOST, withdrawn=351)], 0, True),
