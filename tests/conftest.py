@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests import slices
 from tests.laundry import Laundry
 
@@ -31,6 +32,11 @@ DAY = os.environ.get(SLICE, "")
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
 numbers = itertools.count(1)
+
+
+# How long an example takes says more about what else the machine does than about the program.
+settings.register_profile("till", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("till")
 
 
 def pytest_configure() -> None:

@@ -152,7 +152,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(steps, min_size=1, max_size=4), replay=st.booleans())
 async def test_random_journals_keep_every_sum_zero_and_every_balance_true(
     db: Database, batches: list[list[tuple[int, int, int, bool]]], *, replay: bool

@@ -141,7 +141,7 @@ facts = st.lists(st.tuples(moments, st.integers(1, 10**9)), min_size=1, max_size
 parts = st.lists(st.tuples(facts, st.booleans()), min_size=1, max_size=5)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=parts, as_of=moments, cut_after=st.integers(0, 5))
 async def test_a_balance_of_any_moment_at_any_cut_is_the_sum_of_its_facts(
     db: Database, batches: list[tuple[list[tuple[datetime, int]], bool]], as_of: datetime, cut_after: int
