@@ -10,6 +10,7 @@ import pytest
 from tillkeeper.flows.guard import Listing, put_on_list, set_rules
 from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel import clock
+from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.risk import Context, Fact, Operator, Rule, Side, Trait
 
 ADDRESS = "203.0.113.7"
@@ -118,6 +119,14 @@ async def test_scoring_that_fails_holds_the_payment_for_a_person(shop: Any) -> N
     shown = await shop.opened()
     await shop.owner.execute("ALTER TABLE risk_rule_gone RENAME TO risk_rule")
     assert shown["risk"] == {"score": 50, "decision": "review", "reasons": ["the score could not be worked out"]}
+
+
+async def test_scoring_that_waits_too_long_holds_nobody_and_is_done_at_the_next_try(shop: Any) -> None:
+    async with shop.owner.transaction():
+        await shop.owner.execute("LOCK TABLE risk_rule IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailableError):
+            await shop.create()
+    assert (await shop.opened())["risk"] == {"score": 0, "decision": "allow", "reasons": []}
 
 
 async def test_failed_tries_of_a_user_score_for_a_day(shop: Any) -> None:

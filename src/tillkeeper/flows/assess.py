@@ -5,7 +5,6 @@ from uuid import UUID
 from tillkeeper import risk
 from tillkeeper.kernel import db, logs
 from tillkeeper.kernel.db import Transaction
-from tillkeeper.kernel.errors import DatabaseUnavailableError
 from tillkeeper.risk import NOT_SCORED, Assessment, Case, Context, Limits
 from tillkeeper.till import Till
 
@@ -15,7 +14,7 @@ async def assess(
 ) -> tuple[Case, Assessment]:
     """Score a payment by the rules and lists in force; when that fails, a person looks at it.
 
-    Raises InvalidFieldError for an address that is none.
+    Raises InvalidFieldError for an address that is none, and what PostgreSQL says when it is the reason.
     """
     secret = till.settings.secret_key
     case = Case(
@@ -29,7 +28,7 @@ async def assess(
         async with tx.savepoint():
             assessment = await risk.assess(tx, case, limits_of(till), till.now())
     except Exception as error:
-        if db.is_conflict(error) or isinstance(error, DatabaseUnavailableError):
+        if db.is_outage(error) and not db.took_too_long(error):  # nothing is begun; whoever asks again is scored
             raise
         logs.fraud.exception("not_scored")
         return case, NOT_SCORED
