@@ -19,7 +19,7 @@ FULL = bool(os.environ.get("TILL_TEST_FULL"))
 SEED = os.environ.get("TILL_MUTATION_SEED", "1")
 take = 0 if FULL else 40
 MONEY = ("ledger/recipes", "payments/rules")
-floor = 0.75
+floor = 0.95
 """What the whole has reached, less what a slice may be off by chance."""
 hours_seconds = 7200
 SOURCE = '''

@@ -304,6 +304,7 @@ def test_a_refund_made_by_hand_stands_in_for_one_of_ours_that_was_given_up(
     decision = decide_refund(a_paid(refunding=300), [lost], a_notice(SUCCEEDED), AT, given_up=frozenset({OURS}))
     assert decision.refund
     assert (decision.refund.id == lost.id) is stands_in
+    assert not stands_in or decision.refund.status is RefundStatus.SUCCEEDED
 
 
 def test_one_that_a_person_ended_may_fail_as_well() -> None:
