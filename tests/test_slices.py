@@ -4,20 +4,22 @@ from collections import Counter
 
 from tests import slices
 
+EACH, ROUND = 48, 12
+"""Tests of each kind, and days until every one of them has had its turn."""
 TESTS = [
-    f"tests/{place}/test_{number}.py::test" for place in ("flows", "web", "hosts", "rules") for number in range(40)
+    f"tests/{place}/test_{number}.py::test" for place in ("flows", "web", "hosts", "rules") for number in range(EACH)
 ]
 
 
 def test_each_test_has_its_turn_once_within_its_days() -> None:
     for first in (0, 20_779):
-        turns = Counter(test for day in range(first, first + 8) for test in slices.on_day(TESTS, day))
-        assert turns == {test: 8 // slices.days_of(test) for test in TESTS}
+        turns = Counter(test for day in range(first, first + ROUND) for test in slices.on_day(TESTS, day))
+        assert turns == {test: ROUND // slices.days_of(test) for test in TESTS}
 
 
 def test_every_day_has_as_much_to_do() -> None:
-    assert {len(slices.on_day(TESTS, day)) for day in range(8)} == {40 // 2 + 40 // 4 + 40 // 8 + 40}
+    assert {len(slices.on_day(TESTS, day)) for day in range(ROUND)} == {EACH // 3 + EACH // 6 + EACH // 12 + EACH}
 
 
 def test_what_is_quick_runs_every_day() -> None:
-    assert all(test in slices.on_day(TESTS, day) for day in range(8) for test in TESTS if "rules" in test)
+    assert all(test in slices.on_day(TESTS, day) for day in range(ROUND) for test in TESTS if "rules" in test)
