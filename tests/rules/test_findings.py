@@ -11,6 +11,7 @@ from tillkeeper.settlement.lines import Side
 from tillkeeper.settlement.runs import Finding, Home, Kind, Line, Lonely, Ours, Rest, rules
 
 REFUND = replace(OURS, side=Side.REFUND, amount=-300, fee=None)
+OF_DISPUTE: dict[str, Any] = {"subject": f"dispute:{PAYMENT}", "line": 1, "suspend": True}
 DISPUTE = replace(OURS, side=Side.DISPUTE, amount=-300, fee=15)
 FOREIGN = replace(LINE, currency="USD", settle_currency="USD")
 CONVERTED = replace(LINE, currency="USD", settle_currency="EUR", rate="0.9", gross=1000, fee=30, net=871)
@@ -102,42 +103,6 @@ def moved(kind: LineKind, gross: int) -> Line:
             ),
         ),
         (
-            moved(LineKind.REFUND, -300),
-            None,
-            of_line(
-                Kind.REFUND_UNLINKED,
-                "The gateway moved -€3.00 for a refund that is not known here.",
-                -300,
-                None,
-                -300,
-                home=Home.REFUNDS_OF_EARNED,
-            ),
-        ),
-        (
-            moved(LineKind.DISPUTE, -300),
-            None,
-            of_line(
-                Kind.DISPUTE_UNLINKED,
-                "The gateway moved -€3.00 for a dispute that is not known here.",
-                -300,
-                None,
-                -300,
-                home=Home.LOSS,
-            ),
-        ),
-        (
-            moved(LineKind.ADJUSTMENT, -5),
-            None,
-            of_line(
-                Kind.ORPHAN_ADJUSTMENT,
-                "The gateway moved -€0.05 by hand, and nothing of ours asked for it.",
-                -5,
-                None,
-                -5,
-                home=Home.LOSS,
-            ),
-        ),
-        (
             moved(LineKind.REFUND, -310),
             REFUND,
             of_line(
@@ -184,6 +149,21 @@ def test_a_finding_about_a_line_says_all_of_it(line: Line, ours: Ours | None, fi
     assert judge(line, ours) == finding
 
 
+@pytest.mark.parametrize(
+    ("line", "kind", "detail", "home"),
+    [
+        (LineKind.REFUND, Kind.REFUND_UNLINKED, "for a refund that is not known here.", Home.REFUNDS_OF_EARNED),
+        (LineKind.DISPUTE, Kind.DISPUTE_UNLINKED, "for a dispute that is not known here.", Home.LOSS),
+        (LineKind.ADJUSTMENT, Kind.ORPHAN_ADJUSTMENT, "by hand, and nothing of ours asked for it.", Home.LOSS),
+    ],
+)
+def test_a_finding_about_a_line_that_stands_for_nothing_of_ours_says_all_of_it(
+    line: LineKind, kind: Kind, detail: str, home: Home
+) -> None:
+    expected = of_line(kind, f"The gateway moved -€3.00 {detail}", -300, None, -300, home=home)
+    assert judge(moved(line, -300), None) == expected
+
+
 def test_a_payment_that_a_line_names_is_told_with_it() -> None:
     finding = judge(LINE, None, payment=PAYMENT)
     assert finding
@@ -203,9 +183,7 @@ def test_a_payment_that_a_line_names_is_told_with_it() -> None:
                 -310,
                 -300,
                 -10,
-                subject=f"dispute:{PAYMENT}",
-                line=1,
-                suspend=True,
+                **OF_DISPUTE,
                 home=Home.LOSS,
             ),
         ),
@@ -218,9 +196,7 @@ def test_a_payment_that_a_line_names_is_told_with_it() -> None:
                 0,
                 -300,
                 300,
-                subject=f"dispute:{PAYMENT}",
-                line=1,
-                suspend=True,
+                **OF_DISPUTE,
                 home=Home.LOSS,
             ),
         ),
@@ -233,9 +209,7 @@ def test_a_payment_that_a_line_names_is_told_with_it() -> None:
                 20,
                 15,
                 -5,
-                subject=f"dispute:{PAYMENT}",
-                line=1,
-                suspend=True,
+                **OF_DISPUTE,
                 home=Home.DISPUTE_FEE,
             ),
         ),
