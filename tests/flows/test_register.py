@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tillkeeper import customers
 from tillkeeper.customers import Profile
 from tillkeeper.flows.register import register
 
@@ -60,3 +61,20 @@ async def test_what_differs_stays_as_it_was_and_what_was_empty_is_filled_in(shop
     assert shown == first | {"email": "ana@shop.test"}
     found, _ = await register(shop.till, Profile(email="ana@shop.test"))
     assert found["id"] == first["id"]
+
+
+async def test_a_user_whom_two_requests_meet_at_once_is_one(shop: Any) -> None:
+    made = asyncio.Event()
+    second = asyncio.create_task(meet_after(shop, made))
+    async with shop.till.db.transaction() as tx:
+        first = await customers.ensure(tx, "ana")
+        made.set()
+        await asyncio.sleep(0.2)  # the other waits for a row that it cannot see yet
+        assert not second.done()
+    assert await second == first
+
+
+async def meet_after(shop: Any, made: asyncio.Event) -> object:
+    await made.wait()
+    async with shop.till.db.transaction() as tx:
+        return await customers.ensure(tx, "ana")

@@ -61,10 +61,9 @@ async def create(tx: Transaction, wanted: NewKey, *, mode: str, now: datetime) -
 
 async def authenticate(tx: Transaction, text: str, *, mode: str, now: datetime) -> Principal:
     """Find whose key this is; raises UnauthenticatedError for any that is unknown, over or of another mode."""
-    row = await store.find(tx, sha256(text.encode()), mode=mode, now=now)
+    row = await store.use(tx, sha256(text.encode()), mode=mode, now=now)
     if row is None:
         raise UnauthenticatedError
-    await store.touch(tx, row["id"])
     return Principal(key=row["id"], name=row["name"], scopes=frozenset(row["scopes"]))
 
 

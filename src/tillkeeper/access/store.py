@@ -23,23 +23,26 @@ async def insert(tx: Transaction, key: UUID, wanted: NewKey, *, mode: str, hint:
     )
 
 
-async def find(tx: Transaction, digest: bytes, *, mode: str, now: datetime) -> Record | None:
-    """Find a key that is good at this moment: the index compares digests, which tell nothing of the text."""
+async def use(tx: Transaction, digest: bytes, *, mode: str, now: datetime) -> Record | None:
+    """Find a key that is good at this moment, and remember at most once a minute that it was used.
+
+    The index compares digests, which tell nothing of the text. It is one statement, because every request needs it.
+    """
     return await tx.fetchrow(
-        "SELECT id, name, scopes FROM api_key"
-        " WHERE digest = $1 AND mode = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)",
+        """
+        WITH good AS MATERIALIZED (
+            SELECT id, name, scopes FROM api_key
+            WHERE digest = $1 AND mode = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
+        ), used AS (
+            UPDATE api_key SET last_used_at = clock_timestamp() FROM good
+            WHERE api_key.id = good.id
+              AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+        )
+        SELECT id, name, scopes FROM good
+        """,
         digest,
         mode,
         now,
-    )
-
-
-async def touch(tx: Transaction, key: UUID) -> None:
-    """Remember that a key was used, at most once a minute."""
-    await tx.execute(
-        "UPDATE api_key SET last_used_at = clock_timestamp() "
-        "WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')",
-        key,
     )
 
 

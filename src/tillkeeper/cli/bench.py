@@ -14,6 +14,7 @@ from tillkeeper.ops import bench as ops_bench
 from tillkeeper.ops.bench import comparing, growing, pages, scaling, soak
 from tillkeeper.ops.bench.pages import PagesReport
 from tillkeeper.ops.bench.report import NOT_MEASURED, Report
+from tillkeeper.ops.bench.subject import MILLISECONDS, shown
 
 STYLES = {"goal reached": "green", "floor held": "yellow", "below the floor": "bold red", "no floor": "dim"}
 PLOT = Path("soak.svg")
@@ -181,11 +182,12 @@ def _show(report: Report, console: Console) -> None:
 
 
 def _rates(report: Report) -> Table:
-    table = Table("per second", box=None, pad_edge=False)
+    table = Table("measured", box=None, pad_edge=False)
     for name in ("median", "lowest", "highest"):
         table.add_column(name, justify="right")
     for name, spread in report.rates().items():
-        table.add_row(name, *(f"{round(value):,}" for value in (spread.median, spread.min, spread.max)))
+        figures = (shown(name, round(value)) for value in (spread.median, spread.min, spread.max))
+        table.add_row(name.removesuffix(MILLISECONDS), *figures)
     return table
 
 

@@ -10,12 +10,20 @@ from tillkeeper.kernel.db import Record, Transaction
 
 async def ensure_users(tx: Transaction, names: Sequence[str]) -> dict[str, UUID]:
     """Find users by their names, creating those that are new."""
-    await tx.execute(
-        "INSERT INTO end_user (id, name) SELECT * FROM unnest($1::uuid[], $2::text[]) ON CONFLICT DO NOTHING",
+    rows = await tx.fetch(
+        """
+        WITH new AS (
+            INSERT INTO end_user (id, name) SELECT * FROM unnest($1::uuid[], $2::text[])
+            ON CONFLICT DO NOTHING
+            RETURNING name, id
+        )
+        SELECT name, id FROM new UNION ALL SELECT name, id FROM end_user WHERE name = ANY($2::text[])
+        """,
         [ids.new() for _ in names],
         names,
     )
-    rows = await tx.fetch("SELECT name, id FROM end_user WHERE name = ANY($1::text[])", names)
+    if len(rows) < len(names):  # somebody else was just creating one, which that statement could not see
+        rows = await tx.fetch("SELECT name, id FROM end_user WHERE name = ANY($1::text[])", names)
     return {row["name"]: row["id"] for row in rows}
 
 

@@ -50,7 +50,7 @@ async def authorize(till: Till, text: str) -> Principal:
         return await till.tokens.verify(text, till.now())
     if not access.is_key(text, till.settings.mode):
         raise UnauthenticatedError
-    async with till.db.transaction() as tx:
+    async with till.db.statement() as tx:
         return await access.authenticate(tx, text, mode=till.settings.mode, now=till.now())
 
 

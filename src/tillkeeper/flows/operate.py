@@ -178,10 +178,11 @@ async def _call(till: Till, operation: Operation) -> Outcome:
     gateway = till.gateways.get(operation.gateway)
     if gateway is None:
         return Refused(reason=f"{operation.gateway} is not configured any more")
-    async with till.db.transaction() as tx:
-        state = (await routing.states(tx, [gateway.name]))[gateway.name]
+    async with till.db.statement() as tx:
         if await backups.is_isolated(tx):
             return KEPT_APART
+    async with till.db.statement() as tx:
+        state = (await routing.states(tx, [gateway.name]))[gateway.name]
     if state.switch is Switch.OFF:
         return SWITCHED_OFF
     return await WAYS[operation.kind](till, gateway, operation)
@@ -273,7 +274,7 @@ async def _order(
     till: Till, gateway: Gateway, operation: Operation, *, waiting: Sequence[Status]
 ) -> Order | Accepted | Unknown:
     """Read what to open or to go on with, unless the payment went on or has ended meanwhile."""
-    async with till.db.transaction() as tx:
+    async with till.db.statement() as tx:
         row = await payments.opening(tx, operation.payment)
     if row["status"] not in waiting:
         return ANSWERED if row["status"] in PAID else PAYMENT_ENDED

@@ -7,7 +7,7 @@ from tillkeeper.gateway import Feature, Gateway, GatewayUnavailableError
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
-from tillkeeper.routing import Switch
+from tillkeeper.routing import Breaker, Switch
 from tillkeeper.till import Till
 
 AUTO = "auto"
@@ -40,7 +40,7 @@ async def route(
         raise CurrencyNotSupportedError(message, param="currency")
     states = await routing.states(tx, fitting)
     for name in routing.order(states, fitting):
-        if await routing.admit(tx, name):
+        if states[name].breaker is Breaker.CLOSED or await routing.admit(tx, name):
             return name
     resting = [name for name in fitting if states[name].switch is not Switch.ON]
     message = f"{' and '.join(resting)} take no new payments now." if resting == fitting and fitting else ""

@@ -124,6 +124,9 @@ async def rescue(till: Till) -> int:
 
     One by one, because one of them may have killed it, and however much else is due.
     """
+    async with till.db.statement() as tx:
+        if not await inbox.any_lost(tx):
+            return 0
     async with till.db.transaction() as tx:
         lost = await inbox.take_lost_batch(tx)
         batch = await inbox.suspect(tx, lost.messages[0]) if lost and len(lost.messages) == 1 else None

@@ -17,6 +17,7 @@ __all__ = [
     "Message",
     "Selection",
     "about",
+    "any_lost",
     "claim",
     "close_batch",
     "count_copies",
@@ -82,6 +83,11 @@ async def open_batch(tx: Transaction, limit: int) -> Batch | None:
         if batch:
             return batch
     return None
+
+
+async def any_lost(tx: Transaction) -> bool:
+    """Tell in one statement whether there may be a batch to take over: mostly there is none."""
+    return await store.any_lost(tx)
 
 
 async def take_lost_batch(tx: Transaction) -> Batch | None:

@@ -130,6 +130,11 @@ async def open_batch(tx: Transaction, batch: UUID, due: Sequence[UUID], lease_se
     return Batch(id=row["id"], messages=tuple(row["messages"])) if row else None
 
 
+async def any_lost(tx: Transaction) -> bool:
+    """Tell whether a batch is there whose worker has died."""
+    return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM inbox_batch WHERE lease_until <= clock_timestamp())"))
+
+
 async def take_lost_batch(tx: Transaction) -> Batch | None:
     """Take over a batch whose worker has died, unless a message that was in one is being tried on its own."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('inbox trial', 0))")

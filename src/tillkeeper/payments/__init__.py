@@ -116,9 +116,10 @@ async def lock(tx: Transaction, notices: Sequence[Notice]) -> Book:
     pairs = sorted(
         {(notice.gateway, name) for notice in notices for name in (*notice.references, notice.failure) if name}
     )
-    references = await store.find(tx, [gateway for gateway, _ in pairs], [reference for _, reference in pairs])
+    names = [gateway for gateway, _ in pairs], [reference for _, reference in pairs]
+    references = await store.find(tx, *names) if pairs else {}
     wanted = {notice.payment for notice in notices if notice.payment} | set(references.values())
-    payments = await store.lock(tx, list(wanted))
+    payments = await store.lock(tx, list(wanted)) if wanted else {}
     book = Book(payments=payments, refunds={}, references=references)
     of_disputes = any(notice.kind in DISPUTE_KINDS or notice.reversal for notice in notices)
     if of_disputes or any(notice.kind in REFUND_KINDS or may_be_surplus(notice, book) for notice in notices):

@@ -10,7 +10,8 @@ from tillkeeper.ops.bench.ground import Ground
 
 Say = Callable[[str], None]
 Rates = Mapping[str, int]
-"""What happened per second, by name."""
+"""What happened per second, by name; what ends in `_ms` is a time in milliseconds."""
+MILLISECONDS = "_ms"
 INSERT_LIMIT = "insert_limit"
 
 
@@ -57,10 +58,15 @@ def take_rounds(subject: Subject, name: str, *, rounds: int, seconds: int, wrong
     for number in range(1, rounds + 1):
         rates = subject.measure(seconds)
         taken.taken.append(rates)
-        told = " · ".join(f"{key} {rate:,}/s" for key, rate in rates.items())
+        told = " · ".join(f"{key.removesuffix(MILLISECONDS)} {shown(key, rate)}" for key, rate in rates.items())
         say(f"{name}: round {number} of {rounds}: {told}")
     wrong += subject.prove()
     return taken
+
+
+def shown(name: str, rate: int) -> str:
+    """Write a rate or a time with its unit."""
+    return f"{rate:,} ms" if name.endswith(MILLISECONDS) else f"{rate:,}/s"
 
 
 def _spread(values: list[Fraction]) -> Spread:
