@@ -6,8 +6,8 @@ from typing import Any
 
 from tillkeeper.flows.read import read
 from tillkeeper.reports import jobs
-from tillkeeper.worker.loop import work
-from tillkeeper.worker.schedule import APPOINTMENTS
+from tillkeeper.worker.loop import spread_ms, work
+from tillkeeper.worker.schedule import APPOINTMENTS, jobs_for
 
 patience_seconds = 20
 DONE = "SELECT count(*) FROM schedule_run WHERE status = 'done'"
@@ -43,3 +43,12 @@ async def test_workers_are_seen_while_they_work_and_said_to_have_ended_afterward
     await until(shop, both_seen)
     assert await read(shop.till, jobs.workers) == []
     assert await shop.count("worker", "ended_at IS NOT NULL") == 2
+
+
+def test_jobs_with_the_same_pause_come_at_different_moments() -> None:
+    wanted = jobs_for(["stripe", "square"])
+    late = spread_ms(wanted)
+    for pause in {job.every_seconds for job in wanted}:
+        moments = [late_ms for job, late_ms in zip(wanted, late, strict=True) if job.every_seconds == pause]
+        assert len(set(moments)) == len(moments)
+        assert max(moments) < pause * 1000

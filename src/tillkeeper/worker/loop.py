@@ -21,10 +21,10 @@ async def work(till: Till, stop: asyncio.Event, jobs: Sequence[Job] = (), *, kin
     """Run every job, all of them unless some are named, until `stop` is set; what is under way is finished first."""
     bell = asyncio.Event()
     pulse = Pulse(kind)
+    wanted = [job for job in jobs or schedule.jobs_for(till.gateways) for _ in range(job.side_by_side)]
     running = [
-        asyncio.create_task(_repeat(till, job, stop, bell))
-        for job in jobs or schedule.jobs_for(till.gateways)
-        for _ in range(job.side_by_side)
+        asyncio.create_task(_repeat(till, job, stop, bell, late_ms=late_ms))
+        for job, late_ms in zip(wanted, spread_ms(wanted), strict=True)
     ]
     listening = asyncio.create_task(_listen(till, bell))
     try:
@@ -40,7 +40,12 @@ async def work(till: Till, stop: asyncio.Event, jobs: Sequence[Job] = (), *, kin
         await asyncio.gather(listening, *running, return_exceptions=True)
 
 
-async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event) -> None:
+def spread_ms(jobs: Sequence[Job]) -> list[int]:
+    """Tell how much later each job is to begin its second run, so that those with the same pause do not meet again."""
+    return [job.every_seconds * 1000 * place // len(jobs) for place, job in enumerate(jobs)]
+
+
+async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event, *, late_ms: int) -> None:
     while not stop.is_set():
         if job.woken:
             bell.clear()
@@ -48,14 +53,15 @@ async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event
         if found:
             continue
         pause = min(job.every_seconds, failure_pause_seconds_max) if found is None else job.every_seconds
-        await _wait(bell if job.woken else stop, pause)
+        await _wait(bell if job.woken else stop, pause * 1000 + late_ms)
+        late_ms = 0
     if job.finish:
         await job.finish()
 
 
-async def _wait(event: asyncio.Event, seconds: int) -> None:
+async def _wait(event: asyncio.Event, pause_ms: int) -> None:
     try:
-        await asyncio.wait_for(event.wait(), timeout=seconds)
+        await asyncio.wait_for(event.wait(), timeout=pause_ms / 1000)
     except TimeoutError:
         return
 

@@ -21,6 +21,8 @@ warm_up_webhooks = 3_000
 """Enough that statistics taken afterwards speak of tables that are in use."""
 
 WAITING = "SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked')"
+BEHIND = "SELECT (SELECT count(*) FROM outbox_event WHERE seq IS NULL) + (SELECT count(*) FROM unsealed)"
+"""What is still to be announced and sealed of what was delivered: a rest of another load, when one begins."""
 DELIVERED = """
     SELECT count(*) FROM payment
     WHERE id BETWEEN '{first}' AND '{last}' AND status = 'succeeded' AND amount_captured = amount
@@ -64,6 +66,7 @@ def opened(ground: Ground) -> Iterator[Subject]:
         limit = references.measure_insert_limit(ground, seconds)
         firsts = [next(numbers) for _ in range(seconds)]
         all_out = run(range(firsts[0], firsts[-1] + webhooks_per_second_max), seconds)
+        _await_none(ground, BEHIND)
         first = next(numbers)
         calm = run(range(first, first + calm_per_second * seconds), seconds, calm_per_second)
         return {
@@ -81,10 +84,14 @@ def opened(ground: Ground) -> Iterator[Subject]:
 
 def await_drained(ground: Ground) -> None:
     """Wait until every stored webhook has had its effect."""
+    _await_none(ground, WAITING)
+
+
+def _await_none(ground: Ground, waiting: str) -> None:
     elapsed_ms = clock.timer_ms()
-    while waiting := ground.count(WAITING):
+    while left := ground.count(waiting):
         if elapsed_ms() > drain_timeout_seconds * 1000:
-            message = f"{waiting} webhooks were still waiting after {drain_timeout_seconds} s."
+            message = f"{left} were still waiting after {drain_timeout_seconds} s: {waiting}."
             raise BenchError(message)
         clock.pause_ms(poll_ms)
 
