@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from tillkeeper.access import KeyKind
 from tillkeeper.flows.authorize import issue
-from tillkeeper.ops.bench import least, volleys
+from tillkeeper.ops.bench import volleys
 from tillkeeper.ops.bench.generator import CREATED, Load, Result
 from tillkeeper.ops.bench.ground import HOST, Ground
 from tillkeeper.ops.bench.subject import Rates, Subject
@@ -23,6 +23,7 @@ latency_ms = 300
 all_seconds_max = 60
 OURS = """
 SELECT count(*), count(*) FILTER (WHERE status <> 'requires_action' OR gateway_reference IS NULL) FROM payment"""
+WISHES = "CREATE TABLE bench_wish (id uuid PRIMARY KEY, key text NOT NULL UNIQUE, wish text NOT NULL, answer text)"
 LEAST = "SELECT count(*), count(*) FILTER (WHERE answer IS NULL) FROM bench_wish"
 
 
@@ -85,7 +86,7 @@ def _per_second(result: Result) -> int:
 @contextmanager
 def _least(ground: Ground) -> Iterator[int]:
     """Run the least that a creation can be until the block ends, and tell its port."""
-    ground.sql(f"DROP TABLE IF EXISTS bench_wish; {least.TABLE}")
+    ground.sql(f"DROP TABLE IF EXISTS bench_wish; {WISHES}")
     told = {"database_url": ground.owner_url, "gateway": ground.gateway}
     with _beside("tillkeeper.ops.bench.least", told=json.dumps(told)) as port:
         yield port

@@ -24,7 +24,6 @@ from tillkeeper.ops.bench.ground import HOST
 connections = 10
 patience_seconds = 60
 backlog = 2048
-TABLE = "CREATE TABLE bench_wish (id uuid PRIMARY KEY, key text NOT NULL UNIQUE, wish text NOT NULL, answer text)"
 
 
 class Wish(BaseModel):
