@@ -150,3 +150,16 @@ def test_programs_of_a_merchant_stand_in_for_one_that_takes_webhooks_and_one_tha
     client: TestClient, name: str, status: int
 ) -> None:
     assert client.post(f"/_merchant/{name}", content=b"{}").status_code == status
+
+
+def test_what_the_merchants_program_took_is_told_with_how_often_it_came(client: TestClient) -> None:
+    def send(name: str, body: bytes, **headers: str) -> None:
+        client.post(f"/_merchant/{name}", content=body, headers=headers)
+
+    for body in (b"first", b"first", b"other"):
+        send("takes", body, **{"webhook-id": "event_1"})
+    send("breaks", b"refused", **{"webhook-id": "event_2"})
+    send("takes", b"of nobody")
+    told = client.get("/_control/taken").json()["data"]
+    assert sorted((each["message"], each["times"]) for each in told) == [("event_1", 1), ("event_1", 2)]
+    assert len({each["digest"] for each in told}) == 2

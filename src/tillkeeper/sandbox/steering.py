@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from tillkeeper.sandbox_kit import control, faults, luck, outages, paper, post
+from tillkeeper.sandbox_kit import control, faults, luck, merchant, outages, paper, post
 from tillkeeper.sandbox_kit.books import Books, Json
 from tillkeeper.sandbox_kit.courses import COURSES
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
@@ -22,7 +22,7 @@ PAPER = paper.desk_paper(Path(__file__).parent / "templates")
 FAULTS_EXAMPLE = '{"webhook_copies": 3, "webhook_shuffle": true}'
 
 MERCHANTS = {"takes": HTTPStatus.NO_CONTENT, "breaks": HTTPStatus.SERVICE_UNAVAILABLE}
-"""Programs of a merchant that may be told where webhooks go, as `/_merchant/takes`, with what they answer."""
+"""Programs of a merchant to which webhooks may go, as `/_merchant/takes`, with what they answer."""
 VERBS = (
     Verb("GET", "faults", "Read the fault dial."),
     Verb("PUT", "faults", "Turn the fault dial; what is not named stays as it is.", FAULTS_EXAMPLE),
@@ -38,6 +38,7 @@ VERBS = (
     ),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
     Verb("GET", "calls", "Count API calls by route and list them: proof of how often a gateway was asked."),
+    Verb("GET", "taken", "List what a merchant's program at /_merchant/takes was told: message, digest, how often."),
     Verb("GET", "books/{gateway}", "Lay open a gateway's books for an oracle."),
 )
 
@@ -129,8 +130,15 @@ class Steering:
 
     async def hear(self, request: Request) -> Response:
         """Take a webhook as a merchant's program does, or fail as one that is out of order."""
-        await request.body()
-        return Response(status_code=MERCHANTS.get(request.path_params["name"], HTTPStatus.NOT_FOUND))
+        body, status = await request.body(), MERCHANTS.get(request.path_params["name"], HTTPStatus.NOT_FOUND)
+        message = request.headers.get("webhook-id")
+        if message and status is HTTPStatus.NO_CONTENT:
+            merchant.take(self.books.connection, message, body)
+        return Response(status_code=status)
+
+    async def taken(self, _request: Request) -> Response:
+        """List what was taken."""
+        return JSONResponse({"data": merchant.listing(self.books.connection)})
 
     async def docs(self, _request: Request) -> Response:
         """Document every verb."""
@@ -164,6 +172,7 @@ def routes(books: Books, desks: Sequence[tuple[Stand, Desk]], public_url: str) -
         Route("/outages", steering.outage, methods=["POST"]),
         Route("/webhooks/release", steering.release, methods=["POST"]),
         Route("/calls", steering.calls, methods=["GET"]),
+        Route("/taken", steering.taken, methods=["GET"]),
         Route("/books/{gateway}", steering.report, methods=["GET"]),
         Route("/docs", steering.docs, methods=["GET"]),
         *(Mount(f"/{stand.name}", routes=stand.control(desk)) for stand, desk in desks),

@@ -123,6 +123,13 @@ CREATE TABLE IF NOT EXISTS lost (
     PRIMARY KEY (gateway, thing)
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS taken (
+    message TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    PRIMARY KEY (message, digest)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS dial (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     settings TEXT NOT NULL

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ops.chaos.testimony import KEY, PAYMENT, SHOWN, posting, told
+from tests.ops.chaos.testimony import KEY, PAYMENT, SHOWN, event, posting, taken, told
 
-from tillkeeper.ops.chaos import evidence, oracle
+from tillkeeper.ops.chaos import announcements, case, evidence, oracle
 from tillkeeper.ops.chaos.evidence import Evidence
 from tillkeeper.ops.chaos.wishes import PACKAGES
 
@@ -86,7 +86,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     ),
     "an API that shows something else": ("I8", lambda it: it.shown[SHOWN].update(status="created")),
     "a key that is forgotten": ("I8", lambda it: it.replayed[KEY].update(id="payment_0")),
-    "an event that was told twice": ("I10", lambda it: add(it, "outbox", id="event 4", seq=4)),
+    "an event that was told twice": ("I10", lambda it: add(it, "outbox", id=event(4), seq=4)),
     "a capture that was told to nobody": ("I10", lambda it: remove(it, "outbox", 1)),
     "a refund that was told to nobody": ("I10", lambda it: remove(it, "outbox", 2)),
     "a gap in the order of events": ("I10", lambda it: row(it, "outbox", 2).update(seq=4)),
@@ -94,6 +94,9 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "an event that nobody was sent": ("I10", lambda it: remove(it, "deliveries")),
     "an event that was sent twice": ("I10", lambda it: add(it, "deliveries")),
     "a delivery that nobody took": ("I10", lambda it: row(it, "deliveries").update(taken=0)),
+    "a delivery of which the merchant knows nothing": ("I10", lambda it: it.taken.pop()),  # type: ignore[attr-defined]
+    "a message about nothing that happened": ("I10", lambda it: it.taken.append(taken(9))),  # type: ignore[attr-defined]
+    "one message with two bodies": ("I10", lambda it: it.taken.append({**taken(1), "digest": "another"})),  # type: ignore[attr-defined]
     "work that does not end": ("quiet", lambda it: setattr(it, "left", {"calls": 1})),
     "a client that gave up": ("quiet", lambda it: it.journal[5].update(end="gave up: it took too long")),
     "a client of whom nothing was heard": ("quiet", lambda it: it.journal.pop()),  # type: ignore[attr-defined]
@@ -109,16 +112,18 @@ def test_sound_books_pass() -> None:
 def test_a_second_capture_that_went_back_passes() -> None:
     found = told()
     surplus(found, given_back=True)
-    add(found, "outbox", id="event 4", seq=4, type="refund.succeeded", subject="second")
-    add(found, "deliveries", event="event 4")
+    add(found, "outbox", id=event(4), seq=4, type="refund.succeeded", subject="second")
+    add(found, "deliveries", event=event(4))
+    found.taken.append(taken(4))  # type: ignore[attr-defined]
     assert oracle.judge(found) == []
 
 
 def test_goods_that_come_back_after_a_failed_refund_are_told_once_more() -> None:
     found = told()
     for number in (4, 5):
-        add(found, "outbox", id=f"event {number}", seq=number, type="fulfilment.delivered", subject=PAYMENT)
-        add(found, "deliveries", event=f"event {number}")
+        add(found, "outbox", id=event(number), seq=number, type="fulfilment.delivered", subject=PAYMENT)
+        add(found, "deliveries", event=event(number))
+        found.taken.append(taken(number))  # type: ignore[attr-defined]
     assert [each.invariant for each in oracle.judge(found)] == ["I10"]
     add(found, "refunds", id="failed", status="failed")
     assert oracle.judge(found) == []
@@ -132,6 +137,7 @@ def test_what_was_never_paid_passes_without_goods_and_books() -> None:
         found.rows[table].clear()  # type: ignore[attr-defined]
     for table in ("outbox", "deliveries"):
         del found.rows[table][1:]  # type: ignore[attr-defined]
+    del found.taken[1:]  # type: ignore[attr-defined]
     for account in found.rows["accounts"]:
         account.update(debits=0, credits=0)  # type: ignore[attr-defined]
     found.journal.pop(4)  # type: ignore[attr-defined]
@@ -149,7 +155,7 @@ def test_what_is_spoilt_is_found_under_its_invariant(how: str) -> None:
 
 def test_every_invariant_that_is_judged_here_is_spoilt_by_some_test() -> None:
     by_command = {"I9"}
-    assert {invariant for invariant, _ in SPOILT.values()} == oracle.TITLES.keys() - by_command
+    assert {invariant for invariant, _ in SPOILT.values()} == case.TITLES.keys() - by_command
 
 
 def test_a_finding_names_the_payment_what_was_found_and_what_should_be() -> None:
@@ -158,24 +164,24 @@ def test_a_finding_names_the_payment_what_was_found_and_what_should_be() -> None
     [finding] = [each for each in oracle.judge(found) if each.invariant == "I2"]
     assert (finding.payment, finding.about, finding.found) == (PAYMENT, "refunded", "100 here")
     assert "150" in finding.should_be
-    assert finding.as_json()["title"] == oracle.TITLES["I2"]
+    assert finding.as_json()["title"] == case.TITLES["I2"]
 
 
 def test_an_id_as_the_api_shows_it_is_read_as_the_database_keeps_it() -> None:
-    assert oracle.plain(SHOWN) == PAYMENT
+    assert case.plain(SHOWN) == PAYMENT
 
 
 def test_the_oracle_knows_what_is_for_sale_without_asking() -> None:
     assert oracle.UNITS == PACKAGES
 
 
-@pytest.mark.parametrize("module", [oracle, evidence])
+@pytest.mark.parametrize("module", [oracle, announcements, case, evidence])
 def test_the_oracle_imports_nothing_of_the_program(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     named += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     ours = {name for name in named if name.startswith("tillkeeper")}
-    assert ours <= {"tillkeeper.ops.chaos.evidence"}
+    assert ours <= {f"tillkeeper.ops.chaos.{name}" for name in ("announcements", "case", "evidence")}
 
 
 def test_a_posting_that_balances_nothing_is_found() -> None:

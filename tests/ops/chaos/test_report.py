@@ -10,9 +10,9 @@ from tests.ops.chaos.testimony import PAYMENT, SHOWN, told
 
 from tillkeeper.cli import ExitCode
 from tillkeeper.cli import chaos as command
-from tillkeeper.ops.chaos import evidence, journal, oracle, report, stage, timeline
+from tillkeeper.ops.chaos import evidence, journal, report, stage, timeline
+from tillkeeper.ops.chaos.case import TITLES, Finding
 from tillkeeper.ops.chaos.disturbing import Happening, Progress
-from tillkeeper.ops.chaos.oracle import Finding
 from tillkeeper.ops.chaos.report import Report
 from tillkeeper.ops.chaos.running import Outcome
 from tillkeeper.ops.chaos.schedule import Disturbance, Schedule, What
@@ -73,7 +73,7 @@ def test_a_violation_is_the_verdict_whatever_else_was_sound() -> None:
     assert found.as_json()["findings"] == [{"seed": 5, **FOUND.as_json()}]
     text = "\n".join(found.lines())
     assert "VIOLATED" in text
-    assert oracle.TITLES["I2"] in text
+    assert TITLES["I2"] in text
 
 
 def test_a_fault_that_met_nobody_is_named() -> None:

@@ -14,6 +14,16 @@ EVENTS = (("payment.created", PAYMENT), ("payment.succeeded", PAYMENT), ("refund
 Json = dict[str, Any]
 
 
+def event(number: int) -> str:
+    """Name an event by its place."""
+    return str(UUID(int=(1 << 80) * 1_700_000_001_000 + number))
+
+
+def taken(number: int) -> Json:
+    """Write what the merchant says of an event that it was told once."""
+    return {"message": ids.text("event", UUID(event(number))), "digest": f"of {number}", "times": 1}
+
+
 def told() -> Evidence:
     """Gather it anew, so that a test may change all of it."""
     wish = {"package": "credits_120", "currency": "EUR", "quantity": 1, "metadata": {"purchase": KEY}}
@@ -42,6 +52,7 @@ def told() -> Evidence:
         rows=rows(state),
         books=books,
         webhooks=[{**webhook, "spoil": None}],
+        taken=[taken(number) for number in range(1, len(EVENTS) + 1)],
         shown={SHOWN: {"id": SHOWN, **state}},
         replayed={KEY: {"id": SHOWN}},
     )
@@ -51,7 +62,7 @@ def rows(state: Json) -> dict[str, list[Json]]:
     """Write what the database holds."""
     more = {"amount_refunding": 0, "amount_disputed": 0, "amount_lost": 0, "has_goods": True, "purchase": KEY}
     events = [
-        {"id": f"event {number}", "seq": number, "type": kind, "subject": subject, "payment": PAYMENT}
+        {"id": event(number), "seq": number, "type": kind, "subject": subject, "payment": PAYMENT}
         for number, (kind, subject) in enumerate(EVENTS, start=1)
     ]
     refund = {"payment": PAYMENT, "amount": 100, "status": "succeeded", "origin": "us", "surplus": False}
@@ -96,7 +107,7 @@ def rows(state: Json) -> dict[str, list[Json]]:
         ],
         "operations": [],
         "outbox": events,
-        "deliveries": [{"event": event["id"], "status": "succeeded", "taken": 1} for event in events],
+        "deliveries": [{"event": each["id"], "status": "succeeded", "taken": 1} for each in events],
     }
 
 

@@ -4,21 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tillkeeper.facts import DisputeFacts, DisputeStatus, Notice, NoticeKind
 from tillkeeper.gateway import Envelope, PayloadUnreadableError
-from tillkeeper.gateway.reading import readable
+from tillkeeper.gateway.reading import check_names, readable
 from tillkeeper.gateways.paypal.amounts import from_paypal
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 
 Object = dict[str, Any]
-Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
-"""An id or a type as PayPal writes them; what else JSON strings can hold does not fit into every column."""
 custom_length_max = 255
 """So long a custom_id can be, says PayPal; of a longer text no more is looked through."""
 CAPTURE_IN_LINK = re.compile(r".*/v2/payments/captures/([A-Z0-9]{1,32})")
@@ -27,9 +25,13 @@ CAPTURE_IN_LINK = re.compile(r".*/v2/payments/captures/([A-Z0-9]{1,32})")
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
-    id: Name
-    event_type: Name
-    resource_version: Name | None = None
+    id: str
+    event_type: str
+    resource_version: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway calls an event or a type."""
+        check_names(self.id, self.event_type, self.resource_version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

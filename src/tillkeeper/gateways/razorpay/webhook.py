@@ -4,27 +4,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
-from tillkeeper.gateway.reading import readable
+from tillkeeper.gateway.reading import check_names, readable
 from tillkeeper.gateways.razorpay import entities, signatures
 from tillkeeper.gateways.razorpay.entities import Object
 
 SIGNATURE_HEADER = "x-razorpay-signature"
 EVENT_ID = re.compile(r"[!-~]{1,255}")
 
-Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
-
 
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
     entity: Literal["event"]
-    event: Name
+    event: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway calls an event or a type."""
+        check_names(self.event)
 
 
 HEAD = msgspec.json.Decoder(EventHead)

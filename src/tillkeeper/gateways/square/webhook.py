@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, PayoutFacts
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
-from tillkeeper.gateway.reading import readable
+from tillkeeper.gateway.reading import check_names, readable
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 
@@ -26,15 +26,17 @@ MANUAL = "to be captured by the shop"
 OUR_IDS = re.compile(r"\b(payment|refund)_[0-9a-z]{26}\b")
 
 Object = dict[str, Any]
-Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
-"""An id or a type as Square writes them; what else JSON strings can hold does not fit into every column."""
 
 
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
-    event_id: Name
-    type: Name
+    event_id: str
+    type: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway calls an event or a type."""
+        check_names(self.event_id, self.type)
 
 
 HEAD = msgspec.json.Decoder(EventHead)

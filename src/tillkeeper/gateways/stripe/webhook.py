@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, PayoutFacts
 from tillkeeper.gateway import Envelope, PayloadUnreadableError, SignatureInvalidError
-from tillkeeper.gateway.reading import readable
+from tillkeeper.gateway.reading import check_names, readable
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.kernel.money import TENS, exponent
@@ -30,16 +30,18 @@ ZERO_DECIMAL = frozenset(
 THREE_DECIMAL = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 Object = dict[str, Any]
-Name = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
-"""An id or a type as Stripe writes them; what else JSON strings can hold does not fit into every column."""
 
 
 class EventHead(msgspec.Struct):
     """Hold what the intake needs of an event, without reading the rest."""
 
-    id: Name
-    type: Name
-    api_version: Name | None = None
+    id: str
+    type: str
+    api_version: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway calls an event or a type."""
+        check_names(self.id, self.type, self.api_version)
 
 
 HEAD = msgspec.json.Decoder(EventHead)

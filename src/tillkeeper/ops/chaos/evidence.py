@@ -79,6 +79,8 @@ class Evidence:
     rows: Rows
     books: Mapping[str, Json]
     webhooks: Sequence[Json]
+    taken: Sequence[Json]
+    """What the merchant's program says it took: messages, and the digest of what stood in each."""
     shown: Mapping[str, Json] = field(default_factory=dict)
     replayed: Mapping[str, Json] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
@@ -116,8 +118,11 @@ async def collect(database: str, sandbox: str, api: str, key: str, journal: Sequ
         names = (await client.get(f"{sandbox}/health")).json()["gateways"]
         books = {name: (await client.get(f"{sandbox}/_control/books/{name}")).json() for name in names}
         webhooks = (await client.get(f"{sandbox}/_control/webhooks")).json()["data"]
+        taken = (await client.get(f"{sandbox}/_control/taken")).json()["data"]
         shown, replayed = await _ask_api(client, api, key, journal)
-    return Evidence(journal=journal, rows=rows, books=books, webhooks=webhooks, shown=shown, replayed=replayed)
+    return Evidence(
+        journal=journal, rows=rows, books=books, webhooks=webhooks, taken=taken, shown=shown, replayed=replayed
+    )
 
 
 async def _ask_api(

@@ -4,129 +4,23 @@ It imports nothing of the program, so that no bug of the program can hide itself
 sees to that. Amounts are in minor units.
 """
 
-import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
-from uuid import UUID
 
+from tillkeeper.ops.chaos.announcements import announced, sent, taken_over
+from tillkeeper.ops.chaos.case import Case, Finding, grouped, plain
 from tillkeeper.ops.chaos.evidence import Evidence, Json
 
 UNITS = {"credits_50": 50, "credits_120": 120, "credits_300": 300, "credits_600": 600}
-LINES = {"stripe": "payment_intents", "razorpay": "orders", "paypal": "orders", "square": "payments"}
-"""Where each gateway's books list what was paid, one line for each try that came so far."""
-OURS = re.compile(r"\bpayment_[0-9a-z]{26}\b")
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-TITLES = {
-    "I1": "debits equal credits in every journal and currency",
-    "I2": "captured, refunded and disputed are what the gateways' books say",
-    "I3": "what was paid is delivered once, what was not is not, what went back is revoked",
-    "I4": "never more goes back than was captured",
-    "I5": "every balance is the sum of its entries and not below zero",
-    "I6": "an order is captured once over all gateways, or the rest goes back",
-    "I7": "every webhook that was taken is there and ends, with a reason where it did nothing",
-    "I8": "whatever a client was told with 2xx is true",
-    "I9": "the chains of seals and of the audit log hold",
-    "I10": "each change is told once, and each event is delivered or given up",
-    "quiet": "everything comes to its end, and at no time does nothing move while something is unfinished",
-    "client": "no client is refused what it may ask for, or told of something unforeseen",
-}
 FINISHED = {"processed", "ignored", "quarantined", "dead"}
 UNFORESEEN = (500, 501)
 """What no client is ever told; 502, 503 and 504 speak of gateways and of outages."""
-TOLD_ONCE = ("payment.created", "payment.succeeded", "fulfilment.delivered", "refund.created", "refund.succeeded")
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Hold one violation: which invariant, of what, what was found, and what should be."""
-
-    invariant: str
-    about: str
-    found: str
-    should_be: str
-    payment: str | None = None
-
-    def as_json(self) -> Json:
-        """Shape it for programs."""
-        return {**asdict(self), "title": TITLES[self.invariant]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """Hold what one line of a gateway's books says of one of our payments."""
-
-    gateway: str
-    captured: int
-    refunded: int
-    disputed: int
-    captures: int
 
 
 def judge(evidence: Evidence) -> list[Finding]:
     """Prove everything that can be seen from outside; the chains are proved by a command of their own."""
     case = Case(evidence)
     return [finding for check in CHECKS for finding in check(case)]
-
-
-class Case:
-    """Hold the evidence by payment."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self.rows = evidence.rows
-        self.payments = {row["id"]: row for row in self.rows["payments"]}
-        self.refunds = grouped(self.rows["refunds"], "payment")
-        self.entitlements = grouped(self.rows["entitlements"], "payment")
-        self.entries = grouped(self.rows["entries"], "source")
-        self.lines, self.stray = _lines(evidence.books)
-        self.wishes = {line["key"]: line["body"] for line in evidence.journal if line.get("ask") == "create"}
-
-    def told(self, what: str) -> Iterator[Json]:
-        """List what clients were told with 2xx about something."""
-        for line in self.evidence.journal:
-            if line.get("told") == what and 200 <= line.get("status", 0) < 300:  # noqa: PLR2004 (any 2xx)
-                yield line
-
-    def surplus(self, payment: str, *states: str) -> int:
-        """Add up what was captured a second time, as far as its way back has come."""
-        found = (row for row in self.refunds[payment] if row["surplus"])
-        return sum(row["amount"] for row in found if not states or row["status"] in states)
-
-
-def grouped(rows: Sequence[Row], name: str) -> Mapping[str, list[Row]]:
-    """Sort rows by one of their columns."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row[name]].append(row)
-    return found
-
-
-def plain(shown: str) -> str:
-    """Read the uuid out of an id as the API shows it, such as `payment_01h…`."""
-    number = 0
-    for letter in shown.rpartition("_")[2]:
-        number = number * 32 + ALPHABET.index(letter)
-    return str(UUID(int=number % 2**128))
-
-
-def _lines(books: Mapping[str, Json]) -> tuple[Mapping[str, list[Line]], list[str]]:
-    found: dict[str, list[Line]] = defaultdict(list)
-    stray = []
-    for gateway, book in books.items():
-        for line in book[LINES[gateway]]:
-            if not (line["captured"] or line["refunded"] or line["disputed"]):
-                continue
-            named = OURS.search(json.dumps(line))
-            if named is None:
-                stray.append(f"{gateway}: {line}")
-                continue
-            sums = {name: line[name] for name in ("captured", "refunded", "disputed", "captures")}
-            found[plain(named[0])].append(Line(gateway=gateway, **sums))
-    return found, stray
 
 
 def _balanced(case: Case) -> Iterator[Finding]:
@@ -318,47 +212,6 @@ def _shown(case: Case, answers: Mapping[str, set[str]]) -> Iterator[Finding]:
             yield Finding(invariant="I8", about=f"{key} sent again", found=str(again)[:300], should_be=should_be)
 
 
-def _announced(case: Case) -> Iterator[Finding]:
-    outbox = case.rows["outbox"]
-    times = Counter((row["type"], row["subject"]) for row in outbox)
-    payments = {row["subject"]: row["payment"] for row in outbox}
-    for (kind, subject), number in times.items():
-        most = 1 + (_restored(case, subject) if kind == "fulfilment.delivered" else 0)
-        if kind in TOLD_ONCE and number > most:
-            about, found = f"{kind} of {subject}", f"{number} events"
-            yield Finding(invariant="I10", about=about, found=found, should_be=f"{most}", payment=payments[subject])
-    for id_, row in case.payments.items():
-        if times["payment.succeeded", id_] != (1 if row["amount_captured"] else 0):
-            found = f"{times['payment.succeeded', id_]} events payment.succeeded, captured {row['amount_captured']}"
-            yield Finding(invariant="I10", about="events", found=found, should_be="one if captured", payment=id_)
-    for row in case.rows["refunds"]:
-        told = times["refund.succeeded", row["id"]]
-        if told != (row["status"] == "succeeded"):
-            found = f"{told} events refund.succeeded of {row['id']}, which is {row['status']}"
-            yield Finding(invariant="I10", about="events", found=found, should_be="one", payment=row["payment"])
-
-
-def _restored(case: Case, payment: str) -> int:
-    """Count the refunds that failed: each gives the goods back that had been taken for it, and tells so."""
-    return sum(row["status"] == "failed" for row in case.refunds.get(payment, []))
-
-
-def _sent(case: Case) -> Iterator[Finding]:
-    outbox = case.rows["outbox"]
-    numbers = sorted(row["seq"] or 0 for row in outbox)
-    if numbers != list(range(1, len(outbox) + 1)):
-        found = f"{len(outbox)} events with numbers up to {max(numbers)}, {numbers.count(0)} without"
-        yield Finding(invariant="I10", about="the order of events", found=found, should_be="no gap, no double")
-    delivered = grouped(case.rows["deliveries"], "event")
-    for row in outbox:
-        made = [(each["status"], each["taken"] > 0) for each in delivered.get(row["id"], [])]
-        if made not in ([("succeeded", True)], [("dead", False)]):
-            about = f"{row['type']} {row['id']}"
-            yield Finding(
-                invariant="I10", about=about, found=f"{made}", should_be="one delivery", payment=row["payment"]
-            )
-
-
 def _answered(case: Case) -> Iterator[Finding]:
     for line in case.evidence.journal:
         if line.get("status", 0) in UNFORESEEN and "told" in line:
@@ -384,5 +237,5 @@ def _ended(case: Case) -> Iterator[Finding]:
 
 CHECKS: Sequence[Callable[[Case], Iterator[Finding]]] = (
     *(_as_gateways_say, _captured_once, _refunded, _delivered, _kept, _balanced, _booked),
-    *(_summed_up, _taken, _announced, _sent, _answered, _ended),
+    *(_summed_up, _taken, announced, sent, taken_over, _answered, _ended),
 )

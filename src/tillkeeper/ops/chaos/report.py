@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tillkeeper.ops.chaos.case import TITLES
 from tillkeeper.ops.chaos.journal import Json
-from tillkeeper.ops.chaos.oracle import TITLES
 from tillkeeper.ops.chaos.running import Outcome, converge_seconds_max
 from tillkeeper.ops.chaos.schedule import What
 

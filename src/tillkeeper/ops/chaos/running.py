@@ -13,9 +13,9 @@ import httpx2
 
 from tillkeeper.kernel import clock
 from tillkeeper.ops.chaos import clients, disturbing, evidence, oracle, timeline
+from tillkeeper.ops.chaos.case import Finding
 from tillkeeper.ops.chaos.disturbing import COUNTED, Disturber, Happening, Progress
 from tillkeeper.ops.chaos.evidence import Evidence
-from tillkeeper.ops.chaos.oracle import Finding
 from tillkeeper.ops.chaos.schedule import Schedule, What
 from tillkeeper.ops.chaos.stage import CLIENTS, ChaosError, Stage, hurrying, opened
 

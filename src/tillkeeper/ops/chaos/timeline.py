@@ -11,10 +11,10 @@ import asyncpg
 import httpx2
 
 from tillkeeper.kernel import ids
+from tillkeeper.ops.chaos.case import LINES, OURS, TITLES, Finding, plain
 from tillkeeper.ops.chaos.disturbing import Happening
 from tillkeeper.ops.chaos.evidence import Evidence
 from tillkeeper.ops.chaos.journal import Json
-from tillkeeper.ops.chaos.oracle import LINES, OURS, TITLES, Finding, plain
 from tillkeeper.ops.chaos.stage import Stage
 
 text_length_max = 400
