@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 from types import SimpleNamespace
@@ -84,7 +85,7 @@ def standing() -> Iterator[Still]:
         patch.setattr("tillkeeper.kernel.clock.now", still.now)
         patch.setattr("tillkeeper.kernel.clock.timer_ms", lambda: lambda: call_ms)
         patch.setattr("tillkeeper.kernel.ids.time", SimpleNamespace(time_ns=still.id_ns))
-        patch.setattr("tillkeeper.kernel.ids.os", SimpleNamespace(urandom=chances.randbytes))
+        patch.setattr("tillkeeper.kernel.ids.chance", SimpleNamespace(draw=partial(chances.randbytes, 10)))
         patch.setattr("tillkeeper.sandbox_kit.clock.time", wall)
         patch.setattr("tillkeeper.sandbox_kit.stand.secrets", SimpleNamespace(token_bytes=names.randbytes))
         patch.setattr("tillkeeper.sandbox.app.tick_seconds", NEVER)

@@ -1,11 +1,11 @@
 """TypeIDs: a full-word prefix and a uuid of version 7, so an id says what it is and sorts by age."""
 
-import os
 import time
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+from tillkeeper.kernel import chance
 from tillkeeper.kernel.errors import NotFoundError
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as the TypeID specification takes it
@@ -23,7 +23,7 @@ VERSION_7 = 0x7000_8000000000000000
 
 def new() -> UUID:
     """Make a uuid of version 7: 48 bits of Unix milliseconds, then randomness."""
-    return _version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+    return _version_7(time.time_ns() // 1_000_000, int.from_bytes(chance.draw()))
 
 
 def first_at(moment: datetime) -> UUID:
