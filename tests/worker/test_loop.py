@@ -6,7 +6,7 @@ from typing import Any
 
 from tillkeeper.flows.read import read
 from tillkeeper.reports import jobs
-from tillkeeper.worker.loop import spread_ms, work
+from tillkeeper.worker.loop import Bell, spread_ms, work
 from tillkeeper.worker.schedule import APPOINTMENTS, jobs_for
 
 patience_seconds = 20
@@ -52,3 +52,35 @@ def test_jobs_with_the_same_pause_come_at_different_moments() -> None:
         moments = [late_ms for job, late_ms in zip(wanted, late, strict=True) if job.every_seconds == pause]
         assert len(set(moments)) == len(moments)
         assert max(moments) < pause * 1000
+
+
+async def woken(waiting: list[asyncio.Task[None]]) -> int:
+    """Let those who were woken end, and count them."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return sum(each.done() for each in waiting)
+
+
+async def test_a_ring_wakes_one_of_those_who_wait_and_the_next_ring_another() -> None:
+    bell = Bell()
+    waiting = [asyncio.create_task(bell.wait()) for _ in range(3)]
+    assert await woken(waiting) == 0
+    for number in (1, 2):
+        bell.ring()
+        assert await woken(waiting) == number
+    bell.end()
+    assert await woken(waiting) == 3
+
+
+async def test_a_ring_that_nobody_waited_for_wakes_the_next_unless_somebody_looked_meanwhile() -> None:
+    bell = Bell()
+    bell.ring()
+    bell.ring()
+    first = [asyncio.create_task(bell.wait())]
+    assert await woken(first) == 1
+    bell.ring()
+    bell.hush()
+    second = [asyncio.create_task(bell.wait())]
+    assert await woken(second) == 0
+    bell.end()
+    assert await woken(second) == 1

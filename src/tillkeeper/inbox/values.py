@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Hold a verified webhook that is about to be stored; `body` is sealed, `version` that of the gateway's API."""
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a verified webhook that is about to be stored; `body` is sealed, `version` that of the gateway's API.
+
+    One is made for each webhook while its sender waits, and a dataclass would take ten times as long to make.
+    """
 
     id: UUID
     gateway: str

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tillkeeper.kernel.db import Listener
 from tillkeeper.kernel.errors import TillError
@@ -19,7 +20,7 @@ failure_pause_seconds_max = 5
 
 async def work(till: Till, stop: asyncio.Event, jobs: Sequence[Job] = (), *, kind: Kind = Kind.LOOP) -> None:
     """Run every job, all of them unless some are named, until `stop` is set; what is under way is finished first."""
-    bell = asyncio.Event()
+    bell = Bell()
     pulse = Pulse(kind)
     wanted = [job for job in jobs or schedule.jobs_for(till.gateways) for _ in range(job.side_by_side)]
     running = [
@@ -30,7 +31,7 @@ async def work(till: Till, stop: asyncio.Event, jobs: Sequence[Job] = (), *, kin
     try:
         async with pulse.felt(till):
             await stop.wait()
-            bell.set()
+            bell.end()
             await asyncio.gather(*running)
         await pulse.end(till)
     finally:
@@ -45,10 +46,39 @@ def spread_ms(jobs: Sequence[Job]) -> list[int]:
     return [job.every_seconds * 1000 * place // len(jobs) for place, job in enumerate(jobs)]
 
 
-async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event, *, late_ms: int) -> None:
+class Bell:
+    """Wake one of those who wait for it: all would look for what the first has taken. Nobody's ring wakes the next."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Queue[None](maxsize=1)
+        self._ended = False
+
+    def ring(self) -> None:
+        """Wake one."""
+        with suppress(asyncio.QueueFull):
+            self._rung.put_nowait(None)
+
+    def hush(self) -> None:
+        """Forget that it rang, because somebody is about to look."""
+        with suppress(asyncio.QueueEmpty):
+            self._rung.get_nowait()
+
+    def end(self) -> None:
+        """Wake everybody, from now on."""
+        self._ended = True
+        self.ring()
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        await self._rung.get()
+        if self._ended:
+            self.ring()
+
+
+async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: Bell, *, late_ms: int) -> None:
     while not stop.is_set():
         if job.woken:
-            bell.clear()
+            bell.hush()
         found = await schedule.run(till, job)
         if found:
             continue
@@ -59,21 +89,21 @@ async def _repeat(till: Till, job: Job, stop: asyncio.Event, bell: asyncio.Event
         await job.finish()
 
 
-async def _wait(event: asyncio.Event, pause_ms: int) -> None:
+async def _wait(event: asyncio.Event | Bell, pause_ms: int) -> None:
     try:
         await asyncio.wait_for(event.wait(), timeout=pause_ms / 1000)
     except TimeoutError:
         return
 
 
-async def _listen(till: Till, bell: asyncio.Event) -> None:
+async def _listen(till: Till, bell: Bell) -> None:
     """Ring when webhooks come; the clock rings too, so a lost notification costs a second and no money."""
     listener: Listener | None = None
     try:
         while True:
             if listener is None or listener.lost:
                 try:
-                    listener = await till.db.listen(CHANNEL, bell.set)
+                    listener = await till.db.listen(CHANNEL, bell.ring)
                 except TillError:
                     listener = None
             await asyncio.sleep(poll_seconds)

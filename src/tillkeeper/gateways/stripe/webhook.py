@@ -373,9 +373,14 @@ def _head(body: bytes) -> Envelope:
 def _parse(header: str) -> tuple[str, list[bytes]]:
     if len(header) > header_length_max:
         raise SignatureInvalidError
-    pairs = [part.partition("=")[::2] for part in header.split(",")]
-    moment = next((value for name, value in pairs if name.strip() == "t"), "")
+    moment, signatures = "", []
+    for part in header.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "v1":
+            signatures.append(value.encode())
+        elif name.strip() == "t" and not moment:
+            moment = value
     if not DIGITS.fullmatch(moment):
         message = "The header Stripe-Signature is missing or has no time in it."
         raise SignatureInvalidError(message)
-    return moment, [value.encode() for name, value in pairs if name.strip() == "v1"]
+    return moment, signatures
