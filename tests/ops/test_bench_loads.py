@@ -26,6 +26,12 @@ def test_a_load_with_a_pace_sends_so_many_a_second_and_no_faster() -> None:
     assert 0 < result.latency_mean_us <= result.latency_p99_us
 
 
+def test_a_load_whose_time_ends_while_nothing_is_on_its_way_waits_for_nothing() -> None:
+    load = generator.Load(port=0, secret="", first=0, count=1, duration_ms=0, connections=1)
+    volley = generator.Volley(load, deque([webhooks.Shot(Kind.NEW, 0, b"x")]))
+    assert volley._patience_ms() == 0
+
+
 @contextmanager
 def answering(answer: bytes) -> Iterator[int]:
     """Answer whatever comes over any number of connections with the same words."""

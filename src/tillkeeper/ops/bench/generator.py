@@ -141,7 +141,8 @@ class Volley:
         """Tell how long to wait for an answer, which is until there is something to send if that is sooner."""
         if self.idle and self._goes_on():
             return max(0, self._due_ns() - time.monotonic_ns()) // 1_000_000
-        return answer_timeout_seconds * 1000
+        is_due = len(self.idle) < len(self.lines)  # the time may have ended since it was last looked at
+        return answer_timeout_seconds * 1000 if is_due else 0
 
     def _hear(self, number: int) -> None:
         line = self.lines[number]
