@@ -5,14 +5,13 @@ In the same round the same wishes go to the least that creating a payment can be
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tillkeeper.access import KeyKind
 from tillkeeper.flows.authorize import issue
 from tillkeeper.ops.bench import volleys
+from tillkeeper.ops.bench.beside import beside
 from tillkeeper.ops.bench.generator import CREATED, Load, Result
 from tillkeeper.ops.bench.ground import HOST, Ground
 from tillkeeper.ops.bench.subject import Rates, Subject
@@ -88,30 +87,15 @@ def _least(ground: Ground) -> Iterator[int]:
     """Run the least that a creation can be until the block ends, and tell its port."""
     ground.sql(f"DROP TABLE IF EXISTS bench_wish; {WISHES}")
     told = {"database_url": ground.owner_url, "gateway": ground.gateway}
-    with _beside("tillkeeper.ops.bench.least", told=json.dumps(told)) as port:
+    with beside("least.creation", told=json.dumps(told)) as port:
         yield port
 
 
 @contextmanager
 def _counterparty() -> Iterator[str]:
     """Run the slow gateway until the block ends, and tell its address."""
-    with _beside("tillkeeper.ops.bench.counterparty", str(latency_ms)) as port:
+    with beside("counterparty", str(latency_ms)) as port:
         yield f"http://{HOST}:{port}"
-
-
-@contextmanager
-def _beside(module: str, *words: str, told: str = "") -> Iterator[int]:
-    """Run a program that serves until its standard input closes, and tell at which port."""
-    command = [sys.executable, "-m", module, *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin, "it was asked for"
-        assert process.stdout, "it was asked for"
-        try:
-            process.stdin.write(f"{told}\n")
-            process.stdin.flush()
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
 
 
 async def _key(ground: Ground) -> str:

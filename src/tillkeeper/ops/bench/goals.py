@@ -41,6 +41,8 @@ GOALS = (
         *("P9", "1,000 created at once, mean in ms", "create_mean_ms", None, Fraction(700), Fraction(400)),
         at_most=True,
     ),
+    Goal("ingest", "accepts ÷ the least that intake can be", "ingest", "ingest_least"),
+    Goal("ingest_least", "that least ÷ insert limit", "ingest_least", INSERT_LIMIT),
     Goal("create", "the same ÷ the least that it can be", "create_mean_ms", "create_least_mean_ms"),
     Goal("P11", "lines compared a second, slowest of all sizes", "reconcile", None, Fraction(2_000), Fraction(20_000)),
     Goal("reconcile_linear", "1,000,000 lines ÷ 10,000", "reconcile_1000000", "reconcile_10000"),

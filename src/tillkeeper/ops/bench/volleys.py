@@ -37,11 +37,13 @@ def rate(result: Result) -> int:
     return good * 1000 // max(result.elapsed_ms, 1)
 
 
-def fire(ground: Ground, *, first: int, count: int, seconds: int, connections: int = 64, per_second: int = 0) -> Result:
-    """Send a load to the API and wait for all answers."""
+def fire(
+    ground: Ground, *, first: int, count: int, seconds: int, connections: int = 64, per_second: int = 0, port: int = 0
+) -> Result:
+    """Send a load to the API, or to whoever else listens at `port`, and wait for all answers."""
     return send(
         Load(
-            port=ground.port,
+            port=port or ground.port,
             secret=ground.secret,
             first=first,
             count=count,

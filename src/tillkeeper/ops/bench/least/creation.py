@@ -1,29 +1,23 @@
 """The least that creating a payment can be: find who asks, commit the wish, call the gateway, commit its answer.
 
-No rule is asked, nothing is booked and nobody is told. What it takes on this machine is what ours is compared with.
+No rule is asked, nothing is booked and nobody is told.
 """
 
-import asyncio
-import json
-import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 import asyncpg
 import httpx2
-import uvicorn
 from fastapi import FastAPI, Header
 from pydantic import BaseModel
 
-from tillkeeper.kernel import ids, loop, trust
+from tillkeeper.kernel import ids, trust
 from tillkeeper.kernel.crypto import sha256
-from tillkeeper.ops.bench.ground import HOST
+from tillkeeper.ops.bench.least.serving import serve
 
 connections = 10
 patience_seconds = 60
-backlog = 2048
 
 
 class Wish(BaseModel):
@@ -73,22 +67,5 @@ def build(database_url: str, gateway: str) -> FastAPI:
     return app
 
 
-def main(database_url: str, gateway: str) -> None:
-    """Listen, say at which port, and serve until standard input closes."""
-    listener = socket.create_server((HOST, 0), backlog=backlog)
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    server = uvicorn.Server(uvicorn.Config(build(database_url, gateway), log_level="error", access_log=False))
-    with loop.runner() as runner:
-        runner.run(_serve(server, listener))
-
-
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
-    serving = asyncio.create_task(server.serve([listener]))
-    await asyncio.to_thread(sys.stdin.read)
-    server.should_exit = True
-    await serving
-
-
 if __name__ == "__main__":
-    main(**json.loads(sys.stdin.readline()))
+    serve(build)
