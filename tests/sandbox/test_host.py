@@ -156,10 +156,14 @@ def test_what_the_merchants_program_took_is_told_with_how_often_it_came(client: 
     def send(name: str, body: bytes, **headers: str) -> None:
         client.post(f"/_merchant/{name}", content=body, headers=headers)
 
-    for body in (b"first", b"first", b"other"):
-        send("takes", body, **{"webhook-id": "event_1"})
+    for number, body in enumerate((b"first", b"first", b"other")):
+        send("takes", body, **{"webhook-id": "event_1", "webhook-timestamp": str(number), "webhook-signature": "v1,x"})
     send("breaks", b"refused", **{"webhook-id": "event_2"})
     send("takes", b"of nobody")
     told = client.get("/_control/taken").json()["data"]
-    assert sorted((each["message"], each["times"]) for each in told) == [("event_1", 1), ("event_1", 2)]
-    assert len({each["digest"] for each in told}) == 2
+    assert len({each.pop("digest") for each in told}) == 2
+    both = {"message": "event_1", "signature": "v1,x"}
+    assert sorted(told, key=lambda each: each["times"]) == [
+        {**both, "times": 1, "timestamp": "2", "body": "other"},
+        {**both, "times": 2, "timestamp": "1", "body": "first"},
+    ]

@@ -38,7 +38,7 @@ VERBS = (
     ),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
     Verb("GET", "calls", "Count API calls by route and list them: proof of how often a gateway was asked."),
-    Verb("GET", "taken", "List what a merchant's program at /_merchant/takes was told: message, digest, how often."),
+    Verb("GET", "taken", "List what a merchant's program at /_merchant/takes was told: each message as it came, and how often."),
     Verb("GET", "books/{gateway}", "Lay open a gateway's books for an oracle."),
 )
 
@@ -131,9 +131,8 @@ class Steering:
     async def hear(self, request: Request) -> Response:
         """Take a webhook as a merchant's program does, or fail as one that is out of order."""
         body, status = await request.body(), MERCHANTS.get(request.path_params["name"], HTTPStatus.NOT_FOUND)
-        message = request.headers.get("webhook-id")
-        if message and status is HTTPStatus.NO_CONTENT:
-            merchant.take(self.books.connection, message, body)
+        if merchant.MESSAGE in request.headers and status is HTTPStatus.NO_CONTENT:
+            merchant.take(self.books.connection, request.headers, body)
         return Response(status_code=status)
 
     async def taken(self, _request: Request) -> Response:

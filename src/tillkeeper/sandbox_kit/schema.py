@@ -123,10 +123,13 @@ CREATE TABLE IF NOT EXISTS lost (
     PRIMARY KEY (gateway, thing)
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS taken (
+CREATE TABLE IF NOT EXISTS heard (
     message TEXT NOT NULL,
     digest TEXT NOT NULL,
     times INTEGER NOT NULL,
+    timestamp TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    body TEXT NOT NULL,
     PRIMARY KEY (message, digest)
 ) STRICT;
 
