@@ -1,4 +1,8 @@
-"""Randomness of the system, fetched for many at once: to ask for each id and nonce takes longer than to use it."""
+"""Randomness for ids, fetched from the system for many at once: to ask for each takes longer than to use it.
+
+A machine that is resumed twice from one snapshot draws the same again. Ids bear that, since their other half is the
+time; nonces and secrets would not, and are asked for each time.
+"""
 
 import os
 from collections import deque
