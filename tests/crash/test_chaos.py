@@ -52,14 +52,18 @@ def test_a_whole_installation_is_disturbed_and_stays_sound(tell: Callable[[str],
 def test_books_that_were_tampered_with_are_found_and_told_with_their_timeline() -> None:
     async def take_money_out(stage: Stage) -> None:
         spoil = """
+            SET session_replication_role = replica;
             UPDATE payment SET amount_captured = amount_captured - 1
-            WHERE id = (SELECT id FROM payment WHERE amount_captured > 1 AND amount_refunded = 0 LIMIT 1)"""
+            WHERE id = (SELECT id FROM payment WHERE amount_captured > 1 AND amount_refunded = 0 LIMIT 1);
+            UPDATE audit_entry SET actor_name = 'nobody' WHERE number = 1;
+            UPDATE seal SET sealed_at = sealed_at + interval '1 hour' WHERE number = 0"""
         stage.postgres.databases.run(spoil, database=DATABASE)
 
     killed = Disturbance(after=2, what=What.KILL, whom="worker-1", lasts_ms=50)
     told = chaos.run([small(killed)], seed=1, command="till chaos", say=quietly, meddle=take_money_out)
     assert command.exit_code(told) == ExitCode.PROBLEMS
-    assert {"I1", "I2"} <= {each["invariant"] for each in told.findings}
+    assert {"I1", "I2", "I9", "itself"} <= {each["invariant"] for each in told.findings}
+    assert {"audit entry 1", "seal 0"} <= {each["about"] for each in told.findings}
     [page] = told.pages
     text = Path(page).read_text()
     for word in ("DISTURBANCE", "kill worker-1", "client", "inbox", "ledger", "outbox", "in its books", "seed 1"):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from tillkeeper.sandbox_kit import control, faults, luck, merchant, outages, paper, post
+from tillkeeper.sandbox_kit import control, faults, luck, merchant, mishaps, outages, paper, post
 from tillkeeper.sandbox_kit.books import Books, Json
 from tillkeeper.sandbox_kit.courses import COURSES
 from tillkeeper.sandbox_kit.stand import Desk, Stand, Verb
@@ -23,6 +23,8 @@ FAULTS_EXAMPLE = '{"webhook_copies": 3, "webhook_shuffle": true}'
 
 MERCHANTS = {"takes": HTTPStatus.NO_CONTENT, "breaks": HTTPStatus.SERVICE_UNAVAILABLE}
 """Programs of a merchant to which webhooks may go, as `/_merchant/takes`, with what they answer."""
+MERCHANT = "merchant"
+"""Under what the faults of these programs are counted, beside those of the gateways."""
 VERBS = (
     Verb("GET", "faults", "Read the fault dial."),
     Verb("PUT", "faults", "Turn the fault dial; what is not named stays as it is.", FAULTS_EXAMPLE),
@@ -38,7 +40,11 @@ VERBS = (
     ),
     Verb("POST", "webhooks/release", "Send the webhooks that were held back so far."),
     Verb("GET", "calls", "Count API calls by route and list them: proof of how often a gateway was asked."),
-    Verb("GET", "taken", "List what a merchant's program at /_merchant/takes was told: each message as it came, and how often."),
+    Verb(
+        "GET",
+        "taken",
+        "List what a merchant's program at /_merchant/takes was told: each message as it came, and how often.",
+    ),
     Verb("GET", "books/{gateway}", "Lay open a gateway's books for an oracle."),
 )
 
@@ -129,11 +135,23 @@ class Steering:
         raise control.refusal(message, HTTPStatus.NOT_FOUND)
 
     async def hear(self, request: Request) -> Response:
-        """Take a webhook as a merchant's program does, or fail as one that is out of order."""
+        """Take a webhook as a merchant's program does, or fail as one that is out of order or as the dial says."""
         body, status = await request.body(), MERCHANTS.get(request.path_params["name"], HTTPStatus.NOT_FOUND)
-        if merchant.MESSAGE in request.headers and status is HTTPStatus.NO_CONTENT:
-            merchant.take(self.books.connection, request.headers, body)
-        return Response(status_code=status)
+        message = request.headers.get(merchant.MESSAGE)
+        if message is None or status is not HTTPStatus.NO_CONTENT:
+            return Response(status_code=status)
+        if self._goes_wrong(faults.MERCHANT_ERROR, message):
+            return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        merchant.take(self.books.connection, request.headers, body)
+        return mishaps.Cut() if self._goes_wrong(faults.MERCHANT_LOST_REPLY, message) else Response(status_code=status)
+
+    def _goes_wrong(self, fault: str, message: str) -> bool:
+        """Throw for a fault of the merchant, and count it."""
+        connection = self.books.connection
+        struck = luck.strikes(connection, MERCHANT, fault, dial=self.books.dial)
+        if struck:
+            luck.count(connection, MERCHANT, fault, message)
+        return struck
 
     async def taken(self, _request: Request) -> Response:
         """List what was taken."""

@@ -19,6 +19,7 @@ MISHAPS = (ERROR_BEFORE, ERROR_AFTER, LOST_REPLY, STALL)
 BAD_SIGNATURE = "webhook_bad_signature_percent"
 OLD_TIMESTAMP = "webhook_old_timestamp_percent"
 DROP = "webhook_drop_percent"
+MERCHANT_ERROR, MERCHANT_LOST_REPLY = "merchant_error_percent", "merchant_lost_reply_percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ class Dial:
     webhook_drop_percent: int = 0
     webhook_bad_signature_percent: int = 0
     webhook_old_timestamp_percent: int = 0
+    merchant_error_percent: int = 0
+    merchant_lost_reply_percent: int = 0
 
 
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         "seed": (0, 2**53),
         "latency_ms": (0, 120_000),
-        **dict.fromkeys((*MISHAPS, DROP, BAD_SIGNATURE, OLD_TIMESTAMP), (0, 100)),
+        **dict.fromkeys((*MISHAPS, DROP, BAD_SIGNATURE, OLD_TIMESTAMP, MERCHANT_ERROR, MERCHANT_LOST_REPLY), (0, 100)),
         "stall_ms": (0, 600_000),
         "not_found_first": (0, 1_000),
         "not_found_ms": (0, day_seconds * 1000),
@@ -91,6 +94,8 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
         "webhook_drop_percent": "this share of events is never delivered; the list of events tells so",
         "webhook_bad_signature_percent": "for this share of events an extra copy is sent with a wrong signature",
         "webhook_old_timestamp_percent": "for this share of events an extra copy is sent that was signed an hour ago",
+        "merchant_error_percent": "this share of what comes to /_merchant/takes is answered 503 and not taken",
+        "merchant_lost_reply_percent": "this share of it is taken; then the connection is cut without an answer",
     }
 )
 
@@ -110,6 +115,8 @@ COUNTED = (
     DROP,
     BAD_SIGNATURE,
     OLD_TIMESTAMP,
+    MERCHANT_ERROR,
+    MERCHANT_LOST_REPLY,
 )
 
 

@@ -10,9 +10,10 @@ from tests.ops.chaos.testimony import PAYMENT, SHOWN, told
 
 from tillkeeper.cli import ExitCode
 from tillkeeper.cli import chaos as command
-from tillkeeper.ops.chaos import evidence, journal, report, stage, timeline
-from tillkeeper.ops.chaos.case import TITLES, Finding
+from tillkeeper.ops.chaos import journal, report, stage, timeline
 from tillkeeper.ops.chaos.disturbing import Happening, Progress
+from tillkeeper.ops.chaos.oracle import evidence
+from tillkeeper.ops.chaos.oracle.case import TITLES, Finding
 from tillkeeper.ops.chaos.report import Report
 from tillkeeper.ops.chaos.running import Outcome
 from tillkeeper.ops.chaos.schedule import Disturbance, Schedule, What
@@ -33,6 +34,8 @@ def outcome(*findings: Finding, injected: int = 4, quiet_ms: int | None = 700) -
         answers={"create 201": 20},
         ends={"succeeded": 20},
         flagged=["stripe refund: refused"],
+        met={"settle._settle/commit": 1},
+        missed=["api-1 refund/call@1"],
         payments=20,
         refunds=6,
         took_ms=60_000,
@@ -76,9 +79,10 @@ def test_a_violation_is_the_verdict_whatever_else_was_sound() -> None:
     assert TITLES["I2"] in text
 
 
-def test_a_fault_that_met_nobody_is_named() -> None:
+def test_faults_and_failpoints_that_met_nobody_are_named_and_places_that_were_met_are_counted() -> None:
     found = summed_up([outcome(injected=0)])
-    assert found.as_json()["faults_that_met_nobody"] == {"lost_replies": 1}
+    assert found.as_json()["faults_that_met_nobody"] == {"api-1 refund/call@1": 1, "lost_replies": 1}
+    assert found.as_json()["died_at_failpoints"] == {"settle._settle/commit": 1}
     assert "lost_replies" in "\n".join(found.lines())
 
 

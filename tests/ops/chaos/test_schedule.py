@@ -1,6 +1,8 @@
 """Schedules: what one seed makes, and what is written of it."""
 
+import json
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,32 @@ def test_every_kind_of_disturbance_comes_and_every_part_is_met() -> None:
     assert {one.what for one in each} == set(What) - {What.FLUSH}
     met = {one.whom for one in each}
     assert met >= {*schedule.APIS, *schedule.WORKERS, "postgres", *(f"gateway-{name}" for name in GATEWAYS)}
+    assert {one.what for one in each if one.whom == "merchant"} == {
+        *(What.PARTITION, What.RESET, What.LATENCY, What.LOSE),
+        What.FAULT,
+    }
     assert {one.how for one in each if one.what is What.FAULT} == set(schedule.FAULTS)
+
+
+def test_failpoints_are_in_flows_that_are_there_and_kill_at_one_of_the_first_times() -> None:
+    each = [one for one in drawn(disturbances=20_000).disturbances if one.what is What.FAILPOINT]
+    assert {one.whom for one in each} == {*schedule.APIS, *schedule.WORKERS}
+    for places, whom in ((schedule.API_PLACES, schedule.APIS), (schedule.WORKER_PLACES, schedule.WORKERS)):
+        times = {f"{place}@{time}" for place, most in places.items() for time in range(1, most + 1)}
+        assert {one.how for one in each if one.whom in whom} == times
+        for place in places:
+            module, _, function = place.partition("/")[0].partition(".")
+            assert hasattr(import_module(f"tillkeeper.flows.{module}"), function or module)
+
+
+def test_a_schedule_of_an_earlier_version_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.json"
+    told = {"after": 7, "what": "failpoint", "whom": "worker-1", "lasts_ms": 2_500, "how": "committed"}
+    path.write_text(
+        json.dumps({"seed": 1, "payments": 9, "gateways": ["stripe"], "celery": False, "disturbances": [told]})
+    )
+    [each] = schedule.read(path).disturbances
+    assert (each.what, each.how, each.lasts_ms) == (What.FAILPOINT, "committed", 2_500)
 
 
 def test_as_many_die_as_was_asked_for() -> None:
@@ -109,4 +136,5 @@ def test_a_stage_has_a_proxy_before_every_gateway_and_the_database(tmp_path: Pat
         assert str(set_up.links[f"gateway-{name}"].port) in set_up.environment[f"{name.upper()}_API_BASE"]
     assert str(set_up.links["worker-postgres"].port) in set_up.environment["DATABASE_URL"]
     assert str(set_up.links["webhooks-api"].port) in set_up.environment["TILL_PUBLIC_URL"]
+    assert "merchant" in set_up.links
     assert set_up.sandbox_port not in {link.port for link in set_up.links.values()}

@@ -27,6 +27,12 @@ look_ms, look_ms_max = 250, 2_000
 patience_seconds = 150
 """How long a client waits for what it wants to see before it gives up and says so."""
 confirm_again_ms = 5_000
+refunded_min = 100
+"""In minor units: Razorpay gives back no less, and no package costs less."""
+decision_ms = 1_500
+"""How long a bank thinks about a dispute."""
+DISPUTED = {"stripe": "payment_intent", "razorpay": "payment", "paypal": "capture", "square": "payment"}
+"""By what each gateway's bank names what it takes back."""
 pay_tries_max = 6
 anew_max = 4
 TOO_LATE, BAD, BUSY = 409, 400, 500
@@ -76,10 +82,34 @@ class Clients:
             if shown["status"] not in (*LET_GO, "failed") or anew == anew_max:
                 break
         if shown["status"] == "succeeded" and purchase.refund_percent:
-            amount = max(shown["amount"] * purchase.refund_percent // 100, 1)
+            amount = max(shown["amount"] * purchase.refund_percent // 100, refunded_min)
             body = {"payment": shown["id"], "amount": amount}
             await self._post(purchase.number, "refund", "refunds", body, f"refund {shown['id']}")
+        if shown["status"] == "succeeded" and purchase.dispute:
+            await self._dispute(purchase, shown)
         return shown
+
+    async def _dispute(self, purchase: Purchase, shown: Json) -> None:
+        """Let the bank take the money back, and decide after a moment; who asks again finds it done."""
+        gateway, number = shown["gateway"], purchase.number
+        body = {DISPUTED[gateway]: shown["gateway_reference"]}
+        opened = await self._at_gateway(number, "dispute", f"{gateway}/disputes", body, shown["id"])
+        await asyncio.sleep(decision_ms / 1000)
+        name = opened.get("id") or opened["dispute_id"]
+        await self._at_gateway(
+            number, purchase.dispute, f"{gateway}/disputes/{name}/{purchase.dispute}", {}, shown["id"]
+        )
+
+    async def _at_gateway(self, number: int, what: str, place: str, body: Json, payment: str) -> Json:
+        """Let something happen at a gateway, and write down before and after what it is; raises RefusedError."""
+        self.journal.write(n=number, ask=what, payment=payment, place=place)
+        answer = await self.http.post(f"{self.sandbox}/_control/{place}", json=body, timeout=60)
+        told = _read(answer)
+        self.journal.write(n=number, told=what, payment=payment, status=answer.status_code, body=told)
+        if not answer.is_success:
+            message = f"{what}: {answer.status_code} {answer.text}"
+            raise RefusedError(message)
+        return told if isinstance(told, dict) else {}
 
     async def _buy(self, purchase: Purchase, key: str) -> Json:
         number, body = purchase.number, purchase.body | {"metadata": {"purchase": key}}
@@ -131,13 +161,15 @@ class Clients:
     async def _bring(self, number: int, shown: Json, brought: Mapping[str, str]) -> Json:
         """Hand over what the browser brought; without an answer look first, and bring it again when nothing moved."""
         path, error = f"payments/{shown['id']}/confirm", shown["last_error"]
-        while True:
+        elapsed_ms = clock.timer_ms()
+        while elapsed_ms() < patience_seconds * 1000:
             tried = await self._once(number, "confirm", path, dict(brought), "")
-            if tried is not None and (tried.is_success or tried.status_code == TOO_LATE):
-                answered = tried.json() if tried.is_success else shown
-                return await self._until(shown, _went_on(error, answered))
+            if tried is not None and tried.is_success:
+                return await self._until(shown, _went_on(error, tried.json()))
             with suppress(GaveUpError):
                 return await self._until(shown, _went_on(error, shown), wait_ms=confirm_again_ms)
+        message = f"what the browser brought was not taken within {patience_seconds} s"
+        raise GaveUpError(message)
 
     async def _post(self, number: int, what: str, path: str, body: Json, key: str) -> Json:
         """Ask until there is an answer, always with the same key; raises RefusedError when that is no, for good."""
@@ -180,6 +212,10 @@ class Clients:
                 headers = {"Authorization": f"Bearer {self.key}"}
                 answer = await self.http.get(f"{self.api}/api/v1/payments/{payment['id']}", headers=headers)
                 shown = answer.json() if answer.is_success else shown
+                if not answer.is_success:
+                    self.journal.write(
+                        told="look", payment=payment["id"], status=answer.status_code, body=_read(answer)
+                    )
                 if answer.is_success and fits(shown):
                     return shown
             await asyncio.sleep(next(pauses) / 1000)

@@ -1,13 +1,17 @@
 """Carrying the schedule out: each disturbance at its moment, and what really came of it."""
 
 import asyncio
+import json
+import re
 import signal
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tillkeeper.kernel import clock
+from tillkeeper.kernel.failpoints import DIED
 from tillkeeper.ops.chaos.clients import JOURNAL
 from tillkeeper.ops.chaos.journal import Json, Tail, now_ms
 from tillkeeper.ops.chaos.schedule import FAULTS, POSTGRES, Disturbance, What
@@ -15,8 +19,8 @@ from tillkeeper.ops.chaos.stage import CLIENTS, Stage
 
 look_ms = 50
 look_for_faults_ms = 500
-fault_lasts_ms_max = 20_000
-"""A fault stays until it has met a call, but no longer."""
+fault_lasts_ms_max = failpoint_lasts_ms_max = 20_000
+"""A fault stays until it has met a call, and a failpoint until it was met, but no longer."""
 COUNTED = {
     "lost_replies": "lost_reply_percent",
     "errors_after_acting": "error_after_percent",
@@ -25,8 +29,11 @@ COUNTED = {
     "doubled_webhooks": "webhook_copies",
     "reordered_webhooks": "webhook_shuffle",
     "late_webhooks": "webhook_delay_ms",
+    "merchant_refuses": "merchant_error_percent",
+    "merchant_takes_in_silence": "merchant_lost_reply_percent",
 }
 """Under which name the sandbox counts each of our faults."""
+LAST_WORDS = re.compile(rb'\{"event": "%s".*\}' % DIED.encode())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,10 +43,13 @@ class Happening:
     disturbance: Disturbance
     at: int
     until: int = 0
+    met: str = ""
+    """The place at which somebody died of a failpoint."""
 
     def as_json(self) -> Json:
         """Shape it for the report."""
-        return {"at": self.at, "until": self.until, **asdict(self.disturbance)}
+        met = {"met": self.met} if self.met else {}
+        return {"at": self.at, "until": self.until, **met, **asdict(self.disturbance)}
 
 
 @dataclass(slots=True)
@@ -77,6 +87,10 @@ class Disturber:
     happened: list[Happening] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
     """What had ended by itself when it was to be disturbed."""
+    met: Counter[str] = field(default_factory=Counter)
+    """At which places failpoints were met, and how often."""
+    missed: list[str] = field(default_factory=list)
+    """Which failpoints nobody came to."""
     _locks: Mapping[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _faults: dict[str, int] = field(default_factory=dict)
 
@@ -92,13 +106,15 @@ class Disturber:
         async with self._locks[each.how if each.what is What.FAULT else each.whom]:
             happening = Happening(disturbance=each, at=now_ms())
             self.happened.append(happening)
-            await self._do(each)
+            await self._do(each, happening)
             happening.until = now_ms()
 
-    async def _do(self, each: Disturbance) -> None:
+    async def _do(self, each: Disturbance, happening: Happening) -> None:
         match each.what:
-            case What.KILL | What.FAILPOINT:
+            case What.KILL:
                 await self._kill(each)
+            case What.FAILPOINT:
+                await self._lay_trap(each, happening)
             case What.FLUSH:
                 await self._flush()
             case What.STOP:
@@ -109,17 +125,27 @@ class Disturber:
                 await self._cut(each)
 
     async def _kill(self, each: Disturbance) -> None:
+        self._end(each.whom)
+        await asyncio.sleep(each.lasts_ms / 1000)
+        await self.stage.restart(each.whom)
+
+    async def _lay_trap(self, each: Disturbance, happening: Happening) -> None:
+        """Start a part anew with a failpoint, and wait until it has died there, or will not any more."""
         whom, stage = each.whom, self.stage
         self._end(whom)
-        if each.what is What.FAILPOINT:
-            stage.start(whom, failpoint=each.how)
-            elapsed_ms = clock.timer_ms()
-            while whom in stage.alive() and elapsed_ms() < each.lasts_ms:  # noqa: ASYNC110 (another process is looked at)
-                await asyncio.sleep(look_ms / 1000)
-            if whom in stage.alive():
-                stage.kill(whom)
+        said, elapsed_ms = stage.log(whom).stat().st_size, clock.timer_ms()
+        stage.start(whom, failpoint=each.how)
+        while not happening.met and elapsed_ms() < failpoint_lasts_ms_max and CLIENTS in stage.alive():
+            await asyncio.sleep(look_ms / 1000)
+            happening.met = _died_at(stage.log(whom), said)
+        if whom in stage.alive():  # nobody came by, or a child of it has died, as Celery has them
+            stage.kill(whom)
+        happening.met = happening.met or _died_at(stage.log(whom), said)
+        if happening.met:
+            self.met[happening.met] += 1
         else:
-            await asyncio.sleep(each.lasts_ms / 1000)
+            self.missed.append(f"{whom} {each.how}")
+        await asyncio.sleep(each.lasts_ms / 1000)
         await stage.restart(whom)
 
     def _end(self, whom: str) -> None:
@@ -174,6 +200,15 @@ class Disturber:
         for name, times in self._faults.items():
             wishes |= FAULTS[name] if times else {}
         await self.stage.turn(wishes)
+
+
+def _died_at(log: Path, said: int) -> str:
+    """Tell at which failpoint a part says that it died, after what it had said before; none when it does not."""
+    with log.open("rb") as file:
+        file.seek(said)
+        # A line may begin in the middle of another: whoever wrote that one was killed over it.
+        found = LAST_WORDS.search(file.read())
+    return str(json.loads(found[0])["place"]) if found else ""
 
 
 def progress(stage: Stage) -> Progress:

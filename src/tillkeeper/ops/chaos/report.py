@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tillkeeper.ops.chaos.case import TITLES
 from tillkeeper.ops.chaos.journal import Json
+from tillkeeper.ops.chaos.oracle.case import TITLES
 from tillkeeper.ops.chaos.running import Outcome, converge_seconds_max
 from tillkeeper.ops.chaos.schedule import What
 
@@ -27,6 +27,8 @@ class Report:
     disturbances: Counter[str] = field(default_factory=Counter)
     victims: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    """At which places failpoints let something die."""
     cut: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
@@ -62,6 +64,7 @@ class Report:
             each.disturbance.whom for each in outcome.happened if each.disturbance.what is What.KILL
         )
         self.injected += Counter(outcome.injected)
+        self.met += Counter(outcome.met)
         self.answers += Counter(outcome.answers)
         self.ends += Counter(outcome.ends)
         for link in outcome.links.values():
@@ -86,6 +89,7 @@ class Report:
             "disturbances": dict(self.disturbances),
             "killed": dict(self.victims),
             "injected": {name: number for name, number in self.injected.items() if number},
+            "died_at_failpoints": dict(sorted(self.met.items())),
             "links": dict(self.cut),
             "answers": dict(sorted(self.answers.items())),
             "ends": dict(self.ends),
@@ -108,6 +112,7 @@ class Report:
             f"payments        {self.payments:,} captured of {self.asked_for:,} clients, {self.refunds:,} refunds",
             f"disturbances    {_listed(self.disturbances)}",
             f"killed with -9  {_listed(self.victims)}",
+            f"at failpoints   {_listed(self.met)}",
             f"at gateways     {_listed(self.injected)}",
             f"on links        {_listed(self.cut)}",
             f"clients ended   {_listed(self.ends)}",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -12,10 +13,11 @@ import asyncpg
 import httpx2
 
 from tillkeeper.kernel import clock
-from tillkeeper.ops.chaos import clients, disturbing, evidence, oracle, timeline
-from tillkeeper.ops.chaos.case import Finding
+from tillkeeper.ops.chaos import clients, disturbing, oracle, timeline
 from tillkeeper.ops.chaos.disturbing import COUNTED, Disturber, Happening, Progress
-from tillkeeper.ops.chaos.evidence import Evidence
+from tillkeeper.ops.chaos.oracle import evidence
+from tillkeeper.ops.chaos.oracle.case import Finding
+from tillkeeper.ops.chaos.oracle.evidence import Evidence
 from tillkeeper.ops.chaos.schedule import Schedule, What
 from tillkeeper.ops.chaos.stage import CLIENTS, ChaosError, Stage, hurrying, opened
 
@@ -23,9 +25,16 @@ stalled_seconds_max = 90
 """A busy machine may need its time, but a time in which nothing moves is a violation."""
 converge_seconds_max = 60
 """The goal, which an idle machine reaches; a run that misses it says so."""
+restless_seconds_max = 900
+"""What still moves after that will not end: something asks or tells itself anew for ever."""
 look_ms = 500
+said_length_max = 1_000
+still_ms = 2_000
+"""One look at nothing is not enough: what is about to begin is in no table yet."""
 shown_findings_max = 3
 OUTAGE = (OSError, TimeoutError, KeyError, asyncpg.PostgresError, asyncpg.InterfaceError, httpx2.HTTPError, ValueError)
+
+DEADLY = {What.KILL, What.FAILPOINT}
 
 Say = Callable[[str], None]
 Meddle = Callable[[Stage], Awaitable[None]]
@@ -43,6 +52,10 @@ class Outcome:
     answers: dict[str, int]
     ends: dict[str, int]
     flagged: Sequence[str]
+    met: dict[str, int]
+    """At which places failpoints let something die."""
+    missed: Sequence[str]
+    """The failpoints at which nothing came by in time."""
     payments: int
     refunds: int
     took_ms: int
@@ -52,9 +65,9 @@ class Outcome:
 
     @property
     def unmet(self) -> list[str]:
-        """List the faults that were asked for and met nobody: such a run proves less than it seems to."""
+        """List the faults and failpoints that were asked for and met nobody: they prove less than it seems."""
         asked = {each.how for each in self.plan.disturbances if each.what is What.FAULT}
-        return sorted(name for name in asked if not self.injected[COUNTED[name]])
+        return sorted([*(name for name in asked if not self.injected[COUNTED[name]]), *self.missed])
 
 
 async def run(plan: Schedule, folder: Path, say: Say, meddle: Meddle | None = None) -> Outcome:
@@ -67,8 +80,16 @@ async def run(plan: Schedule, folder: Path, say: Say, meddle: Meddle | None = No
         say(f"{took_ms() / 1000:.0f} s: " + (f"quiet after {quiet_ms:,} ms" if quiet_ms is not None else "not quiet"))
         if meddle:
             await meddle(stage)
-        found = await evidence.collect(stage.owner_url, stage.sandbox, stage.api, stage.key, progress.lines)
+        found = await evidence.collect(
+            stage.owner_url,
+            stage.sandbox,
+            stage.api,
+            key=stage.key,
+            secret=stage.merchant_secret,
+            journal=progress.lines,
+        )
         found.left = left
+        found.deaths = sum(each.disturbance.what in DEADLY for each in disturber.happened)
         findings = [*_alive(stage, disturber), *oracle.judge(found), *await _proved(stage)]
         outcome = _summed_up(plan, found, findings, disturber)
         outcome.injected = await stage.injected()
@@ -112,13 +133,21 @@ async def _trade(stage: Stage, say: Say) -> tuple[Progress, Disturber, int]:
 
 
 async def _quiet(stage: Stage) -> tuple[int | None, dict[str, int]]:
-    """Wait until nothing is unfinished; a time in which nothing moves ends the wait, and tells what is left."""
+    """Wait until nothing is unfinished and nothing begins anew; tell what is left where that never comes.
+
+    A time in which nothing moves ends the wait, and so does a time after which things still only move.
+    """
     elapsed_ms, moved_ms, last = clock.timer_ms(), clock.timer_ms(), {"everything": -1}
-    while moved_ms() < stalled_seconds_max * 1000:
+    done_ms: int | None = None
+    while moved_ms() < stalled_seconds_max * 1000 and elapsed_ms() < restless_seconds_max * 1000:
         with suppress(*OUTAGE):
             now = await evidence.pending(stage.owner_url, stage.sandbox)
-            if not any(now.values()):
-                return elapsed_ms(), {}
+            if any(now.values()):
+                done_ms = None
+            elif done_ms is None:
+                done_ms = elapsed_ms()
+            elif elapsed_ms() - done_ms >= still_ms:
+                return done_ms, {}
             if now != last:
                 moved_ms, last = clock.timer_ms(), now
         await asyncio.sleep(look_ms / 1000)
@@ -135,14 +164,25 @@ def _alive(stage: Stage, disturber: Disturber) -> list[Finding]:
 
 
 async def _proved(stage: Stage) -> list[Finding]:
-    """Let the program prove its own chains and books, as a command of its own."""
+    """Let the program prove its own books and chains, by commands, and tell each sentence of what they find."""
     findings = []
     for words in (("ledger", "check", "--json"), ("audit", "check", "--json")):
         ran = await asyncio.to_thread(stage.run, *words)
         if ran.returncode:
-            found = (ran.stdout + ran.stderr)[:1_000]
-            findings.append(Finding(invariant="I9", about=f"till {' '.join(words)}", found=found, should_be="exit 0"))
+            about = f"till {' '.join(words[:-1])}"
+            findings += [
+                Finding(invariant="itself", about=about, found=each, should_be="nothing wrong") for each in _said(ran)
+            ]
     return findings
+
+
+def _said(ran: subprocess.CompletedProcess[str]) -> list[str]:
+    """Read what a proof found wrong, or else whatever it said instead."""
+    with suppress(ValueError, AttributeError):
+        told = json.loads(ran.stdout)
+        if found := told.get("wrong") or told.get("problems"):
+            return [str(each) for each in found]
+    return [f"it ended with {ran.returncode}: {(ran.stdout + ran.stderr)[-said_length_max:]}"]
 
 
 def _summed_up(plan: Schedule, found: Evidence, findings: Sequence[Finding], disturber: Disturber) -> Outcome:
@@ -167,6 +207,8 @@ def _summed_up(plan: Schedule, found: Evidence, findings: Sequence[Finding], dis
         answers=dict(sorted(_answers(found).items())),
         ends=dict(ends),
         flagged=flagged,
+        met=dict(disturber.met),
+        missed=disturber.missed,
         payments=sum(row["amount_captured"] > 0 for row in rows["payments"]),
         refunds=sum(row["status"] == "succeeded" for row in rows["refunds"]),
         took_ms=0,

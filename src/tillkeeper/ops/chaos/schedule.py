@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,9 +33,11 @@ class What(StrEnum):
 
 APIS, WORKERS = ("api-1", "api-2"), ("worker-1", "worker-2")
 CELERY_WORKERS = ("celery-1", "celery-2")
-POSTGRES, REDIS, BEAT, SANDBOX = "postgres", "redis", "beat", "sandbox"
+POSTGRES, REDIS, BEAT, SANDBOX, MERCHANT = "postgres", "redis", "beat", "sandbox", "merchant"
 CLIENTS_LINK, WEBHOOKS_LINK = "clients-api", "webhooks-api"
-API_DATABASE, WORKER_DATABASE = "api-postgres", "worker-postgres"
+API_DATABASE, WORKER_DATABASE, MERCHANT_LINK = "api-postgres", "worker-postgres", "merchant"
+LINKS = (CLIENTS_LINK, WEBHOOKS_LINK, API_DATABASE, WORKER_DATABASE, MERCHANT_LINK)
+"""Those beside the links to the gateways."""
 FAULTS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "lost_replies": {"lost_reply_percent": 20},
@@ -45,10 +47,41 @@ FAULTS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "doubled_webhooks": {"webhook_copies": 3},
         "reordered_webhooks": {"webhook_shuffle": True},
         "late_webhooks": {"webhook_delay_ms": 1_500},
+        "merchant_refuses": {"merchant_error_percent": 50},
+        "merchant_takes_in_silence": {"merchant_lost_reply_percent": 50},
     }
 )
 """What the sandbox's fault dial is turned to for a while; the names are ours, the settings its own."""
-FAILPOINTS = ("committed", "commit", "call")
+MERCHANT_FAULTS = ("merchant_refuses", "merchant_takes_in_silence")
+"""Those of them that meet outgoing webhooks and no gateway."""
+SELDOM, OFTEN = 1, 4
+"""Up to which time a place kills: what comes seldom would often not come again before the clients are done."""
+
+
+def _commits(*flows: str) -> Iterator[str]:
+    for flow in flows:
+        yield from (f"{flow}/commit", f"{flow}/committed")
+
+
+API_PLACES: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(_commits("receive._store", "checkout._remember_wish", "checkout._remember_answer"), OFTEN),
+        **dict.fromkeys(_commits("refund._reserve", "refund._remember_answer"), SELDOM),
+        **dict.fromkeys(_commits("capture._begin", "capture._remember_answer"), SELDOM),
+        "checkout/call": OFTEN,
+        "refund/call": SELDOM,
+        "capture/call": SELDOM,
+    }
+)
+WORKER_PLACES: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(_commits("settle._settle", "deliver._record"), OFTEN),
+        **dict.fromkeys(_commits("operate._write_down"), SELDOM),
+        "deliver._carry/call": OFTEN,
+        "operate._carry_out/call": SELDOM,
+    }
+)
+"""Where a failpoint lets somebody die: in what moves money or tells of it, never where a worker only looks for work."""
 LASTS_MS: Mapping[What, tuple[int, int]] = MappingProxyType(
     {
         What.KILL: (50, 800),
@@ -59,7 +92,7 @@ LASTS_MS: Mapping[What, tuple[int, int]] = MappingProxyType(
         What.LATENCY: (1_000, 4_000),
         What.LOSE: (200, 1_200),
         What.FAULT: (1_000, 4_000),
-        What.FAILPOINT: (2_000, 6_000),
+        What.FAILPOINT: (50, 800),
     }
 )
 OTHERS = (
@@ -124,7 +157,7 @@ def draw(
 
 def _one(dice: random.Random, after: int, what: What, gateways: Sequence[str], *, celery: bool) -> Disturbance:
     workers = CELERY_WORKERS if celery else WORKERS
-    links = (CLIENTS_LINK, WEBHOOKS_LINK, API_DATABASE, WORKER_DATABASE, *(f"gateway-{name}" for name in gateways))
+    links = (*LINKS, *(f"gateway-{name}" for name in gateways))
     lasts_ms, how = dice.randint(*LASTS_MS[what]), ""
     if what is What.KILL and celery and dice.randrange(5) == 0:
         what = What.FLUSH
@@ -138,10 +171,18 @@ def _one(dice: random.Random, after: int, what: What, gateways: Sequence[str], *
         case What.PARTITION | What.RESET | What.LATENCY | What.LOSE:
             whom = dice.choice(links)
         case What.FAULT:
-            whom, how = SANDBOX, dice.choice(sorted(FAULTS))
+            how = dice.choice(sorted(FAULTS))
+            whom = MERCHANT if how in MERCHANT_FAULTS else SANDBOX
         case What.FAILPOINT:
-            whom, how = dice.choice(workers), dice.choice(FAILPOINTS)
+            whom = dice.choice((*APIS, *workers))
+            how = _failpoint(dice, API_PLACES if whom in APIS else WORKER_PLACES)
     return Disturbance(after=after, what=what, whom=whom, lasts_ms=lasts_ms, how=how)
+
+
+def _failpoint(dice: random.Random, places: Mapping[str, int]) -> str:
+    """Draw a place and which time it kills, written as `kernel.failpoints` reads it."""
+    place = dice.choice(sorted(places))
+    return f"{place}@{dice.randint(1, places[place])}"
 
 
 def write(schedule: Schedule, path: Path) -> None:

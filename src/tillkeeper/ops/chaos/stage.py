@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import asyncpg
@@ -22,6 +23,7 @@ from tillkeeper.ops.chaos import schedule
 from tillkeeper.ops.chaos.processes import Processes, answers, bury, clear_away, free_ports
 from tillkeeper.ops.chaos.proxy import HOST, Proxy, Target
 from tillkeeper.ops.embedded_postgres import APP_ROLE, PORT, EmbeddedPostgres
+from tillkeeper.sandbox_kit import faults
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
 
@@ -32,8 +34,14 @@ gateways_first_port = 4
 HURRY = """
 UPDATE operation SET due_at = now() WHERE state = 'asked' AND lease_token IS NULL AND due_at > now();
 UPDATE gateway_state SET retry_at = now() WHERE breaker <> 'closed' AND retry_at > now();
+UPDATE webhook_delivery SET due_at = now() + interval '2 seconds'
+WHERE status = 'pending' AND lease_token IS NULL AND due_at > now() + interval '10 seconds';
 """
-"""Nobody waits here for what passes between two questions to a gateway; what is under way is left alone."""
+"""Nobody waits here for what passes between two questions to a gateway; what is under way is left alone.
+
+A delivery keeps its first pause and waits for seconds instead of hours afterwards: it has ten tries, which are not to
+be used up within one disturbance.
+"""
 hurry_ms = 300
 
 
@@ -52,8 +60,7 @@ class Stage(Processes):
         super().__init__(folder)
         self.plan = plan
         self.redis = redis_program() if plan.celery else None
-        names = (schedule.CLIENTS_LINK, schedule.WEBHOOKS_LINK, schedule.API_DATABASE, schedule.WORKER_DATABASE)
-        links = [*names, *(f"gateway-{name}" for name in plan.gateways)]
+        links = [*schedule.LINKS, *(f"gateway-{name}" for name in plan.gateways)]
         api_1, api_2, self.sandbox_port, self.redis_port, *ports = free_ports(len(links) + gateways_first_port)
         self.api_ports = {"api-1": api_1, "api-2": api_2}
         self.sandbox = f"http://{HOST}:{self.sandbox_port}"
@@ -70,6 +77,8 @@ class Stage(Processes):
         self.api = f"http://{HOST}:{self.links[schedule.CLIENTS_LINK].port}"
         self.owner_url = self.postgres.databases.owner_url(DATABASE)
         self.key = ""
+        self.merchant_secret = ""
+        """With what the merchant's webhooks are signed."""
         self.environment = self._environment()
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -133,12 +142,13 @@ class Stage(Processes):
         migrations.upgrade(self.owner_url, app_role=APP_ROLE)
 
     async def _introduce_merchant(self) -> None:
-        wish = {"url": f"{self.sandbox}/_merchant/takes", "types": ["*"]}
+        wish = {"url": f"http://{HOST}:{self.links[schedule.MERCHANT_LINK].port}/_merchant/takes", "types": ["*"]}
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": "the merchant"}
         async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
             answer = await client.post(f"{self.api}/api/v1/webhook_endpoints", json=wish, headers=headers)
         if not answer.is_success:
             raise ChaosError(answer.text)
+        self.merchant_secret = answer.json()["secret"]
 
     def start(self, name: str, failpoint: str = "") -> None:
         """Start one part; a failpoint lets it die where that says."""
@@ -183,11 +193,10 @@ class Stage(Processes):
             raise ChaosError(message)
 
     async def turn(self, wishes: Mapping[str, object]) -> None:
-        """Turn the sandbox's fault dial; no wishes put it back."""
+        """Turn the sandbox's fault dial; what is not wished for is put back."""
+        dial = {**asdict(faults.Dial()), "seed": self.plan.seed, **wishes}
         async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
-            if not wishes:
-                await client.delete(f"{self.sandbox}/_control/faults")
-            answer = await client.put(f"{self.sandbox}/_control/faults", json={"seed": self.plan.seed, **wishes})
+            answer = await client.put(f"{self.sandbox}/_control/faults", json=dial)
             answer.raise_for_status()
 
     async def injected(self) -> dict[str, int]:

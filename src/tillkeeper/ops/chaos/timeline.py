@@ -11,10 +11,10 @@ import asyncpg
 import httpx2
 
 from tillkeeper.kernel import ids
-from tillkeeper.ops.chaos.case import LINES, OURS, TITLES, Finding, plain
 from tillkeeper.ops.chaos.disturbing import Happening
-from tillkeeper.ops.chaos.evidence import Evidence
 from tillkeeper.ops.chaos.journal import Json
+from tillkeeper.ops.chaos.oracle.case import LINES, OURS, TITLES, Finding, plain
+from tillkeeper.ops.chaos.oracle.evidence import Evidence
 from tillkeeper.ops.chaos.stage import Stage
 
 text_length_max = 400
@@ -95,7 +95,7 @@ def _head(finding: Finding) -> str:
 
 def _clients(journal: Sequence[Json], payment: str) -> Iterator[Entry]:
     """List what the clients whose payment it is wrote down."""
-    numbers = {line["n"] for line in journal if payment in map(plain, OURS.findall(json.dumps(line)))}
+    numbers = {line["n"] for line in journal if "n" in line and payment in map(plain, OURS.findall(json.dumps(line)))}
     for line in journal:
         if line.get("n") in numbers:
             said = {name: value for name, value in line.items() if name not in {"at", "n"}}
@@ -104,7 +104,8 @@ def _clients(journal: Sequence[Json], payment: str) -> Iterator[Entry]:
 
 def _disturbances(happened: Sequence[Happening]) -> Iterator[Entry]:
     for each in happened:
-        yield each.at, "DISTURBANCE", f"{each.disturbance}, until {_clock(each.until)}"
+        where = f", at {each.met}" if each.met else ""
+        yield each.at, "DISTURBANCE", f"{each.disturbance}{where}, until {_clock(each.until)}"
 
 
 async def _database(url: str, payment: str) -> list[Entry]:

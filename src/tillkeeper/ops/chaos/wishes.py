@@ -22,6 +22,8 @@ WAYS: tuple[dict[str, str], ...] = (
 """How payments are made, in turn: as every gateway can."""
 users = 37
 refunded_percent, refunded_fully_percent = 30, 12
+disputed_percent = 8
+"""How many of those who ask nothing back let their bank take it; every other bank decides for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Purchase:
     key: str
     body: dict[str, Any]
     refund_percent: int
+    dispute: str = ""
+    """How the dispute ends that their bank opens, `win` for the merchant or `lose`; empty where there is none."""
 
     def as_json(self) -> dict[str, Any]:
         """Shape it for the journal."""
@@ -55,4 +59,5 @@ def wish(seed: int, number: int, gateways: tuple[str, ...]) -> Purchase:
     }
     thrown = dice.randrange(100)
     share = 100 if thrown < refunded_fully_percent else dice.randint(10, 90) if thrown < refunded_percent else 0
-    return Purchase(number=number, key=key, body=body, refund_percent=share)
+    dispute = ("lose", "win")[thrown % 2] if refunded_percent <= thrown < refunded_percent + disputed_percent else ""
+    return Purchase(number=number, key=key, body=body, refund_percent=share, dispute=dispute)
