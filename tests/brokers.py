@@ -93,4 +93,4 @@ def await_port(port: int) -> None:
             return
         clock.pause_ms(50)
     message = f"nobody listened on port {port} within {start_seconds_max} s"
-    raise AssertionError(message)
+    raise TimeoutError(message)

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,19 @@ FOLDERS = "till-test-"
 TOLD = "told"
 leftover_age_seconds = 3600
 SLICE = "TILL_TEST_SLICE"
-DAY = os.environ.get(SLICE, "")
-"""The number of a day, which `.ci/run` gives: tests/slices.py says which tests have their turn on it."""
+DAY = os.environ.get(SLICE)
+"""The number of a day, which `.ci/run` gives: tests/slices.py says whose turn it is. Empty: all that was asked for."""
+FULL = bool(os.environ.get("TILL_TEST_FULL"))
+FAILURES = "TILL_TEST_FAILURES"
+"""Names a file, into which a line for each failure is written: whether it came late or is final, and of which test."""
+LATE, FINAL = "late", "final"
+OUT_OF_TIME = {
+    "builtins.TimeoutError",
+    "httpx2.TimeoutException",
+    "playwright._impl._errors.TimeoutError",
+    "subprocess.TimeoutExpired",
+}
+"""What says that time ran out; by their names, for few runs need them all."""
 
 RUNNING = pytest.StashKey[EmbeddedPostgres]()
 numbers = itertools.count(1)
@@ -39,9 +50,26 @@ settings.register_profile("till", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("till")
 
 
-def pytest_configure() -> None:
+class Failures:
+    """The file of those who decide what may be looked at once more."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.write_text("")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write down each failure, whichever worker saw it."""
+        if report.failed:
+            late = any(name == LATE for name, _ in report.user_properties)
+            with self.file.open("a") as file:
+                file.write(f"{LATE if late else FINAL} {report.nodeid}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let no test reach beyond this machine; an audit hook also sees what libraries do."""
     sys.addaudithook(refuse_strangers)
+    if file := os.environ.pop(FAILURES, ""):  # neither a worker nor a test that runs tests writes there
+        config.pluginmanager.register(Failures(Path(file)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -52,13 +80,51 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave those out of what runs on every change whose turn is on another day; elsewhere run all of them."""
-    if not DAY:
+    """Leave out what has its turn on another day; a run by hand leaves out only cases that are many and not named."""
+    tests = [item.nodeid for item in items]
+    os.environ[SLICE] = ""  # a test that runs tests runs all that it asks for
+    if DAY:
+        chosen = slices.on_day(tests, int(DAY))
+    elif DAY is None and not FULL and not names_tests(config):
+        chosen = slices.by_hand(tests, slices.today())
+    else:
         return
-    chosen = slices.on_day((item.nodeid for item in items), int(DAY))
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
     items[:] = [item for item in items if item.nodeid in chosen]
-    os.environ.pop(SLICE, None)  # a test that runs tests runs all of them
+
+
+def names_tests(config: pytest.Config) -> bool:
+    """Tell whether a run was asked for tests by file, by name or because they failed, and not for whole folders."""
+    return bool(
+        config.option.keyword or config.getoption("lf", default=False) or any(".py" in place for place in config.args)
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Mark the report of what failed because time ran out, where the error itself is still at hand."""
+    report = yield
+    if call.excinfo and is_late(call.excinfo.value):
+        report.user_properties.append((LATE, True))
+    return report
+
+
+def is_late(error: BaseException) -> bool:
+    """Tell whether time ran out and no check had failed, neither beside it nor before it while doors were closing."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_late, error.exceptions))
+    if any(isinstance(each, AssertionError) for each in before(error)):
+        return False
+    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    stopped = isinstance(error, pytest.fail.Exception) and str(error).endswith("from pytest-timeout.")
+    return stopped or bool(kinds & OUT_OF_TIME)
+
+
+def before(error: BaseException) -> Iterator[BaseException]:
+    """List what was being dealt with when an error came."""
+    while error.__context__:
+        error = error.__context__
+        yield error
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -1,6 +1,5 @@
 """Everything that can be done at the dashboard is done in a browser, with scripts and without."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,6 @@ from tests.browser.conftest import OpenDesk
 from tests.browser.hands import Hands
 from tests.browser.house import House, housed
 
-from tillkeeper.kernel import clock
 from tillkeeper.ops.embedded_postgres import Databases
 from tillkeeper.web import dashboard
 from tillkeeper.web.dashboard.desk import SIGN_IN
@@ -19,15 +17,11 @@ from tillkeeper.web.dashboard.rail import HOME
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 WALKS = walking.found()
-FULL = bool(os.environ.get("TILL_TEST_FULL"))
-TODAY = int(os.environ.get("TILL_MUSEUM_DAY") or clock.now().date().toordinal())
 WAYS = [
     pytest.param(deed, scripts, id=f"{deed}-{'scripts' if scripts else 'plain'}")
-    for place, deed in enumerate(WALKS)
+    for deed in WALKS
     for scripts in (True, False)
-    if FULL or scripts == bool((place + TODAY) % 2)
 ]
-"""Each deed with scripts or without, the other way tomorrow; both ways in full."""
 
 
 @pytest.fixture(scope="module")

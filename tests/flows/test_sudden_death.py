@@ -2,7 +2,8 @@
 
 Each act runs in a process that is killed at the first place it comes to, then, on a new database, at the second, and so
 on until it lives. After each death the leases end, whoever asked asks again, and the worker works. What stands in the
-books, the wallets, the outbox and the gateway's own books must be what an act leaves that nobody killed.
+books, the wallets, the outbox and the gateway's own books must be what an act leaves that nobody killed. Each act has
+its turn in time (tests/slices.py); all of them with TILL_TEST_FULL=1.
 """
 
 import os
@@ -25,7 +26,6 @@ from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.sequence import sequence
-from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.ops.embedded_postgres import Databases
 from tillkeeper.worker import schedule
@@ -72,11 +72,7 @@ async def to_be_numbered(shop: Shop) -> Act:
 
 MONEYLESS = (to_be_opened, to_be_authorized, to_be_captured_by_hand, to_be_canceled, to_be_over, to_be_numbered)
 """What writes nothing into the books, or leaves that to another, and may be killed as well."""
-FULL = bool(os.environ.get("TILL_TEST_FULL"))
 ACTS = (*MONEYLESS, *chain(*EFFECTS.values()))
-a_day = 1
-TODAY = clock.now().date().toordinal()
-CHOSEN = ACTS if FULL else tuple(ACTS[(TODAY * a_day + number) % len(ACTS)] for number in range(a_day))
 LEASED = ("idempotency_key", "operation", "inbox_batch", "mail_letter", "webhook_delivery", "schedule_run")
 WORK = [job for job in schedule.DRAINS if job.name not in {"catch_up", "examine", "reconcile", "seal", "expire"}]
 """What a worker does about what was left lying; the rest comes at its own time and asks others."""
@@ -152,7 +148,7 @@ def fresh(laundry: Laundry, databases: Databases, tmp_path: Path) -> Callable[[i
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("prepare", CHOSEN, ids=lambda prepare: prepare.__name__)
+@pytest.mark.parametrize("prepare", ACTS, ids=lambda prepare: prepare.__name__)
 async def test_what_is_killed_at_any_place_happens_once_and_wholly_when_it_is_done_again(
     fresh: Callable[[int], Any], prepare: Prepare, tell: Callable[[str], None]
 ) -> None:

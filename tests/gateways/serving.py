@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -60,7 +59,8 @@ def until(true: Callable[[], bool]) -> None:
         if true():
             return
         pause.wait(0.02)
-    pytest.fail(f"It did not become true within {patience_seconds} seconds.")
+    message = f"It did not become true within {patience_seconds} seconds."
+    raise TimeoutError(message)
 
 
 @contextmanager

@@ -4,12 +4,12 @@ What is frozen for a dispute and then taken by a refund leaves other lines in th
 first; so of goods, and of disputes that have ended, it is what accounts stand at that must be the same. And what had
 failed before anybody heard of it changed nothing, so of that no merchant is told either.
 
-A fifth of all orders is tried on every change, another fifth each day; all of them with TILL_TEST_FULL=1.
+All orders are tried, a fifth of them at a time. Each fifth has its turn in time (tests/slices.py); all of them with
+TILL_TEST_FULL=1.
 """
 
 import asyncio
 import json
-import os
 import re
 from collections import Counter as Sums
 from collections.abc import Iterable
@@ -31,16 +31,15 @@ from tillkeeper.reports import payment
 patience_seconds = 20
 Ends = list[tuple[tuple[int, ...], Json]]
 fifths = 5
-FULL = bool(os.environ.get("TILL_TEST_FULL"))
-TODAY = clock.now().date().toordinal()
+each_fifth = pytest.mark.parametrize("fifth", range(fifths), ids=lambda fifth: f"fifth{fifth}")
 NAMES = re.compile(r"\d{8}(?:-\d{4}){3}-\d{12}|(?!\d{4}-\d\d-\d\d)(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
 """What may be a gateway's name of something; moments begin with a date, and a uuid may happen to be all digits."""
 
 
-def orders(count: int) -> list[tuple[int, ...]]:
-    """Choose in which orders so many events are told today; the first is the one in which they happened."""
+def orders(count: int, fifth: int | None) -> list[tuple[int, ...]]:
+    """List a fifth of the orders of so many events, or all; the first is always the one in which they happened."""
     every = list(permutations(range(count)))
-    chosen = every if FULL or len(every) < fifths * fifths else every[TODAY % fifths :: fifths]
+    chosen = every if fifth is None else every[fifth::fifths]
     return list(dict.fromkeys([every[0], *chosen]))
 
 
@@ -240,9 +239,11 @@ def differing(ends: Ends, *, but: Iterable[str] = ()) -> list[tuple[tuple[int, .
     return [(order, each) for order, end in ends for each in sorted(what) if end[each] != reference[each]]
 
 
-async def opened(counter: Counter, count: int) -> tuple[list[tuple[int, ...]], list[Json], int]:
+async def opened(
+    counter: Counter, count: int, fifth: int | None = None
+) -> tuple[list[tuple[int, ...]], list[Json], int]:
     """Open a payment for each order of so many events, and say what each of them costs."""
-    tellings = orders(count)
+    tellings = orders(count, fifth)
     payments = await asyncio.gather(*(counter.open(number, by_hand=True) for number in range(len(tellings))))
     return tellings, payments, payments[0]["amount"]
 
@@ -252,11 +253,12 @@ def parts(price: int) -> tuple[int, int]:
     return -(-price // 4), price // 2
 
 
+@each_fifth
 @having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
 async def test_five_events_in_any_order_and_told_again_end_like_the_order_in_which_they_happened(
-    trial: Trial, counter: Counter
+    trial: Trial, counter: Counter, fifth: int
 ) -> None:
-    tellings, payments, price = await opened(counter, 5)
+    tellings, payments, price = await opened(counter, 5, fifth)
     part, rest = parts(price)
     ends = await all_ends(counter, tellings, payments, [await a_life(trial, price, part, rest) for _ in range(2)])
     reference = ends[0][1]
@@ -268,12 +270,13 @@ async def test_five_events_in_any_order_and_told_again_end_like_the_order_in_whi
     assert differing(ends) == []
 
 
+@each_fifth
 @having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
 @pytest.mark.parametrize("end", [NoticeKind.DISPUTE_WON, NoticeKind.DISPUTE_LOST])
 async def test_refunds_and_a_dispute_that_ends_leave_the_same_money_and_goods_in_any_order(
-    trial: Trial, counter: Counter, end: NoticeKind
+    trial: Trial, counter: Counter, end: NoticeKind, fifth: int
 ) -> None:
-    tellings, payments, price = await opened(counter, 5)
+    tellings, payments, price = await opened(counter, 5, fifth)
     part, rest = parts(price)
     ends = await all_ends(counter, tellings, payments, [await a_life(trial, price, part, rest, end) for _ in range(2)])
     reference = ends[0][1]
@@ -285,11 +288,12 @@ async def test_refunds_and_a_dispute_that_ends_leave_the_same_money_and_goods_in
     assert differing(ends, but=["ledger"]) == []
 
 
+@each_fifth
 @having(Feature.MANUAL_CAPTURE, Habit.DISPUTES)
 async def test_a_refund_that_comes_back_leaves_the_same_money_and_goods_in_any_order(
-    trial: Trial, counter: Counter
+    trial: Trial, counter: Counter, fifth: int
 ) -> None:
-    tellings, payments, price = await opened(counter, 5)
+    tellings, payments, price = await opened(counter, 5, fifth)
     part, rest = parts(price)
     lives = [await a_life_with_a_refund_that_fails(trial, price, part, rest) for _ in range(2)]
     ends = await all_ends(counter, tellings, payments, lives)

@@ -69,4 +69,4 @@ async def answers(port: int, log: Path) -> None:
                 return
         await asyncio.sleep(0.05)
     message = f"nobody listens at {port}: see {log}"
-    raise AssertionError(message)
+    raise TimeoutError(message)

@@ -1,20 +1,15 @@
 """The machine is able to fail: it notices each guard that is taken out of the program.
 
-One on every change, another one each day; all of them with TILL_TEST_FULL=1. Most patches are those of the museum,
+Each has its turn in time (tests/slices.py); all of them with TILL_TEST_FULL=1. Most patches are those of the museum,
 whose re-enactments each know what to look for; the machine is not told.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.museum import guards
 
-from tillkeeper.kernel import clock
-
-FULL = bool(os.environ.get("TILL_TEST_FULL"))
-TODAY = int(os.environ.get("TILL_MUSEUM_DAY") or clock.now().date().toordinal())
 SHARED = (
     "test_a_dispute_that_is_won_gives_the_credits_back",
     "test_a_dispute_that_was_lost_in_part_leaves_the_goods_of_the_rest",
@@ -30,7 +25,6 @@ SHARED = (
 )
 OWN = sorted((Path(__file__).parent / "patches").glob("*.patch"))
 PATCHES = [*OWN, *(guards.HERE / "patches" / f"{name}.patch" for name in SHARED)]
-CHOSEN = PATCHES if FULL else [PATCHES[TODAY % len(PATCHES)]]
 FOUND = "the program and the model differ after"
 HOW = {"TILL_MACHINE_SEED": "7", "TILL_MACHINE_STEPS": "1000", "TILL_MACHINE_SHRINK": "0", "TILL_TEST_FULL": ""}
 
@@ -41,7 +35,7 @@ def test_every_patch_of_the_machine_fits_the_program(patch: Path, tmp_path: Path
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("patch", CHOSEN, ids=lambda patch: patch.stem)
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
 def test_without_a_guard_the_machine_finds_a_difference(
     patch: Path, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
@@ -49,4 +43,4 @@ def test_without_a_guard_the_machine_finds_a_difference(
     guards.apply(patch, program)
     verdict = guards.run("agree", program, where="tests/machine/test_machine.py", **HOW)
     assert FOUND in verdict.words, verdict.words
-    tell("found" if FULL else f"found; TILL_MUSEUM_DAY={TODAY} chooses it again")
+    tell("found")

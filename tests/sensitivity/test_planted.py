@@ -1,10 +1,9 @@
 """Each bug that is planted into a copy of the program is found by tests that stand for what it breaks.
 
-Two of them on every change, other ones each day; all of them with TILL_TEST_FULL=1, which prints who found which, and
-how soon. A test that finds nothing proves little; these are the ways in which a payment system goes wrong in earnest.
+Each has its turn in time (tests/slices.py), all of them with TILL_TEST_FULL=1; a run prints who found which, and how
+soon. A test that finds nothing proves little; these are the ways in which a payment system goes wrong in earnest.
 """
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -40,11 +39,7 @@ FOUND_BY = {
     "what_speaks_of_something_unknown_is_dropped": "tests/rules/test_inbox.py",
 }
 """Which tests are to find what; they are the ones of the place that is broken, and know nothing of this list."""
-FULL = bool(os.environ.get("TILL_TEST_FULL"))
 BUGS = sorted(FOUND_BY)
-a_day = 2
-TODAY = clock.now().date().toordinal()
-CHOSEN = BUGS if FULL else [BUGS[(TODAY * a_day + number) % len(BUGS)] for number in range(a_day)]
 TESTS_FAILED = 1
 """What pytest ends with when tests ran and failed; anything else finds nothing."""
 FOUND = re.compile(r"^FAILED (\S+)", re.MULTILINE)
@@ -61,7 +56,7 @@ def test_every_planted_bug_fits_the_program(bug: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("bug", CHOSEN)
+@pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug: str, tmp_path: Path, tell: Callable[[str], None]) -> None:
     program = guards.copy_program(tmp_path)
     guards.apply(PATCHES / f"{bug}.patch", program)

@@ -186,7 +186,8 @@ def until(true: Callable[[], bool]) -> None:
         if true():
             return
         pause.wait(0.02)
-    pytest.fail(f"It did not become true within {patience_seconds} seconds.")
+    message = f"It did not become true within {patience_seconds} seconds."
+    raise TimeoutError(message)
 
 
 @contextmanager
