@@ -79,6 +79,10 @@ class DisputeFacts:
     conceded: int = 0
     at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Mask what a gateway should not say; its id of the dispute is what it is asked by."""
+        logs.mask_in(self, "reason")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutFacts:

@@ -1,17 +1,24 @@
 """Secrets and card numbers that exist for one run only, and a search that finds them however they are written."""
 
 import base64
+import html
 import json
+import os
 import random
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
 from tillkeeper.kernel.cards import luhn
 
+SEED = int(os.environ.get("TILL_CANARY_SEED") or random.randrange(10**6))
+SHARE = 1 if os.environ.get("TILL_TEST_FULL") else 4
+"""Of what takes long, every fourth is tried on every change, another fourth the next time, and all of it in full."""
+Way = TypeVar("Way")
 GAPS = re.compile(r"[\s\-_./\u2010-\u2015]+")
 around = 150
 ALPHABET = string.ascii_letters + string.digits
@@ -30,6 +37,11 @@ class Canary:
     def in_header(self) -> str:
         """Write it so that HTTP takes it as the value of a header."""
         return self.written.replace("\n", " ")
+
+
+def share(ways: Sequence[Way], turn: int = 0) -> Sequence[Way]:
+    """Choose what is tried this time."""
+    return ways[(SEED + turn) % SHARE :: SHARE]
 
 
 def hatch(seed: int) -> list[Canary]:
@@ -145,6 +157,8 @@ def disguises(canary: Canary) -> dict[str, str]:
         "in a sentence": f"said {canary.written}, and more",
         "for a URL": quote(canary.written),
         "for JSON": json.dumps({"said": canary.written}),
+        "on a page": f"<td>{html.escape(canary.written)}</td>",
+        "in a label of a metric": "till_x_total{code=" + json.dumps(canary.written, ensure_ascii=False) + "} 1.0",
         "in hexadecimal": canary.core.encode().hex(),
         "with its digits apart": "-".join(canary.core[place : place + 3] for place in range(0, len(canary.core), 3)),
     }

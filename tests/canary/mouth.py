@@ -1,9 +1,10 @@
-"""The line to a gateway, on which somebody says what a gateway should not say."""
+"""The line to the gateways, on which somebody says what no gateway should say."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -12,11 +13,13 @@ call_seconds_max = 30
 
 @dataclass
 class Mouth:
-    """Pass calls on to the sandbox; while `answer` is set, say that instead and pass nothing on."""
+    """Pass calls on to the sandboxes; what is asked below a path in `answers` gets that and is not passed on."""
 
     sandbox: str
-    answer: bytes | None = None
-    asked: int = 0
+    answers: Mapping[str, bytes | None] = field(default_factory=dict)
+    """By how a path begins, of which the longest counts; None passes on."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each gateway was asked, what is passed on in spite of answers left out."""
     url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,8 +28,10 @@ class Mouth:
         method, path, _ = request.split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         content = await reader.readexactly(int(headers.get("content-length", 0)))
-        self.asked += 1
-        writer.write(self.answer or await self._carry(method, path, headers, content))
+        known = [start for start in self.answers if path.startswith(start)]
+        answer = self.answers[max(known, key=len)] if known else None
+        self.asked[path.split("/")[1]] += 0 if known and answer is None else 1
+        writer.write(answer or await self._carry(method, path, headers, content))
         await writer.drain()
         writer.close()
 

@@ -8,14 +8,24 @@ import pytest
 from tests.rules.test_captures import LET_GO, TERMS, told
 from tests.rules.test_moves import AT, a_payment
 
-from tillkeeper.facts import EXPIRED, Notice, NoticeKind, Step, Verdict
+from tillkeeper.facts import EXPIRED, DisputeFacts, DisputeStatus, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids
 from tillkeeper.payments import rules
 from tillkeeper.payments.rules.moves import change
 from tillkeeper.payments.rules.steps import decide_fee
 from tillkeeper.payments.values import Book, Decision, Payment, Status
 
+VISA = "4242 4242 4242 4242"
 PAID = a_payment(Status.SUCCEEDED, captured=1000, reference="pi_1", fee=100, fee_tax=0)
+
+
+def test_what_a_gateway_says_in_words_is_masked_and_what_it_calls_things_is_not() -> None:
+    dispute = DisputeFacts(id=VISA, status=DisputeStatus.LOST, reason=f"not mine: {VISA}")
+    notice = replace(told(NoticeKind.PAYMENT_FAILED, 100), code=VISA, message=VISA, references=(VISA,), dispute=dispute)
+    for words in (notice.code, notice.message, dispute.reason):
+        assert words
+        assert VISA not in words
+    assert (notice.references, dispute.id) == ((VISA,), VISA)
 
 
 def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
