@@ -137,7 +137,8 @@ class Notice:
         held = (dispute.withdrawn, dispute.fee, dispute.conceded) if dispute else ()
         checks.amounts(self.amount, self.tax, *held)
         checks.names(*self.references, *(each.id for each in (dispute, payout) if each))
-        checks.texts(self.currency, self.refund_reference, self.code, self.message, self.attempt)
+        checks.currencies(self.currency)
+        checks.texts(self.refund_reference, self.code, self.message, self.attempt)
         checks.texts(dispute and dispute.reason, payout and payout.bank_reference)
         checks.moments(
             self.occurred_at, dispute and dispute.due_at, dispute and dispute.at, payout and payout.arrives_at

@@ -28,6 +28,12 @@ def test_what_a_gateway_says_in_words_is_masked_and_what_it_calls_things_is_not(
     assert (notice.references, dispute.id) == ((VISA,), VISA)
 
 
+@pytest.mark.parametrize("currency", ["4242424242424242", "eur", "", "EURO", "EUR ", 978], ids=str)
+def test_what_is_no_code_of_a_currency_is_no_notice(currency: Any) -> None:
+    with pytest.raises(ValueError, match="no code of three letters"):
+        replace(told(NoticeKind.PAYMENT_CAPTURED, 100), currency=currency).check()
+
+
 def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
     payment = replace(PAID, fee_tax=5)
     decision = decide_fee(payment, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)

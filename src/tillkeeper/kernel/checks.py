@@ -1,8 +1,11 @@
 """Values that came out of somebody else's JSON, proved to be of the kind that they are taken for."""
 
+import re
 from datetime import datetime
 
 from tillkeeper.kernel.money import amount_max
+
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def amounts(*found: object) -> None:
@@ -26,6 +29,14 @@ def texts(*found: object) -> None:
     for each in found:
         if each is not None and not isinstance(each, str):
             message = f"A text is no text but {type(each).__name__}."
+            raise ValueError(message)
+
+
+def currencies(*found: object) -> None:
+    """Prove that each is the code of a currency, in capitals, or absent; raises ValueError."""
+    for each in found:
+        if each is not None and not (isinstance(each, str) and CURRENCY.fullmatch(each)):
+            message = "A currency is no code of three letters."
             raise ValueError(message)
 
 
