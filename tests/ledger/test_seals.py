@@ -16,6 +16,7 @@ from tillkeeper.facts import Earned
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database
 from tillkeeper.ledger import recipes, seals
+from tillkeeper.ledger.seals import store
 from tillkeeper.ops.embedded_postgres import SUPERUSER, Databases
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -287,3 +288,21 @@ async def test_a_chain_that_was_written_anew_from_the_start_differs_from_a_seal_
     assert await verify(db) == []  # whoever may do anything can write everything anew
     async with db.transaction() as tx:
         assert (await seals.newest(tx, before=kept.number + 1, limit=1))[0] != kept
+
+
+MANY = """
+INSERT INTO journal (id, source, source_id, kind, payload_sha, effective_at)
+SELECT gen_random_uuid(), 'payment', n::text, 'capture', sha256('x'), now() FROM generate_series(1, 20000) AS n;
+INSERT INTO unsealed (journals) SELECT array_agg(id) FROM journal GROUP BY source_id::int % 200;
+"""
+
+
+async def test_many_journals_are_not_each_compared_with_each_that_is_known(superuser: asyncpg.Connection) -> None:
+    await superuser.execute(MANY)
+    await superuser.execute("ANALYZE journal, unsealed, seal")
+    # As PostgreSQL plans for very many: several look at once, and their number is then taken for that of the rows.
+    for setting in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
+        await superuser.execute(f"SET {setting} = 0")
+    plan = "\n".join(row[0] for row in await superuser.fetch(f"EXPLAIN {store.OUTSIDE}"))
+    assert "Anti Join" in plan
+    assert "Nested Loop" not in plan

@@ -37,12 +37,15 @@ WHERE seal.number BETWEEN $1 AND $2 AND (found.digest IS NULL OR found.digest IS
 ORDER BY seal.number, entry.n LIMIT {findings_max}
 """
 
+# By itself and whole: PostgreSQL expects to find some at once, and where there are none it would compare each journal
+# with each that is known.
 OUTSIDE = f"""
-SELECT journal.id AS journal_id, source, source_id, kind
-FROM journal
-LEFT JOIN (SELECT unnest(journals) AS id FROM seal UNION ALL SELECT unnest(journals) FROM unsealed) AS known
-    ON known.id = journal.id
-WHERE known.id IS NULL
+WITH known AS MATERIALIZED (
+    SELECT unnest(journals) AS id FROM seal UNION ALL SELECT unnest(journals) FROM unsealed
+), outside AS MATERIALIZED (
+    SELECT journal.id FROM journal LEFT JOIN known USING (id) WHERE known.id IS NULL
+)
+SELECT journal.id AS journal_id, source, source_id, kind FROM outside JOIN journal USING (id)
 ORDER BY journal.id LIMIT {findings_max}
 """
 
