@@ -21,6 +21,8 @@ version_max = 64
 name_shown_max = 32
 writers = 2
 """The second connection is for when a whole batch waits; until then it would only make two small commits of one."""
+young, growth = 1_024, 4
+"""After how many webhooks statements are planned anew for the first time, and by how much more each time after that."""
 ANY = "payments"
 """What stands in an address in place of a gateway's name when the signature is to say which it is."""
 
@@ -44,6 +46,8 @@ class Intake:
     till: Till
     waiting: list[tuple[Arrival, asyncio.Future[bool]]] = field(default_factory=list)
     writing: set[asyncio.Task[None] | None] = field(default_factory=set)
+    stored: int = 0
+    plan_anew_at: int = young
     versions: dict[tuple[str, str], date] = field(default_factory=dict)
     """On which day each gateway's version was last written down, so that most webhooks write nothing about it."""
 
@@ -77,9 +81,20 @@ class Intake:
                         stored.set_exception(error)
                 continue
             self.versions.update(dict.fromkeys(seen, now.date()))
+            await self._grow(len(new))
             for arrival, stored in batch:
                 if not stored.done():
                     stored.set_result(arrival.id in new)
+
+    async def _grow(self, by: int) -> None:
+        """Have statements planned anew when the inbox has grown to a multiple of what it was.
+
+        Until its first ANALYZE PostgreSQL plans for the size that it sees, once; for a copy it would read all of it.
+        """
+        self.stored += by
+        if self.stored >= self.plan_anew_at:
+            self.plan_anew_at *= growth
+            await self.till.db.plan_anew()
 
 
 async def receive(

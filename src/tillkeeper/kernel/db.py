@@ -196,6 +196,10 @@ class Database:
         except (TimeoutError, *UNREACHABLE):
             self._pool.terminate()
 
+    async def plan_anew(self) -> None:
+        """Let every statement be planned anew when it comes next, for tables that are larger by now."""
+        await self._pool.expire_connections()
+
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Transaction]:
         """Open a transaction; leaving the block commits, an exception rolls everything back.
