@@ -1,0 +1,55 @@
+"""Values that several packages share: what a gateway told us, and what followed from it."""
+
+from tillkeeper.facts.changes import (
+    CREDITS,
+    ERASED,
+    ERASED_NAME,
+    WHOLE_BPS,
+    Change,
+    DisputeMoves,
+    Earned,
+    Goods,
+    Sale,
+    Step,
+    Taxes,
+    Verdict,
+)
+from tillkeeper.facts.lines import LineKind, SettlementLine, UnreadLine
+from tillkeeper.facts.notices import (
+    DISPUTE_KINDS,
+    EXPIRED,
+    PAYOUT_KINDS,
+    REFUND_KINDS,
+    DisputeFacts,
+    DisputeStatus,
+    Notice,
+    NoticeKind,
+    PayoutFacts,
+)
+
+__all__ = [
+    "CREDITS",
+    "DISPUTE_KINDS",
+    "ERASED",
+    "ERASED_NAME",
+    "EXPIRED",
+    "PAYOUT_KINDS",
+    "REFUND_KINDS",
+    "WHOLE_BPS",
+    "Change",
+    "DisputeFacts",
+    "DisputeMoves",
+    "DisputeStatus",
+    "Earned",
+    "Goods",
+    "LineKind",
+    "Notice",
+    "NoticeKind",
+    "PayoutFacts",
+    "Sale",
+    "SettlementLine",
+    "Step",
+    "Taxes",
+    "UnreadLine",
+    "Verdict",
+]
