@@ -324,10 +324,10 @@ def test_goods_that_come_back_after_a_failed_refund_are_told_once_more() -> None
     assert {each.invariant for each in oracle.judge(found)} == {"people"}
 
 
-def test_a_message_may_come_again_after_a_death() -> None:
+def test_a_message_may_come_again_after_an_interruption() -> None:
     found = told()
     row_of(found.taken, 0).update(times=2)
-    found.deaths = 1
+    found.interruptions = 1
     assert oracle.judge(found) == []
 
 

@@ -34,7 +34,8 @@ still_ms = 2_000
 shown_findings_max = 3
 OUTAGE = (OSError, TimeoutError, KeyError, asyncpg.PostgresError, asyncpg.InterfaceError, httpx2.HTTPError, ValueError)
 
-DEADLY = {What.KILL, What.FAILPOINT}
+INTERRUPTING = {What.KILL, What.FAILPOINT, What.STOP, What.PARTITION, What.RESET, What.LOSE}
+"""What may keep somebody from writing down what they have just done."""
 
 Say = Callable[[str], None]
 Meddle = Callable[[Stage], Awaitable[None]]
@@ -89,7 +90,7 @@ async def run(plan: Schedule, folder: Path, say: Say, meddle: Meddle | None = No
             journal=progress.lines,
         )
         found.left = left
-        found.deaths = sum(each.disturbance.what in DEADLY for each in disturber.happened)
+        found.interruptions = sum(each.disturbance.what in INTERRUPTING for each in disturber.happened)
         findings = [*_alive(stage, disturber), *oracle.judge(found), *await _proved(stage)]
         outcome = _summed_up(plan, found, findings, disturber)
         outcome.injected = await stage.injected()

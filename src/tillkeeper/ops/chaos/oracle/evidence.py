@@ -111,8 +111,8 @@ class Evidence:
     """What the merchant's program says it took: each message as it came, and how often."""
     secret: str
     """With what the merchant verifies."""
-    deaths: int = 0
-    """How often something was killed, after which a message may come once more."""
+    interruptions: int = 0
+    """How often somebody may have been kept from writing down what was sent, so that it came once more."""
     shown: Mapping[str, Json] = field(default_factory=dict)
     replayed: Mapping[str, Json] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)

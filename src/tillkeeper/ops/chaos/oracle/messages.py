@@ -10,7 +10,7 @@ from tillkeeper.ops.chaos.oracle.case import Case, Finding, grouped, plain
 from tillkeeper.ops.chaos.oracle.evidence import Json
 
 ROUND_TRIPS_AT_ONCE = 64
-"""How many messages a worker has on their way at most: so many may come once more when it dies."""
+"""How many messages a worker has on their way at most: so many may come once more when it dies or is cut off."""
 HELD = ("wallet:", "wallet_frozen:", "wallet_debt:")
 SECRET = "whsec_"  # noqa: S105 (how every secret of the standard begins)
 
@@ -108,8 +108,11 @@ def heard(case: Case) -> Iterator[Finding]:
             yield Finding(invariant="I10", about="a message", found=found, should_be="one body under one id")
         tries = delivered[plain(message)]["tries"] if plain(message) in delivered else 0
         more += max(0, sum(each["times"] for each in copies) - tries)
-    if more > case.evidence.deaths * ROUND_TRIPS_AT_ONCE:
-        found, should_be = f"{more} more than were written down", f"what {case.evidence.deaths} deaths explain"
+    if more > case.evidence.interruptions * ROUND_TRIPS_AT_ONCE:
+        found, should_be = (
+            f"{more} more than were written down",
+            f"what {case.evidence.interruptions} interruptions explain",
+        )
         yield Finding(invariant="I10", about="messages that came again", found=found, should_be=should_be)
     missing = {id_ for id_, row in delivered.items() if row["status"] == "succeeded"}
     missing -= {plain(message) for message in taken}
