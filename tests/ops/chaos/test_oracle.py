@@ -16,6 +16,7 @@ from tests.ops.chaos.testimony import (
     PAYMENT,
     PRICE,
     SHOWN,
+    Deposition,
     event,
     journal,
     posting,
@@ -27,14 +28,13 @@ from tests.ops.chaos.testimony import (
 from tillkeeper import catalog
 from tillkeeper.ops.chaos import oracle
 from tillkeeper.ops.chaos.oracle import case, goods, promises
-from tillkeeper.ops.chaos.oracle.evidence import Evidence
 from tillkeeper.ops.chaos.wishes import PACKAGES
 
-Spoil = Callable[[Evidence], object]
+Spoil = Callable[[Deposition], object]
 DECIDED = {"won": "win", "lost": "lose"}
 
 
-def row(found: Evidence, table: str, place: int = 0) -> Any:
+def row(found: Deposition, table: str, place: int = 0) -> Any:
     return found.rows[table][place]
 
 
@@ -42,11 +42,11 @@ def row_of(rows: Any, place: int) -> Any:
     return rows[place]
 
 
-def line(found: Evidence) -> Any:
+def line(found: Deposition) -> Any:
     return found.books["stripe"]["payment_intents"][0]
 
 
-def surplus(found: Evidence, *, given_back: bool) -> None:
+def surplus(found: Deposition, *, given_back: bool) -> None:
     """Let a second gateway capture the same order, and perhaps give it back."""
     second = {"captured": 200, "refunded": 200 * given_back, "disputed": 0, "captures": 1, "currency": "EUR"}
     found.books["square"]["payments"].append({**second, "reference_id": SHOWN})
@@ -59,20 +59,20 @@ def surplus(found: Evidence, *, given_back: bool) -> None:
         tell(found, "refund.succeeded", "second", {"amount": 200, "currency": "EUR"})
 
 
-def book(found: Evidence, name: str, source: str, of: str, move: tuple[str, str, int, str]) -> None:
+def book(found: Deposition, name: str, source: str, of: str, move: tuple[str, str, int, str]) -> None:
     """Post a journal of one posting, which waits to be sealed."""
     debit, credit, amount, currency = move
     number = len(found.rows["postings"]) + 1
-    found.rows["journals"].append(journal(f"{of} {name}", source, of, name))  # type: ignore[attr-defined]
-    found.rows["postings"].append(posting(number, f"{of} {name}", debit, credit, amount, currency))  # type: ignore[attr-defined]
-    found.rows["unsealed"].append({"journal": f"{of} {name}"})  # type: ignore[attr-defined]
-    summed_up(found.rows)  # type: ignore[arg-type]
+    found.rows["journals"].append(journal(f"{of} {name}", source, of, name))
+    found.rows["postings"].append(posting(number, f"{of} {name}", debit, credit, amount, currency))
+    found.rows["unsealed"].append({"journal": f"{of} {name}"})
+    summed_up(found.rows)
 
 
-def dispute(found: Evidence, end: str) -> None:
+def dispute(found: Deposition, end: str) -> None:
     """Let a bank take 200 of the payment's money, decide, and everybody know of it."""
     lost = end == "lost"
-    found.rows["disputes"].append(  # type: ignore[attr-defined]
+    found.rows["disputes"].append(
         {"id": "d", "payment": PAYMENT, "gateway": "stripe", "reference": "du_1", "currency": "EUR"}
         | {"amount": PRICE - BACK, "status": end}
     )
@@ -100,62 +100,62 @@ def dispute(found: Evidence, end: str) -> None:
         tell(found, "fulfilment.revoked", PAYMENT, {})
 
 
-def tell(found: Evidence, kind: str, subject: str, data: object) -> None:
+def tell(found: Deposition, kind: str, subject: str, data: dict[str, Any]) -> None:
     """Let an event be written, sent and taken."""
     number = len(found.rows["outbox"]) + 1
     add(found, "outbox", id=event(number), seq=number, type=kind, subject=subject, data=json.dumps(data))
     add(found, "deliveries", event=event(number))
-    found.taken.append(taken(number, kind, data))  # type: ignore[attr-defined, arg-type]
+    found.taken.append(taken(number, kind, data))
 
 
-def say(found: Evidence, **said: object) -> None:
-    found.journal.append({"at": 9, "n": 0, **said})  # type: ignore[attr-defined]
+def say(found: Deposition, **said: object) -> None:
+    found.journal.append({"at": 9, "n": 0, **said})
 
 
-def remove(found: Evidence, table: str, place: int = 0) -> None:
-    del found.rows[table][place]  # type: ignore[attr-defined]
+def remove(found: Deposition, table: str, place: int = 0) -> None:
+    del found.rows[table][place]
 
 
-def add(found: Evidence, table: str, **columns: object) -> None:
-    found.rows[table].append({**row(found, table), **columns})  # type: ignore[attr-defined]
+def add(found: Deposition, table: str, **columns: object) -> None:
+    found.rows[table].append({**row(found, table), **columns})
 
 
-def unbook(found: Evidence, kind: str) -> None:
+def unbook(found: Deposition, kind: str) -> None:
     """Take a journal out of the books, as if it had never been posted."""
-    found.rows["journals"][:] = [each for each in found.rows["journals"] if each["id"] != kind]  # type: ignore[index]
-    found.rows["postings"][:] = [each for each in found.rows["postings"] if each["journal"] != kind]  # type: ignore[index]
-    summed_up(found.rows)  # type: ignore[arg-type]
+    found.rows["journals"][:] = [each for each in found.rows["journals"] if each["id"] != kind]
+    found.rows["postings"][:] = [each for each in found.rows["postings"] if each["journal"] != kind]
+    summed_up(found.rows)
 
 
-def book_again(found: Evidence, place: int) -> None:
+def book_again(found: Deposition, place: int) -> None:
     """Post a posting twice."""
     add(found, "postings", **{**row(found, "postings", place), "id": 9})
-    summed_up(found.rows)  # type: ignore[arg-type]
+    summed_up(found.rows)
 
 
-def leave_in_wallet(found: Evidence) -> None:
+def leave_in_wallet(found: Deposition) -> None:
     """Mark goods as revoked and leave them where they are."""
     remove(found, "entries", 1)
     row(found, "wallets").update(balance=240)
     remove(found, "postings", 3)
-    summed_up(found.rows)  # type: ignore[arg-type]
+    summed_up(found.rows)
 
 
-def forget_capture(found: Evidence) -> None:
+def forget_capture(found: Deposition) -> None:
     """Say to a client that money was captured, and know nothing of it."""
     say(found, told="capture", key="c", status=200, body={"id": SHOWN, "status": "succeeded"})
     row(found, "payments").update(amount_captured=0)
 
 
-def hand_to_another(found: Evidence) -> None:
+def hand_to_another(found: Deposition) -> None:
     """Give everything to somebody who bought nothing, in wallet, entries and books alike."""
     add(found, "users", id="b", name="bob")
     for table in ("entitlements", "entries", "wallets"):
         for each in found.rows[table]:
-            each.update(user="b")  # type: ignore[attr-defined]
+            each.update(user="b")
     for each in found.rows["postings"]:
-        each.update({side: each[side].replace("wallet:u", "wallet:b") for side in ("debit", "credit")})  # type: ignore[attr-defined]
-    summed_up(found.rows)  # type: ignore[arg-type]
+        each.update({side: each[side].replace("wallet:u", "wallet:b") for side in ("debit", "credit")})
+    summed_up(found.rows)
 
 
 SPOILT: dict[str, tuple[str, Spoil]] = {
@@ -183,7 +183,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "too few units": ("I3", lambda it: row(it, "entitlements").update(granted=239)),
     "not revoked after a refund": ("I3", lambda it: row(it, "entitlements").update(revoked=0)),
     "revoked too much": ("I3", lambda it: row(it, "entitlements").update(revoked=121)),
-    "goods that are held back": ("I3", lambda it: it.rows["undelivered"].append({"payment": PAYMENT, "reason": "?"})),  # type: ignore[attr-defined]
+    "goods that are held back": ("I3", lambda it: it.rows["undelivered"].append({"payment": PAYMENT, "reason": "?"})),
     "revoked by mark alone": ("I3", leave_in_wallet),
     "delivered to somebody else": ("I3", hand_to_another),
     "more back than captured": ("I4", lambda it: row(it, "refunds").update(amount=PRICE + 1)),
@@ -193,7 +193,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "a wallet whose entries have a gap": ("I5", lambda it: row(it, "entries", 1).update(balance_before=241)),
     "a debt below zero": ("I5", lambda it: row(it, "wallets").update(debt=-1)),
     "a wallet that is not its account": ("I5", lambda it: row(it, "accounts", 3).update(credits=241)),
-    "entries without a wallet": ("I5", lambda it: it.rows["wallets"].clear()),  # type: ignore[attr-defined]
+    "entries without a wallet": ("I5", lambda it: it.rows["wallets"].clear()),
     "a balance that is not its postings": ("I5", lambda it: row(it, "accounts", 1).update(credits=PRICE + 1)),
     "a guarded account below zero": ("I5", lambda it: row(it, "accounts", 3).update(held=121)),
     "captured twice at one gateway": ("I6", lambda it: line(it).update(captures=2)),
@@ -233,7 +233,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "a posting that was changed": ("I9", lambda it: row(it, "postings").update(credit="deferred:USD")),
     "a journal that stands in no seal": (
         "I9",
-        lambda it: it.rows["journals"].append(journal("x", "payment", PAYMENT, "fee")),  # type: ignore[attr-defined]
+        lambda it: it.rows["journals"].append(journal("x", "payment", PAYMENT, "fee")),
     ),
     "a line of the audit log that was changed": ("I9", lambda it: row(it, "audit").update(said="[]")),
     "a line of the audit log that is gone": ("I9", lambda it: remove(it, "audit")),
@@ -257,12 +257,12 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "a message that says something else": ("I10", lambda it: row_of(it.taken, 0).update(taken(1, "made.up", {}))),
     "a message that nobody can believe": ("I10", lambda it: row_of(it.taken, 0).update(taken(1, key="whsec_AAAA"))),
     "a message with an id that is none": ("I10", lambda it: it.taken[0].update(message="event_illegal!")),
-    "a delivery of which the merchant knows nothing": ("I10", lambda it: it.taken.pop()),  # type: ignore[attr-defined]
-    "a message about nothing that happened": ("I10", lambda it: it.taken.append(taken(9, "made.up", {}))),  # type: ignore[attr-defined]
-    "one message with two bodies": ("I10", lambda it: it.taken.append({**taken(1), "digest": "another"})),  # type: ignore[attr-defined]
+    "a delivery of which the merchant knows nothing": ("I10", lambda it: it.taken.pop()),
+    "a message about nothing that happened": ("I10", lambda it: it.taken.append(taken(9, "made.up", {}))),
+    "one message with two bodies": ("I10", lambda it: it.taken.append({**taken(1), "digest": "another"})),
     "a call that was given up": (
         "people",
-        lambda it: it.rows["operations"].append(  # type: ignore[attr-defined]
+        lambda it: it.rows["operations"].append(
             {"kind": "refund", "gateway": "stripe", "state": "given_up", "error": "?", "payment": PAYMENT}
         ),
     ),
@@ -271,7 +271,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "evidence that cannot be read": ("oracle", lambda it: row(it, "outbox").update(data="{")),
     "work that does not end": ("quiet", lambda it: setattr(it, "left", {"calls": 1})),
     "a client that gave up": ("quiet", lambda it: it.journal[5].update(end="gave up: it took too long")),
-    "a client of whom nothing was heard": ("quiet", lambda it: it.journal.pop()),  # type: ignore[attr-defined]
+    "a client of whom nothing was heard": ("quiet", lambda it: it.journal.pop()),
     "a client that was told of a bug": ("client", lambda it: say(it, told="create", key=KEY, status=500, body="oops")),
     "a client who got nothing": ("client", lambda it: it.journal[5].update(end="canceled")),
     "a client that was refused": ("client", lambda it: it.journal[5].update(end="refused: 422")),
@@ -336,10 +336,10 @@ def test_what_was_never_paid_passes_without_goods_and_books() -> None:
     row(found, "payments").update(status="expired", amount_captured=0, amount_refunded=0)
     found.books["stripe"]["payment_intents"].clear()
     for table in ("refunds", "changes", "entitlements", "wallets", "entries", "journals", "postings", "accounts"):
-        found.rows[table].clear()  # type: ignore[attr-defined]
+        found.rows[table].clear()
     for each in (*(found.rows[table] for table in ("outbox", "deliveries", "seals")), found.taken):
-        del each[1:]  # type: ignore[attr-defined]
-    found.journal.pop(4)  # type: ignore[attr-defined]
+        del each[1:]
+    found.journal.pop(4)
     found.shown[SHOWN].update(status="expired", amount_captured=0, amount_refunded=0)
     assert oracle.judge(found) == []
 

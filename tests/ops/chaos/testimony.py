@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -48,7 +49,16 @@ def taken(number: int, kind: str = "", data: Json | None = None, key: str = SECR
     }
 
 
-def told() -> Evidence:
+@dataclass(slots=True, kw_only=True)
+class Deposition(Evidence):
+    """Hold evidence that a test may change."""
+
+    journal: list[Json]
+    rows: dict[str, list[Json]]
+    taken: list[Json]
+
+
+def told() -> Deposition:
     """Gather it anew, so that a test may change all of it."""
     wish = {
         "package": "credits_120",
@@ -75,7 +85,7 @@ def told() -> Evidence:
     state = {"status": "succeeded", "amount": PRICE, "currency": "EUR"}
     state |= {"amount_captured": PRICE, "amount_refunded": BACK}
     webhook = {"gateway": "stripe", "event": "evt_1", "type": "paid", "object": "pi_1", "state": "delivered"}
-    return Evidence(
+    return Deposition(
         journal=journal,
         rows=rows(state),
         books=books,
