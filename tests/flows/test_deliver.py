@@ -59,6 +59,26 @@ async def test_what_arrives_is_what_the_api_shows_of_the_event(merchant: Merchan
     assert list(door.taken[0].event) == ["type", "timestamp", "data"]
 
 
+async def test_an_endpoint_hears_nothing_of_what_happened_before_it_was_there(merchant: Merchant) -> None:
+    async with receiving() as door:
+        await merchant.announce("payment.succeeded")
+        await merchant.subscribe(door.url)
+        (later,) = await merchant.announce("payment.succeeded")
+        await merchant.send()
+    assert door.ids == [later]
+
+
+async def test_an_endpoint_that_is_switched_on_again_hears_nothing_of_what_happened_before(merchant: Merchant) -> None:
+    async with receiving() as door:
+        endpoint, _ = await merchant.subscribe(door.url)
+        await change(merchant.till, endpoint, enabled=False)
+        await merchant.announce("payment.succeeded")
+        await change(merchant.till, endpoint, enabled=True)
+        (later,) = await merchant.announce("payment.succeeded")
+        await merchant.send()
+    assert door.ids == [later]
+
+
 async def test_a_delivery_that_was_taken_is_not_sent_again(merchant: Merchant) -> None:
     async with receiving(body=b"thank you") as door:
         await merchant.subscribe(door.url)

@@ -9,6 +9,7 @@ from tests.flows.merchant import Merchant, merchant_of
 from tillkeeper.flows.fan_out import fan_out
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.flows.subscribe import change
+from tillkeeper.kernel import ids
 
 NOWHERE = "http://127.0.0.1:9999/"
 
@@ -39,10 +40,14 @@ async def test_a_new_endpoint_starts_from_now(merchant: Merchant) -> None:
 
 
 async def test_an_event_that_commits_after_its_endpoint_was_added_is_owed(merchant: Merchant) -> None:
-    events = await merchant.announce("payment.created")
-    await merchant.subscribe(NOWHERE)
+    late = ids.new()
+    async with merchant.owner.transaction():
+        await merchant.owner.execute(
+            "INSERT INTO outbox_event (id, type, subject, data) VALUES ($1, 'payment.created', $1, '{}')", late
+        )
+        await merchant.subscribe(NOWHERE)
     await merchant.plan()
-    assert [event for _, event in await owed(merchant)] == events
+    assert [event for _, event in await owed(merchant)] == [ids.text("event", late)]
 
 
 async def test_many_workers_at_once_owe_each_event_to_each_endpoint_once(merchant: Merchant) -> None:

@@ -166,6 +166,23 @@ async def test_an_api_host_that_dies_under_load_costs_no_webhook_and_doubles_no_
 
 
 @pytest.mark.timeout(120)
+async def test_a_machine_that_is_back_is_asked_at_once_though_each_had_failed(fronted: Fronted) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
+        for name in fronted.ports:
+            fronted.kill(name)
+        nobody = await client.post(f"{fronted.api}/webhooks/stripe", content=b"{}")
+        async with await asyncio.start_server(answer, "127.0.0.1", fronted.ports["other"]):
+            told = [await client.post(f"{fronted.api}/webhooks/stripe", content=b"{}") for _ in range(4)]
+    assert nobody.status_code == BAD_GATEWAY
+    assert [each.status_code for each in told] == [204] * 4
+
+
+@pytest.mark.timeout(120)
 async def test_what_a_caller_says_of_its_address_is_not_believed(strict: Fronted) -> None:
     elsewhere = httpx2.AsyncHTTPTransport(local_address=OTHER)
     async with httpx2.AsyncClient(transport=elsewhere, timeout=30) as client:

@@ -96,7 +96,9 @@ async def test_every_example_is_what_was_really_sent_answered_refused_and_told(t
     kept = json.loads(description.EXAMPLES.read_text())
     assert shape(kept, fields_deep) == shape(recorded, fields_deep), HOW
     for name, each in recorded["operations"].items():
-        assert kept["operations"][name].get("body") == each.get("body"), f"{name}: {HOW}"
+        # The number of an id says how many came before it, which differs with the speed of the worker.
+        bodies = [steady(side.get("body"), {}) for side in (kept["operations"][name], each)]
+        assert bodies[0] == bodies[1], f"{name}: {HOW}"
     for code, refusal in recorded["errors"].items():
         assert {name: kept["errors"][code][name] for name in FIXED} == {name: refusal[name] for name in FIXED}, HOW
 

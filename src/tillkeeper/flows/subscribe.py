@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from tillkeeper import audit
+from tillkeeper import audit, outbox
 from tillkeeper.audit import Action
 from tillkeeper.flows.deliver import post
 from tillkeeper.kernel import ids, logs
@@ -24,6 +24,7 @@ async def subscribe(till: Till, *, url: str, types: Sequence[str], description: 
     till.egress.check(url)
     secret = endpoints.new_secret()
     async with till.db.transaction() as tx:
+        await outbox.sequence(tx, None)  # what happened before has its place before, and is not told
         endpoint = await endpoints.create(
             tx, url=url, types=types, description=description, secret=till.box.seal(secret.encode())
         )
@@ -39,6 +40,8 @@ async def change(till: Till, endpoint: UUID, **decided: Any) -> None:
     if "url" in decided:
         till.egress.check(decided["url"])
     async with till.db.transaction() as tx:
+        if decided.get("enabled"):
+            await outbox.sequence(tx, None)  # as for a new one
         before = await endpoints.lock(tx, endpoint)
         await endpoints.change(tx, replace(before, **decided))
         was = {name: getattr(before, name) for name in decided}
