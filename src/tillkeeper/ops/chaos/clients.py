@@ -36,7 +36,7 @@ DISPUTED = {"stripe": "payment_intent", "razorpay": "payment", "paypal": "captur
 pay_tries_max = 6
 anew_max = 4
 TOO_LATE, BAD, BUSY = 409, 400, 500
-PAID, LET_GO = ("requires_capture", "succeeded"), ("canceled", "expired")
+HELD, LET_GO = "requires_capture", ("canceled", "expired")
 OVER = ("succeeded", *LET_GO, "failed")
 
 Json = dict[str, Any]
@@ -127,7 +127,9 @@ class Clients:
     async def _pay(self, number: int, shown: Json) -> Json:
         """Pay, and pay anew only when the till says that the last try took nothing."""
         for _ in range(pay_tries_max):
-            if shown["status"] in (*PAID, *OVER):
+            if shown["status"] == HELD and shown["capture_method"] == "automatic":
+                shown = await self._until(shown, lambda seen: seen["status"] != HELD)  # the till takes it by itself
+            if shown["status"] in (HELD, *OVER):
                 return shown
             error = shown["last_error"]
             brought = await self._visit(number, shown)
@@ -235,7 +237,7 @@ def _went_on(error: Json | None, tried: Json) -> Fits:
 
     def went_on(shown: Json) -> bool:
         failed_again = (tried["status"], shown["status"]) == ("outcome_unknown", "requires_action")
-        return shown["status"] in (*PAID, *OVER) or shown["last_error"] != error or (failed_again and error is not None)
+        return shown["status"] in (HELD, *OVER) or shown["last_error"] != error or (failed_again and error is not None)
 
     return went_on
 
