@@ -103,6 +103,21 @@ def test_programs_that_are_too_old_are_named_with_the_fix(
     assert "apt-get install postgresql-client" in said.stderr
 
 
+def test_a_restore_that_postgresql_does_not_let_in_says_why_and_what_to_do(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert till("backup", **environment).returncode == 0
+    [file] = tmp_path.glob("*.tillbackup")
+    owner = urlsplit(environment["DATABASE_OWNER_URL"])
+    elsewhere = urlunsplit(owner._replace(netloc="a_stranger@", path="/nowhere"))
+
+    said = till("restore", file.name, "--yes", "--into", elsewhere, **environment)
+
+    assert said.returncode == 3
+    assert 'role "a_stranger" does not exist' in said.stderr
+    assert "let pg_hba.conf admit the role to this database" in said.stderr
+
+
 def isolation(environment: dict[str, str], *words: str) -> Said:
     return till("isolation", *words, **environment)
 

@@ -15,6 +15,7 @@ from tests.crash.oracle import check_api, converge
 
 patience_seconds = 60
 call_seconds_max = 20
+UNFINISHED = ("created", "requires_action", "processing", "outcome_unknown")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Place:
     api: str
     sandbox: str
     key: str
+
+    async def waiting(self) -> int:
+        """Count payments without an end, as far as customers are told of them: of each kind up to a page."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        async with httpx2.AsyncClient(trust_env=False, timeout=call_seconds_max, headers=headers) as client:
+            pages = [await client.get(f"{self.api}/api/v1/payments", params={"status": each}) for each in UNFINISHED]
+        return sum(len(page.json()["data"]) for page in pages)
 
 
 async def awaken(place: Place) -> None:

@@ -22,6 +22,9 @@ VALUES (gen_random_uuid(), 'a', now() - interval '27 hours', 1000, '', 1, 1)"""
 FAILED_DRILL = """
 INSERT INTO drill (id, status, wished_by, finished_at, report)
 VALUES (gen_random_uuid(), 'failed', 'somebody', now(), '{}')"""
+OLD_DRILL = """
+INSERT INTO drill (id, status, wished_by, finished_at, report)
+VALUES (gen_random_uuid(), 'passed', 'somebody', now() - interval '9 days', '{}')"""
 OLD_VERSION = "UPDATE gateway_version SET version = (now() - interval '{} days')::date::text"
 SWOLLEN = "SET session_replication_role = replica; UPDATE wallet SET balance = balance {} 1"
 apart_seconds = 5
@@ -196,6 +199,7 @@ CAUSES = (
     Cause(("WebhookDeadLetters",), bury),
     Cause(("SecretTooOld",), write(OLD_SECRET)),
     Cause(("BackupTooOld",), write(OLD_BACKUP)),
+    Cause(("RestoreDrillTooOld",), write(OLD_DRILL)),
     Cause(("RestoreDrillFailed",), write(FAILED_DRILL)),
     Cause(("GatewayApiVersionOld",), write(OLD_VERSION.format(200))),
     Cause(("GatewayApiVersionTooOld",), write(OLD_VERSION.format(400))),
@@ -211,6 +215,7 @@ CAUSES = (
 """In an order in which each leaves the stack fit for the next; the last two do not."""
 UNTRIED = {
     "HighFees": "needs a day",
+    "MetricsUnanswered": "somebody must hold a table meanwhile",
     "PaymentIntentFailures": "the gateway is kept away from after five",
     "ReconciliationDiscrepancy": "a day is compared once it is over",
     "UnusualPaymentAmount": "needs a day before it",

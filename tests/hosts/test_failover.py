@@ -3,6 +3,8 @@
 import asyncio
 import os
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tests.hosts.redundant import PostgresPair
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.errors import DatabaseUnavailableError
+from tillkeeper.kernel.postgres_programs import renamed
 from tillkeeper.ops import migrations
 
 purchases = 60
@@ -84,6 +87,37 @@ async def test_whoever_has_a_password_comes_in_over_tls_alone_and_the_replica_ta
         assert pair.ask(second, "-c", "SELECT reason FROM maintenance") == "after"
     finally:
         await database.close()
+
+
+def operate(pair: PostgresPair, backups: Path, *words: str) -> str:
+    """Do as the timers of deploy/systemd do; return what was said, which must be that all went well."""
+    known = {
+        "PATH": os.environ["PATH"],
+        "TILL_MODE": "sandbox",
+        "TILL_SECRET_KEY_FILE": str(pair.secrets / "till_secret_key"),
+        "DATABASE_URL": pair.url(),
+        "DATABASE_OWNER_URL": pair.url("owner_"),
+        "TILL_BACKUP_KEY_FILE": str(pair.secrets / "till_backup_key"),
+        "BACKUP_PATH": str(backups),
+    }
+    command = [sys.executable, "-m", "tillkeeper", *words]
+    done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(180)
+def test_a_backup_is_tried_beside_the_database_and_comes_back_into_one_that_did_not_exist(
+    pair: PostgresPair, tmp_path: Path
+) -> None:
+    migrations.upgrade(pair.url("owner_"), app_role="tillkeeper_app")
+    operate(pair, tmp_path, "backup")
+    assert '"passed": true' in operate(pair, tmp_path, "restore-drill", "--json")
+
+    [newest, *_] = sorted(tmp_path.glob("*.tillbackup"), reverse=True)
+    operate(pair, tmp_path, "restore", newest.name, "--yes", "--into", renamed(pair.url("owner_"), "tillkeeper_again"))
+    restored = pair.ask(pair.ports[0], "-c", "SELECT count(*) > 0 FROM alembic_version", database="tillkeeper_again")
+    assert restored == "t"
 
 
 @pytest.fixture

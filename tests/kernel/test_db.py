@@ -3,11 +3,12 @@
 import asyncio
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
 from tillkeeper.kernel import db as database
-from tillkeeper.kernel.db import Database
+from tillkeeper.kernel.db import Database, DatabaseRefusedError
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
 
@@ -31,6 +32,14 @@ async def test_a_request_that_gets_no_connection_is_told_to_come_back(
     let_go.set()
     await holding
     await pool.close()
+
+
+async def test_whoever_postgresql_does_not_let_in_hears_why_and_what_to_do(database_url: str) -> None:
+    parts = urlsplit(database_url)
+    stranger = parts._replace(netloc=f"a_stranger@{parts.netloc.rpartition('@')[2]}").geturl()
+    with pytest.raises(DatabaseRefusedError, match='"a_stranger"') as refused:
+        await Database.connect(stranger)
+    assert "pg_hba.conf" in refused.value.next_step
 
 
 async def test_half_of_the_connections_are_for_those_who_begin(database_url: str) -> None:

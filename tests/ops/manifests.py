@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+WITH_POSTGRESQL = "tillkeeper-backup"
+"""The image of Tillkeeper that has the programs of PostgreSQL beside it."""
 OF_PYTHON = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 IN_FILES = re.compile(r"(_PREVIOUS(_UNTIL)?)?(_FILE)?$")
 
@@ -75,8 +77,11 @@ def kustomizations() -> Iterator[tuple[Path, Json]]:
 def pods() -> Iterator[tuple[str, Json]]:
     """Read what every pod is made of."""
     for file, resource in resources():
+        where = f"{file.name}: {resource['metadata']['name']}"
         if resource["kind"] in {"Deployment", "StatefulSet", "Job"}:
-            yield f"{file.name}: {resource['metadata']['name']}", resource["spec"]["template"]["spec"]
+            yield where, resource["spec"]["template"]["spec"]
+        if resource["kind"] == "CronJob":
+            yield where, resource["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def compose() -> Json:
@@ -98,7 +103,7 @@ def _in_pods() -> Iterator[Process]:
             settings |= each.get("data", {})
     for where, pod in pods():
         for container in pod["containers"]:
-            if container["image"] == "tillkeeper":
+            if container["image"] in {"tillkeeper", WITH_POSTGRESQL}:
                 probes = [container[kind]["httpGet"] for kind in container if kind.endswith("Probe")]
                 named = {port["name"]: port["containerPort"] for port in container.get("ports", ())}
                 yield Process(

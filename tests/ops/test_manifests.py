@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from tests.ops import manifests
 from tests.ops.manifests import DEPLOY, KUBERNETES, ROOT, Process
 
 from tillkeeper.cli.main import app
+from tillkeeper.kernel import sheets, smtp
+from tillkeeper.ops.preflight.network_checks import proxies_max
+from tillkeeper.web import shell
 from tillkeeper.web.app import described
 
 BIN = Path(sys.executable).parent
@@ -143,6 +147,44 @@ def test_whoever_runs_several_times_has_a_budget_for_disruptions_and_an_autoscal
     assert metrics == ["till_inbox_backlog"]
 
 
+@pytest.mark.parametrize("path", [shell.FILES_TO, shell.FILES_AT])
+def test_an_ingress_lets_through_whatever_file_the_program_takes_in(path: str) -> None:
+    prefixes = {
+        each["path"]: ingress["metadata"]["annotations"].get("nginx.ingress.kubernetes.io/proxy-body-size", "1m")
+        for _, ingress in RESOURCES
+        if ingress["kind"] == "Ingress"
+        for each in ingress["spec"]["rules"][0]["http"]["paths"]
+    }
+    decides = max((each for each in prefixes if path.startswith(each)), key=len)
+    assert int(prefixes[decides].removesuffix("m")) << 20 > sheets.file_bytes_max
+
+
+def test_pods_may_call_gateways_and_mail_servers_out_there_and_nothing_unencrypted() -> None:
+    [way_out] = [each for _, each in RESOURCES if each["metadata"]["name"] == "till-out"]
+    [public] = [
+        {each["port"] for each in rule["ports"]}
+        for rule in way_out["spec"]["egress"]
+        if rule["to"][0].get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+    ]
+    assert public == {443, smtp.PORTS["smtps"], smtp.PORTS["smtp"]}
+
+
+def test_kubernetes_makes_and_tries_backups_at_the_hours_of_the_timers_where_the_programs_of_postgresql_are() -> None:
+    jobs = {each["metadata"]["name"]: each["spec"] for _, each in RESOURCES if each["kind"] == "CronJob"}
+    assert {name: job["schedule"] for name, job in jobs.items()} == {
+        "till-backup": "0 2 * * *",
+        "till-drill": "0 5 * * 1",
+    }
+    assert {job["timeZone"] for job in jobs.values()} == {"Etc/UTC"}
+    images = {PODS[f"backup.yaml: {name}"]["containers"][0]["image"] for name in jobs}
+    assert images == {manifests.WITH_POSTGRESQL}
+
+
+def test_the_image_of_backups_stands_on_the_postgresql_that_compose_runs() -> None:
+    base = (DEPLOY / "image" / "postgresql.Dockerfile").read_text()
+    assert f"FROM {manifests.compose()['services']['postgres']['image']}\n" in base
+
+
 def test_kustomizations_name_files_that_are_there_and_patches_what_the_base_has() -> None:
     names = {(each["kind"], each["metadata"]["name"]) for _, each in RESOURCES}
     for folder, kustomization in manifests.kustomizations():
@@ -204,6 +246,16 @@ def test_compose_hangs_together() -> None:
             if source.startswith("./") and "/tls" not in source:
                 assert (DEPLOY / source).exists(), source
     assert {name for name, service in services.items() if "profiles" in service} == {"redis", "celery", "beat"}
+
+
+def test_compose_believes_the_one_network_in_which_nginx_asks_the_api_and_nothing_else() -> None:
+    whole = manifests.compose()
+    [common] = {*whole["services"]["nginx"]["networks"]} & {*whole["services"]["api"]["networks"]}
+    [fixed] = whole["networks"][common]["ipam"]["config"]
+    assert {process.environment["TILL_TRUSTED_PROXIES"] for process in PROCESSES if "compose" in process.where} == {
+        fixed["subnet"]
+    }
+    assert ip_network(fixed["subnet"]).num_addresses <= proxies_max
 
 
 def test_compose_gives_every_secret_that_a_variable_names_a_file_for() -> None:

@@ -35,6 +35,7 @@ PROMISED = frozenset(
         "secret_age_days",
         "backup_age_seconds",
         "restore_drill_success",
+        "restore_drill_age_seconds",
         "log_redactions_total",
     ]
 )

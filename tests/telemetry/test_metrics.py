@@ -29,7 +29,7 @@ VALUES (gen_random_uuid(), 'a', now() - interval '7 hours 1 minute', 1000, '', 1
 """
 DRILLED = """
 INSERT INTO drill (id, status, wished_by, finished_at, report)
-VALUES (gen_random_uuid(), 'failed', 'a test', now(), '{}')
+VALUES (gen_random_uuid(), 'failed', 'a test', now() - interval '2 hours 1 minute', '{}')
 """
 
 
@@ -214,3 +214,16 @@ async def test_secrets_backups_and_drills_are_told_of_as_the_database_knows_them
     await watched.page.until("secret_age_days", 3, name="SQUARE_ACCESS_TOKEN")
     assert (await watched.page.value("backup_age_seconds") or 0) // 3600 == 7
     assert await watched.page.value("restore_drill_success") == 0
+    assert (await watched.page.value("restore_drill_age_seconds") or 0) // 3600 == 2
+
+
+async def test_a_drill_that_never_ran_is_as_old_as_the_first_backup_that_it_could_have_tried(
+    watched: Watched, owner_url: str
+) -> None:
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute(BACKED_UP)
+    await owner.execute(BACKED_UP.replace("7 hours 1 minute", "9 days 1 minute"))
+    await owner.close()
+
+    assert (await watched.page.value("restore_drill_age_seconds") or 0) // 86_400 == 9
+    assert await watched.page.value("restore_drill_success") is None

@@ -119,7 +119,7 @@ def fail(error: TillError) -> NoReturn:
     typer.secho(error.title, err=True, fg=typer.colors.RED, bold=True)
     if error.detail != error.title:
         typer.echo(f"  why   {_indented(error.detail)}", err=True)
-    at_a_shell = DATABASE_NEXT if isinstance(error, DatabaseUnavailableError) else error.next_step
+    at_a_shell = DATABASE_NEXT if error.next_step == DatabaseUnavailableError.next_step else error.next_step
     typer.echo(f"  next  {_indented(at_a_shell)}", err=True)
     unreachable = error.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY}
     raise SystemExit(ExitCode.UNREACHABLE if unreachable else ExitCode.FAILED)

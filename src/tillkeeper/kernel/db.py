@@ -76,6 +76,17 @@ Record = asyncpg.Record
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
+
+class DatabaseRefusedError(DatabaseUnavailableError):
+    """Report that PostgreSQL answers, and does not let this role into this database."""
+
+    title = "PostgreSQL does not let us in"
+    next_step = (
+        "Check the role and the password in the address, and let pg_hba.conf admit the role to this database from here;"
+        " deploy/postgresql/pg_hba.conf does. Then reload PostgreSQL and try again."
+    )
+
+
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
@@ -177,7 +188,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, *, direct_url: str = "", connections: int = connections_max) -> Self:
-        """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer.
+        """Open the pool; raises DatabaseUnavailableError when PostgreSQL does not answer, or refuses.
 
         `direct_url` is for what needs a session of its own; where it is another one, `url` goes through a transaction
         pooler.
@@ -187,6 +198,9 @@ class Database:
             opened = await pool(url, shared=shared, connections=connections)
         except (*UNREACHABLE, asyncpg.InvalidCatalogNameError) as error:
             raise DatabaseUnavailableError(unreachable(error)) from error
+        except asyncpg.InvalidAuthorizationSpecificationError as error:
+            message = f"PostgreSQL does not let us in: {error}."
+            raise DatabaseRefusedError(message) from error
         return cls(direct_url or url, opened, shared=shared)
 
     async def close(self) -> None:

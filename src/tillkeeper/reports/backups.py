@@ -10,6 +10,10 @@ DRILLS = """
 SELECT status, wished_by, wished_at, finished_at, file, report FROM drill
 WHERE status {} ('passed', 'failed') ORDER BY {} DESC LIMIT 1
 """
+DRILL_AGE = """
+SELECT extract(epoch FROM clock_timestamp()
+                          - coalesce((SELECT max(finished_at) FROM drill), (SELECT min(taken_at) FROM backup)))::bigint
+"""
 
 
 async def age_seconds(tx: Transaction) -> int | None:
@@ -24,6 +28,12 @@ async def drill_success(tx: Transaction) -> bool | None:
     """Tell whether the last drill passed; None when there never was one."""
     found = await last_drill(tx)
     return found["status"] == "passed" if found else None
+
+
+async def drill_age_seconds(tx: Transaction) -> int | None:
+    """Tell how long ago a drill ended, or the first backup was taken where none ever did; None without either."""
+    found: int | None = await tx.fetchval(DRILL_AGE)
+    return found
 
 
 async def last_backup(tx: Transaction) -> dict[str, Any] | None:
