@@ -267,7 +267,7 @@ async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Ou
 async def _charge(gateway: Gateway, order: Order, payment: Payment, operation: Operation) -> Outcome:
     if payment.status in OVER:
         return PAYMENT_ENDED
-    return await gateway.confirm(order, payment.reference, operation.data)
+    return await gateway.confirm(replace(order, approval=operation.key), payment.reference, operation.data)
 
 
 async def _order(

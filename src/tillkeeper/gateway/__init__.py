@@ -57,7 +57,8 @@ class ConfigurationError(TillError):
 class Order:
     """Hold everything a gateway needs to let somebody pay; `key` is sent as the idempotency key.
 
-    `customer` is the gateway's own id of the customer, where it keeps customers.
+    `customer` is the gateway's own id of the customer, where it keeps customers. `approval` is the key of going on with
+    what the customer approved: the same when that is told again, and another one when they approve anew.
     """
 
     payment: UUID
@@ -71,6 +72,7 @@ class Order:
     created_at: datetime
     expires_at: datetime
     customer: str | None = None
+    approval: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,7 @@ async def test_trap_6_an_order_that_was_captured_already_is_read_and_goes_on(san
 
 
 async def test_trap_6_confirmations_at_once_capture_once(sandbox: Any, paypal: PayPal) -> None:
-    order = an_order()
+    order = an_order(approval="confirm_1")
     reference = await opened(paypal, order)
     sandbox.act(f"orders/{reference}/pay")
     sandbox.control("PUT", "faults", {"latency_ms": 100})
@@ -190,11 +190,13 @@ async def test_a_declined_instrument_is_a_decline_and_the_payer_may_choose_anoth
     order = an_order()
     reference = await opened(paypal, order)
     sandbox.act(f"orders/{reference}/decline", {"code": code})
-    outcome = await paypal.confirm(order, reference, {})
+    first, second = (replace(order, approval=f"confirm_{number}") for number in (1, 2))
+    outcome = await paypal.confirm(first, reference, {})
     assert isinstance(outcome, Declined)
     assert (outcome.code, outcome.card) == (code.upper(), True)
     sandbox.act(f"orders/{reference}/pay")
-    assert kinds(await paypal.confirm(order, reference, {})) == [K.PAYMENT_CAPTURED]
+    assert await paypal.confirm(first, reference, {}) == outcome
+    assert kinds(await paypal.confirm(second, reference, {})) == [K.PAYMENT_CAPTURED]
 
 
 async def test_an_order_completed_by_a_declined_capture_is_a_failed_attempt(sandbox: Any, paypal: PayPal) -> None:

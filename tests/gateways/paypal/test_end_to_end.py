@@ -179,6 +179,27 @@ async def test_a_declined_instrument_fails_the_attempt_and_the_payer_pays_with_a
     await shop.catch_up()
     assert (await agree(shop, payment))["status"] == "succeeded"
     assert await shop.wallet() == (120, 0)
+    assert [line["captures"] for line in await shop.lines()] == [1]
+    assert len(set(await capture_keys(shop))) == 2
+
+
+async def test_a_capture_that_is_told_again_carries_the_same_key(shop: PayPalShop) -> None:
+    payment = await shop.approved()
+    await shop.turn(error_before_percent=100, only_methods=["POST"], only_paths=["/v2/checkout/orders"])
+    await shop.hear_news()
+    await shop.settle()
+    await shop.operate()
+    await shop.turn(error_before_percent=0)
+    await shop.catch_up()
+    assert (await agree(shop, payment))["status"] == "succeeded"
+    first, second = await capture_keys(shop)
+    assert first == second
+
+
+async def capture_keys(shop: PayPalShop) -> list[str]:
+    """List the request ids with which captures of orders were asked for."""
+    calls = (await shop.http.get(f"{shop.line.sandbox}/_control/calls")).json()["data"]
+    return [each["key"] for each in calls if each["route"] == "POST /v2/checkout/orders/{id}/capture"]
 
 
 async def test_a_declined_capture_is_noted_and_told_once_however_often_paypal_is_asked(shop: PayPalShop) -> None:

@@ -81,7 +81,10 @@ def test_a_declined_instrument_sends_the_payer_back_who_may_choose_another(sandb
     assert sandbox.sdk.orders.get_order({"id": order.id}).body.status == "PAYER_ACTION_REQUIRED"
 
     sandbox.act(f"orders/{order.id}/pay")
-    done = sandbox.sdk.orders.capture_order({"id": order.id, "paypal_request_id": "c1"}).body
+    with pytest.raises(ErrorException) as replayed:
+        sandbox.sdk.orders.capture_order({"id": order.id, "paypal_request_id": "c1"})
+    assert (replayed.value.response_code, issue(replayed.value)) == (422, "INSTRUMENT_DECLINED")
+    done = sandbox.sdk.orders.capture_order({"id": order.id, "paypal_request_id": "c2"}).body
     assert done.status == "COMPLETED"
     assert [line["captured"] for line in sandbox.lines()] == [2000]
 

@@ -81,11 +81,17 @@ def test_a_key_of_a_refund_is_forgotten_after_45_days(sandbox: Any) -> None:
     assert [line["refunded"] for line in sandbox.lines()] == [200]
 
 
-def test_a_refusal_does_not_burn_the_key(sandbox: Any) -> None:
+def test_a_refusal_is_said_again_for_its_key_and_another_key_is_judged_anew(sandbox: Any) -> None:
     order = sandbox.order()["id"]
     assert issue(sandbox.post(f"{ORDERS}/{order}/capture", key="c1")) == "ORDER_NOT_APPROVED"
     sandbox.act(f"orders/{order}/pay")
-    assert sandbox.post(f"{ORDERS}/{order}/capture", key="c1").status_code == 201
+    assert issue(sandbox.post(f"{ORDERS}/{order}/capture", key="c1")) == "ORDER_NOT_APPROVED"
+    assert sandbox.post(f"{ORDERS}/{order}/capture", key="c2").status_code == 201
+
+
+def test_a_request_that_was_not_understood_leaves_its_key_free(sandbox: Any, wanted: Any) -> None:
+    assert sandbox.post(ORDERS, wanted() | {"intent": "GIVE"}, key="k1").status_code == 400
+    assert sandbox.post(ORDERS, wanted(), key="k1").status_code == 201
 
 
 def test_a_key_may_have_108_characters(sandbox: Any, wanted: Any) -> None:

@@ -543,3 +543,41 @@ async def test_a_link_whose_reference_is_taken_is_looked_for_and_not_taken_for_a
     rude.answer = error(400, description=told)
     assert isinstance(await shaken.create(an_order()), Unknown)
     assert len(rude.requests) == 2
+
+
+AT_WORK = "The request failed because Another Payment Operation is in Progress; wait a little and try again."
+
+
+async def test_a_payment_that_razorpay_is_at_work_on_has_certainly_not_been_touched(
+    rude: RudeServer, shaken: Razorpay
+) -> None:
+    rude.answer = error(400, description=AT_WORK)
+    assert isinstance(await shaken.refund(a_refund("pay_1")), Refused)
+    assert isinstance(await shaken.capture("pay_1", 5, "INR", "key"), Refused)
+    assert len(rude.requests) == 2
+
+
+HAS_IT = [
+    "Duplicate receipt found for this refund request. Use another one.",
+    "Refund has already been processed",
+    "Different request with the same idempotency key has already been processed.",
+]
+
+
+@pytest.mark.parametrize("told", HAS_IT)
+async def test_a_refund_that_razorpay_has_and_does_not_show_leaves_the_outcome_unknown(
+    rude: RudeServer, shaken: Razorpay, told: str
+) -> None:
+    rude.answer = error(400, description=told)
+    assert isinstance(await shaken.refund(a_refund("pay_1")), Unknown)
+    assert [request[:4] for request in rude.requests] == [b"POST", b"GET "]
+
+
+async def test_a_refund_that_razorpay_has_already_is_found_by_its_receipt(sandbox: Any, gateway: Razorpay) -> None:
+    order = a_refund(await paid(sandbox, gateway))
+    await gateway.refund(order)
+    sandbox.control("PUT", "faults", {"forget_keys": True})
+    [notice] = accepted(await gateway.refund(order)).notices
+    assert (notice.kind, notice.refund) == (NoticeKind.REFUND_SUCCEEDED, order.refund)
+    [line] = sandbox.books()["orders"]
+    assert (line["refunded"], line["refunds"]) == (500, 1)

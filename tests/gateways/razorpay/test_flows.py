@@ -354,6 +354,40 @@ async def test_a_refund_whose_reply_was_lost_is_made_once(shop: Shop) -> None:
     assert (line["refunded"], line["refunds"]) == (1000, 1)
 
 
+async def test_of_two_refunds_at_once_one_waits_for_the_other_and_both_are_made(shop: Shop) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.calm_down()
+    await shop.turn(latency_ms=500, only_methods=["POST"])
+    both = await asyncio.gather(shop.refund(payment, 1000), shop.refund(payment, 2000))
+    assert [made["status"] for made in both] == ["pending", "pending"]
+    calls = (await shop.http.get(f"{shop.url}/_control/calls")).json()["data"]
+    assert sorted(each["status"] for each in calls if each["path"].endswith("/refund")) == [200, 400]
+    await shop.turn(latency_ms=0)
+    await shop.calm_down()
+    assert [(await shop.show_refund(made))["status"] for made in both] == ["succeeded", "succeeded"]
+    [line] = await shop.orders()
+    assert (line["refunded"], line["refunds"]) == (3000, 2)
+
+
+@pytest.mark.parametrize("look_ups_in_vain", [3, 4], ids=["until it is sent again", "also right after that"])
+async def test_a_refund_that_cannot_be_found_and_is_sent_again_when_its_key_is_forgotten_is_made_once(
+    shop: Shop, look_ups_in_vain: int
+) -> None:
+    payment = await shop.opened()
+    await shop.pay(payment)
+    await shop.calm_down()
+    await shop.turn(lost_reply_percent=100, forget_keys=True, only_methods=["POST"], webhook_drop_percent=100)
+    await shop.turn(not_found_first=look_ups_in_vain)
+    made = await shop.refund(payment, 1000)
+    await shop.turn(lost_reply_percent=0)
+    for _ in range(look_ups_in_vain + 1):
+        await shop.operate()
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    [line] = await shop.orders()
+    assert (line["refunded"], line["refunds"]) == (1000, 1)
+
+
 async def test_what_was_never_delivered_is_caught_up_once(shop: Shop) -> None:
     await shop.turn(webhook_drop_percent=100)
     payments = [await shop.opened() for _ in range(3)]
@@ -371,6 +405,27 @@ async def test_what_was_never_delivered_is_caught_up_once(shop: Shop) -> None:
     assert await catch_up(later) == 0
     await shop.settle()
     assert await shop.balance() == 240
+
+
+async def test_a_dispute_whose_deadline_changed_and_of_which_no_webhook_told_is_caught_up(shop: Shop) -> None:
+    payment = await shop.opened()
+    captured = (await shop.pay(payment))["payment"]["id"]
+    await shop.calm_down()
+    await shop.turn(webhook_drop_percent=100)
+    dispute = await shop.act("disputes", payment=captured)
+    assert await deadline_caught_up(shop, after_minutes=30) == dispute["respond_by"]
+    changed = await shop.act(f"disputes/{dispute['id']}/change", seconds=3 * 86_400)
+    assert changed["respond_by"] < dispute["respond_by"]
+    assert await deadline_caught_up(shop, after_minutes=90) == changed["respond_by"]
+
+
+async def deadline_caught_up(shop: Shop, *, after_minutes: int) -> int:
+    later = replace(shop.till, now=lambda: clock.now() + timedelta(minutes=after_minutes))
+    await asyncio.sleep(1)  # what is seen of a dispute is dated in whole seconds
+    await catch_up(later)
+    await shop.settle()
+    found = await shop.owner.fetchval("SELECT due_at FROM dispute")
+    return int(found.timestamp())
 
 
 async def test_authorised_money_waits_for_the_merchant_and_is_taken_whole(shop: Shop) -> None:

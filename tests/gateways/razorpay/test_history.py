@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tillkeeper.facts import NoticeKind
 from tillkeeper.gateway import Told
 from tillkeeper.gateways.razorpay import calls
@@ -57,6 +59,19 @@ async def test_looking_twice_tells_nothing_twice_and_a_change_is_told_anew(sandb
     sandbox.act(f"disputes/{dispute['id']}/lose")
     news = [each for each in await gateway.events(*window(sandbox)) if each.envelope.event_id not in first]
     assert [kind for kind, _ in said(gateway, news)] == ["payment.captured", "payment.fee", "dispute.lost"]
+
+
+@pytest.mark.parametrize("change", [{"seconds": 3 * 86_400}, {"phase": "pre_arbitration"}, {"amount": 400}], ids=str)
+async def test_a_dispute_that_changed_and_kept_its_status_is_told_anew(
+    sandbox: Any, gateway: Razorpay, change: dict[str, Any]
+) -> None:
+    dispute = sandbox.act("disputes", payment=sandbox.paid()["id"], amount=500)
+    first = {each.envelope.event_id for each in await gateway.events(*window(sandbox))}
+    sandbox.act(f"disputes/{dispute['id']}/change", **change)
+    news = [each for each in await gateway.events(*window(sandbox)) if each.envelope.event_id not in first]
+    assert [kind for kind, _ in said(gateway, news)] == ["dispute.opened"]
+    again = {each.envelope.event_id for each in await gateway.events(*window(sandbox))}
+    assert again - first == {each.envelope.event_id for each in news}
 
 
 async def test_what_changed_later_is_found_when_the_thing_has_come_of_age(sandbox: Any, gateway: Razorpay) -> None:

@@ -84,7 +84,7 @@ def test_the_same_refund_key_gives_money_back_once(sandbox: Any) -> None:
     assert again.json()["id"] == answers[0].json()["id"]
     other = sandbox.api("POST", path, {"amount": 1001}, headers=KEY)
     assert (other.status_code, told(other)) == (
-        409,
+        400,
         "Different request with the same idempotency key has already been processed.",
     )
     assert sandbox.books()["orders"][0]["refunded"] == 1000
@@ -103,6 +103,29 @@ def test_a_refund_key_that_razorpay_would_not_take_is_refused(sandbox: Any, key:
     path = f"payments/{sandbox.paid()['id']}/refund"
     answer = sandbox.api("POST", path, {"amount": 1000}, headers={"X-Refund-Idempotency": key})
     assert (answer.status_code, says in told(answer)) == (400, True)
+
+
+def test_a_receipt_names_one_refund_of_a_payment_also_when_its_key_is_forgotten(sandbox: Any) -> None:
+    payment, other = sandbox.paid(), sandbox.paid()
+    sandbox.control("PUT", "faults", {"forget_keys": True})
+    path, body = f"payments/{payment['id']}/refund", {"amount": 1000, "receipt": "r 1"}
+    assert sandbox.api("POST", path, body, headers=KEY).status_code == 200
+    again = sandbox.api("POST", path, body, headers=KEY)
+    assert (again.status_code, "Duplicate receipt found" in told(again)) == (400, True)
+    assert sandbox.api("POST", path, body | {"receipt": "r 2"}).status_code == 200
+    assert sandbox.api("POST", f"payments/{other['id']}/refund", body).status_code == 200
+
+
+def test_of_different_refunds_of_a_payment_at_once_one_is_told_that_another_is_in_progress(sandbox: Any) -> None:
+    payment, other = sandbox.paid(), sandbox.paid()
+    sandbox.control("PUT", "faults", {"latency_ms": 500})
+    wanted = [(payment, 1000), (payment, 2000), (other, 3000)]
+    with ThreadPoolExecutor(3) as crowd:
+        asked = [crowd.submit(sandbox.api, "POST", f"payments/{of['id']}/refund", {"amount": a}) for of, a in wanted]
+        answers = [each.result() for each in asked]
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 400]
+    [refused] = [told(answer) for answer in answers if answer.status_code == 400]
+    assert "another payment operation is in progress" in refused
 
 
 def test_a_refund_that_was_refused_may_be_sent_again_with_its_key(sandbox: Any) -> None:

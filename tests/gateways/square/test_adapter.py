@@ -270,6 +270,35 @@ async def test_a_declined_try_leaves_the_link_as_it_was(house: Any, square: Squa
     assert kinds(await square.retrieve(reference)) == []
 
 
+async def test_a_link_whose_card_was_declined_is_ended_with_its_order(house: Any, square: Square) -> None:
+    reference = await opened(square)
+    house.act(f"links/{link_of(reference)}/decline")
+    for key in ("cancel_1", "cancel_2"):
+        [canceled] = told(await square.cancel(reference, key))
+        assert (canceled.kind, canceled.references[0]) == (NoticeKind.PAYMENT_CANCELED, reference)
+    order = house.client.orders.get(order_id=reference.partition(":")[0]).order
+    assert (order.state, len(order.tenders)) == ("CANCELED", 1)
+
+
+async def test_of_several_tries_to_pay_a_link_the_one_that_holds_money_counts(house: Any, square: Square) -> None:
+    reference = await opened(square)
+    first, _ = (house.act(f"links/{link_of(reference)}/decline")["id"] for _ in range(2))
+    house.act(f"payments/{first}/late_success")
+    [captured] = told(await square.retrieve(reference))
+    assert (captured.kind, captured.references[0]) == (NoticeKind.PAYMENT_CAPTURED, first)
+    assert isinstance(await square.cancel(reference, "cancel_1"), Declined)
+
+
+async def test_a_try_that_square_names_and_does_not_show_yet_leaves_the_outcome_unknown(
+    house: Any, square: Square
+) -> None:
+    reference = await opened(square)
+    house.control("PUT", "faults", {"not_found_ms": 60_000})
+    house.act(f"links/{link_of(reference)}/pay")
+    assert isinstance(await square.retrieve(reference), Unknown)
+    assert isinstance(await square.cancel(reference, "cancel_1"), Unknown)
+
+
 @pytest.mark.parametrize("name", ["absent", "absent:absent"])
 async def test_what_does_not_exist_is_declined(square: Square, name: str) -> None:
     for call in (square.retrieve(name), square.cancel(name, "key")):
@@ -512,6 +541,7 @@ RUDE: dict[str, tuple[bytes, type[Outcome]]] = {
     "409": (error(409, "CONFLICT"), Unknown),
     "400": (error(400, "VALUE_TOO_LONG"), Declined),
     "404": (error(404, "NOT_FOUND"), Declined),
+    "400 while a refund is pending": (error(400, "REFUND_ALREADY_PENDING", "REFUND_ERROR"), Refused),
     "402": (error(402, "CARD_DECLINED", "PAYMENT_METHOD_ERROR"), Declined),
     "401": (error(401, "UNAUTHORIZED", "AUTHENTICATION_ERROR"), Refused),
     "403": (error(403, "INSUFFICIENT_SCOPES", "AUTHENTICATION_ERROR"), Refused),

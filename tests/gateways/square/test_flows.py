@@ -94,6 +94,20 @@ async def test_a_refund_that_fails_later_gives_the_goods_back(shop: SquareShop) 
     assert await shop.wallet() == (120, 0)
 
 
+async def test_a_refund_that_square_puts_off_because_another_is_pending_is_made_after_it(shop: SquareShop) -> None:
+    payment = await shop.paid()
+    shop.house.act("refunds/hold", {"held": True})
+    first, second = await shop.refund(payment, 50), await shop.refund(payment, 30)
+    assert [first["status"], second["status"]] == ["pending", "pending"]
+    [pending] = shop.house.client.refunds.list()
+    shop.house.act(f"refunds/{pending.id}/complete")
+    shop.house.act("refunds/hold", {"held": False})
+    await shop.operate()
+    await shop.catch_up()
+    assert [(await shop.show_refund(made))["status"] for made in (first, second)] == ["succeeded", "succeeded"]
+    assert [(line["refunded"], line["refunds"]) for line in shop.lines()] == [(80, 2)]
+
+
 async def test_a_lost_reply_opens_no_second_checkout(shop: SquareShop) -> None:
     shop.lose_replies("POST")
     replay = await shop.create("the-key")
@@ -272,6 +286,47 @@ async def test_an_unpaid_link_is_ended_when_its_time_is_over_and_money_that_come
     shop.house.act(f"links/{link_of(payment)}/late_success")
     await shop.catch_up()
     assert (await shop.show(payment))["amount_captured"] == payment["amount"]
+
+
+async def test_a_link_whose_card_was_declined_is_ended_and_nobody_can_pay_it_any_more(shop: SquareShop) -> None:
+    payment = await shop.opened()
+    shop.house.act(f"links/{link_of(payment)}/decline")
+    await shop.catch_up()
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "expired"
+    again = shop.house.http.post(f"{shop.line.sandbox}/_control/square/links/{link_of(payment)}/pay", json={})
+    assert (again.status_code, "ended by the shop" in again.text) == (400, True)
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "expired"
+    assert sum(line["captured"] for line in shop.lines()) == 0
+
+
+async def test_a_link_whose_ending_got_no_answer_after_a_declined_card_is_ended_all_the_same(shop: SquareShop) -> None:
+    payment = await shop.opened()
+    shop.house.act(f"links/{link_of(payment)}/decline")
+    await shop.catch_up()
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    for lost in ("DELETE", "PUT"):
+        shop.lose_replies(lost)
+        await shop.operate()
+    shop.answer_again()
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "expired"
+    assert shop.executed("PUT /v2/orders/{id}") == 1
+
+
+async def test_a_card_that_pays_after_a_declined_one_is_the_one_that_counts(shop: SquareShop) -> None:
+    payment = await shop.opened()
+    for how in ("decline", "pay"):
+        shop.house.act(f"links/{link_of(payment)}/{how}")
+    await shop.owner.execute("UPDATE payment SET expires_at = now() - interval '1 second'")
+    await expire(shop.till)
+    await shop.operate()
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["amount_captured"]) == ("succeeded", payment["amount"])
 
 
 async def test_a_dispute_is_recorded_and_its_end_too(shop: SquareShop) -> None:

@@ -70,7 +70,8 @@ def test_a_declined_link_stays_open_for_another_card(house: Any) -> None:
     failed = house.act(f"links/{link.id}/decline", {"code": "CVV_FAILURE"})
     assert failed["status"] == "FAILED"
     assert failed["card_details"]["errors"][0]["code"] == "CVV_FAILURE"
-    assert house.client.orders.get(order_id=link.order_id).order.state == "DRAFT"
+    order = house.client.orders.get(order_id=link.order_id).order
+    assert (order.state, [tender.payment_id for tender in order.tenders]) == ("DRAFT", [failed["id"]])
     assert house.act(f"links/{link.id}/pay")["status"] == "COMPLETED"
     answer = house.http.post(f"{house.url}/_control/square/links/{link.id}/pay")
     assert answer.status_code == 400

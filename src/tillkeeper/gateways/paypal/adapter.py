@@ -130,7 +130,8 @@ class PayPal:
     async def confirm(self, order: Order, reference: str | None, data: Mapping[str, str]) -> Outcome:
         """Capture what the payer approved, or have it held; asks instead when that was done already.
 
-        An order is captured once by its nature; the key only spares the second question after a lost reply.
+        An order is captured once by its nature; the key only spares the second question after a lost reply. PayPal
+        answers a key again with what it said before, so after a declined card the next approval needs a key of its own.
         """
         if reference is None:
             return Refused(reason="PayPal has not told us the id of the order yet.")
@@ -139,7 +140,7 @@ class PayPal:
             raise InvalidFieldError(message, param="order_id")
         verb = "authorize" if order.manual_capture else "capture"
         path = _at(ORDERS, reference, verb)
-        outcome = await self._wire.tell("POST", path, self._finished, body={}, key=f"{verb}_{order.key}")
+        outcome = await self._wire.tell("POST", path, self._finished, body={}, key=order.approval)
         if calls.is_missing(outcome) or (isinstance(outcome, Declined) and outcome.code in FINISHED_BEFORE):
             return await self.retrieve(reference)
         return outcome

@@ -26,6 +26,7 @@ from tillkeeper.gateways.razorpay import calls, entities, history, reports, sett
 from tillkeeper.gateways.razorpay.currencies import to_razorpay
 from tillkeeper.gateways.razorpay.disputes import Disputes
 from tillkeeper.gateways.razorpay.entities import Object
+from tillkeeper.gateways.razorpay.refunds import Refunds
 from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.secrets import Secrets
@@ -73,6 +74,7 @@ class Razorpay:
         self._live = live
         self._wire = calls.Wire(secrets, base=base)
         self._disputes = Disputes(self._wire, self._marked)
+        self._refunds = Refunds(self._wire, self._marked)
 
     async def verify(
         self, headers: Mapping[str, str], body: bytes, now: datetime, *, offline: bool = False
@@ -182,15 +184,8 @@ class Razorpay:
         return _timed_out(replace(found, notices=self._marked([over])))
 
     async def refund(self, order: RefundOrder) -> Outcome:
-        """Give money back; our ids travel along, because the webhook may come first."""
-        body = {
-            "amount": to_razorpay(order.amount, order.currency),
-            "speed": "normal",
-            "receipt": order.key,
-            "notes": {"payment": ids.text("payment", order.payment), "refund": ids.text("refund", order.refund)},
-        }
-        path, headers = f"payments/{_safe(order.reference)}/refund", {"X-Refund-Idempotency": order.key}
-        return await self._wire.tell("POST", path, body, read=self._refund, headers=headers)
+        """Give money back."""
+        return await self._refunds.make(order)
 
     async def look_up(self, order: Order) -> Outcome | Absent:
         """Ask whether a link or an order was opened, of which no answer came: it carries the key."""
@@ -205,14 +200,8 @@ class Razorpay:
             return Unknown(reason=f"Razorpay could not be asked: {type(error).__name__}")
 
     async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
-        """Ask whether a refund was made, of which no answer came: it carries our id, and the key as its receipt."""
-        try:
-            async for refund in self._wire.pages(f"payments/{_safe(order.reference)}/refunds", {}):
-                if refund["receipt"] == order.key:
-                    return self._refund(refund)
-        except (calls.NotExecutedError, calls.SaidNoError, calls.UnclearError, *calls.UNREADABLE) as error:
-            return Unknown(reason=f"Razorpay could not be asked: {type(error).__name__}")
-        return Absent()
+        """Ask whether a refund was made, of which no answer came."""
+        return await self._refunds.look_up(order)
 
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a link, an order or a payment."""
@@ -286,9 +275,6 @@ class Razorpay:
         notices = [notice for payment in found["items"] for notice in entities.of_payment(payment)]
         told = next((each for kind in COUNTING for each in notices if each.kind is kind), None)
         return Accepted(references=(reference,), notices=self._marked([told] if told else []))
-
-    def _refund(self, refund: Object) -> Accepted:
-        return Accepted(notices=self._marked(entities.of_refund(refund)))
 
     def _fee(self, payment: Object) -> Accepted:
         return Accepted(references=(_text(payment, "id"),), notices=self._marked(entities.of_fee(payment)))

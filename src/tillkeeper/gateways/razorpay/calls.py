@@ -26,6 +26,8 @@ UNREADABLE = (
 TURNED_AWAY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 SAID_NO = "BAD_REQUEST_ERROR"
 UNTOLD = frozenset({"", "NA"})
+AT_WORK = "another payment operation is in progress"
+"""How Razorpay says, with the code of a plain no, that something else is under way for this payment: later is fine."""
 
 BODY = msgspec.json.Decoder(Object)
 
@@ -150,6 +152,9 @@ def _read(status: int, content: bytes) -> Object:
         return body
     decided = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.CONFLICT
     if decided and code == SAID_NO and isinstance(description, str):
+        if AT_WORK in description.lower():
+            message = "Razorpay is at work on this payment"
+            raise NotExecutedError(message)
         told = reason if isinstance(reason, str) and reason not in UNTOLD else SAID_NO.lower()
         raise SaidNoError(told, description)
     message = f"Razorpay answered {status} {code if isinstance(code, str) else ''}".rstrip()

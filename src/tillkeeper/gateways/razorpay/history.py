@@ -31,6 +31,8 @@ PAYMENT_EVENTS = {
 PAID = frozenset({"captured", "refunded"})
 REFUND_EVENTS = {"pending": "refund.created", "processed": "refund.processed", "failed": "refund.failed"}
 DISPUTE_EVENTS = {"open": "payment.dispute.created"}
+DISPUTE_CHANGES = ("phase", "amount", "amount_deducted", "respond_by")
+"""What may change of a dispute while its status stays."""
 AT_ONCE = frozenset(
     (
         *("payment.authorized", "payment.captured", "refund.created", "refund.processed"),
@@ -118,10 +120,12 @@ async def _disputes(wire: Wire, since: datetime, until: datetime) -> list[Object
 
 def _dispute(dispute: Object, now: datetime) -> Told | None:
     kind = DISPUTE_EVENTS.get(dispute["status"], f"payment.dispute.{dispute['status']}")
-    return _told(kind, {"dispute": dispute}, dispute, now)
+    return _told(kind, {"dispute": dispute}, dispute, now, changing=DISPUTE_CHANGES)
 
 
-def _told(kind: str | None, payload: Mapping[str, Object], thing: Object, now: datetime) -> Told | None:
+def _told(
+    kind: str | None, payload: Mapping[str, Object], thing: Object, now: datetime, *, changing: Sequence[str] = ()
+) -> Told | None:
     if kind is None:
         return None
     body = {
@@ -132,5 +136,6 @@ def _told(kind: str | None, payload: Mapping[str, Object], thing: Object, now: d
         "created_at": thing["created_at"] if kind in AT_ONCE else None,
         "seen_at": int(now.timestamp()),
     }
-    event_id = f"look:{kind}:{thing['id']}:{thing['status']}"
+    said = (thing["id"], thing["status"], *(thing.get(name) for name in changing))
+    event_id = ":".join(("look", kind, *map(str, said)))
     return Told(envelope=Envelope(event_id=event_id, type=kind), body=msgspec.json.encode(body))

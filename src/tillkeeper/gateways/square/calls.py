@@ -38,6 +38,8 @@ PROVES_NOTHING = frozenset({HTTP_TIMED_OUT, HTTP_CONFLICT})
 KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 DOUBTFUL = frozenset({KEY_REUSED, "TEMPORARY_ERROR", "REQUEST_TIMEOUT", "CONFLICT", "GATEWAY_TIMEOUT"})
 """Codes of an answer that leaves open whether the call, or an earlier one with its key, was carried out."""
+NOT_NOW = frozenset({"REFUND_ALREADY_PENDING"})
+"""Codes of a no that will be a yes once something else is done."""
 CARD_CODES = frozenset(
     {"CARD_TOKEN_EXPIRED", "CARD_TOKEN_USED", "SOURCE_EXPIRED", "SOURCE_USED", "INVALID_CARD", "INVALID_CARD_DATA"}
 )
@@ -157,8 +159,10 @@ def _sorted(status: int, content: bytes) -> Object | Failure:
     return _declined(error, reason, body.get("payment"))
 
 
-def _declined(error: Mapping[str, str], reason: str, payment: object) -> Declined | Unknown:
+def _declined(error: Mapping[str, str], reason: str, payment: object) -> Failure:
     code, category = error["code"], error.get("category", "")
+    if code in NOT_NOW:
+        return Refused(reason=reason)
     if code in DOUBTFUL or category == "API_ERROR":
         return Unknown(reason=reason)
     card = category == "PAYMENT_METHOD_ERROR" or code in CARD_CODES or error.get("field") == "source_id"

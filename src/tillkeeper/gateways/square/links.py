@@ -7,7 +7,7 @@ became of it.
 from dataclasses import dataclass, replace
 
 from tillkeeper.facts import NoticeKind
-from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome, Unknown
+from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome, Refused, Unknown
 from tillkeeper.gateways.square import lookup, webhook
 from tillkeeper.gateways.square.calls import Wire, read_safely, segment
 from tillkeeper.gateways.square.webhook import Object
@@ -17,6 +17,8 @@ LINKS = "online-checkout/payment-links"
 JOINT = ":"
 links_page_size = 1000
 title_length_max = 500
+tries_max = 200
+IN_VAIN = frozenset({NoticeKind.PAYMENT_FAILED, NoticeKind.PAYMENT_CANCELED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +67,59 @@ class Links:
 
     async def ask_order(self, order_id: str) -> Outcome:
         """Ask what became of an order: how it was paid, or that it was canceled."""
-        outcome = await self.wire.tell(self._read_order, "GET", f"orders/{segment(order_id)}")
-        if isinstance(outcome, Accepted) and outcome.references:
-            return await self.wire.tell(self._read_payment, "GET", f"payments/{segment(outcome.references[-1])}")
-        return outcome
+        answer = await self.wire.call("GET", _order_path(order_id))
+        return await self._read_tries(answer) if isinstance(answer, dict) else answer
 
     async def end(self, reference: str) -> Outcome:
-        """Delete an open link, which cancels its order; one that is gone already is asked after."""
+        """Delete an open link, which cancels its order; where it does not, the order itself is canceled.
+
+        Square leaves an order alone that somebody has tried to pay, though in vain, and then it can still be paid.
+        """
         order_id, _, link_id = reference.partition(JOINT)
         outcome = await self.wire.tell(lambda answer: self._read_end(answer, reference), "DELETE", _path(link_id))
-        if isinstance(outcome, Accepted) and not outcome.notices:
-            return Declined(code="ORDER_PAID", message="The checkout was paid before it could be ended.")
-        if not isinstance(outcome, Declined):
+        if isinstance(outcome, Unknown | Refused) or (isinstance(outcome, Accepted) and outcome.notices):
             return outcome
-        asked = await self.ask_order(order_id)
-        ended = isinstance(asked, Accepted) and any(each.kind is NoticeKind.PAYMENT_CANCELED for each in asked.notices)
-        return _named(asked, reference) if ended or isinstance(asked, Unknown) else outcome
+        ended = await self._end_order(order_id)
+        return outcome if isinstance(outcome, Declined) and isinstance(ended, Declined) else _named(ended, reference)
+
+    async def _end_order(self, order_id: str) -> Outcome:
+        """Cancel an order that holds no money; its version keeps a payment that comes meanwhile from getting lost."""
+        answer = await self.wire.call("GET", _order_path(order_id))
+        if not isinstance(answer, dict):
+            return answer
+        found = await self._read_tries(answer)
+        if not isinstance(found, Accepted) or any(each.kind is NoticeKind.PAYMENT_CANCELED for each in found.notices):
+            return found
+        if found.references:
+            return Declined(code="ORDER_PAID", message="The checkout was paid before it could be ended.")
+        change = {"location_id": self.location, "version": answer["order"].get("version"), "state": "CANCELED"}
+        return await self.wire.tell(self._read_canceled, "PUT", _order_path(order_id), {"order": change})
+
+    async def _read_tries(self, answer: Object) -> Outcome:
+        """Read an order by that try to pay it which holds money or may yet; failed ones are told by webhooks."""
+        read = read_safely(self._read_order, answer)
+        if not isinstance(read, Accepted):
+            return read
+        if len(read.references) > tries_max:
+            return Unknown(reason=f"Square's order was tried to be paid more than {tries_max} times")
+        for payment_id in reversed(read.references):
+            tried = await self.wire.tell(self._read_payment, "GET", f"payments/{segment(payment_id)}")
+            if not isinstance(tried, Accepted):
+                return lookup.in_doubt(tried)  # the order names it, so it exists
+            if not any(notice.kind in IN_VAIN for notice in tried.notices):
+                return tried
+        return Accepted(notices=read.notices)
 
     def _read_order(self, answer: Object) -> Accepted:
         order = answer["order"]
-        paid_by = [tender.get("payment_id") or tender["id"] for tender in order.get("tenders") or []]
-        return Accepted(references=tuple(paid_by), notices=tuple(webhook.of_order(order, live=self.live)))
+        tried = [tender.get("payment_id") or tender["id"] for tender in order.get("tenders") or []]
+        return Accepted(references=tuple(tried), notices=tuple(webhook.of_order(order, live=self.live)))
+
+    def _read_canceled(self, answer: Object) -> Accepted:
+        read = self._read_order(answer)
+        if not read.notices:
+            raise LookupError(answer["order"]["state"])
+        return Accepted(notices=read.notices)
 
     def _read_payment(self, answer: Object) -> Accepted:
         payment = answer["payment"]
@@ -131,6 +165,10 @@ def _named(outcome: Outcome, reference: str) -> Outcome:
             for notice in outcome.notices
         ),
     )
+
+
+def _order_path(order_id: str) -> str:
+    return f"orders/{segment(order_id)}"
 
 
 def _path(link_id: str) -> str:

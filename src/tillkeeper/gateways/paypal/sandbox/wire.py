@@ -163,11 +163,13 @@ def _check(ask: Ask) -> None:
 
 
 def _carry_out(act: Act, ask: Ask, perform: Perform, fate: Fate) -> Reply:
-    """Run the endpoint; its request id remembers what was made, and nothing when it was refused."""
+    """Run the endpoint; its request id remembers what was made, or that it was understood and refused."""
     taken = fields.of_body(ask.raw) if ask.method == "POST" else fields.of_query(ask.query)
-    with act.change.undoable():
-        done = _run(act, taken, ask, perform)
+    done = _run(act, taken, ask, perform)
     if isinstance(done, PayPalError):
+        if ask.key is not None:
+            said = msgspec.json.encode(done.error)
+            act.change.remember(ask.key, Answer(ask.fingerprint, ask.debug_id, done.status, said, act.now))
         return Reply(done.status, _error_body(done, ask))
     if ask.key is not None and done.thing is not None:
         made = {"object": done.thing["object"], "id": done.thing["id"]}
@@ -180,7 +182,17 @@ def _carry_out(act: Act, ask: Ask, perform: Perform, fate: Fate) -> Reply:
 
 
 def _run(act: Act, taken: Fields, ask: Ask, perform: Perform) -> Answered | PayPalError:
-    """Hand back a lasting refusal instead of raising it, so that what it changed stays."""
+    """Hand back what was understood and refused instead of raising it; what a lasting refusal changed stays."""
+    try:
+        with act.change.undoable():
+            return _unless_lasting(perform, act, taken, ask)
+    except PayPalError as refusal:
+        if refusal.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return refusal
+        raise
+
+
+def _unless_lasting(perform: Perform, act: Act, taken: Fields, ask: Ask) -> Answered | PayPalError:
     try:
         return perform(act, taken, *ask.steps)
     except PayPalError as refusal:
@@ -190,7 +202,10 @@ def _run(act: Act, taken: Fields, ask: Ask, perform: Perform) -> Answered | PayP
 
 
 def _replay(act: Act, ask: Ask, known: Answer) -> Reply:
-    """Answer as PayPal does when it was asked before: with what has become of it by now."""
+    """Answer as PayPal does when it was asked before: with what has become of it by now, or with the same no."""
+    if known.status >= HTTPStatus.BAD_REQUEST:
+        said = {**msgspec.json.decode(known.body), "debug_id": ask.debug_id}
+        return Reply(known.status, msgspec.json.encode(said), replayed=True)
     made = msgspec.json.decode(known.body)
     thing = act.load(made["object"], made["id"])
     body = msgspec.json.encode(shapes.show(act, thing, minimal=ask.minimal))

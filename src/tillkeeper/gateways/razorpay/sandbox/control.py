@@ -26,6 +26,7 @@ from tillkeeper.sandbox_kit.books import Json
 from tillkeeper.sandbox_kit.stand import Desk, Verb
 
 WAYS = ", ".join(METHODS)
+answer_seconds_max = 90 * 86_400
 VERBS = (
     Verb(
         "POST",
@@ -68,6 +69,12 @@ VERBS = (
         "Let the customer's bank question a payment. Without an amount, all that was not refunded."
         f" Phases: {', '.join(disputes.PHASES)}. Reasons: {', '.join(disputes.REASONS)}.",
         '{"payment": "pay_…", "amount": 500, "phase": "chargeback"}',
+    ),
+    Verb(
+        "POST",
+        "disputes/{id}/change",
+        "Change an open dispute's amount, phase, or in how many seconds it must be answered; no webhook tells.",
+        '{"seconds": 86400}',
     ),
     Verb("POST", "disputes/{id}/review", "Let the bank look at the evidence."),
     Verb("POST", "disputes/{id}/ask", "Let the bank find the evidence wanting."),
@@ -177,6 +184,16 @@ def _dispute(act: Act, _nothing: str, wish: Json) -> Json:
     return shown
 
 
+def _change(act: Act, dispute_id: str, wish: Json) -> Json:
+    told: Json = {"amount": control.amount(wish)} if "amount" in wish else {}
+    if "phase" in wish:
+        told["phase"] = control.choice(wish, "phase", disputes.PHASES)
+    if "seconds" in wish:
+        told["respond_by"] = act.now + control.seconds(wish, most=answer_seconds_max)
+    shown: Json = disputes.change(act, act.load("dispute", dispute_id), **told)["shown"]
+    return shown
+
+
 def _win(act: Act, dispute_id: str, wish: Json) -> Json:
     shown: Json = disputes.win(act, act.load("dispute", dispute_id), deducted=control.amount(wish) or 0)["shown"]
     return shown
@@ -240,6 +257,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/disputes", _dispute, {"payment", "amount", "reason", "phase"}),
     ("/disputes/{id}/review", _to("dispute", disputes.review), set()),
     ("/disputes/{id}/ask", _to("dispute", disputes.ask_again), set()),
+    ("/disputes/{id}/change", _change, {"amount", "phase", "seconds"}),
     ("/disputes/{id}/win", _win, {"amount"}),
     ("/disputes/{id}/lose", _to("dispute", disputes.lose), set()),
     ("/disputes/{id}/close", _to("dispute", disputes.close), set()),

@@ -153,6 +153,12 @@ def ask_again(act: Act, dispute: Json) -> Json:
     return _announce(act, "action_required", act.put(changed(_in(dispute, ("under_review",)), status="open"), due=due))
 
 
+def change(act: Act, dispute: Json, **told: object) -> Json:
+    """Change what the bank says of an open dispute but not its status, of which no webhook tells."""
+    dispute = changed(_in(dispute, OPEN), **told)
+    return act.put(dispute, due=dispute["shown"]["respond_by"])
+
+
 def win(act: Act, dispute: Json, *, deducted: int = 0) -> Json:
     """Let the bank decide for the merchant, if need be for part of the amount only."""
     return _decide(act, _in(dispute, OPEN), "won", deducted)

@@ -18,6 +18,7 @@ def create(act: Act, fields: Fields, payment_id: str) -> Json:
     speed = fields.choice("speed", ("normal", "optimum")) or "normal"
     notes = fields.notes()
     fields.done()
+    _check_receipt(act, payment, receipt)
     shown: Json = give_back(act, payment, amount, notes=notes, receipt=receipt, speed=speed)["shown"]
     return shown
 
@@ -134,6 +135,14 @@ def _record(act: Act, payment: Json, amount: int, *, notes: Json, receipt: str |
     status = "refunded" if full else payment["shown"]["status"]
     state = "full" if full else "partial"
     return refund, act.put(changed(payment, status=status, amount_refunded=total, refund_status=state))
+
+
+def _check_receipt(act: Act, payment: Json, receipt: str | None) -> None:
+    """Refuse a receipt that another refund of the payment has, however long ago."""
+    used = {refund["shown"]["receipt"] for refund in act.children("refund", payment["id"])}
+    if receipt is not None and receipt in used:
+        message = "Duplicate receipt found for this refund request; a receipt names one refund of a payment."
+        raise invalid(message, field="receipt")
 
 
 def _allowed(act: Act, payment: Json, amount: int | None) -> int:

@@ -69,6 +69,15 @@ def key_refused(description: str, *, status: int = HTTPStatus.BAD_REQUEST) -> Ra
     return RazorpayError(description, status=status, placed=False)
 
 
+def at_work() -> RazorpayError:
+    """Refuse because something else is being done to the same payment."""
+    message = (
+        "Request failed because another payment operation is in progress, such as a refund or a capture of the same"
+        " payment. Wait a few seconds and try again."
+    )
+    return RazorpayError(message, placed=False)
+
+
 def broken(description: str) -> RazorpayError:
     """Answer that Razorpay itself failed."""
     return RazorpayError(description, status=HTTPStatus.INTERNAL_SERVER_ERROR, code="SERVER_ERROR", placed=False)

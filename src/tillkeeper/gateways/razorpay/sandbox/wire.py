@@ -16,13 +16,21 @@ from starlette.responses import Response
 
 from tillkeeper.gateways.razorpay.sandbox.act import Act
 from tillkeeper.gateways.razorpay.sandbox.fields import Fields, parse
-from tillkeeper.gateways.razorpay.sandbox.refusals import RazorpayError, broken, key_refused, missing, unauthorised
+from tillkeeper.gateways.razorpay.sandbox.refusals import (
+    RazorpayError,
+    at_work,
+    broken,
+    key_refused,
+    missing,
+    unauthorised,
+)
 from tillkeeper.sandbox_kit import faults, mishaps
 from tillkeeper.sandbox_kit.books import Answer, Change, Entry, Json
 from tillkeeper.sandbox_kit.mishaps import Fate
 from tillkeeper.sandbox_kit.stand import Desk, token
 
 KEY_ID, KEY_SECRET = "RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET"
+MOVES = frozenset({"POST /v1/payments/{id}/capture", "POST /v1/payments/{id}/refund"})
 KEY_HEADER = "x-refund-idempotency"
 KEY = re.compile(r"[A-Za-z0-9_-]*")
 key_length_min = 10
@@ -55,6 +63,11 @@ class Ask:
         return hashlib.sha256(f"{self.path}\n".encode() + asked).hexdigest()
 
     @property
+    def holds(self) -> frozenset[str]:
+        """Name what nobody else may touch meanwhile: the key, and the payment whose money is to move."""
+        return frozenset({self.key or "", self.steps[0] if self.route in MOVES else ""} - {""})
+
+    @property
     def fields(self) -> Fields:
         """Read what is asked for."""
         return Fields(self.query, query=True) if self.method == "GET" else Fields(parse(self.raw))
@@ -81,13 +94,13 @@ class Wire:
         ask = await _read(request, route, keyed=keyed)
         if ask.key is not None and ask.key in self.busy:
             return _respond(self._refuse(ask, _in_progress()))
-        if ask.key is None:
-            return await self._answer(request, ask, perform)
-        self.busy.add(ask.key)
+        if self.busy & ask.holds:
+            return _respond(self._refuse(ask, at_work()))
+        self.busy |= ask.holds
         try:
             return await self._answer(request, ask, perform)
         finally:
-            self.busy.discard(ask.key)
+            self.busy -= ask.holds
 
     async def _answer(self, request: Request, ask: Ask, perform: Perform) -> Response:
         call = {"method": ask.method, "path": ask.path, "subject": f"{ask.route} {ask.request}"}
@@ -125,7 +138,7 @@ class Wire:
             return reply
         if known.fingerprint != ask.fingerprint:
             message = "Different request with the same idempotency key has already been processed."
-            raise key_refused(message, status=HTTPStatus.CONFLICT)
+            raise key_refused(message)
         return Reply(known.status, known.body, replayed=True)
 
     def _refuse(self, ask: Ask, refusal: RazorpayError) -> Reply:

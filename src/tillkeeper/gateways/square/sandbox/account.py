@@ -7,7 +7,7 @@ from tillkeeper.sandbox_kit.books import Json
 
 ACCOUNT = "account"
 MERCHANT = "MLSANDBOX00TILL"
-FRESH: Json = {"currency": None, "events_enabled": True}
+FRESH: Json = {"currency": None, "events_enabled": True, "refunds_held": False}
 """The search of events has to be switched on in a real account; here somebody did so."""
 
 

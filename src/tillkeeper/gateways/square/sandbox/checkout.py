@@ -1,6 +1,6 @@
 """What a customer does on the page of a payment link, and what time does to what was begun."""
 
-from tillkeeper.gateways.square.sandbox import disputes, links, payments, refunds, sources
+from tillkeeper.gateways.square.sandbox import disputes, links, orders, payments, refunds, sources
 from tillkeeper.gateways.square.sandbox.act import Act
 from tillkeeper.gateways.square.sandbox.payments import Wanted
 from tillkeeper.gateways.square.sandbox.refusals import SquareError
@@ -16,7 +16,7 @@ def pay(act: Act, link: Json, source: Source) -> Json:
 
 def succeed_late(act: Act, link: Json) -> Json:
     """Take the money after all, though the link was deleted or its payment had failed."""
-    if links.of_link(act, link)["shown"].get("tenders"):
+    if orders.is_paid(act, links.of_link(act, link)):
         detail = "There is nothing to come late: this link is paid."
         raise SquareError(detail)
     return _take(act, link, sources.GOOD)
@@ -31,9 +31,10 @@ def checked_open(act: Act, link: Json) -> None:
 
 def closed(act: Act, link: Json) -> str | None:
     """Say why a link cannot be paid, or None when it can."""
-    if links.of_link(act, link)["shown"].get("tenders"):
+    order = links.of_link(act, link)
+    if orders.is_paid(act, order):
         return "This checkout is paid."
-    if link["deleted"]:
+    if order["shown"]["state"] == "CANCELED":
         return "This checkout was ended by the shop."
     last = last_payment(act, link)
     if last is not None and last["shown"]["status"] == "PENDING":
@@ -72,5 +73,7 @@ def _take(act: Act, link: Json, source: Source) -> Json:
     told = {name: text for name, text in named.items() if text}
     wanted = Wanted(order["shown"]["total_money"], told, link=link["id"])
     payment = payments.take(act, wanted, source, order)
+    if payment["shown"]["status"] == "FAILED":
+        orders.tender(act, order, payment)
     act.change.put({**link, "payment": payment["id"], "error": source.code})
     return payment

@@ -61,6 +61,12 @@ VERBS = (
         "Refund from the dashboard; without an amount, all that is left.",
         '{"payment": "…", "amount": 500}',
     ),
+    Verb(
+        "POST",
+        "refunds/hold",
+        "Leave refunds pending from now on, and refuse a second one of a payment meanwhile; or let them arrive again.",
+        '{"held": true}',
+    ),
     Verb("POST", "refunds/{id}/complete", "Let a pending refund arrive now."),
     Verb("POST", "refunds/{id}/fail", "Let a refund fail, also after it had arrived."),
     Verb("POST", "refunds/{id}/reject", "Let a pending refund be rejected."),
@@ -157,6 +163,10 @@ def _refund(act: Act, _nothing: str, wish: Json) -> Json:
     return _shown(refunds.give_back(act, payment, money, reason="Refunded in the dashboard"))
 
 
+def _hold(act: Act, _nothing: str, wish: Json) -> Json:
+    return account.put(act, {"refunds_held": control.flag(wish, "held")})
+
+
 def _end_refund(status: str, act: Act, refund: str, _wish: Json) -> Json:
     return _shown(refunds.fail(act, act.load("refund", refund), status))
 
@@ -218,6 +228,7 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/payments/{id}/void", _one("payment", payments.void), set()),
     ("/payments/{id}/lapse", _lapse, set()),
     ("/refunds", _refund, {"payment", "amount"}),
+    ("/refunds/hold", _hold, {"held"}),
     ("/refunds/{id}/complete", _one("refund", refunds.complete), set()),
     ("/refunds/{id}/fail", partial(_end_refund, "FAILED"), set()),
     ("/refunds/{id}/reject", partial(_end_refund, "REJECTED"), set()),

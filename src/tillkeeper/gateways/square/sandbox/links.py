@@ -62,16 +62,19 @@ def listing(act: Act, params: Params) -> Json:
 
 
 def delete(act: Act, params: Params, link_id: str) -> Json:
-    """Delete a link, and cancel its order unless that was paid."""
+    """Delete a link, and cancel its order unless somebody has tried to pay that."""
     params.done()
     return end(act, _live(act, link_id))
 
 
 def end(act: Act, link: Json) -> Json:
-    """End a link, and cancel its order unless that was paid."""
+    """End a link, and cancel its order unless somebody has tried to pay that, even in vain.
+
+    Whoever has the page open can then go on to pay until the order itself is canceled.
+    """
     act.amend(link, {}, deleted=True)
     order = of_link(act, link)
-    if order["shown"]["state"] != "DRAFT":
+    if order["shown"]["state"] != "DRAFT" or order["shown"].get("tenders"):
         return {"id": link["id"]}
     orders.move(act, order, "CANCELED")
     return {"id": link["id"], "cancelled_order_id": order["id"]}

@@ -3,6 +3,7 @@
 from tillkeeper.gateways.square.sandbox import account, events
 from tillkeeper.gateways.square.sandbox.act import Act, new_id
 from tillkeeper.gateways.square.sandbox.body import Params
+from tillkeeper.gateways.square.sandbox.refusals import SquareError
 from tillkeeper.sandbox_kit.books import Json
 
 uid_suffix = "ZY"
@@ -66,7 +67,7 @@ def read_items(params: Params) -> list[Json]:
 
 
 def tender(act: Act, order: Json, payment: Json) -> Json:
-    """Note that a payment pays an order."""
+    """Note that a payment pays an order, or that it failed to."""
     shown = payment["shown"]
     paid = {
         "id": payment["id"],
@@ -77,9 +78,16 @@ def tender(act: Act, order: Json, payment: Json) -> Json:
         "type": shown["source_type"],
         "payment_id": payment["id"],
     }
-    others = [each for each in order["shown"].get("tenders", []) if each["id"] != payment["id"]]
-    left = {**shown["total_money"], "amount": 0}
-    return move(act, order, "OPEN", tenders=[*others, paid], net_amount_due_money=left)
+    tenders = {each["id"]: each for each in order["shown"].get("tenders", [])} | {payment["id"]: paid}
+    due = {} if shown["status"] == "FAILED" else {"net_amount_due_money": {**shown["total_money"], "amount": 0}}
+    state = "OPEN" if due else order["shown"]["state"]
+    return move(act, order, state, tenders=[*tenders.values()], **due)
+
+
+def is_paid(act: Act, order: Json) -> bool:
+    """Say whether one of the payments that an order lists came to something."""
+    tried = [act.load("payment", each["payment_id"]) for each in order["shown"].get("tenders", [])]
+    return any(payment["shown"]["status"] not in {"FAILED", "CANCELED"} for payment in tried)
 
 
 def move(act: Act, order: Json, state: str, **changes: object) -> Json:
@@ -93,6 +101,24 @@ def retrieve(act: Act, params: Params, order_id: str) -> Json:
     """Show an order."""
     params.done()
     return act.load("order", order_id)
+
+
+def update(act: Act, params: Params, order_id: str) -> Json:
+    """Cancel an order that nobody has paid; no other change is imitated."""
+    group = params.group("order") or Params({})
+    account.checked_location(act, group.text("location_id"), field="order.location_id")
+    version, state = group.integer("version"), group.choice("state", ("CANCELED",))
+    params.done()
+    order = act.load("order", order_id)
+    if state is None:
+        group.lack("state")
+    if version != order["shown"]["version"]:
+        detail = f"The version is not that of the order, which is {order['shown']['version']}."
+        raise SquareError(detail, code="CONFLICT", status=409, field="order.version")
+    if is_paid(act, order):
+        detail = "An order with a payment cannot be canceled."
+        raise SquareError(detail, field="order.state")
+    return move(act, order, state)
 
 
 def _item(group: Params) -> Json:

@@ -42,7 +42,8 @@ def give_back(act: Act, payment: Json, money: Json | None, *, reason: str | None
         **({"reason": reason} if reason else {}),
     }
     shown["id"] = f"{payment['id']}_{shown['id']}"
-    refund = act.add("refund", shown, due=act.now + completes_after_seconds)
+    due = None if account.settings(act)["refunds_held"] else act.now + completes_after_seconds
+    refund = act.add("refund", shown, due=due)
     balance.enter(
         act, "REFUND", -wanted["amount"], wanted["currency"], payment_id=payment["id"], refund_id=refund["id"]
     )
@@ -120,6 +121,10 @@ def _allowed(act: Act, payment: Json, money: Json | None) -> Json:
     if disputes.blocks_refund(act, payment):
         detail = "The payment is disputed and cannot be refunded."
         raise SquareError(detail, code="PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE", category=REFUND)
+    pending = [each for each in of_payment(act, payment) if each["shown"]["status"] == "PENDING"]
+    if pending and account.settings(act)["refunds_held"]:
+        detail = "The payment already has a pending refund."
+        raise SquareError(detail, code="REFUND_ALREADY_PENDING", category=REFUND)
     left = total["amount"] - sum(each["shown"]["amount_money"]["amount"] for each in of_payment(act, payment))
     wanted = money or {**total, "amount": left}
     if wanted["currency"] != total["currency"]:

@@ -58,6 +58,7 @@ ENDPOINTS = (
     Endpoint("DELETE", "/v2/online-checkout/payment-links/{id}", links.delete),
     Endpoint("POST", "/v2/orders", payment_api.open_order, "order", Keyed.MAY),
     Endpoint("GET", "/v2/orders/{id}", orders.retrieve, "order"),
+    Endpoint("PUT", "/v2/orders/{id}", orders.update, "order", Keyed.MAY),
     Endpoint("POST", "/v2/customers", customers.create, "customer", Keyed.MAY),
     Endpoint("GET", "/v2/customers", customers.listing),
     Endpoint("GET", "/v2/customers/{id}", customers.retrieve, "customer"),
