@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillkeeper.kernel.money import EXPONENTS, amount_max, decimal, minor
+from tillkeeper.kernel.money import EXPONENTS, amount_max, convert, decimal, minor
 
 CODES = st.sampled_from(sorted({*EXPONENTS, "EUR", "INR", "HUF"}))
 
@@ -60,3 +60,21 @@ def test_thousands_brackets_and_needless_zeros_are_understood(text: str, code: s
 def test_what_is_no_exact_amount_or_could_be_two_is_refused(text: str, code: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         minor(text, code)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "into", "rate", "became", "off_max"),
+    [
+        (1_000, "EUR", "USD", "1.1", 1_100, 1),
+        (1_000, "JPY", "USD", "0.0067", 670, 1),
+        (1_000, "USD", "JPY", "149.25", 1_492, 1),
+        (-333, "USD", "EUR", "0.9123", -304, 1),
+        (1_000_000, "USD", "EUR", "0.91234", 912_340, 6),
+        (1_000_000, "USD", "EUR", "0.912345", 912_345, 1),
+        (1_000_000, "JPY", "USD", "0.0067123", 671_230, 6),
+    ],
+)
+def test_a_conversion_may_be_off_by_its_own_rounding_and_by_that_of_its_rate(
+    amount: int, code: str, into: str, rate: str, became: int, off_max: int
+) -> None:
+    assert convert(amount, code, into, rate) == (became, off_max)

@@ -337,4 +337,4 @@ def test_only_a_line_that_was_converted_differs_from_its_rate(
     currency: str, settle_currency: str, rate: str | None, rest: int
 ) -> None:
     line = replace(CONVERTED, net=875, currency=currency, settle_currency=settle_currency, rate=rate)
-    assert rules.residual(line) == rest
+    assert rules.residual(line)[0] == rest

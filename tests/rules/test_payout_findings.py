@@ -27,6 +27,35 @@ def test_a_payout_that_is_not_the_sum_of_its_lines_says_by_how_much() -> None:
     ]
 
 
+BARE = replace(SETTLED, lines=0, total=0)
+
+
+def test_a_payout_that_does_not_say_yet_what_it_is_made_of_is_kept_in_sight() -> None:
+    assert rules.judge_payout(BARE, terms()) == [
+        Finding(
+            kind=Kind.IN_TRANSIT,
+            subject=f"payout:{PAYMENT}",
+            detail="€9.41 was paid out, and the gateway does not say yet what that is made of; there is still time.",
+            theirs=None,
+            ours=941,
+            currency="EUR",
+            object=PAYMENT,
+        )
+    ]
+
+
+@pytest.mark.parametrize(("gateway", "hours"), [("stripe", 7 * 24), ("paypal", 6), ("square", 4 * 24)])
+def test_what_a_payout_is_made_of_may_stay_open_as_long_as_its_gateway_takes(gateway: str, hours: int) -> None:
+    for late, kind in ((timedelta(seconds=1), Kind.IN_TRANSIT), (timedelta(), Kind.PAYOUT_SUM_MISMATCH)):
+        made = replace(PAYOUT, at=NOW - timedelta(hours=hours) + late)
+        assert [each.kind for each in rules.judge_payout(replace(BARE, ours=made), terms(gateway))] == [kind]
+
+
+def test_a_payout_without_its_own_line_is_kept_in_sight_once() -> None:
+    alone = replace(BARE, has_line=False)
+    assert [each.kind for each in rules.judge_payout(alone, terms(covered_until=None))] == [Kind.IN_TRANSIT]
+
+
 @pytest.mark.parametrize(
     ("paid_", "alike", "detail", "theirs", "ours", "home"),
     [

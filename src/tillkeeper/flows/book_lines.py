@@ -53,7 +53,7 @@ def _beside(gateway: str, name: UUID, pair: Pair, ours: runs.Ours, at: datetime)
     """Book what a line says beyond what we knew: that it came in another currency, or what was charged for it."""
     line = pair.line
     if line.currency != line.settle_currency and ours.side in CONVERTIBLE:
-        rest, for_dispute = runs.residual(line), ours.side is Side.DISPUTE
+        (rest, rounded), for_dispute = runs.residual(line), ours.side is Side.DISPUTE
         exchange = recipes.Exchange(
             currency=line.currency,
             gross=line.gross,
@@ -63,7 +63,7 @@ def _beside(gateway: str, name: UUID, pair: Pair, ours: runs.Ours, at: datetime)
             net=line.net,
             fee=line.fee,
             tax=line.tax,
-            residual=rest if abs(rest) <= runs.tolerated_minor else 0,
+            residual=rest if rounded else 0,
             for_dispute=for_dispute,
         )
         yield recipes.settled_elsewhere(name, gateway=gateway, exchange=exchange, at=at)

@@ -1,7 +1,7 @@
 """Fetch or take in what gateways account for, line by line, and ask for the days that it speaks of to be compared."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from tillkeeper.flows.pay_out import arrive
 from tillkeeper.flows.reconcile import check_gateway, link
 from tillkeeper.flows.settle import apply
 from tillkeeper.gateway import Gateway
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import failpoints, logs
 from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -66,7 +67,7 @@ async def import_account(till: Till, gateway: Gateway) -> Taken:
         page = await gateway.settlement(window.seen_until - timedelta(hours=overlap_hours), until, window.after)
         rest = replace(window, until=until, after=page.after)
         window = rest if page.after else Window(gateway=gateway.name, seen_until=until)
-        taken += await _keep(till, gateway, page.lines, page.unread, window)
+        taken += await _keep(till, gateway, page, window)
         failpoints.reach("import:page")
     return taken
 
@@ -83,7 +84,7 @@ async def import_file(till: Till, gateway: str, file: bytes) -> Taken:
     taken = Taken()
     for start in range(0, max(len(page.lines), len(page.unread)), lines_max):
         part = slice(start, start + lines_max)
-        taken += await _keep(till, reader, page.lines[part], page.unread[part], None)
+        taken += await _keep(till, reader, SettlementPage(lines=page.lines[part], unread=page.unread[part]), None)
     logs.reconciliation.info("file_imported", gateway=gateway, new=taken.new, unread=taken.unread)
     return taken
 
@@ -96,16 +97,12 @@ async def note_file(till: Till, source: str, file: bytes) -> None:
 
 
 @retry_conflicts
-async def _keep(
-    till: Till,
-    gateway: Gateway,
-    told: Sequence[SettlementLine],
-    unread: Sequence[UnreadLine],
-    window: Window | None,
-) -> Taken:
+async def _keep(till: Till, gateway: Gateway, page: SettlementPage, window: Window | None) -> Taken:
     """Keep a part of an account, and how far it was read, in one transaction."""
     async with till.db.transaction() as tx:
-        taken = await _take_in(tx, till, gateway, told, unread)
+        taken = await _take_in(tx, till, gateway, page.lines, page.unread)
+        if page.traces:
+            await _trace(tx, till, gateway, page.traces)
         if window:
             await lines.save_window(tx, window)
     return taken
@@ -132,6 +129,15 @@ async def _take_in(
     moments = await settlement.days_of(tx, gateway.name, payouts) if payouts else []
     await runs.ask(tx, gateway.name, [*taken.days, *(lines.day_of(at, zone) for at in moments)], today)
     return taken
+
+
+async def _trace(tx: Transaction, till: Till, gateway: Gateway, told: Mapping[str, str]) -> None:
+    """Learn by what the bank's lines of payouts are known, and look at those again of which that is new."""
+    moments = await settlement.trace(tx, gateway.name, told)
+    if moments:
+        await arrive(tx, till)
+        zone = ZoneInfo(gateway.settlement_zone)
+        await runs.ask(tx, gateway.name, [lines.day_of(at, zone) for at in moments], lines.day_of(till.now(), zone))
 
 
 def _notice(till: Till, line: SettlementLine) -> Notice:

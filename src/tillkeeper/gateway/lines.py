@@ -1,9 +1,8 @@
 """A gateway's own account of us: read line by line, and no line that does not add up."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -12,15 +11,20 @@ import msgspec
 from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.kernel import sheets
 from tillkeeper.kernel.errors import TillError
-from tillkeeper.kernel.money import amount_max, exponent
+from tillkeeper.kernel.money import amount_max, convert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementPage:
-    """Hold a part of a gateway's account of us; `after` is where the next part begins, None at the end."""
+    """Hold a part of a gateway's account of us; `after` is where the next part begins, None at the end.
+
+    `traces` is by what the bank's lines of payouts are known, by the gateway's ids of the payouts. It may become known
+    long after the payout without being told in another way, so it is told again in later windows.
+    """
 
     lines: tuple[SettlementLine, ...] = ()
     unread: tuple[UnreadLine, ...] = ()
+    traces: Mapping[str, str] = field(default_factory=dict)
     after: str | None = None
 
 
@@ -79,7 +83,7 @@ def _unread(gateway: str, raw: str, error: Exception, line_id: object) -> Unread
 
 
 def _balanced(line: SettlementLine) -> SettlementLine:
-    """Check that a line adds up, as far as it says how; a conversion may round by one minor unit."""
+    """Check that a line adds up, as far as it says how; a conversion may be off by what was rounded."""
     if max(abs(line.gross), abs(line.net), abs(line.fee), abs(line.tax)) > amount_max:
         message = "An amount of the line is larger than any amount here can be."
         raise ValueError(message)
@@ -87,8 +91,8 @@ def _balanced(line: SettlementLine) -> SettlementLine:
     if line.currency == line.settle_currency:
         adds_up = told == line.gross
     elif line.rate is not None:
-        places = exponent(line.settle_currency) - exponent(line.currency)
-        adds_up = abs((line.gross * Decimal(line.rate)).scaleb(places) - told) <= 1
+        became, off_max = convert(line.gross, line.currency, line.settle_currency, line.rate)
+        adds_up = abs(became - told) <= off_max
     else:
         adds_up = True
     if not adds_up:

@@ -1,6 +1,8 @@
 """Money: an integer of minor units beside an ISO 4217 currency."""
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 from tillkeeper.kernel.errors import TillError
 
@@ -12,6 +14,8 @@ TENS = (1, 10, 100, 1000)
 EXPONENTS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+RATE_PLACES = 5
+"""How exact a published rate is at least; one that ends in zeros is often written with fewer."""
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 WRITTEN = re.compile(r"([+-]?)([0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,9}))?")
@@ -69,6 +73,16 @@ def minor(text: str, code: str) -> int:
         message = f"{_quoted(text)} is more than any amount here can be."
         raise ValueError(message)
     return -amount if in_brackets or found[1] == "-" else amount
+
+
+def convert(amount: int, code: str, into: str, rate: str) -> tuple[int, int]:
+    """Convert minor units at a rate between major units; tell also by how many the result may be off.
+
+    The rate was rounded as well as the result, so on large amounts by more than one.
+    """
+    price = Fraction(Decimal(rate)) * Fraction(10) ** (exponent(into) - exponent(code))
+    places = max(RATE_PLACES, len(rate.partition(".")[2]) - exponent(into) + exponent(code))
+    return round(price * amount), 1 + abs(amount) // (2 * 10**places)
 
 
 def show(amount: int, code: str) -> str:

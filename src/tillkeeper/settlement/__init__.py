@@ -6,7 +6,15 @@ from tillkeeper.facts import Notice
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement import rules, store
 from tillkeeper.settlement.bank import read as read_bank
-from tillkeeper.settlement.store import arriving, days_of, early_days_max, late_days_max, name_lines, take_in_bank
+from tillkeeper.settlement.store import (
+    arriving,
+    days_of,
+    early_days_max,
+    late_days_max,
+    name_lines,
+    take_in_bank,
+    trace,
+)
 from tillkeeper.settlement.values import BankLine, Payout, PayoutDecision, PayoutStatus
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "read_bank",
     "record",
     "take_in_bank",
+    "trace",
 ]
 
 

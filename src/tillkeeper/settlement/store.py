@@ -1,6 +1,6 @@
 """All SQL of payouts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -69,6 +69,24 @@ async def days_of(tx: Transaction, gateway: str, references: Sequence[str]) -> l
         "SELECT created_at FROM payout WHERE gateway = $1 AND gateway_reference = ANY($2::text[])",
         gateway,
         list(references),
+    )
+    return [row["created_at"] for row in rows]
+
+
+async def trace(tx: Transaction, gateway: str, told: Mapping[str, str]) -> list[datetime]:
+    """Write by what the bank's lines of payouts are known, where that was not; tell when those were first heard of."""
+    rows = await tx.fetch(
+        """
+        UPDATE payout SET bank_reference = told.trace, changed_at = clock_timestamp()
+        FROM (SELECT payout.id, told.trace FROM payout
+              JOIN unnest($2::text[], $3::text[]) AS told (reference, trace) ON told.reference = gateway_reference
+              WHERE gateway = $1 AND nullif(bank_reference, '') IS NULL
+              ORDER BY payout.id FOR NO KEY UPDATE OF payout) AS told
+        WHERE payout.id = told.id RETURNING created_at
+        """,
+        gateway,
+        list(told),
+        list(told.values()),
     )
     return [row["created_at"] for row in rows]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tests.gateways.rude import SILENCE, RudeServer, reply, rude_server
 
-from tillkeeper.facts import NoticeKind
-from tillkeeper.gateway import Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.facts import EXPIRED, NoticeKind
+from tillkeeper.gateway import Absent, Accepted, Declined, Order, Outcome, RefundOrder, Refused, Unknown
 from tillkeeper.gateways.stripe import calls
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock, ids, secrets
@@ -128,6 +128,36 @@ async def test_a_checkout_is_opened_with_our_id_on_session_and_intent(sandbox: A
     assert session.expires_at == int(order.expires_at.timestamp())
     intent = sandbox.stripe.v1.payment_intents.retrieve(pay(sandbox, session.id))
     assert intent.metadata.to_dict() == {"payment": ours}
+
+
+async def test_a_debit_under_way_is_pending_and_one_that_came_back_has_ended_the_checkout(
+    sandbox: Any, stripe: Stripe
+) -> None:
+    session = await opened(stripe)
+    sandbox.control("POST", f"stripe/sessions/{session}/pay_by_debit")
+    assert isinstance(await stripe.cancel(session, "key"), Declined)
+    assert kinds(await stripe.retrieve(session)) == [NoticeKind.PAYMENT_PENDING]
+    sandbox.control("POST", f"stripe/sessions/{session}/settle", {"outcome": "failed"})
+    assert isinstance(await stripe.cancel(session, "another key"), Declined)
+    asked = await stripe.retrieve(session)
+    assert isinstance(asked, Accepted)
+    assert [(notice.kind, notice.code) for notice in asked.notices] == [(NoticeKind.PAYMENT_CANCELED, EXPIRED)]
+
+
+async def test_a_checkout_is_looked_for_among_those_that_were_opened_in_its_time_only(
+    sandbox: Any, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = an_order()
+    reference = await opened(stripe, payment=lost.payment, expires_at=lost.expires_at)
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": 2 * 3600})
+    for _ in range(3):
+        sandbox.session()
+    monkeypatch.setattr(calls, "page_size", 1)
+    monkeypatch.setattr(calls, "pages_max", 2)
+    found = await stripe.look_up(lost)
+    assert isinstance(found, Accepted)
+    assert found.references == (reference,)
+    assert await stripe.look_up(an_order()) == Absent()
 
 
 async def test_a_key_that_was_used_for_something_else_leaves_the_outcome_unknown(stripe: Stripe) -> None:

@@ -76,6 +76,27 @@ def test_a_payout_can_stay_under_way_and_come_back_after_it_arrived(sandbox: Any
     assert [entry["status"] for entry in sandbox.control("GET", "books/stripe")["payouts"]] == ["failed"]
 
 
+def test_what_a_payout_is_made_of_can_be_put_together_later_and_once(sandbox: Any) -> None:
+    sandbox.paid()
+    (payout,) = pay_out(sandbox, early=True, outcome="in_transit", membership="in_progress")
+    assert sandbox.event_types()[-1] == "payout.created"
+    path = f"stripe/payouts/{payout['id']}/reconcile"
+    assert sandbox.control("POST", path)["reconciliation_status"] == "completed"
+    assert sandbox.event_types()[-1] == "payout.reconciliation_completed"
+    assert sandbox.http.post(f"{sandbox.url}/_control/{path}").status_code == 400
+
+
+def test_what_the_bank_calls_a_payout_can_become_known_later_without_an_event(sandbox: Any) -> None:
+    sandbox.paid()
+    (payout,) = pay_out(sandbox, early=True, outcome="in_transit")
+    paid = sandbox.control("POST", f"stripe/payouts/{payout['id']}/pay", {"trace": "pending"})
+    assert (paid["status"], paid["trace_id"]) == ("paid", {"status": "pending", "value": None})
+    events = sandbox.event_types()
+    traced = sandbox.control("POST", f"stripe/payouts/{payout['id']}/trace")
+    assert traced["trace_id"]["status"] == "supported"
+    assert sandbox.event_types() == events
+
+
 def test_a_debt_is_not_paid_out_but_taken_from_the_next_payout(sandbox: Any) -> None:
     intent = sandbox.paid(amount=1_000)
     sandbox.stripe.v1.refunds.create(params={"payment_intent": intent})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tillkeeper.facts import LineKind, NoticeKind, SettlementLine
+from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.stripe import reports, settlement, webhook
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock
@@ -34,14 +35,24 @@ async def stripe(sandbox: Any) -> AsyncIterator[Stripe]:
     await opened.close()
 
 
-async def account(stripe: Stripe, since: datetime) -> list[SettlementLine]:
-    found, after, more = list[SettlementLine](), None, True
+async def account(stripe: Stripe, since: datetime, until: datetime | None = None) -> list[SettlementLine]:
+    until = until or clock.now() + timedelta(seconds=1)
+    return [line for page in await pages(stripe, since, until) for line in page.lines]
+
+
+async def pages(stripe: Stripe, since: datetime, until: datetime) -> list[SettlementPage]:
+    found, after, more = list[SettlementPage](), None, True
     while more:
-        page = await stripe.settlement(since, clock.now() + timedelta(seconds=1), after)
+        page = await stripe.settlement(since, until, after)
         assert page.unread == ()
-        found += page.lines
+        found.append(page)
         after, more = page.after, page.after is not None
     return found
+
+
+async def traces(stripe: Stripe, until: datetime) -> dict[str, str]:
+    told = await pages(stripe, until - timedelta(hours=1), until)
+    return {payout: trace for page in told for payout, trace in page.traces.items()}
 
 
 def entry(**change: Any) -> dict[str, Any]:
@@ -85,6 +96,20 @@ async def test_a_converted_payment_keeps_what_the_customer_paid_beside_what_came
     }
 
 
+@pytest.mark.parametrize(
+    ("currency", "settle", "rate", "amount", "became", "between_majors"),
+    [("jpy", "usd", "0.67", 1_000, 670, "0.0067"), ("usd", "jpy", "1.4925", 1_000, 1_493, "149.25")],
+)
+async def test_a_rate_is_one_between_stripes_own_integers(
+    sandbox: Any, stripe: Stripe, currency: str, settle: str, rate: str, amount: int, became: int, between_majors: str
+) -> None:
+    began = clock.now() - timedelta(seconds=1)
+    sandbox.control("POST", "stripe/conversions", {"from": currency, "to": settle, "rate": rate})
+    sandbox.paid(amount=amount, currency=currency)
+    [line] = await account(stripe, began)
+    assert (line.gross, line.net + line.fee, line.rate) == (amount, became, between_majors)
+
+
 async def test_a_line_is_told_again_with_its_payout_in_the_window_of_the_payout(sandbox: Any, stripe: Stripe) -> None:
     began = clock.now() - timedelta(seconds=1)
     sandbox.paid(amount=10_000)
@@ -111,6 +136,41 @@ async def test_a_payout_that_does_not_say_what_it_is_made_of_takes_no_line_along
     lines = await account(stripe, began)
     assert sorted(line.kind for line in lines) == [LineKind.CAPTURE, LineKind.PAYOUT]
     assert {line.payout_id for line in lines} == {None}
+
+
+async def test_what_an_earlier_payout_took_along_is_told_in_the_window_in_which_stripe_could_say_so(
+    sandbox: Any, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "part_size", 1)
+    for _ in range(3):
+        sandbox.paid(amount=10_000)
+    [payout] = sandbox.control("POST", "stripe/payouts", {"early": True, "membership": "in_progress"})["data"]
+    ahead = 2 * 86_400
+    sandbox.control("PUT", "faults", {"clock_ahead_seconds": ahead})
+    sandbox.control("POST", f"stripe/payouts/{payout['id']}/reconcile")
+    sandbox.paid(amount=10_000)
+    [other] = sandbox.control("POST", "stripe/payouts", {"early": True})["data"]
+    later = clock.now() + timedelta(seconds=ahead)
+    lines = await account(stripe, later - timedelta(hours=1), later + timedelta(hours=1))
+    told = [line.payout_id for line in lines if line.kind is LineKind.CAPTURE and line.payout_id]
+    assert sorted(told) == sorted([payout["id"]] * 3 + [other["id"]])
+    assert len({line.line_id for line in lines}) == 5
+
+
+async def test_what_the_bank_calls_a_payout_is_told_in_later_windows_once_it_is_known(
+    sandbox: Any, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "part_size", 1)
+    sent = []
+    for trace in ("supported", "pending"):
+        sandbox.paid(amount=10_000)
+        [payout] = sandbox.control("POST", "stripe/payouts", {"early": True, "outcome": "in_transit"})["data"]
+        sent.append(sandbox.control("POST", f"stripe/payouts/{payout['id']}/pay", {"trace": trace}))
+    later = clock.now() + timedelta(days=14)
+    assert await traces(stripe, later) == {sent[0]["id"]: sent[0]["trace_id"]["value"]}
+    known = sandbox.control("POST", f"stripe/payouts/{sent[1]['id']}/trace")
+    assert (await traces(stripe, later))[known["id"]] == known["trace_id"]["value"]
+    assert await traces(stripe, later + timedelta(days=14)) == {}
 
 
 def test_stripes_own_sample_is_read_as_what_it_is(oracles: Path) -> None:

@@ -161,12 +161,15 @@ class Stripe:
         return await calls.tell(lambda: call(cast(Any, params), {"idempotency_key": order.key}), _refund)
 
     async def look_up(self, order: Order) -> Outcome | Absent:
-        """Ask whether a session was opened, of which no answer came: it names our payment."""
-        ours = ids.text("payment", order.payment)
-        since = {"gte": int(order.created_at.timestamp()) - clock_skew_seconds}
+        """Ask whether a session was opened, of which no answer came: it names our payment.
+
+        It cannot have been opened after the time at which it was to expire, however much was sold since.
+        """
+        ours, began = ids.text("payment", order.payment), int(order.created_at.timestamp())
+        time = {"gte": began - clock_skew_seconds, "lte": int(order.expires_at.timestamp())}
         sessions = self._client.v1.checkout.sessions
         return await calls.search(
-            sessions.list_async, {"created": since}, lambda each: each["client_reference_id"] == ours, self._opened
+            sessions.list_async, {"created": time}, lambda each: each["client_reference_id"] == ours, self._opened
         )
 
     async def look_up_refund(self, order: RefundOrder) -> Outcome | Absent:
@@ -275,7 +278,7 @@ def _session(session: webhook.Object) -> Accepted:
     """Read a session; unless it is over, its intent says more: what is held, and how much of it was really taken."""
     notices, intent = webhook.of_session(session, {}), session["payment_intent"]
     if isinstance(intent, dict) and not any(notice.kind is NoticeKind.PAYMENT_CANCELED for notice in notices):
-        notices = webhook.of_intent(intent, {}) or notices
+        notices = webhook.of_intent(intent, {}) or notices or webhook.of_bounced(session, intent)
     return Accepted(references=(_text(session, "id"),), notices=tuple(notices))
 
 

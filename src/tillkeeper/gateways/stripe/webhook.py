@@ -86,6 +86,17 @@ def of_session(session: Object, event: Object) -> list[Notice]:
     return []
 
 
+def of_bounced(session: Object, intent: Object) -> list[Notice]:
+    """Read a session that was completed by a bank debit which came back: nobody can pay it any more.
+
+    Stripe neither expires it nor lets its intent be canceled: docs.stripe.com/api/payment_intents/cancel.
+    """
+    complete = (session["status"], session["payment_status"]) == ("complete", "unpaid")
+    if not complete or intent["status"] != "requires_payment_method":
+        return []
+    return [_notice(NoticeKind.PAYMENT_CANCELED, session, (intent["id"], session["id"]), code=EXPIRED)]
+
+
 def of_intent(intent: Object, event: Object) -> list[Notice]:
     """Read a payment intent by its status; a failed attempt is told by the event only."""
     if event.get("type") == "payment_intent.payment_failed":
@@ -232,6 +243,8 @@ DISPUTE_STATES = {
     "warning_closed": DisputeStatus.PREVENTED,
     "needs_response": DisputeStatus.NEEDS_RESPONSE,
     "under_review": DisputeStatus.UNDER_REVIEW,
+    "appeal_needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "appeal_under_review": DisputeStatus.UNDER_REVIEW,
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
     "prevented": DisputeStatus.PREVENTED,

@@ -19,7 +19,6 @@ from tillkeeper.settlement.runs.rules import (
     judge_rest,
     residual,
     shows_when_paid_out,
-    tolerated_minor,
     wait,
 )
 from tillkeeper.settlement.runs.store import ask_unfinished, erase, lock, put_off, save, take
@@ -83,7 +82,6 @@ __all__ = [
     "save",
     "shows_when_paid_out",
     "take",
-    "tolerated_minor",
     "wait",
 ]
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from fractions import Fraction
 
 from tillkeeper.facts import LineKind
 from tillkeeper.kernel import money
@@ -13,13 +11,15 @@ from tillkeeper.settlement.runs.values import Finding, Home, Kind, Line, Lonely,
 
 WAITS = {"stripe": timedelta(hours=1), "paypal": timedelta(hours=6)}
 """How long after the fact a gateway may leave a line out; of the others it is known at their next payout."""
+MEMBERS_WAITS = {"stripe": timedelta(days=7)}
+"""How long a gateway may leave open what a payout is made of, where that is longer than it may leave a line out."""
 wait_default_days = 4
 internal_wait_minutes = 30
 """How long a webhook may be on its way after its line."""
 bank_wait_days = 3
 """How long after the promised day a payout may take to reach the bank."""
 tolerated_minor = 1
-"""What a predicted fee or a conversion may differ by, in minor units; amounts and stated fees by nothing."""
+"""What a predicted fee may differ by, in minor units; amounts and stated fees by nothing."""
 
 DISPUTES = frozenset({LineKind.DISPUTE, LineKind.DISPUTE_REVERSED})
 BOOKED_AS_TOLD = frozenset({LineKind.FEE, LineKind.RESERVE, LineKind.CONVERSION})
@@ -60,6 +60,11 @@ def shows_when_paid_out(gateway: str) -> bool:
 def wait(gateway: str) -> timedelta:
     """Tell how long a gateway may leave a line out."""
     return WAITS.get(gateway, timedelta(days=wait_default_days))
+
+
+def members_wait(gateway: str) -> timedelta:
+    """Tell how long a gateway may leave open what a payout is made of."""
+    return MEMBERS_WAITS.get(gateway, wait(gateway))
 
 
 def judge(pair: Pair, terms: Terms) -> Finding | None:
@@ -129,13 +134,13 @@ def judge_grant(payment: Ours, *, granted: bool, terms: Terms) -> Finding | None
     return None
 
 
-def residual(line: Line) -> int:
-    """Tell by how many minor units a converted line differs from its own rate."""
+def residual(line: Line) -> tuple[int, bool]:
+    """Tell by how many minor units a converted line differs from its own rate, and whether rounding explains that."""
     if line.rate is None or line.currency == line.settle_currency:
-        return 0
-    shift = money.exponent(line.settle_currency) - money.exponent(line.currency)
-    exact = Fraction(Decimal(line.rate)) * line.gross * Fraction(10) ** shift
-    return line.net + line.fee + line.tax - round(exact)
+        return 0, True
+    became, off_max = money.convert(line.gross, line.currency, line.settle_currency, line.rate)
+    rest = line.net + line.fee + line.tax - became
+    return rest, abs(rest) <= off_max
 
 
 def _judge_unlinked(pair: Pair, terms: Terms) -> Finding:
@@ -198,7 +203,7 @@ def _judge_fee(pair: Pair, ours: Ours) -> Finding | None:
 
 
 def _judge_rate(pair: Pair) -> Finding | None:
-    rest = residual(pair.line)
+    rest, rounded = residual(pair.line)
     if not rest:
         return None
     detail = f"At the rate {pair.line.rate} it differs by {money.show(rest, pair.line.settle_currency)}."
@@ -212,7 +217,7 @@ def _judge_rate(pair: Pair) -> Finding | None:
         line=pair.line.id,
         payment=pair.payment,
         home=Home.EXCHANGE,
-        tolerated=abs(rest) <= tolerated_minor,
+        tolerated=rounded,
     )
 
 
@@ -259,9 +264,10 @@ def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
 
 def _judge_sum(settled: Settled, terms: Terms) -> Finding | None:
     ours = settled.ours
-    waiting = not settled.lines and ours.at + terms.wait > terms.now
-    if not settled.automatic or waiting or settled.total == settled.sent:
+    if not settled.automatic or settled.total == settled.sent:
         return None
+    if not settled.lines and ours.at + members_wait(terms.gateway) > terms.now:
+        return _unopened(settled) if settled.has_line else None  # without its line it is looked at again anyway
     shown = money.show(settled.total, ours.currency), money.show(settled.sent, ours.currency)
     return Finding(
         kind=Kind.PAYOUT_SUM_MISMATCH,
@@ -271,6 +277,21 @@ def _judge_sum(settled: Settled, terms: Terms) -> Finding | None:
         ours=settled.sent,
         currency=ours.currency,
         difference=settled.total - settled.sent,
+        object=ours.id,
+    )
+
+
+def _unopened(settled: Settled) -> Finding:
+    """Keep a payout in sight of which nobody has told yet what it is made of."""
+    ours = settled.ours
+    shown = money.show(settled.sent, ours.currency)
+    return Finding(
+        kind=Kind.IN_TRANSIT,
+        subject=f"payout:{ours.id}",
+        detail=f"{shown} was paid out, and the gateway does not say yet what that is made of; there is still time.",
+        theirs=None,
+        ours=settled.sent,
+        currency=ours.currency,
         object=ours.id,
     )
 

@@ -94,6 +94,8 @@ discrepancy = Table(
     Index("discrepancy_object_index", "object", postgresql_where=LIVING),
     Index("discrepancy_payment_index", "payment_id", postgresql_where="payment_id IS NOT NULL"),
     Index("discrepancy_seen_index", "first_seen_at", "id"),
+    Index("discrepancy_tolerated_index", "run_id", postgresql_where="closed_by = 'tolerance'"),
+    Index("discrepancy_worded_index", "object", postgresql_where="object IS NOT NULL AND reason IS NOT NULL"),
     Index("discrepancy_waiting_index", "first_seen_at", "id", postgresql_where="status = 'open'"),
 )
 """`fact` is one for the same thing with the same amounts: seen again after it was explained, it is a row of its own.

@@ -11,7 +11,7 @@ import msgspec
 
 from tillkeeper.gateways.stripe.sandbox import lists
 from tillkeeper.gateways.stripe.sandbox.act import Act, new_id
-from tillkeeper.gateways.stripe.sandbox.currencies import WHOLE_HUNDREDS, exponent
+from tillkeeper.gateways.stripe.sandbox.currencies import WHOLE_HUNDREDS
 from tillkeeper.gateways.stripe.sandbox.form import Params
 from tillkeeper.gateways.stripe.sandbox.refusals import StripeError
 from tillkeeper.sandbox_kit.books import Json
@@ -51,7 +51,7 @@ def enter(act: Act, kind: str, source: Json, amount: int, *, fee_amount: int | N
     """Move the merchant's balance by a signed amount, less the fee; None stands for Stripe's own share of it."""
     currency, rate = _settled_in(act, source["currency"])
     if rate is not None:
-        amount = _converted(amount, source["currency"], currency, rate)
+        amount = _converted(amount, rate)
     kept = fee(amount, currency) if fee_amount is None else fee_amount
     named, category, fee_description = KINDS[kind]
     fee_details = [
@@ -92,7 +92,7 @@ def move(act: Act, kind: str, currency: str, amount: int) -> Json:
 
 
 def convert(act: Act, currency: str, into: str, rate: str) -> Json:
-    """Settle a currency in another one from now on."""
+    """Settle a currency in another one from now on; the rate is one between Stripe's integers, as all of its rates."""
     thing = {"id": f"{CONVERSION}/{currency}", "object": CONVERSION, "created": act.now, "into": into, "rate": rate}
     return act.put(thing)
 
@@ -121,9 +121,8 @@ def _settled_in(act: Act, currency: str) -> tuple[str, str | None]:
     return (found["into"], found["rate"]) if found else (currency, None)
 
 
-def _converted(amount: int, currency: str, into: str, rate: str) -> int:
-    exact = (Decimal(amount) * Decimal(rate)).scaleb(exponent(into) - exponent(currency))
-    return int(exact.to_integral_value(ROUND_HALF_UP))
+def _converted(amount: int, rate: str) -> int:
+    return int((Decimal(amount) * Decimal(rate)).to_integral_value(ROUND_HALF_UP))
 
 
 def _as_of_now(act: Act, transaction: Json) -> Json:

@@ -76,7 +76,14 @@ VERBS = (
         " membership is completed, and not when it is in_progress or, for a payout by hand, not_applicable.",
         '{"currency": "usd", "early": true, "outcome": "paid"}',
     ),
-    Verb("POST", "payouts/{id}/pay", "Let a payout arrive."),
+    Verb(
+        "POST",
+        "payouts/{id}/pay",
+        "Let a payout arrive. Traces: supported, or pending, which leaves open by what the bank's line is known.",
+        '{"trace": "pending"}',
+    ),
+    Verb("POST", "payouts/{id}/trace", "Tell by what the bank's line of a payout is known; no event says so."),
+    Verb("POST", "payouts/{id}/reconcile", "Put together what a payout is made of whose membership is in_progress."),
     Verb("POST", "payouts/{id}/fail", "Let the bank send a payout back."),
     Verb(
         "POST",
@@ -206,8 +213,17 @@ def _pay_out(act: Act, _nothing: str, wish: Json) -> Json:
     return {"object": "list", "data": sent}
 
 
-def _pay_payout(act: Act, payout_id: str, _wish: Json) -> Json:
-    return payouts.pay(act, act.load("payout", payout_id))
+def _pay_payout(act: Act, payout_id: str, wish: Json) -> Json:
+    trace = control.choice(wish, "trace", ("supported", "pending"))
+    return payouts.pay(act, act.load("payout", payout_id), traced=trace == "supported")
+
+
+def _trace_payout(act: Act, payout_id: str, _wish: Json) -> Json:
+    return payouts.trace(act, act.load("payout", payout_id))
+
+
+def _reconcile_payout(act: Act, payout_id: str, _wish: Json) -> Json:
+    return payouts.reconcile(act, act.load("payout", payout_id))
 
 
 def _fail_payout(act: Act, payout_id: str, _wish: Json) -> Json:
@@ -259,7 +275,9 @@ DEEDS: tuple[tuple[str, Deed, set[str]], ...] = (
     ("/disputes/{id}/win", _win, set()),
     ("/disputes/{id}/lose", _lose, set()),
     ("/payouts", _pay_out, {"currency", "outcome", "early", "membership"}),
-    ("/payouts/{id}/pay", _pay_payout, set()),
+    ("/payouts/{id}/pay", _pay_payout, {"trace"}),
+    ("/payouts/{id}/trace", _trace_payout, set()),
+    ("/payouts/{id}/reconcile", _reconcile_payout, set()),
     ("/payouts/{id}/fail", _fail_payout, set()),
     ("/movements", _move, {"kind", "currency", "amount"}),
     ("/conversions", _convert, {"from", "to", "rate"}),

@@ -13,6 +13,7 @@ day_seconds = 86_400
 trace_length = 15
 BANK = "ba_SandboxBankAccount000001"
 COMPLETED, IN_PROGRESS, MANUAL = "completed", "in_progress", "not_applicable"
+RECONCILED = "payout.reconciliation_completed"
 STATUSES = ("canceled", "failed", "in_transit", "paid", "pending")
 
 
@@ -31,13 +32,28 @@ def run(act: Act, *, currency: str | None = None, early: bool = False, membershi
     return [_send(act, unit, gathered[unit], amount, membership) for unit, amount in sent]
 
 
-def pay(act: Act, payout: Json) -> Json:
-    """Let a payout arrive at the bank."""
+def pay(act: Act, payout: Json, *, traced: bool = True) -> Json:
+    """Let a payout arrive at the bank; by what the bank's line is known may be told later."""
     _checked_status(payout, ("in_transit",), doing="paid")
-    trace = {"status": "supported", "value": token(trace_length).upper()}
-    paid = act.put({**payout, "status": "paid", "trace_id": trace})
+    paid = act.put({**payout, "status": "paid"} | ({"trace_id": _trace()} if traced else {}))
     events.emit(act, "payout.paid", paid)
     return paid
+
+
+def trace(act: Act, payout: Json) -> Json:
+    """Tell by what the bank's line of a payout is known; Stripe sends no event about it."""
+    _checked_status(payout, ("paid", "failed"), doing="traced")
+    return act.put({**payout, "trace_id": _trace()})
+
+
+def reconcile(act: Act, payout: Json) -> Json:
+    """Put together what an automatic payout is made of."""
+    if payout["reconciliation_status"] != IN_PROGRESS:
+        message = f"This payout could not be reconciled: its reconciliation is {payout['reconciliation_status']}."
+        raise StripeError(message)
+    payout = act.put({**payout, "reconciliation_status": COMPLETED})
+    events.emit(act, RECONCILED, payout)
+    return payout
 
 
 def fail(act: Act, payout: Json) -> Json:
@@ -104,8 +120,12 @@ def _send(act: Act, currency: str, transactions: list[Json], amount: int, member
     act.change.tie([entry["id"] for entry in (*transactions, transaction)], payout["id"])
     events.emit(act, "payout.created", payout)
     if membership == COMPLETED:
-        events.emit(act, "payout.reconciliation_completed", payout)
+        events.emit(act, RECONCILED, payout)
     return payout
+
+
+def _trace() -> Json:
+    return {"status": "supported", "value": token(trace_length).upper()}
 
 
 def _checked_status(payout: Json, allowed: tuple[str, ...], *, doing: str) -> None:
