@@ -348,7 +348,13 @@ class Machine(RuleBasedStateMachine):
     @rule(which=numbers)
     def dispute_ended_otherwise(self, which: int) -> None:
         found = self._disputed(which, "lost", "won")
-        self._move("dispute_ended_otherwise", found, "won" if found[2].stage == "lost" else "lost")
+        stage, held = ("won", 0) if found[2].stage == "lost" else ("lost", found[2].amount)
+        self._move("dispute_ended_otherwise", found, stage, held=held, fee=DISPUTE_FEE)
+
+    @rule(which=numbers, of=numbers)
+    def dispute_opened_again(self, which: int, of: int) -> None:
+        found = self._disputed(which, "won", "lost", "prevented")
+        self._move("dispute_opened_again", found, CLAIMED[of % 2], held=found[2].amount, fee=DISPUTE_FEE)
 
 
 def part_of(left: int, of: int) -> int:

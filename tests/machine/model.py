@@ -273,9 +273,7 @@ class Model:
             self._level(known)
             self._tell("dispute.opened")
         before = known.disputes[name]
-        if before.stage in OVER and stage in OVER and stage != before.stage:
-            return QUARANTINED
-        if before.stage != stage and before.stage not in OVER and told["at"] >= before.at:
+        if before.stage != stage and told["at"] >= before.at:  # also of one that had ended: an appeal, a case reopened
             known.disputes[name] = Dispute(amount, **told)
             self._tell(f"dispute.{stage}" if stage in {"won", "lost"} else "dispute.updated")
             self._level(known)

@@ -140,8 +140,11 @@ def test_an_end_is_an_end_whenever_the_gateway_dates_it(end: DisputeStatus, minu
 
 
 @pytest.mark.parametrize("late", [FIRST, STAGES.UNDER_REVIEW])
-def test_a_stage_that_is_told_after_the_end_contradicts_nothing(late: DisputeStatus) -> None:
-    _, dispute, decisions = heard(said(FIRST), said(STAGES.LOST, minute=5), said(late, minute=9))
+@pytest.mark.parametrize("at", [AT, AT + timedelta(minutes=5), None])
+def test_an_earlier_stage_that_is_told_after_the_end_contradicts_nothing(
+    late: DisputeStatus, at: datetime | None
+) -> None:
+    _, dispute, decisions = heard(said(FIRST), said(STAGES.LOST, minute=5), said(late, at=at))
     assert dispute.status is STAGES.LOST
     assert decisions[-1].verdict is not Verdict.QUARANTINED
 
@@ -206,9 +209,10 @@ def test_an_end_that_is_told_again_with_other_money_does_not_happen_twice() -> N
     assert (made.step, made.event, made.moves and made.moves.withdrawn) == (Step.DISPUTE_UPDATED, None, -100)
 
 
-def test_a_stage_without_a_moment_counts_as_told_now() -> None:
-    _, dispute, _ = heard(said(FIRST, minute=-5), said(STAGES.UNDER_REVIEW, at=None))
-    assert (dispute.status, dispute.told_at) == (STAGES.UNDER_REVIEW, AT)
+def test_a_stage_without_a_moment_goes_by_rank_and_dates_nothing() -> None:
+    review = said(STAGES.UNDER_REVIEW, at=None)
+    _, dispute, _ = heard(said(FIRST, minute=-5), review, said(FIRST, at=None))
+    assert (dispute.status, dispute.told_at) == (STAGES.UNDER_REVIEW, AT - timedelta(minutes=5))
 
 
 def test_a_stage_that_is_told_again_is_known_and_counts_no_step() -> None:
@@ -341,6 +345,55 @@ def test_money_that_was_reversed_is_that_of_the_dispute_and_counted_once() -> No
     assert (ended.dispute.withdrawn, ended.dispute.booked_lost) == (300, 300)
 
 
+def test_a_reversal_that_one_dispute_has_taken_over_is_not_that_of_another() -> None:
+    undone = replace(REVERSAL, status=RefundStatus.FAILED, error_code="disputed", settled_at=AT - timedelta(days=1))
+    for refund, withdrawn in ((undone, None), (replace(undone, settled_at=AT), 300)):
+        decision = decide_dispute(a_paid(), [refund], [], said(FIRST), AT)
+        assert decision.dispute
+        assert decision.dispute.withdrawn == withdrawn
+    failed = replace(undone, settled_at=AT, error_code="other")
+    assert (dispute := decide_dispute(a_paid(), [failed], [], said(FIRST), AT).dispute)
+    assert dispute.withdrawn is None
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "minute", "undone"),
+    [
+        (FIRST, FIRST, 1, True),
+        (STAGES.LOST, STAGES.LOST, 1, True),
+        (STAGES.WON, STAGES.WON, 2, False),
+        (STAGES.WON, STAGES.PREVENTED, 2, False),
+        (STAGES.PREVENTED, STAGES.PREVENTED, 2, False),
+        (STAGES.WON, FIRST, 0, False),
+        (STAGES.WON, STAGES.LOST, 0, False),
+        (STAGES.WON, FIRST, 1, True),
+        (STAGES.PREVENTED, STAGES.LOST, 1, True),
+    ],
+)
+def test_a_dispute_that_is_over_takes_no_reversal_over_until_it_goes_on(
+    known: DisputeStatus, told: DisputeStatus, minute: int, *, undone: bool
+) -> None:
+    dispute = a_dispute(known, id=NAME, amount=300, claimed=0, closed_at=AT)
+    decision = decide_dispute(a_paid(refunded=300), [REVERSAL], [dispute], said(told, minute=minute), AT)
+    assert (decision.refund is not None) is undone
+
+
+def test_a_case_that_was_prevented_before_it_was_heard_of_takes_no_reversal_over() -> None:
+    assert decide_dispute(a_paid(refunded=300), [REVERSAL], [], said(STAGES.PREVENTED), AT).refund is None
+
+
+def test_a_dispute_that_goes_on_learns_from_a_reversal_only_what_it_was_not_told() -> None:
+    undone = replace(REVERSAL, status=RefundStatus.FAILED, error_code="disputed", settled_at=AT)
+    won = a_dispute(STAGES.WON, id=NAME, amount=300, claimed=0, withdrawn=0, closed_at=AT)
+    for told, withdrawn in ((None, 300), (0, 0), (200, 200)):
+        dispute = decide_dispute(a_paid(), [undone], [won], said(FIRST, minute=1, withdrawn=told), AT).dispute
+        assert dispute
+        assert dispute.withdrawn == withdrawn
+    held = replace(won, withdrawn=250, booked_withdrawn=250)
+    assert (dispute := decide_dispute(a_paid(), [undone], [held], said(FIRST, minute=1), AT).dispute)
+    assert dispute.withdrawn == 250
+
+
 def reversal(amount: int | None = 300) -> Notice:
     return replace(said(FIRST), kind=NoticeKind.REFUND_SUCCEEDED, dispute=None, amount=amount, reversal=True)
 
@@ -352,6 +405,32 @@ def test_money_that_a_gateway_takes_back_belongs_to_the_dispute_that_lacks_it() 
     assert behind_reversal(a_paid(), [*strangers, told], reversal()) is told
     assert behind_reversal(a_paid(), strangers, reversal()) is None
     assert behind_reversal(a_paid(), [untold], replace(reversal(), reversal=False)) is None
+
+
+def test_money_that_a_gateway_takes_back_belongs_to_the_newest_dispute_that_goes_on() -> None:
+    first, second = a_dispute(FIRST), a_dispute(STAGES.UNDER_REVIEW, opened_at=AT + timedelta(days=1))
+    untold, told = a_dispute(STAGES.LOST, opened_at=AT + timedelta(days=2)), a_dispute(STAGES.LOST, withdrawn=300)
+    asked = a_dispute(STAGES.WARNING, claimed=0)
+    for all_of_them in ([told, first, second, untold], [untold, second, first, told]):
+        assert behind_reversal(a_paid(), all_of_them, reversal()) is second
+    assert behind_reversal(a_paid(), [told, untold], reversal()) is untold
+    assert behind_reversal(a_paid(), [told], reversal()) is told
+    assert behind_reversal(a_paid(), [asked], reversal()) is asked
+
+
+@pytest.mark.parametrize(
+    "over", [a_dispute(STAGES.WON), a_dispute(STAGES.PREVENTED), a_dispute(STAGES.LOST, withdrawn=0)]
+)
+def test_money_that_a_gateway_takes_back_belongs_to_no_dispute_for_which_it_holds_nothing(over: Dispute) -> None:
+    assert behind_reversal(a_paid(), [over], reversal()) is None
+
+
+def test_a_reversal_says_anew_what_a_dispute_took_that_had_come_home_with_its_end() -> None:
+    reopened = a_dispute(FIRST, withdrawn=0, claimed=300, closed_at=AT)
+    for known, withdrawn in ((reopened, 300), (replace(reopened, withdrawn=5, booked_withdrawn=5), 5)):
+        decision = take_reversal(a_paid(disputed=300), known, reversal(), AT)
+        assert decision.dispute
+        assert decision.dispute.withdrawn == withdrawn
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,10 @@ def lost(*, currency: str = "EUR", amount: int, unearned: int) -> list[Journal]:
     )
 
 
+def owed(amount: int) -> list[Journal]:
+    return recipes.surplus_lost(IT, number=2, gateway="stripe", currency="EUR", owed=amount, at=AT)
+
+
 def opened(**other: int | tuple[Earned, ...]) -> list[Journal]:
     return recipes.credits_opened(IT, opening=CreditsOpening(user=ANA, **other), at=AT)  # type: ignore[arg-type]
 
@@ -343,6 +347,15 @@ SOME: dict[str, tuple[Callable[[], list[Journal]], list[list[str]]]] = {
         lambda: recipes.tax_lost("dispute", IT, "tax", currency="EUR", amount=19, at=AT),
         [["dispute 7 tax", "tax_payable:EUR < chargeback_loss:EUR 19"]],
     ),
+    "a second capture that a bank gave back": (
+        lambda: owed(199),
+        [["dispute 7 owed:2", f"refund_payable:EUR < {HELD_BACK} 199"]],
+    ),
+    "a second capture that came home after that": (
+        lambda: owed(-199),
+        [["dispute 7 owed:2", f"{HELD_BACK} < refund_payable:EUR 199"]],
+    ),
+    "nothing that was owed": (lambda: owed(0), []),
     "no tax that was lost": (lambda: recipes.tax_lost("dispute", IT, "tax", currency="EUR", amount=0, at=AT), []),
     "what a user brought along": (
         lambda: opened(units=9, debt=4, debt_repaid=2, owed=USED[:2], earned=USED[:1]),

@@ -587,7 +587,7 @@ def test_a_stage_that_comes_back_is_told_again_and_under_the_same_ids_when_it_is
 def test_a_dispute_with_two_contradicting_ends_is_quarantined() -> None:
     world = disputed(a_dispute(DisputeStatus.WON, minute=1))
     book = Book(payments={PAYMENT: world.payment}, refunds={}, references={}, disputes=world.disputes)
-    notice = replace(a_dispute(DisputeStatus.LOST, minute=2), payment=PAYMENT)
+    notice = replace(a_dispute(DisputeStatus.LOST, minute=1), payment=PAYMENT)
     [decision] = rules.decide(book, [notice], TERMS, AT)
     assert decision.verdict is Verdict.QUARANTINED
 

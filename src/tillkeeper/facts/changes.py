@@ -73,13 +73,15 @@ class DisputeMoves:
     """Hold what moved with one step of a dispute, in minor units of the dispute's currency.
 
     `number` counts the steps of one dispute from 1. `withdrawn` and `fee` are what the gateway took, negative when it
-    gave back; `lost` is how much of what it holds nobody expects back any more.
+    gave back; `lost` is how much of what it holds nobody expects back any more, and `owed` how much of that was owed to
+    the customer anyway.
     """
 
     number: int
     withdrawn: int = 0
     fee: int = 0
     lost: int = 0
+    owed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,17 @@ def disputed(change: Change, goods: Goods | None) -> Iterator[Journal]:
         number=moves.number,
         gateway=change.gateway,
         currency=change.currency,
-        lost=moves.lost,
+        lost=moves.lost - moves.owed,
         paid_in=change.paid_in,
         unearned=_lost(change, goods),
+        at=change.effective_at,
+    )
+    yield from recipes.surplus_lost(
+        change.dispute,
+        number=moves.number,
+        gateway=change.gateway,
+        currency=change.currency,
+        owed=moves.owed,
         at=change.effective_at,
     )
     yield from recipes.tax_lost(

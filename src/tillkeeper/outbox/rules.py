@@ -44,5 +44,6 @@ LATER = {Step.REVOKED: Step.REFUND_REQUESTED, Step.RESTORED: Step.REFUND_FAILED}
 def _occasion(change: Change, step: Step) -> str:
     """Tell apart the times when goods of one payment moved: a refund moves them twice at most, a dispute as it goes."""
     if change.dispute:
-        return f"{change.dispute}:{change.lost_total}:{step}"
+        again = f":{change.occasion}" if change.occasion else ""  # an end that came once more takes goods once more
+        return f"{change.dispute}:{change.lost_total}:{step}{again}"
     return f"{change.refund}:{step}" if change.refund else ""

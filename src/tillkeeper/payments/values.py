@@ -62,6 +62,7 @@ class Payment:
     fee: int = 0
     fee_final: bool = False
     fee_tax: int = 0
+    fee_told_at: datetime | None = None
     tax_refunded: int = 0
     imported: bool = False
     review: bool = False
@@ -129,7 +130,8 @@ class Dispute:
     """Hold one dispute; `withdrawn` and `fee` are what the gateway took for it in all so far, where it says so.
 
     `money_at` is when it said so. `claimed` is what it claims of the payment now, in the payment's currency. `steps`
-    counts what happened to it, and `booked_*` is how much of its money the books hold.
+    counts what happened to it, and `booked_*` is how much of its money the books hold. `closed_at` is when it ended
+    last, also while it goes on after that.
     """
 
     id: UUID
@@ -153,6 +155,12 @@ class Dispute:
     booked_withdrawn: int = 0
     booked_fee: int = 0
     booked_lost: int = 0
+
+    @property
+    def of_surplus(self) -> bool:
+        """Tell whether it is about a second capture: it wants money, or got some, and claims none of the payment."""
+        wants = self.status in {DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW}
+        return not self.claimed and (wants or (self.status is DisputeStatus.LOST and self.withdrawn != 0))
 
     @property
     def lost(self) -> int:

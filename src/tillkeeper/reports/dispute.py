@@ -38,6 +38,7 @@ STATES = {
     "refused": "declined",
     "given_up": "unknown",
 }
+ENDS = ("won", "lost", "prevented")
 DUE = {"overdue": "overdue", "soon": "due_soon", "waiting": "waits"}
 
 
@@ -129,7 +130,7 @@ def _show(row: Record) -> dict[str, object]:
         "gateway": row["gateway"],
         "gateway_reference": row["gateway_reference"],
         "opened_at": time(row["opened_at"]),
-        "closed_at": time(row["closed_at"]),
+        "closed_at": time(row["closed_at"]) if row["status"] in ENDS else None,
     }
 
 

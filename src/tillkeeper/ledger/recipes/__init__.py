@@ -8,7 +8,14 @@ from tillkeeper.ledger.recipes.credits import (
     credits_taken,
     debt_written_off,
 )
-from tillkeeper.ledger.recipes.disputes import ClaimSplit, dispute_lost, dispute_moved, goods_claimed, tax_lost
+from tillkeeper.ledger.recipes.disputes import (
+    ClaimSplit,
+    dispute_lost,
+    dispute_moved,
+    goods_claimed,
+    surplus_lost,
+    tax_lost,
+)
 from tillkeeper.ledger.recipes.goods import debt_repaid, grant, spend
 from tillkeeper.ledger.recipes.payments import capture, fee, fee_correction, surplus_captured
 from tillkeeper.ledger.recipes.payouts import payout_created, payout_failed, payout_paid
@@ -73,6 +80,7 @@ __all__ = [
     "settled_elsewhere",
     "spend",
     "surplus_captured",
+    "surplus_lost",
     "suspended",
     "taken_over",
     "tax_lost",

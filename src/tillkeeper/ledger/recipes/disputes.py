@@ -71,6 +71,12 @@ def dispute_lost(
     return [journal("dispute", dispute, f"lost:{number}", at, postings)] if postings else []
 
 
+def surplus_lost(dispute: UUID, *, number: int, gateway: str, currency: str, owed: int, at: datetime) -> list[Journal]:
+    """Book money of a second capture that a bank gave back before we did: it is owed to nobody any more."""
+    postings = shift(chart.refund_payable(currency), chart.dispute_receivable(gateway, currency), owed)
+    return [journal("dispute", dispute, f"owed:{number}", at, postings)] if postings else []
+
+
 def goods_claimed(
     source: Literal["dispute", "refund"], source_id: UUID, kind: str, *, split: ClaimSplit, at: datetime
 ) -> list[Journal]:

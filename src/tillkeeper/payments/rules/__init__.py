@@ -6,7 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.facts import DISPUTE_KINDS, REFUND_KINDS, Notice, NoticeKind, Step, Verdict
-from tillkeeper.payments.rules.disputes import ENDS, behind_reversal, decide_dispute, take_reversal
+from tillkeeper.payments.rules.disputes import (
+    ENDS,
+    behind_reversal,
+    decide_dispute,
+    disputed_surplus,
+    take_reversal,
+)
 from tillkeeper.payments.rules.moves import EVENTS, MOVES, change, dated, linked, parked, quarantined
 from tillkeeper.payments.rules.refunds import (
     PaymentDisputedError,
@@ -118,8 +124,8 @@ def _goes_on(notice: Notice, decision: Decision) -> bool:
     match decision.change.step:
         case Step.REFUND_REQUESTED:
             return notice.kind is NoticeKind.REFUND_SUCCEEDED  # made in the gateway's dashboard and done already
-        case Step.REFUND_FAILED:
-            return notice.kind in DISPUTE_KINDS  # a reversal was undone, to make room for the dispute behind it
+        case Step.REFUND_FAILED | Step.SURPLUS_RETURNED:
+            return notice.kind in DISPUTE_KINDS  # a refund was let go, to make room for the dispute behind it
         case Step.DISPUTE_OPENED:
             return notice.dispute is not None and notice.dispute.status in ENDS
         case _:
@@ -179,7 +185,8 @@ def _decide_in_its_currency(payment: Payment, book: Book, notice: Notice, now: d
 
 
 def _decide_refund(payment: Payment, book: Book, notice: Notice, now: datetime) -> Decision:
-    behind = behind_reversal(payment, book.disputes.values(), notice)
+    surplus = disputed_surplus(payment, book.refunds.values(), notice)
+    behind = behind_reversal(payment, book.disputes.values(), notice, surplus=surplus)
     if behind:
-        return take_reversal(payment, behind, notice, now)
+        return take_reversal(payment, behind, notice, now, surplus=surplus)
     return decide_refund(payment, list(book.refunds.values()), notice, now, given_up=book.given_up)

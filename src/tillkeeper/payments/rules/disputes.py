@@ -7,7 +7,7 @@ from datetime import datetime
 from tillkeeper.facts import Change, DisputeFacts, DisputeMoves, DisputeStatus, Notice, Step, Verdict
 from tillkeeper.kernel import ids, money
 from tillkeeper.payments.rules.moves import change, quarantined, waiting
-from tillkeeper.payments.rules.refunds import undo_reversal
+from tillkeeper.payments.rules.refunds import DISPUTED, let_go
 from tillkeeper.payments.values import Decision, Dispute, Payment, Refund, RefundStatus
 
 RANKS = {
@@ -21,6 +21,8 @@ RANKS = {
 ENDS = frozenset({DisputeStatus.WON, DisputeStatus.LOST, DisputeStatus.PREVENTED})
 UNDECIDED = frozenset({DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW})
 """The stages in which the money is claimed and nobody has decided yet."""
+OURS = frozenset({DisputeStatus.WON, DisputeStatus.PREVENTED})
+"""The ends after which a gateway holds nothing, unless it says so itself."""
 STEPS = {DisputeStatus.WON: Step.DISPUTE_WON, DisputeStatus.LOST: Step.DISPUTE_LOST}
 
 
@@ -28,43 +30,137 @@ def decide_dispute(
     payment: Payment, refunds: Sequence[Refund], disputes: Iterable[Dispute], notice: Notice, now: datetime
 ) -> Decision:
     """Take in what a gateway says of a dispute; an end that comes first opens the dispute as well."""
-    said = notice.dispute
-    if said is None:
+    if notice.dispute is None:
         return quarantined(notice, "It speaks of a dispute and does not say which.")
     if not payment.captured:
         return waiting(payment, notice, "A dispute")
-    reversals = [refund for refund in refunds if _is_reversal(refund, payment, notice)]
-    standing = next((refund for refund in reversals if refund.status is not RefundStatus.FAILED), None)
-    if standing:
-        return undo_reversal(payment, standing, notice, now)
+    return _decide(payment, refunds, disputes, notice, notice.dispute, now)
+
+
+def _decide(
+    payment: Payment,
+    refunds: Sequence[Refund],
+    disputes: Iterable[Dispute],
+    notice: Notice,
+    said: DisputeFacts,
+    now: datetime,
+) -> Decision:
+    """Make room for a dispute first, where a refund was booked for the same money or is owed; each is a step."""
     name = ids.derive(payment.id, "dispute", notice.gateway, said.id)
     known = next((dispute for dispute in disputes if dispute.id == name), None)
+    surplus = disputed_surplus(payment, refunds, notice)
+    reversals = [] if surplus else [refund for refund in refunds if _is_reversal(refund, payment, notice)]
+    standing = next((refund for refund in reversals if refund.status is not RefundStatus.FAILED), None)
+    if standing and _takes_over(known, said):
+        return let_go(payment, standing, notice, now)
+    # Of those that were let go before, the money is that of other disputes.
+    reversed_ = sum(each.amount for each in reversals if (each.error_code, each.settled_at) == (DISPUTED, now))
     if known is None:
-        return _open(payment, notice, said, sum(refund.amount for refund in reversals), now)
-    heard = _hear(known, said, now)
-    if known.status in ENDS and said.status in ENDS and known.status is not said.status:
+        return _open(payment, notice, said, surplus, reversed_, now)
+    if _contradicts(known, said):
         return quarantined(notice, f"It says the dispute is {said.status}, and it was {known.status} already.")
-    ended = known.status in ENDS or not _is_newer(known, said, now)
-    after = heard if ended else replace(heard, status=said.status, closed_at=now if said.status in ENDS else None)
-    return _move(payment, known, after, notice, now)
+    after = _advance(known, said, reversed_, now)
+    if surplus and surplus.status is RefundStatus.PENDING and _is_gone(after):
+        return let_go(payment, surplus, notice, now)
+    return _move(payment, known, after, notice, now, surplus=surplus)
 
 
-def behind_reversal(payment: Payment, disputes: Iterable[Dispute], notice: Notice) -> Dispute | None:
-    """Find the dispute for which a gateway took money back by itself; first one of which it has not said how much."""
+def disputed_surplus(payment: Payment, refunds: Iterable[Refund], notice: Notice) -> Refund | None:
+    """Find the second capture that a notice is about, as the refund that is to give it back."""
+    return next(
+        (
+            refund
+            for refund in refunds
+            if refund.surplus
+            and (refund.payment, refund.gateway) == (payment.id, notice.gateway)
+            and refund.capture in notice.references
+        ),
+        None,
+    )
+
+
+def behind_reversal(
+    payment: Payment, disputes: Iterable[Dispute], notice: Notice, *, surplus: Refund | None = None
+) -> Dispute | None:
+    """Find the dispute for which a gateway took money back by itself: one that goes on, or was lost.
+
+    Of several it is one of which the gateway has not said how much, and then the newest. Where none fits, as after all
+    were won, it is a refund that the gateway forced; a dispute that is told of later takes it over.
+    """
     if not notice.reversal:
         return None
-    own = [each for each in disputes if (each.payment, each.gateway) == (payment.id, notice.gateway)]
-    return min(own, key=lambda dispute: dispute.withdrawn is not None, default=None)
+    own = [
+        dispute
+        for dispute in disputes
+        if (dispute.payment, dispute.gateway) == (payment.id, notice.gateway)
+        and dispute.of_surplus is (surplus is not None)
+        and dispute.status not in OURS
+        and (dispute.status is not DisputeStatus.LOST or dispute.withdrawn != 0)
+    ]
+    return max(own, key=_nearness, default=None)
 
 
-def take_reversal(payment: Payment, dispute: Dispute, notice: Notice, now: datetime) -> Decision:
+def _nearness(dispute: Dispute) -> tuple[bool, bool, datetime]:
+    return dispute.status not in ENDS, dispute.withdrawn is None, dispute.opened_at
+
+
+def take_reversal(
+    payment: Payment, dispute: Dispute, notice: Notice, now: datetime, *, surplus: Refund | None = None
+) -> Decision:
     """Take money that a gateway took back by itself for that of the dispute behind it."""
-    untold = dispute.withdrawn is None and notice.amount
+    # What came home with an earlier end of the dispute may be taken again.
+    is_told = dispute.withdrawn is not None and (dispute.withdrawn or not _had_ended(dispute))
+    untold = not is_told and notice.amount
     after = replace(dispute, withdrawn=notice.amount) if untold else dispute
-    return _move(payment, dispute, after, notice, now)
+    return _move(payment, dispute, after, notice, now, surplus=surplus)
 
 
-def _open(payment: Payment, notice: Notice, said: DisputeFacts, reversed_: int, now: datetime) -> Decision:
+def _takes_over(known: Dispute | None, said: DisputeFacts) -> bool:
+    """Tell whether a dispute is behind money that a gateway took by itself: not one that is over and took nothing."""
+    if said.status is DisputeStatus.PREVENTED:
+        return False
+    if known is None or known.status not in OURS:
+        return True
+    return said.status not in OURS and _follows(known, said)
+
+
+def _contradicts(known: Dispute, said: DisputeFacts) -> bool:
+    """Tell whether a dispute is said to have ended in two ways, and nobody can say which of them came later."""
+    both = known.status in ENDS and said.status in ENDS and known.status is not said.status
+    return both and said.at in {None, known.told_at}
+
+
+def _is_gone(dispute: Dispute) -> bool:
+    """Tell whether money went with a dispute, or did as far as anybody knows."""
+    return dispute.lost > 0 or (dispute.status is DisputeStatus.LOST and dispute.withdrawn is None)
+
+
+def _advance(known: Dispute, said: DisputeFacts, reversed_: int, now: datetime) -> Dispute:
+    """Take a stage in; an end is no end any more when the gateway says later that the dispute goes on.
+
+    What was reversed is what it took, where nobody says so.
+    """
+    heard = _hear(known, said)
+    if reversed_ and said.withdrawn is None and not heard.withdrawn:
+        heard = replace(heard, withdrawn=reversed_)
+    if said.status is known.status or not _follows(known, said):
+        return heard
+    return replace(heard, status=said.status, closed_at=now if said.status in ENDS else known.closed_at)
+
+
+def _follows(known: Dispute, said: DisputeFacts) -> bool:
+    """Tell whether a stage comes after the one that is known; of one second, or without a moment, it goes by rank.
+
+    The first end is an end however it is dated. One that is older than a dispute that was opened again is old news.
+    """
+    if said.status in ENDS and not _had_ended(known):
+        return True
+    return (said.at or known.told_at, RANKS[said.status]) > (known.told_at, RANKS[known.status])
+
+
+def _open(
+    payment: Payment, notice: Notice, said: DisputeFacts, surplus: Refund | None, reversed_: int, now: datetime
+) -> Decision:
     if not notice.amount or not notice.currency:
         return quarantined(notice, "A dispute was opened, and the gateway does not say of how much.")
     first = DisputeStatus.WARNING if said.status is DisputeStatus.PREVENTED else DisputeStatus.NEEDS_RESPONSE
@@ -84,14 +180,17 @@ def _open(payment: Payment, notice: Notice, said: DisputeFacts, reversed_: int, 
         told_at=said.at or now,
         money_at=None if said.withdrawn is None and said.fee is None else said.at or now,
     )
-    moved, dispute, moves = _count(payment, None, dispute)
-    reason = f"disputed: {said.reason or 'no reason given'}{_told(dispute, moves)}"
+    moved, dispute, moves = _count(payment, None, dispute, surplus)
+    what = "second capture disputed" if surplus else "disputed"
+    reason = f"{what}: {said.reason or 'no reason given'}{_told(dispute, moves)}"
     made = change(payment, moved, reason=reason, step=Step.DISPUTE_OPENED, at=now, event="dispute.opened")
     return _decision(notice, moved, dispute, replace(made, moves=moves))
 
 
-def _move(payment: Payment, known: Dispute, after: Dispute, notice: Notice, now: datetime) -> Decision:
-    moved, after, moves = _count(payment, known, after)
+def _move(
+    payment: Payment, known: Dispute, after: Dispute, notice: Notice, now: datetime, *, surplus: Refund | None
+) -> Decision:
+    moved, after, moves = _count(payment, known, after, surplus)
     quiet = known.status is after.status and (known.due_at == after.due_at or after.status in ENDS)
     if quiet and moved == payment and not (moves.withdrawn or moves.fee or moves.lost):
         verdict = Verdict.KNOWN if replace(after, steps=known.steps) == known else Verdict.APPLIED
@@ -103,19 +202,24 @@ def _move(payment: Payment, known: Dispute, after: Dispute, notice: Notice, now:
             dispute=replace(after, steps=known.steps),
         )
     step = Step.DISPUTE_UPDATED if quiet else STEPS.get(after.status, Step.DISPUTE_UPDATED)
-    reason = f"dispute {after.status}{_told(after, moves)}"
+    again = "opened again: " if known.status in ENDS and after.status not in ENDS else ""
+    reason = f"dispute {again}{after.status}{_told(after, moves)}"
     made = replace(change(payment, moved, reason=reason, step=step, at=now, event=None), moves=moves)
     if quiet:  # only money has moved: the books want it, and nobody else
         return _decision(notice, moved, after, made)
     ended = after.status in STEPS and after.status is not known.status
     due = after.due_at.isoformat() if after.due_at else ""
     event = f"dispute.{after.status}" if ended else "dispute.updated"
-    # A stage can come back with the same last day, so the moment at which the gateway told it belongs to it.
-    occasion = "" if ended else f"{after.status}:{due}:{after.told_at.isoformat()}"
+    # A stage can come back with the same last day, so the moment at which the gateway told it belongs to it. So can an
+    # end; the first one needs no more than its name.
+    is_first_end = ended and not _had_ended(known)
+    occasion = "" if is_first_end else f"{after.status}:{due}:{after.told_at.isoformat()}"
     return _decision(notice, moved, after, replace(made, event=event, occasion=occasion))
 
 
-def _count(payment: Payment, before: Dispute | None, after: Dispute) -> tuple[Payment, Dispute, DisputeMoves]:
+def _count(
+    payment: Payment, before: Dispute | None, after: Dispute, surplus: Refund | None
+) -> tuple[Payment, Dispute, DisputeMoves]:
     """Count what a dispute claims of its payment, and what of its money the books do not hold yet."""
     withdrawn, fee = after.withdrawn or 0, after.fee or 0
     moves = DisputeMoves(
@@ -123,10 +227,11 @@ def _count(payment: Payment, before: Dispute | None, after: Dispute) -> tuple[Pa
         withdrawn=withdrawn - after.booked_withdrawn,
         fee=fee - after.booked_fee,
         lost=after.lost - after.booked_lost,
+        owed=_owed(after, surplus, after.lost) - _owed(after, surplus, after.booked_lost),
     )
     after = replace(
         after,
-        claimed=_claim(payment, after),
+        claimed=0 if surplus else _claim(payment, after),
         steps=moves.number,
         booked_withdrawn=withdrawn,
         booked_fee=fee,
@@ -153,31 +258,34 @@ def _claim(payment: Payment, dispute: Dispute) -> int:
     return payment.captured if claimed and dispute.currency != payment.currency else claimed
 
 
+def _owed(dispute: Dispute, surplus: Refund | None, lost: int) -> int:
+    """Tell how much of what is lost only went home: a second capture is owed to the customer until it went back."""
+    if surplus is None or surplus.status is RefundStatus.SUCCEEDED or surplus.currency != dispute.currency:
+        return 0
+    return min(max(0, lost), surplus.amount)
+
+
+def _had_ended(dispute: Dispute) -> bool:
+    return dispute.status in ENDS or dispute.closed_at is not None
+
+
 def _is_lost(dispute: Dispute) -> bool:
     return dispute.status in ENDS
 
 
-def _is_newer(known: Dispute, said: DisputeFacts, now: datetime) -> bool:
-    """Tell whether a stage follows the one that is known; what was told in the same second goes by rank."""
-    at = said.at or now
-    if at == known.told_at or said.status in ENDS:
-        return RANKS[said.status] > RANKS[known.status]
-    return at > known.told_at
-
-
-def _hear(known: Dispute, said: DisputeFacts, now: datetime) -> Dispute:
+def _hear(known: Dispute, said: DisputeFacts) -> Dispute:
     """Take in what a gateway tells beside the stage: what is newer than what is known, or was not known.
 
     What is told in the same second goes by stage, so that whichever is heard first, the later one says the last day.
     """
-    at = said.at or now
-    is_newer = (at, RANKS[said.status]) >= (known.told_at, RANKS[known.status])
-    newer, older = (said, known) if is_newer else (known, said)
+    at = said.at or known.told_at
+    told, before = (at, RANKS[said.status]), (known.told_at, RANKS[known.status])
+    newer, older = (said, known) if told >= before else (known, said)
     heard = replace(
         known,
         due_at=newer.due_at or older.due_at,
         reason=newer.reason or older.reason,
-        conceded=max(said.conceded, known.conceded),
+        conceded=max(said.conceded, known.conceded) if told == before else newer.conceded,
         told_at=max(at, known.told_at),
     )
     return heard if said.withdrawn is None and said.fee is None else _hear_money(heard, said, at)
