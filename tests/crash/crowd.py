@@ -23,7 +23,7 @@ CURRENCIES = ("INR", "USD", "EUR", "JPY")
 
 
 class Place(Protocol):
-    """Say where to buy and pay, and with which key."""
+    """Say where to buy and pay, and with which key, and how much is still to be done there."""
 
     @property
     def api(self) -> str: ...
@@ -31,6 +31,7 @@ class Place(Protocol):
     def sandbox(self) -> str: ...
     @property
     def key(self) -> str: ...
+    async def waiting(self) -> int: ...
 
 
 @dataclass(slots=True)

@@ -226,7 +226,7 @@ async def settle_down(market: Market) -> None:
         owed = (await http.get(f"{stage.sandbox}/_control/webhooks")).json()["data"]
         now = (
             sum(delivery["state"] != "delivered" for delivery in owed),
-            (await http.get(f"{stage.api}/ready")).json()["pending"],
+            await stage.waiting(),
             await stage.count("SELECT count(*) FROM operation WHERE state = 'asked'"),
             await stage.count("SELECT count(*) FROM refund WHERE status = 'pending'"),
         )

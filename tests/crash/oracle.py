@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import asyncpg
 import httpx2
 from tests.crash.crowd import Crowd, Place
 from tests.crash.stage import Json, Stage
@@ -11,6 +12,8 @@ from tillkeeper.kernel import clock
 
 stalled_seconds_max = 60
 asked_again_every = 7
+AWAY = (httpx2.TransportError, KeyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What an outage brings: there is no answer, or none that says how much waits."""
 UNITS = {"credits_50": 50, "credits_120": 120, "credits_300": 300, "credits_600": 600}
 
 
@@ -22,12 +25,10 @@ async def converge(place: Place, client: httpx2.AsyncClient) -> int:
     """
     told_ms, moved_ms, last = clock.timer_ms(), clock.timer_ms(), (-1, -1)
     while moved_ms() < stalled_seconds_max * 1000:
-        with suppress(
-            httpx2.TransportError, KeyError
-        ):  # an outage: there is no answer, or none that says how much waits
+        with suppress(*AWAY):
             owed = (await client.get(f"{place.sandbox}/_control/webhooks")).json()["data"]
             undelivered = sum(delivery["state"] != "delivered" for delivery in owed)
-            pending = (await client.get(f"{place.api}/ready")).json()["pending"]
+            pending = await place.waiting()
             if (undelivered, pending) == (0, 0):
                 return told_ms()
             if undelivered:

@@ -25,6 +25,12 @@ __all__ = ["DATABASE", "OURS", "STRIPE_KEY", "WEBHOOK_SECRET", "Json", "Stage", 
 DATABASE = "till"
 WEBHOOK_SECRET = "whsec_for_the_crash_tests"
 STRIPE_KEY = "sk_test_for_the_crash_tests"
+WAITING = """
+SELECT (SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked'))
+     + (SELECT count(*) FROM operation WHERE state IN ('asked', 'given_up'))
+     + (SELECT count(*) FROM late_delivery WHERE status IN ('pending', 'failed'))
+     + (SELECT count(*) FROM late_revocation WHERE finished_at IS NULL)
+"""
 up_timeout_seconds = 40
 
 Json = dict[str, Any]
@@ -134,6 +140,10 @@ class Stage(Processes):
         """Ask the database itself for one number."""
         found: int = (await self.fetch(sql))[0][0]
         return found
+
+    async def waiting(self) -> int:
+        """Count webhooks, gateway calls and deliveries that are still to be done, or that a person must look at."""
+        return await self.count(WAITING)
 
     def sessions(self, which: str) -> int:
         """Count the sessions of a kind; only the superuser sees what those of others are about."""

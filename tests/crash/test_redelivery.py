@@ -48,7 +48,7 @@ async def await_delivery(stage: Stage, client: httpx2.AsyncClient, payment: str)
     headers, elapsed_ms = {"Authorization": f"Bearer {stage.key}"}, clock.timer_ms()
     while elapsed_ms() < delivery_seconds_max * 1000:
         shown = (await client.get(f"{stage.api}/api/v1/payments/{payment}", headers=headers)).json()
-        pending = (await client.get(f"{stage.api}/ready")).json()["pending"]
+        pending = await stage.waiting()
         if shown["status"] == "succeeded" and not pending:
             return
         await asyncio.sleep(0.05)

@@ -8,7 +8,7 @@ from tests.flows.conftest import uuid_of
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind
 from tillkeeper.flows.end import end
-from tillkeeper.gateway import Accepted, Unknown
+from tillkeeper.gateway import Accepted, Declined, Refused, Unknown
 from tillkeeper.kernel import ids
 from tillkeeper.operations import Kind, Operation
 
@@ -51,6 +51,24 @@ async def test_a_capture_in_doubt_is_asked_after_before_it_is_told_again(shop: A
     outcome = await end(shop.till, shop.till.gateways["stripe"], a_call(payment, Kind.CAPTURE, doubts=1))
     assert isinstance(outcome, Accepted)
     assert await shop.asked("POST /v1/payment_intents/{id}/capture") == 1
+
+
+@pytest.mark.parametrize(("method", "ending"), [("automatic", Refused), ("manual", Accepted)])
+async def test_an_automatic_capture_that_is_declined_while_the_money_is_held_is_told_again(
+    shop: Any, monkeypatch: pytest.MonkeyPatch, method: str, ending: type
+) -> None:
+    payment = await shop.opened(capture_method="manual")
+    await shop.pay(payment)
+    await shop.catch_up()
+    await shop.owner.execute("UPDATE payment SET capture_method = $1", method)
+    gateway = shop.till.gateways["stripe"]
+
+    async def decline(*_: Any) -> Declined:
+        return Declined(code="busy", message="Another operation is in progress.")
+
+    monkeypatch.setattr(type(gateway), "capture", decline)
+    outcome = await end(shop.till, gateway, a_call(payment, Kind.CAPTURE))
+    assert isinstance(outcome, ending)
 
 
 async def test_expiry_asks_a_payment_whose_money_is_on_its_way_and_ends_it_only_if_it_is_not(shop: Any) -> None:

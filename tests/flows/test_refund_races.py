@@ -8,6 +8,7 @@ from tests.flows.asking import CAREFUL, agree, ask, rule
 from tests.flows.test_claim import disputed
 
 from tillkeeper.flows.settle import settle
+from tillkeeper.gateway import Absent, Declined
 
 rounds = 8
 COPIES = 4
@@ -178,3 +179,31 @@ async def test_a_refund_that_may_have_been_sent_before_a_dispute_is_only_asked_a
     await shop.catch_up()
     assert (await shop.show_refund(made))["status"] == "succeeded"
     assert await shop.asked("POST /v1/refunds") == 1
+
+
+async def test_a_refund_that_was_made_unheard_and_then_declined_takes_its_goods_when_it_is_heard_of(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def absent(*_: Any) -> Absent:
+        return Absent()
+
+    async def decline(*_: Any) -> Declined:
+        return Declined(code="duplicate_receipt", message="This was done already.")
+
+    payment = await shop.paid()
+    shop.line.fault = "lost"
+    made = await shop.refund(payment, 100)
+    shop.line.fault = None
+    gateway = type(shop.till.gateways["stripe"])
+    monkeypatch.setattr(gateway, "look_up_refund", absent)
+    monkeypatch.setattr(gateway, "refund", decline)
+    for _ in range(4):
+        await shop.operate()
+    assert ((await shop.show_refund(made))["status"], await shop.wallet()) == ("failed", (120, 0))
+
+    await shop.catch_up()
+
+    assert ((await shop.show(payment))["amount_refunded"], await shop.wallet()) == (100, (60, 0))
+    assert (await shop.show_refund(made))["status"] == "failed"
+    [intent] = (await shop.books())["payment_intents"]
+    assert (intent["refunds"], intent["refunded"]) == (1, 100)

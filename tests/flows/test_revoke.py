@@ -150,6 +150,21 @@ async def test_a_refund_that_failed_before_its_goods_could_be_taken_asks_nothing
     assert await shop.count("late_revocation", "finished_at IS NULL") == 0
 
 
+async def test_goods_that_a_later_refund_took_along_come_back_when_the_earlier_one_fails(shop: Any) -> None:
+    payment = await shop.paid()
+    early = await refunded_in_vain(shop, payment, 100)
+    await mend(shop)
+    await refunded_in_the_dashboard(shop, payment, 50)
+    assert await purse(shop) == (120 - 120 * 150 // PRICE, 0, 0)
+    await shop.act(f"refunds/{early['id']}/fail")
+    await shop.catch_up()
+    await make_up(shop)
+
+    assert await purse(shop) == (120 - 120 * 50 // PRICE, 0, 0)
+    assert await shop.ledger(DEFERRED, PAYABLE, GIVEN_UP, EARNED) == [PRICE - 50, 0, 0, 0]
+    assert await shop.count("late_revocation", "finished_at IS NULL") == 0
+
+
 async def test_a_later_refund_takes_the_goods_that_an_earlier_one_left_and_nothing_is_earned_by_it(shop: Any) -> None:
     payment = await shop.paid()
     await refunded_in_vain(shop, payment, 100)

@@ -46,6 +46,16 @@ async def test_an_answered_key_is_forgotten_after_a_day(shop: Any) -> None:
     assert await purge(shop.till) == 1
 
 
+async def test_answered_keys_are_forgotten_in_batches_the_oldest_first(shop: Any) -> None:
+    for name in ("ana", "ben", "eve"):
+        await shop.opened(user=name)
+    await shop.owner.execute(DAY_OLD)
+    await shop.owner.execute(
+        "UPDATE idempotency_key SET created_at = now() - interval '3 days' WHERE scope LIKE '%eve'"
+    )
+    assert [await purge(shop.till, limit=2) for _ in range(3)] == [2, 1, 0]
+
+
 async def test_a_key_without_an_answer_is_kept(shop: Any) -> None:
     await shop.opened()
     await shop.owner.execute(DAY_OLD + ", status = NULL, body = NULL")

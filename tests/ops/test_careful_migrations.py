@@ -98,6 +98,14 @@ def test_a_migration_stops_neither_those_who_buy_nor_the_version_before(file: Pa
     assert careless(file.read_text()) == []
 
 
+@pytest.mark.parametrize("file", [file for file in VERSIONS if file.name >= CAREFUL_SINCE], ids=lambda file: file.stem)
+def test_an_index_that_was_left_unfinished_is_dropped_before_it_is_built_again(file: Path) -> None:
+    """Whoever builds beside the work and is cut off leaves an index that everybody writes and nobody reads."""
+    built, dropped = "CREATE (?:UNIQUE )?INDEX CONCURRENTLY", "DROP INDEX CONCURRENTLY IF EXISTS"
+    text = file.read_text()
+    assert len(re.findall(built, text)) == text.count(dropped)
+
+
 @pytest.mark.parametrize(("what", "sql"), [*zip(RULES, BAD, strict=True)])
 def test_each_rule_bites(what: str, sql: str) -> None:
     assert what in " ".join(careless(f'SQL = "{sql}"'))

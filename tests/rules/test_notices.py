@@ -37,10 +37,29 @@ def test_what_is_no_code_of_a_currency_is_no_notice(currency: Any) -> None:
 def test_a_fee_with_its_tax_corrects_both_and_names_both_in_its_occasion() -> None:
     payment = replace(PAID, fee_tax=5)
     decision = decide_fee(payment, told(NoticeKind.PAYMENT_FEE, 130, tax=20), AT)
-    moved = replace(payment, fee=130, fee_tax=20, fee_final=True)
+    moved = replace(payment, fee=130, fee_tax=20, fee_final=True, fee_told_at=AT)
     made = change(payment, moved, reason=decision.reason, step=Step.FEE_CHANGED, at=AT)
     assert decision.payment == moved
     assert decision.change == replace(made, fee=30, fee_tax=15, occasion="100:130:5:20")
+
+
+def test_a_figure_of_a_fee_that_is_older_than_the_one_we_know_changes_nothing() -> None:
+    known = replace(PAID, fee_final=True, fee_told_at=AT)
+    notice = told(NoticeKind.PAYMENT_FEE, 130, occurred_at=AT - timedelta(seconds=1))
+    decision = decide_fee(known, notice, AT)
+    assert (decision.verdict, decision.change) == (Verdict.KNOWN, None)
+
+
+def test_a_fee_that_returns_to_an_earlier_figure_is_another_occasion_each_time() -> None:
+    payment, occasions = PAID, set[str]()
+    for step, amount in enumerate([130, 100, 130, 100, 130]):
+        at = AT + timedelta(minutes=step)
+        decision = decide_fee(payment, told(NoticeKind.PAYMENT_FEE, amount, occurred_at=at), at)
+        assert decision.change
+        assert decision.payment
+        payment = decision.payment
+        occasions.add(decision.change.occasion)
+    assert (payment.fee, payment.fee_told_at, len(occasions)) == (130, AT + timedelta(minutes=4), 5)
 
 
 def test_the_fee_of_a_payment_from_another_system_is_in_its_books() -> None:

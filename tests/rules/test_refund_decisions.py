@@ -11,7 +11,7 @@ from tests.rules.test_moves import AT, a_payment
 from tillkeeper.facts import DisputeStatus, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids
 from tillkeeper.payments import rules
-from tillkeeper.payments.rules.refunds import decide_refund, undo_reversal
+from tillkeeper.payments.rules.refunds import decide_refund, let_go
 from tillkeeper.payments.values import GIVEN_UP, Dispute, Payment, Refund, RefundStatus, Status
 
 OURS = UUID(int=30)
@@ -328,6 +328,36 @@ def test_one_that_a_person_ended_is_over_when_it_turns_up_after_all() -> None:
     assert decision.refund.id != OURS
 
 
+def test_one_that_the_gateway_declined_and_made_all_the_same_is_another_refund() -> None:
+    declined = a_refund(status=FAILED_, error_code="bad_request_error")
+    decision = decide_refund(a_paid(), [declined], a_notice(SUCCEEDED, refund=OURS), AT)
+    assert decision.refund
+    assert decision.change
+    assert (decision.refund.id != OURS, decision.refund.reference) == (True, "re_1")
+    assert decision.payment == a_paid(refunding=300, tax_refunded=60)
+
+
+def test_one_that_the_gateway_declined_stays_declined_when_it_says_so_itself() -> None:
+    declined = a_refund(status=FAILED_, error_code="bad_request_error")
+    decision = decide_refund(a_paid(), [declined], a_notice(FAILED, refund=OURS), AT)
+    assert (decision.refund, decision.change) == (replace(declined, reference="re_1"), None)
+
+
+@pytest.mark.parametrize("status", [RefundStatus.PENDING, RefundStatus.SUCCEEDED])
+def test_a_refund_that_the_gateway_has_made_stays_when_it_declines_another_try(status: RefundStatus) -> None:
+    made = a_refund(status=status, reference="re_1")
+    no = a_notice(FAILED, None, refund=OURS, refund_reference=None, references=(), payment=UUID(int=7))
+    decision = decide_refund(a_paid(refunded=300), [made], no, AT)
+    assert (decision.verdict, decision.refund, decision.change) == (Verdict.KNOWN, made, None)
+
+
+def test_a_refund_that_a_person_gives_up_fails_though_the_gateway_has_a_name_for_it() -> None:
+    no = a_notice(FAILED, None, refund=OURS, refund_reference=None, code=GIVEN_UP)
+    decision = decide_refund(a_paid(refunding=300), [a_refund(reference="re_1")], no, AT)
+    assert decision.refund
+    assert decision.refund.status is FAILED_
+
+
 def a_dispute(status: DisputeStatus, **other: object) -> Dispute:
     dispute = Dispute(
         id=UUID(int=40),
@@ -385,7 +415,7 @@ def test_a_refund_that_fits_without_the_reversal_behind_it_is_settled_by_the_dis
     """A gateway that takes money back, and says later that a dispute was why, has taken it once."""
     payment = a_paid(refunded=300, tax_refunded=60)
     reversal = a_refund(status=RefundStatus.SUCCEEDED, origin="gateway", reference="re_1", reversal=True)
-    told = undo_reversal(payment, reversal, a_notice(NoticeKind.DISPUTE_LOST, code="other"), AT)
+    told = let_go(payment, reversal, a_notice(NoticeKind.DISPUTE_LOST, code="other"), AT)
     assert told.payment == a_paid()
     assert told.refund == replace(reversal, status=FAILED_, error_code="disputed", settled_at=AT)
     assert told.reason == "refund failed: disputed"

@@ -59,7 +59,16 @@ async def _tell(gateway: Gateway, payment: Payment, reference: str, operation: O
         outcome = await gateway.cancel(reference, operation.key)
     if not isinstance(outcome, Declined):
         return outcome
-    return await _ask(gateway, reference)
+    found = await _ask(gateway, reference)
+    if operation.kind is Kind.CAPTURE and not payment.manual_capture and _is_held(found):
+        # Nobody else would ask again, and the money would go back to a customer who was promised goods for it.
+        return Refused(reason=f"it is held and not captured yet: {outcome.message}")
+    return found
+
+
+def _is_held(found: Outcome) -> bool:
+    kinds = {notice.kind for notice in found.notices} if isinstance(found, Accepted) else set[NoticeKind]()
+    return NoticeKind.PAYMENT_AUTHORIZED in kinds and not kinds & ENDS
 
 
 async def _ask(gateway: Gateway, reference: str) -> Outcome:

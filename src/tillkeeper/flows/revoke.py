@@ -54,7 +54,10 @@ async def _note(till: Till, payment: UUID, reason: str) -> None:
 
 
 def _changes(payment: Payment, owing: Sequence[Owing], now: datetime) -> list[Change]:
-    """Say once more what happened; a refund that was asked for and failed meanwhile asks nothing of the goods."""
+    """Say once more what happened; of a refund that was asked for and failed meanwhile, only that it failed.
+
+    A later refund or dispute may have taken its goods along, because what is taken follows from all that went back.
+    """
     asked = {item.refund for item in owing if item.step is Step.REFUND_REQUESTED}
     failed = {item.refund for item in owing if item.step is Step.REFUND_FAILED}
     undone = (asked & failed) - {None}
@@ -83,5 +86,5 @@ def _changes(payment: Payment, owing: Sequence[Owing], now: datetime) -> list[Ch
             occasion=item.occasion,
         )
         for item in owing
-        if item.refund not in undone
+        if not (item.step is Step.REFUND_REQUESTED and item.refund in undone)
     ]

@@ -6,6 +6,8 @@ from tillkeeper import access, idempotency, inbox, ledger, operations, refund_re
 from tillkeeper.till import Till
 
 roll_batch_max = 5000
+keys_batch_max = 5000
+"""Whatever piled up goes in steps: one statement over all of it would end at the time limit, and then always."""
 windows_batch_max = 5000
 bodies_batch_max = 1000
 
@@ -20,12 +22,12 @@ async def sweep(till: Till, *, limit: int = roll_batch_max) -> int:
         return await ledger.roll(tx, limit)
 
 
-async def purge(till: Till) -> int:
+async def purge(till: Till, *, limit: int = keys_batch_max) -> int:
     """Forget idempotency keys that were answered more than a day ago and whose outcome is known; return how many."""
     async with till.db.transaction() as tx:
         unresolved = await operations.unresolved(tx)
         requests = await refund_requests.of_refunds(tx, unresolved)
-        return await idempotency.purge(tx, unresolved=[*unresolved, *requests])
+        return await idempotency.purge(tx, unresolved=[*unresolved, *requests], limit=limit)
 
 
 async def forget_calls(till: Till, *, limit: int = windows_batch_max) -> int:

@@ -95,9 +95,9 @@ async def forget(tx: Transaction, wish: Wish) -> None:
     await store.delete(tx, wish.scope, wish.key)
 
 
-async def purge(tx: Transaction, *, unresolved: Sequence[UUID]) -> int:
-    """Forget answered keys after a day, except those of what is not resolved yet; return how many."""
-    return await store.purge(tx, kept_hours, unresolved)
+async def purge(tx: Transaction, *, unresolved: Sequence[UUID], limit: int) -> int:
+    """Forget the oldest answered keys after a day, except those of what is not resolved yet; return how many."""
+    return await store.purge(tx, kept_hours, unresolved, limit)
 
 
 async def erase(

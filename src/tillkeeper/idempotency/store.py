@@ -70,16 +70,20 @@ async def delete(tx: Transaction, scope: str, key: str) -> None:
     await tx.execute("DELETE FROM idempotency_key WHERE scope = $1 AND key = $2 AND status IS NULL", scope, key)
 
 
-async def purge(tx: Transaction, hours: int, kept: Sequence[UUID]) -> int:
+async def purge(tx: Transaction, hours: int, kept: Sequence[UUID], limit: int) -> int:
     """Forget answered keys that are old enough; a key without an answer stays, and those of what is to be kept."""
     return await tx.execute(
         """
         DELETE FROM idempotency_key
-        WHERE status IS NOT NULL AND created_at < clock_timestamp() - $1 * interval '1 hour'
-          AND (resource_id IS NULL OR resource_id <> ALL($2::uuid[]))
+        WHERE (scope, key) IN (
+            SELECT scope, key FROM idempotency_key
+            WHERE status IS NOT NULL AND created_at < clock_timestamp() - $1 * interval '1 hour'
+              AND (resource_id IS NULL OR resource_id <> ALL($2::uuid[]))
+            ORDER BY created_at LIMIT $3)
         """,
         hours,
         list(kept),
+        limit,
     )
 
 

@@ -207,8 +207,8 @@ async def unresolved(tx: Transaction) -> list[UUID]:
     """List the subjects of calls without a known answer: still being tried, or given up."""
     rows = await tx.fetch(
         "SELECT DISTINCT coalesce(response_id, refund_id, payment_id) AS subject FROM operation "
-        "WHERE kind IN ('create', 'refund', 'evidence', 'accept') AND state IN ('asked', 'given_up')"
-    )
+        "WHERE kind IN ('create', 'refund', 'evidence', 'accept') AND (state = 'asked' OR state = 'given_up')"
+    )  # each state has an index of its own, and `IN` would use neither
     return [row["subject"] for row in rows]
 
 

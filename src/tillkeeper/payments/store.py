@@ -152,13 +152,14 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
             error_code = new.error_code, error_message = new.error_message, captured_at = new.captured_at,
             gateway = new.gateway, amount_disputed = new.disputed, fee = new.fee, fee_final = new.fee_final,
             authorized_at = new.authorized_at, amount_lost = new.lost, tax_refunded = new.tax_refunded,
-            fee_tax = new.fee_tax, review = new.review
+            fee_tax = new.fee_tax, review = new.review, fee_told_at = new.fee_told_at
         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[],
-                    $14::boolean[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[], $19::boolean[])
+                    $14::boolean[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[], $19::boolean[],
+                    $20::timestamptz[])
              AS new (id, status, captured, refunding, refunded, reference, next_action, error_code, error_message,
                      captured_at, gateway, disputed, fee, fee_final, authorized_at, lost, tax_refunded, fee_tax,
-                     review)
+                     review, fee_told_at)
         WHERE payment.id = new.id
         """,
         [payment.id for payment in payments],
@@ -180,6 +181,7 @@ async def update(tx: Transaction, payments: Sequence[Payment]) -> None:
         [payment.tax_refunded for payment in payments],
         [payment.fee_tax for payment in payments],
         [payment.review for payment in payments],
+        [payment.fee_told_at for payment in payments],
     )
 
 
@@ -362,6 +364,7 @@ def _payment(row: Record) -> Payment:
         fee_final=row["fee_final"],
         expires_at=row["expires_at"],
         fee_tax=row["fee_tax"],
+        fee_told_at=row["fee_told_at"],
         tax_refunded=row["tax_refunded"],
         imported=row["imported"],
         review=row["review"],

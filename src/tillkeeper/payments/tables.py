@@ -54,6 +54,7 @@ payment = Table(
     Column("fee", BigInteger, nullable=False, server_default="0"),
     Column("fee_final", Boolean, nullable=False, server_default="false"),
     Column("fee_tax", BigInteger, nullable=False, server_default="0"),
+    Column("fee_told_at", AT),
     Column("customer_id", UUID),
     Column("customer_reference", Text),
     Column("amount_lost", BigInteger, nullable=False, server_default="0"),
@@ -74,6 +75,8 @@ payment = Table(
     Index("payment_user_index", "user_id", "created_at"),
     Index("payment_customer_index", "customer_id", postgresql_where="customer_id IS NOT NULL"),
     Index("payment_review_index", "authorized_at", postgresql_where="status = 'in_review'"),
+    # Whoever captures by hand lists these. Of payments that are captured at once none is ever in here.
+    Index("payment_uncaptured_index", "created_at", "id", postgresql_where="status = 'requires_capture'"),
     Index("payment_captured_index", "gateway", "captured_at", "id", postgresql_where="captured_at IS NOT NULL"),
     Index(
         "payment_unpaid_index",

@@ -111,17 +111,6 @@ async def arrivals(tx: Transaction, message: UUID) -> list[str | None]:
     return [time(row["received_at"]) for row in rows]
 
 
-async def pending(tx: Transaction) -> int:
-    """Count webhooks, gateway calls and deliveries that are still to be done, or that a person must look at."""
-    count: int = await tx.fetchval(
-        "SELECT (SELECT count(*) FROM inbox_message WHERE status IN ('received', 'parked'))"
-        " + (SELECT count(*) FROM operation WHERE state IN ('asked', 'given_up'))"
-        " + (SELECT count(*) FROM late_delivery WHERE status IN ('pending', 'failed'))"
-        " + (SELECT count(*) FROM late_revocation WHERE finished_at IS NULL)"
-    )
-    return count
-
-
 def _show(row: Record) -> dict[str, object]:
     return {
         "id": ids.text("message", row["id"]),

@@ -62,8 +62,9 @@ UNION ALL
 SELECT wallet_entry.at, 'delivery', wallet_entry.kind, wallet_entry.id, jsonb_build_object(
            'amount', wallet_entry.amount, 'balance_after', balance_after)
 FROM wallet_entry
-WHERE source = $1 OR source IN (SELECT id FROM refund WHERE payment_id = $1
-                                UNION ALL SELECT id FROM dispute WHERE payment_id = $1)
+WHERE source IN (SELECT $1::uuid
+                 UNION ALL SELECT id FROM refund WHERE payment_id = $1
+                 UNION ALL SELECT id FROM dispute WHERE payment_id = $1)
 UNION ALL
 SELECT created_at, 'goods', 'cards', line, jsonb_build_object('granted', granted, 'revoked', revoked)
 FROM entitlement WHERE payment_id = $1 AND kind <> 'credits'

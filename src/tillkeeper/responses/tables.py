@@ -10,7 +10,7 @@ dispute_response = Table(
     metadata,
     Column("id", UUID, primary_key=True),
     Column("dispute_id", UUID, nullable=False, index=True),
-    Column("payment_id", UUID, nullable=False),
+    Column("payment_id", UUID, nullable=False, index=True),
     Column("kind", Text, CheckConstraint("kind IN ('evidence', 'accept')", name="kind"), nullable=False),
     Column("body", LargeBinary),
     Column("by_id", Text, nullable=False),

@@ -18,7 +18,7 @@ from tillkeeper.access.limits import Meter, Refusals
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
 from tillkeeper.kernel.errors import InvalidFieldError, MalformedJsonError, NotFoundError, TillError
-from tillkeeper.reports import inbox, readiness
+from tillkeeper.reports import readiness
 from tillkeeper.till import Till
 from tillkeeper.web import address, announcements, caller, dashboard, documents, errors, shell, shop, status
 from tillkeeper.web.api import (
@@ -148,11 +148,10 @@ async def _health() -> dict[str, str]:
 
 
 async def _ready(request: Request) -> dict[str, object]:
-    """Say whether the database answers and is migrated; a backlog never makes this refuse webhooks."""
+    """Say whether the database answers and is migrated, and look at no backlog: it must never refuse webhooks."""
     till = caller.till_of(request)
     await read(till, readiness.check)
-    pending = await read(till, inbox.pending)
-    return {"status": "ready", "mode": till.settings.mode, "pending": pending}
+    return {"status": "ready", "mode": till.settings.mode}
 
 
 def _at_the_api(scope: Scope, error: TillError) -> Response:

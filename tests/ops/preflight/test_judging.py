@@ -36,7 +36,7 @@ PROBLEMS = {
     "synchronous_commit": postgres(synchronous_commit="off"),
     "replication": postgres(wal_level="minimal"),
     "role": database(owner=True),
-    "migrations": database(pending=("0037",)),
+    "migrations": database(pending=("0039",)),
     "clocks here and there": database(at=NOW + timedelta(seconds=7)),
     "broker": ready(broker=None, broker_trouble="The broker does not answer (ConnectionError)."),
     "Redis memory policy": redis(maxmemory_policy="allkeys-lru"),

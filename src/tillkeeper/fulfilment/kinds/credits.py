@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from tillkeeper.facts import Goods
+from tillkeeper.facts import Goods, Step
 from tillkeeper.fulfilment import wallet
 from tillkeeper.fulfilment.values import Action, Gross, Order
 from tillkeeper.fulfilment.wallet import Claims, Lot, Purse, Revocation, Settled
@@ -93,8 +93,12 @@ def _revoke(purse: Purse, order: Order) -> Done:
 def _restore(purse: Purse, order: Order, kept: dict[UUID, Revocation]) -> Done:
     change = order.change
     assert change.refund, "credits are given back for a refund"
-    revocation = kept[change.refund]
     lot = _lot_of(purse, change.payment)
+    revocation = kept.get(change.refund)
+    if revocation is None:
+        # What could not be taken is made up for first; by then a later refund may have taken these goods along.
+        assert change.step is Step.RESTORED, "its goods are owed"
+        revocation = Revocation(refund=change.refund, lot=lot.id, units=0, unearned=0, earned=0)
     purse, settled = wallet.give_back(
         purse, lot, order.units, revocation=revocation, at=change.at, claims=_claims(order)
     )

@@ -40,6 +40,7 @@ credit_lot = Table(
         "recognised >= 0 AND returned >= 0 AND lost >= 0 AND recognised + returned + lost <= amount", name="money"
     ),
     Index("credit_lot_open_index", "user_id", "created_at", postgresql_where="remaining > 0"),
+    Index("credit_lot_user_index", "user_id"),
     Index("credit_lot_lapsing_index", "expires_at", postgresql_where="remaining > 0 AND expires_at IS NOT NULL"),
 )
 
@@ -57,6 +58,7 @@ wallet_entry = Table(
     Column("at", AT, nullable=False),
     CheckConstraint("balance_after = balance_before + amount", name="arithmetic"),
     Index("wallet_entry_user_index", "user_id", "id"),
+    Index("wallet_entry_source_index", "source"),
 )
 
 wallet_spend = Table(

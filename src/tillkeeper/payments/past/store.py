@@ -43,12 +43,11 @@ async def known(tx: Transaction, names: Sequence[tuple[str, str]]) -> set[tuple[
     """Tell which of these gateways' names belong to payments or refunds already."""
     rows = await tx.fetch(
         """
+        WITH asked AS (SELECT * FROM unnest($1::text[], $2::text[]) AS name (gateway, reference))
+        SELECT gateway, reference FROM asked JOIN payment_reference USING (gateway, reference)
+        UNION
         SELECT gateway, reference
-        FROM unnest($1::text[], $2::text[]) AS asked (gateway, reference)
-        WHERE EXISTS (SELECT FROM payment_reference AS known
-                      WHERE (known.gateway, known.reference) = (asked.gateway, asked.reference))
-           OR EXISTS (SELECT FROM refund
-                      WHERE (refund.gateway, refund.gateway_reference) = (asked.gateway, asked.reference))
+        FROM asked JOIN (SELECT gateway, gateway_reference AS reference FROM refund) AS known USING (gateway, reference)
         """,
         [gateway for gateway, _ in names],
         [reference for _, reference in names],

@@ -14,6 +14,8 @@ from tillkeeper.payments.rules.taxes import tax_part
 from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
 
 OPEN_DISPUTES = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
+DISPUTED = "disputed"
+"""The code of a refund that a dispute has taken the place of."""
 
 
 class RefundExceedsCapturedError(TillError):
@@ -95,7 +97,7 @@ def reserve_refund(
 def _check_disputes(disputes: Iterable[Dispute]) -> None:
     """Let nobody pay twice: what a bank is taking back is not refunded as well."""
     for dispute in disputes:
-        if dispute.status in OPEN_DISPUTES:
+        if dispute.status in OPEN_DISPUTES and not dispute.of_surplus:
             claimed = money.show(dispute.amount, dispute.currency)
             message = f"{claimed} of this payment is disputed ({dispute.reason or 'no reason given'})."
             raise PaymentDisputedError(message)
@@ -103,11 +105,11 @@ def _check_disputes(disputes: Iterable[Dispute]) -> None:
 
 def is_taken_back(payment: Payment, refund: Refund, disputes: Iterable[Dispute]) -> bool:
     """Tell whether a bank takes, or has taken, money that a refund promised before would give back a second time."""
-    if refund.surplus:
-        return False  # that money was never part of the payment
-    disputed = [dispute for dispute in disputes if dispute.gateway == refund.gateway]
+    disputed = [each for each in disputes if (each.gateway, each.of_surplus) == (refund.gateway, refund.surplus)]
     if any(dispute.status in OPEN_DISPUTES for dispute in disputed):
         return True
+    if refund.surplus:
+        return refund.status is RefundStatus.FAILED  # a lost dispute has ended it, or something else has
     taken = sum(_taken(dispute, payment) for dispute in disputed if dispute.status is DisputeStatus.LOST)
     return taken > 0 and payment.refunded + refund.amount + taken > payment.captured
 
@@ -141,15 +143,16 @@ def decide_refund(
         return quarantined(notice, f"It says {told(notice.amount, known.currency)} was refunded; asked were {asked}.")
     target = _status(notice.kind)
     linked = replace(known, reference=known.reference or notice.refund_reference)
-    if target is known.status or target is RefundStatus.PENDING or known.status is RefundStatus.FAILED:
+    stays = known.status is RefundStatus.FAILED or _is_another_try(known, notice)
+    if stays or target in {known.status, RefundStatus.PENDING}:
         verdict = Verdict.KNOWN if linked == known else Verdict.APPLIED
         return Decision(notice=notice, verdict=verdict, reason=f"The refund is {known.status} already.", refund=linked)
     return _settle(payment, linked, notice, now)
 
 
-def undo_reversal(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
-    """Let go of what was taken for a refund of the gateway's own, because a dispute is behind it."""
-    return _settle(payment, refund, replace(notice, code="disputed"), now)
+def let_go(payment: Payment, refund: Refund, notice: Notice, now: datetime) -> Decision:
+    """End a refund whose money goes by way of a dispute: one that was the gateway's own, or one that we still owe."""
+    return _settle(payment, refund, replace(notice, code=DISPUTED), now)
 
 
 def _given_up_alike(
@@ -311,14 +314,21 @@ def _decision(notice: Notice | None, payment: Payment, refund: Refund, made: Cha
 def _is_same(refund: Refund, notice: Notice, payment: Payment) -> bool:
     """Tell whether a notice speaks of a refund: by the gateway's name for it, or by ours while it has none.
 
-    Two refunds of the gateway's that carry one name of ours are two, and one that a person has ended is over.
+    Two refunds of the gateway's that carry one name of ours are two. One that a person has ended is over, and so is
+    one that the gateway declined before it had a name for it: what was made all the same is money that went back.
     """
     if not _is_of(refund, payment, notice):
         return False
     if refund.reference is not None and notice.refund_reference is not None:
         return refund.reference == notice.refund_reference
-    ended = refund.error_code == GIVEN_UP and notice.kind is not NoticeKind.REFUND_FAILED
-    return refund.id == notice.refund and not ended
+    ended = refund.status is RefundStatus.FAILED and (refund.reference is None or refund.error_code == GIVEN_UP)
+    return refund.id == notice.refund and not (ended and notice.kind is not NoticeKind.REFUND_FAILED)
+
+
+def _is_another_try(known: Refund, notice: Notice) -> bool:
+    """Tell whether a call was declined whose refund the gateway has made: no reply had come to an earlier one."""
+    declined = notice.kind is NoticeKind.REFUND_FAILED and notice.refund_reference is None
+    return declined and known.reference is not None and notice.code != GIVEN_UP
 
 
 def _is_of(refund: Refund, payment: Payment, notice: Notice) -> bool:

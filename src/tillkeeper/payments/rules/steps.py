@@ -198,17 +198,14 @@ def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     """Correct the fee that was predicted by what the gateway really kept."""
     if not payment.captured:
         return waiting(payment, notice, "A fee")
-    if payment.imported:
-        return linked(payment, notice, "The fee was booked in the system from which the payment came.")
-    tax = payment.fee_tax if notice.tax is None else notice.tax
-    if payment.fee_final and notice.amount in {None, payment.fee} and tax == payment.fee_tax:
-        return linked(payment, notice, "The fee is known already.")
+    told_at, tax = notice.occurred_at or now, payment.fee_tax if notice.tax is None else notice.tax
+    changes_nothing = _why_no_fee(payment, notice, tax, told_at)
+    if changes_nothing:
+        return linked(payment, notice, changes_nothing)
     if notice.amount is None:
         untold = change(payment, payment, reason="the fee is known at the gateway", step=Step.FEE_UNTOLD, at=now)
         return Decision(notice=notice, verdict=Verdict.APPLIED, reason=untold.reason, change=untold)
-    if notice.currency != payment.currency or not is_own_capture(payment, notice):
-        return linked(payment, notice, "It is in another currency or of another capture; the settlement shows it.")
-    moved = replace(payment, fee=notice.amount, fee_tax=tax, fee_final=True)
+    moved = replace(payment, fee=notice.amount, fee_tax=tax, fee_final=True, fee_told_at=told_at)
     kept = f"the gateway kept {money.show(notice.amount, payment.currency)}"
     expected = money.show(payment.fee, payment.currency)
     reason = f"{kept}, as expected" if notice.amount == payment.fee else f"{kept}; expected were {expected}"
@@ -216,5 +213,20 @@ def decide_fee(payment: Payment, notice: Notice, now: datetime) -> Decision:
     occasion = f"{payment.fee}:{notice.amount}"
     if tax != payment.fee_tax:
         occasion += f":{payment.fee_tax}:{tax}"
+    if payment.fee_final:  # it may return to an earlier figure
+        occasion += f":{told_at.isoformat()}"
     more = replace(corrected, fee=notice.amount - payment.fee, fee_tax=tax - payment.fee_tax, occasion=occasion)
     return applied(notice, moved, more)
+
+
+def _why_no_fee(payment: Payment, notice: Notice, tax: int, told_at: datetime) -> str | None:
+    """Say why a notice of a fee changes nothing, if so."""
+    if payment.imported:
+        return "The fee was booked in the system from which the payment came."
+    if payment.fee_final and notice.amount in {None, payment.fee} and tax == payment.fee_tax:
+        return "The fee is known already."
+    if payment.fee_told_at and told_at < payment.fee_told_at:
+        return "A newer figure of the fee is known already."
+    if notice.amount is not None and not (notice.currency == payment.currency and is_own_capture(payment, notice)):
+        return "It is in another currency or of another capture; the settlement shows it."
+    return None

@@ -47,9 +47,9 @@ async def unfinished(tx: Transaction, payments_: Sequence[UUID]) -> list[UUID]:
         SELECT id FROM payment
         WHERE id = ANY ($1::uuid[]) AND (
             status NOT IN ('succeeded', 'failed', 'canceled', 'expired')
-            OR EXISTS (SELECT FROM refund WHERE payment_id = payment.id AND status = 'pending')
-            OR EXISTS (SELECT FROM dispute WHERE payment_id = payment.id
-                       AND status IN ('warning', 'needs_response', 'under_review')))
+            OR id IN (SELECT payment_id FROM refund WHERE payment_id = ANY ($1::uuid[]) AND status = 'pending')
+            OR id IN (SELECT payment_id FROM dispute WHERE payment_id = ANY ($1::uuid[])
+                      AND status IN ('warning', 'needs_response', 'under_review')))
         """,
         payments_,
     )
@@ -125,13 +125,15 @@ async def customers(tx: Transaction, user: UUID | None, own: Sequence[UUID]) -> 
     """List who paid for a user, and whether the same customer, not known to be this person, paid for others as well."""
     return await tx.fetch(
         """
-        SELECT id AS customer_id, id <> ALL ($2::uuid[]) AND EXISTS (
-            SELECT FROM payment AS other WHERE other.customer_id = mine.id AND other.user_id <> $1
-        ) AS shared
+        SELECT mine.id AS customer_id, mine.id <> ALL ($2::uuid[]) AND others.found IS NOT NULL AS shared
         FROM (
             SELECT customer_id AS id FROM payment WHERE user_id = $1 AND customer_id IS NOT NULL
             UNION SELECT unnest($2::uuid[])
         ) AS mine
+        LEFT JOIN LATERAL (
+            SELECT true AS found FROM payment AS other
+            WHERE other.customer_id = mine.id AND other.user_id <> $1 LIMIT 1
+        ) AS others ON true
         ORDER BY 1
         """,
         user,
