@@ -121,11 +121,15 @@ def _within(file: Path, top: ast.stmt, filled: Locals) -> Iterator[str]:
     for node in ast.walk(top):
         if isinstance(node, ast.Assign) and _called(node) in within:
             over |= {id(each) for each in ast.walk(node)}
-        elif id(node) not in over and (isinstance(node, ast.Constant | ast.JoinedStr) or _formatted(node)):
+        elif id(node) not in over and isinstance(node, ast.expr) and _is_text(node):
             over |= {id(each) for each in ast.walk(node)}
-            sql = _put_together(node, known, f"{file.relative_to(SRC)}:{node.lineno}")  # type: ignore[arg-type,attr-defined]
+            sql = _put_together(node, known, f"{file.relative_to(SRC)}:{node.lineno}")
             if STATEMENT.match(sql):
                 yield sql
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant | ast.JoinedStr) or _formatted(node) is not None
 
 
 def _constants(top: ast.stmt) -> dict[str, object]:
@@ -142,6 +146,7 @@ def _put_together(node: ast.expr, known: dict[str, Any], where: str) -> str:
     if not PIECE.search(ast.unparse(node)):
         return ""
     try:
+        # What is evaluated is a text of our own source, from the checkout under test, and nothing from outside.
         return str(eval(compile(ast.Expression(node), where, "eval"), known))  # noqa: S307 (our own source)
     except (NameError, KeyError) as error:
         message = f"{where} is put together from what only runs; fill it in: {error}"

@@ -187,9 +187,14 @@ def test_a_part_that_was_conceded_of_a_second_capture_ends_its_refund_and_nothin
 def test_a_second_capture_is_known_by_its_payment_its_gateway_and_its_name() -> None:
     notice = of_second(said(FIRST))
     assert disputed_surplus(a_paid(), [a_refund(), SURPLUS], notice) is SURPLUS
-    strangers = [{"gateway": "square"}, {"payment": NAME}, {"capture": "pi_3"}, {"surplus": False}]
+    strangers = [
+        replace(SURPLUS, gateway="square"),
+        replace(SURPLUS, payment=NAME),
+        replace(SURPLUS, capture="pi_3"),
+        replace(SURPLUS, surplus=False),
+    ]
     for other in strangers:
-        assert disputed_surplus(a_paid(), [replace(SURPLUS, **other)], notice) is None  # type: ignore[arg-type]
+        assert disputed_surplus(a_paid(), [other], notice) is None
 
 
 OF_SURPLUS = a_dispute(REVIEW, claimed=0)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import quote
 
 from tillkeeper.facts import EXPIRED, Notice, NoticeKind
 from tillkeeper.gateway import (
@@ -148,7 +147,9 @@ class Razorpay:
         """
         del key
         body = {"amount": to_razorpay(amount, currency), "currency": currency}
-        outcome = await self._wire.tell("POST", f"payments/{_safe(reference)}/capture", body, read=self._payment)
+        outcome = await self._wire.tell(
+            "POST", f"payments/{calls.segment(reference)}/capture", body, read=self._payment
+        )
         if not isinstance(outcome, Declined):
             return outcome
         found = await self.retrieve(reference)
@@ -168,7 +169,7 @@ class Razorpay:
         del key
         ended: Outcome | None = None
         if reference.startswith("plink_"):
-            path = f"payment_links/{_safe(reference)}/cancel"
+            path = f"payment_links/{calls.segment(reference)}/cancel"
             ended = await self._wire.tell("POST", path, {}, read=lambda link: _timed_out(self._link(link)))
             if not isinstance(ended, Declined):
                 return ended
@@ -206,11 +207,11 @@ class Razorpay:
     async def retrieve(self, reference: str) -> Outcome:
         """Ask what has become of a link, an order or a payment."""
         if reference.startswith("plink_"):
-            return await self._wire.tell("GET", f"payment_links/{_safe(reference)}", read=self._link)
+            return await self._wire.tell("GET", f"payment_links/{calls.segment(reference)}", read=self._link)
         if reference.startswith("order_"):
-            path = f"orders/{_safe(reference)}/payments"
+            path = f"orders/{calls.segment(reference)}/payments"
             return await self._wire.tell("GET", path, read=lambda found: self._attempts(reference, found))
-        return await self._wire.tell("GET", f"payments/{_safe(reference)}", read=self._payment)
+        return await self._wire.tell("GET", f"payments/{calls.segment(reference)}", read=self._payment)
 
     async def submit_evidence(self, reference: str, evidence: Evidence, key: str) -> Outcome:
         """Hand in what speaks for us in a dispute."""
@@ -228,7 +229,7 @@ class Razorpay:
 
     async def fetch_fee(self, reference: str) -> Outcome:
         """Ask what Razorpay kept of a captured payment, tax included."""
-        return await self._wire.tell("GET", f"payments/{_safe(reference)}", read=self._fee)
+        return await self._wire.tell("GET", f"payments/{calls.segment(reference)}", read=self._fee)
 
     async def events(self, since: datetime, until: datetime) -> list[Told]:
         """List what happened between two moments, read from lists of things; raises GatewayUnavailableError."""
@@ -362,10 +363,6 @@ def _amount(outcome: Outcome) -> int | None:
 
 def _timed_out(ended: Accepted) -> Accepted:
     return replace(ended, notices=tuple(replace(notice, code=EXPIRED) for notice in ended.notices))
-
-
-def _safe(reference: str) -> str:
-    return quote(reference, safe="")
 
 
 def _text(thing: Object, name: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -134,6 +135,11 @@ class Wire:
     async def close(self) -> None:
         """Close connections."""
         await self._http.aclose()
+
+
+def segment(name: str) -> str:
+    """Write a name so that it can only be one segment of a path."""
+    return quote(name, safe="")
 
 
 def _read(status: int, content: bytes) -> Object:

@@ -1,7 +1,6 @@
 """Disputes at Razorpay: a summary and a letter for us, or the dispute is accepted."""
 
 from collections.abc import Callable, Sequence
-from urllib.parse import quote
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway import Accepted, Evidence, Outcome
@@ -59,4 +58,4 @@ def _document(document: Object) -> Accepted:
 
 
 def _path(reference: str, *verb: str) -> str:
-    return "/".join(("disputes", quote(reference, safe=""), *verb))
+    return "/".join(("disputes", calls.segment(reference), *verb))

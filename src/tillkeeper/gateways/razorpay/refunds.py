@@ -1,7 +1,6 @@
 """Refunds at Razorpay: told with our ids, and found again by their receipts."""
 
 from collections.abc import Callable, Sequence
-from urllib.parse import quote
 
 from tillkeeper.facts import Notice
 from tillkeeper.gateway import Absent, Accepted, Declined, Outcome, RefundOrder, Unknown
@@ -58,4 +57,4 @@ class Refunds:
 
 
 def _path(order: RefundOrder, verb: str) -> str:
-    return f"payments/{quote(order.reference, safe='')}/{verb}"
+    return f"payments/{calls.segment(order.reference)}/{verb}"
