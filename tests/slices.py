@@ -25,11 +25,12 @@ DEAR = (
 MONEY = ("tests/flows/", "tests/ledger/", "tests/museum/")
 """What money and goods depend on first."""
 QUICK = (
-    *("tests/rules/", "tests/kernel/"),
-    *("tests/test_tidy.py", "tests/test_links.py", "tests/test_proofs.py"),
+    *("tests/rules/", "tests/kernel/", "tests/ops/chaos/"),
+    *("tests/test_tidy.py", "tests/test_links.py", "tests/test_proofs.py", "tests/test_plans.py"),
+    *("tests/test_constant_time.py", "tests/test_leaks.py", "tests/test_security_page.py"),
     "tests/test_slices.py::test_nobody_else",
 )
-"""What takes no time worth saving."""
+"""What looks at all of the program in a moment, or takes no time worth saving."""
 DAYS = ((CASES, 14), (DEAR, 12), (MONEY, 3), (QUICK, 1))
 other_days = 6
 day_seconds = 86_400

@@ -30,6 +30,13 @@ ALLOWED = {
     "gateways/square/sandbox/payments.py: given != payment['shown']['version_token']": (
         "the number of a version, in an imitation of the gateway"
     ),
+    **dict.fromkeys(
+        (
+            "ops/chaos/oracle/chains.py: before != seal['hash']",
+            "ops/chaos/oracle/chains.py: digests.get(journal) != digest",
+        ),
+        "seals and digests of the books, which whoever judges them works out again",
+    ),
     "ops/importer.py: foreseen.said[key] == digest": "a checksum of a line of a file that its owner takes over",
     "reports/verdict.py: found[0].hash.hex() == kept": "a seal of the audit log, which its owner reads out",
 }
