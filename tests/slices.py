@@ -19,7 +19,7 @@ DEAR = (
     "tests/museum/test_guards",
     *("tests/ops/test_bench", "tests/ops/test_recovery", "tests/ops/test_wheelhouse", "tests/ops/test_image"),
     *("tests/flows/test_back_up", "tests/flows/test_drill", "tests/flows/test_isolate", "tests/flows/test_restore"),
-    *("tests/cli/test_backup", "tests/cli/test_ready"),
+    *("tests/flows/test_unseal", "tests/cli/test_backup", "tests/cli/test_ready"),
 )
 """What takes long by itself: many processes, or a copy of everything."""
 MONEY = ("tests/flows/", "tests/ledger/", "tests/museum/")

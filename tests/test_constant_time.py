@@ -17,7 +17,6 @@ ALLOWED = {
     "access/staff/__init__.py: current.member.password != member.password": (
         "two hashes out of the same row, to see whether it changed meanwhile; nobody sent either"
     ),
-    "flows/adopt.py: known[key] == digest": "a checksum of a line of a file that its owner takes over",
     "flows/back_up.py: reader.digest != digest": "a checksum against damage, printed beside the backup",
     "gateways/paypal/calls.py: self._token.granted_to != credentials": "our own, before and after a rotation",
     "gateways/paypal/__init__.py: secrets.get('PAYPAL_WEBHOOK_ID').strip().upper() == PLACEHOLDER": (

@@ -60,6 +60,7 @@ RECENT = {**books.PROMISES, **outgoing.PROMISES, invariants.UNFINISHED: invarian
 FILLED: dict[str, Sequence[Locals]] = {
     "credentials/store.py:page": [{"place": place} for place in credentials.PLACES],
     "credentials/store.py:replace": [{"place": place} for place in credentials.PLACES],
+    "credentials/store.py:sample": [{"place": place} for place in credentials.PLACES],
     "flows/back_up.py:count": [{"row": {"relname": "payment"}}],
     "ledger/statements/store.py:_lines": [dict.fromkeys(("mine", "other", "debit", "credit"), "debit")],
     "ledger/store.py:check": [{"recent": True, "sql": sql} for _, sql in books_kept.JOURNAL_PROOFS],

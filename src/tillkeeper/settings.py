@@ -146,6 +146,8 @@ class Settings(BaseSettings):
 
     backup_path: Annotated[str, Field(validation_alias="BACKUP_PATH")] = ""
     """The folder of backups; `TILL_BACKUP_KEY`, with which they are encrypted, is read as every secret is."""
+    backups_kept: Annotated[int | None, Field(validation_alias="TILL_BACKUPS_KEPT", ge=1)] = None
+    """How many backups stay, whoever makes one; unless somebody says, as many as there are, and at least five."""
     payment_years_kept: Annotated[int, Field(validation_alias="TILL_PAYMENT_YEARS_KEPT", ge=1)] = 7
     """How long it is kept who paid, and what was said of it; amounts and books stay for ever."""
     unpaid_days_kept: Annotated[int, Field(validation_alias="TILL_UNPAID_DAYS_KEPT", ge=90)] = 365
@@ -283,6 +285,11 @@ class Settings(BaseSettings):
     def migrations_url(self) -> str:
         """Name the database for migrations, which need a session that no pooler takes away."""
         return self.database_owner_url or self.database_direct_url or self.database_url
+
+    @property
+    def drills_url(self) -> str:
+        """Name a database of the server on which backups are tried."""
+        return self.database_drill_url or self.migrations_url
 
     @property
     def live(self) -> bool:

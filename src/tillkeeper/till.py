@@ -54,6 +54,8 @@ class Till:
                 direct_url=settings.database_direct_url,
                 connections=settings.database_connections_max,
             )
+            if settings.live:
+                await _check_keeps(db)
         except BaseException:
             await _close(opened)
             raise
@@ -85,6 +87,18 @@ class Till:
         if self.replica:
             await self.replica.close()
         await self.db.close()
+
+
+async def _check_keeps(db: Database) -> None:
+    """Refuse a database that may lose what it has committed; raises ConfigurationError."""
+    off = await db.forgetful()
+    if off:
+        await db.close()
+        message = (
+            f"PostgreSQL runs with {' and '.join(off)} off, so a power cut takes payments away that gateways were told"
+            " are here. Set it on in postgresql.conf, restart PostgreSQL, and start again."
+        )
+        raise ConfigurationError(message)
 
 
 def _replica(settings: Settings) -> Replica | None:

@@ -1,14 +1,19 @@
 """`till backup`, `till restore-drill` and `till isolation`, as people and scripts call them."""
 
+import asyncio
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from tests.cli.demo import Said, till
+from tests.flows.vaults import beside, drop
 
 from tillkeeper.kernel import postgres_programs
+from tillkeeper.kernel.crypto import Box
 
 KEY = "the key of backups alone"
 PASSWORD = "swordfish-and-chips"
@@ -116,6 +121,54 @@ def test_a_restore_that_postgresql_does_not_let_in_says_why_and_what_to_do(
     assert said.returncode == 3
     assert 'role "a_stranger" does not exist' in said.stderr
     assert "let pg_hba.conf admit the role to this database" in said.stderr
+
+
+@pytest.fixture
+def elsewhere(owner_url: str) -> Iterator[str]:
+    """Name a database that does not exist; whatever becomes of it goes with the test."""
+    url = beside(owner_url, "by_command")
+    yield url
+    asyncio.run(drop(url))
+
+
+async def seal_something(owner_url: str, key: str) -> None:
+    connection = await asyncpg.connect(owner_url)
+    await connection.execute(
+        "INSERT INTO unread_line (gateway, line_id, reason, raw, day) VALUES ('stripe', 'txn_1', 'odd', $1, now())",
+        Box(key).seal(b"words"),
+    )
+    await connection.close()
+
+
+def test_a_restored_database_whose_secrets_cannot_be_opened_here_is_said_to_be_one(
+    environment: dict[str, str], tmp_path: Path, owner_url: str, elsewhere: str
+) -> None:
+    asyncio.run(seal_something(owner_url, environment["TILL_SECRET_KEY"]))
+    assert till("backup", **environment).returncode == 0
+    [file] = tmp_path.glob("*.tillbackup")
+
+    other = {**environment, "TILL_SECRET_KEY": "another secret of the tests"}
+    said = till("restore", file.name, "--yes", "--into", elsewhere, **other)
+
+    assert said.returncode == 4, said.stderr
+    assert "Restored" in said.stdout
+    assert "WRONG  sealed: 1 of 1 of unread_line.raw cannot be opened." in said.stdout
+    assert "TILL_SECRET_KEY_PREVIOUS" in said.stdout
+
+
+def test_a_restored_database_whose_secrets_open_here_is_well(
+    environment: dict[str, str], tmp_path: Path, owner_url: str, elsewhere: str
+) -> None:
+    asyncio.run(seal_something(owner_url, environment["TILL_SECRET_KEY"]))
+    assert till("backup", **environment).returncode == 0
+    [file] = tmp_path.glob("*.tillbackup")
+
+    said = till("restore", file.name, "--yes", "--json", "--into", elsewhere, **environment)
+
+    assert (said.returncode, json.loads(said.stdout)["sealed"]) == (
+        0,
+        "the oldest and the newest were opened, 1 in all",
+    )
 
 
 def isolation(environment: dict[str, str], *words: str) -> Said:

@@ -125,5 +125,5 @@ def test_nothing_has_to_be_sealed_again_without_a_previous_key(demo: Demo) -> No
 def test_what_would_be_forgotten_is_counted_and_nothing_is_due_in_a_new_shop(demo: Demo) -> None:
     answer = demo.till("retain", "--dry-run", "--json")
     counts = {each["what"]: each["count"] for each in json.loads(answer.stdout)["data"]}
-    assert counts == {"unpaid": 0, "paid": 0, "audit": 0, "webhooks": 0}
+    assert counts == {"unpaid": 0, "paid": 0, "audit": 0, "lines": 0, "webhooks": 0}
     assert demo.till("retain", "--json").stdout == '{"forgotten": 0}\n'

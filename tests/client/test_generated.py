@@ -33,3 +33,7 @@ def test_an_installation_has_the_guides_that_its_server_shows(tmp_path: Path) ->
     held = wheel(generate.HERE.parents[1], tmp_path)
     assert {"tillkeeper/web/docs/quickstart.md", "tillkeeper/web/docs/images/way.svg"} <= set(held)
     assert "tillkeeper/web/examples.json" in held
+
+
+def test_an_installation_has_the_list_of_passwords_that_nobody_takes(tmp_path: Path) -> None:
+    assert "tillkeeper/access/staff/well_known.txt" in wheel(generate.HERE.parents[1], tmp_path)

@@ -117,6 +117,14 @@ async def test_a_page_is_shown_to_whom_its_row_says(at: Stocked, path: str) -> N
     assert seen == {role: role in row.see for role in ROLES}
 
 
+async def test_looking_at_every_page_changes_nothing(at: Stocked) -> None:
+    before = await at.picture()
+    for path in TABLE.keys() - {ENDLESS}:
+        answer = await at.visitors["admin"].http.get(address(at, path))
+        assert answer.status_code < 500, path
+    assert await at.picture() == before
+
+
 @pytest.mark.parametrize("path", [path for path in DEEDS if path not in OWN])
 async def test_a_form_is_taken_from_whom_its_row_says_and_stores_nothing_of_anybody_else(
     at: Stocked, path: str

@@ -19,6 +19,7 @@ ABSENT = "01h455vb4pex5vsknk084sn02q"
 OPEN = {"/admin/sign-in"}
 ENDLESS = "/admin/live"
 """A stream, which tests/dashboard/test_live.py reads."""
+FIELD = re.compile(r'<input id="[\w-]+" name="(\w+)" type="(\w+)" value="[^"]*" autocomplete="([\w-]+)"')
 
 
 def addresses(shop: Any) -> list[tuple[str, str]]:
@@ -67,7 +68,7 @@ async def test_every_page_keeps_foreign_things_out(shop: Any, desk_of: Any) -> N
             answer = await desk.http.get(path)
             assert answer.status_code < 500, (path, words(answer.text)[:300])
             if answer.headers.get("content-type", "").startswith("text/html"):
-                assert "default-src 'self'" in answer.headers["content-security-policy"], path
+                assert "default-src 'self'; object-src 'none'" in answer.headers["content-security-policy"], path
                 assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|hx-on", answer.text), path
 
 
@@ -92,6 +93,51 @@ async def test_a_wrong_password_is_told_without_saying_what_was_wrong(shop: Any)
     said = [words((await enter(shop, email, "wrong")).text) for email in ("finn@example.com", "nobody@example.com")]
     assert "This did not work" in said[0]
     assert said[0].replace("finn", "nobody") == said[1]
+
+
+async def test_a_new_password_is_taken_exactly_as_it_was_typed(shop: Any, desk_of: Any) -> None:
+    desk: Seat = await desk_of("viewer")
+    new = "  Spaces around belong to it "
+    hidden = await desk.hidden("/you/password")
+    changed = await desk.send("/you/password", hidden, password=desk.password, new_password=new)
+    assert "Your password was changed" in await desk.told(changed)
+    assert [(await enter(shop, desk.email, each)).status_code for each in (new.strip(), new)] == [401, 303]
+
+
+async def test_a_password_that_everybody_knows_is_explained_beside_its_field(desk_of: Any) -> None:
+    desk: Seat = await desk_of("viewer")
+    hidden = await desk.hidden("/you/password")
+    answer = await desk.send("/you/password", hidden, password=desk.password, new_password="Qwertyuiop123")
+    assert answer.status_code == 422
+    assert "So many people have this password" in words(answer.text)
+    [field] = re.findall(r'<input[^>]*name="new_password"[^>]*>', answer.text)
+    assert 'aria-invalid="true"' in field
+    assert "Qwertyuiop123" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/sign-in", {"password": "current-password"}),
+        ("/prove", {"password": "current-password"}),
+        ("/you", {"password": "current-password", "new_password": "new-password"}),
+    ],
+)
+async def test_passwords_are_masked_and_may_be_pasted_and_filled_in(
+    desk_of: Any, path: str, fields: dict[str, str]
+) -> None:
+    desk: Seat = await desk_of("viewer")
+    page = (await desk.get(path)).text
+    found = {name: (kind, fill) for name, kind, fill in FIELD.findall(page) if "password" in name or kind == "password"}
+    assert found == {name: ("password", fill) for name, fill in fields.items()}
+    assert "readonly" not in page
+
+
+async def test_every_page_offers_to_sign_out(shop: Any, desk_of: Any) -> None:
+    desk: Seat = await desk_of("admin")
+    pages = [path for method, path in addresses(shop) if method == "GET" and path != ENDLESS]
+    shown = {path: (await desk.http.get(path)).text for path in pages}
+    assert [path for path, text in shown.items() if "<html" in text and 'action="/admin/sign-out"' not in text] == []
 
 
 async def test_a_session_that_is_over_or_of_somebody_who_was_let_go_is_out_at_once(shop: Any, desk_of: Any) -> None:

@@ -20,10 +20,10 @@ def charge(name: str, amount: str) -> str:
     return f"{name},{DAY:%Y-%m-%d %H:%M:%S},charge,eur,{amount},0.00,{amount},ch_{name}\n"
 
 
-async def sent(desk: Any, file: bytes, source: str = "stripe") -> Any:
+async def sent(desk: Any, file: bytes, source: str = "stripe", *, name: str = "report.csv") -> Any:
     """Send a file as a browser does."""
     hidden = await desk.hidden("/reconciliation/import")
-    files = {"file": ("report.csv", file, "text/csv")}
+    files = {"file": (name, file, "text/csv")}
     return await desk.http.post(IMPORT, data=hidden | {"source": source}, files=files, headers=ORIGIN)
 
 
@@ -55,6 +55,17 @@ async def test_a_file_that_cannot_be_read_is_explained(shop: Any, desk_of: Any, 
     assert answer.status_code in {404, 422}
     assert 'role="alert"' in answer.text
     assert await shop.count("settlement_line") == 0
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "report.exe", f"{HOSTILE}.csv", "a\\b.csv"])
+async def test_the_name_of_a_file_means_nothing_and_is_kept_nowhere(shop: Any, desk_of: Any, name: str) -> None:
+    answer = await sent(await desk_of("finance"), (HEADER + charge("txn_a", "10.00")).encode(), name=name)
+    assert answer.status_code == 303
+    tables = await shop.owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = [await shop.owner.fetch(f"SELECT to_jsonb(t)::text FROM {table} AS t") for (table,) in tables]
+    assert name.replace("\\", "") not in str(rows).replace("\\", "")
+    refused = await sent(await desk_of("finance"), b"MZ\x90\x00", name="report.csv")
+    assert refused.status_code == 422
 
 
 async def test_a_file_from_somebody_who_is_not_signed_in_leads_to_the_sign_in(desk_of: Any) -> None:

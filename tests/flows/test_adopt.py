@@ -130,6 +130,14 @@ async def test_money_that_is_here_already_is_not_counted_again(shop: Any) -> Non
     assert await fates(shop, again) == [Fate.REFUSED]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_payment_that_is_said_to_begin_in_the_future_is_refused(shop: Any, *, dry_run: bool) -> None:
+    tomorrow = a_payment(created_at=clock.now() + timedelta(days=1))
+    [verdict] = await adopt(shop.till, [tomorrow], dry_run=dry_run)
+    assert (verdict.fate, "in the future" in verdict.reason) == (Fate.REFUSED, True)
+    assert await shop.count("payment") == 0
+
+
 async def test_a_payment_is_shown_as_it_ended(shop: Any) -> None:
     refunds = (PastRefund(amount=50, reference="re_1", created_at=AT + timedelta(days=2)),)
     await fates(shop, a_payment(reference="pi_1", description="Credits", refunds=refunds))

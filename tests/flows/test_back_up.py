@@ -88,21 +88,47 @@ async def test_the_last_good_backup_is_written_down(saving: Till) -> None:
     assert (last["file"], last["bytes"]) == (made.name, made.size)
 
 
-async def test_the_newest_five_stay(saving: Till) -> None:
-    assert saving.vault
-    older = [saving.vault.folder / f"tillkeeper-2026010{day}T050000Z.tillbackup" for day in range(1, 8)]
+def older_in(till: Till, count: int) -> list[Path]:
+    assert till.vault
+    older = [till.vault.folder / f"tillkeeper-2026010{day}T050000Z.tillbackup" for day in range(1, count + 1)]
     for path in older:
         path.write_bytes(b"older")
         backups.manifest_of(path).write_text("{}")
+    return older
+
+
+async def test_as_many_stay_as_are_asked_for(saving: Till) -> None:
+    assert saving.vault
+    older = older_in(saving, 7)
     strange = saving.vault.folder / "letters.txt"
     strange.write_text("not ours")
 
-    made = await back_up(saving)
+    made = await back_up(saving, keep=5)
 
     assert made.removed == tuple(path.name for path in older[:3])
     assert [path.name for path in saving.vault.backups()] == [*(path.name for path in older[3:]), made.name]
     assert strange.exists()
     assert not backups.manifest_of(older[0]).exists()
+
+
+async def test_five_stay_where_nobody_says_how_many(saving: Till) -> None:
+    older = older_in(saving, 5)
+    made = await back_up(saving)
+    assert made.removed == (older[0].name,)
+
+
+async def test_whoever_says_no_number_leaves_as_many_as_there_are(saving: Till) -> None:
+    """Whoever keeps thirty does not lose twenty-five because somebody else asks for one more."""
+    older = older_in(saving, 9)
+    made = await back_up(saving)
+    assert made.removed == (older[0].name,)
+
+
+async def test_the_setting_says_how_many_stay(saving: Till) -> None:
+    older = older_in(saving, 5)
+    settings = saving.settings.model_copy(update={"backups_kept": 3})
+    made = await back_up(replace(saving, settings=settings))
+    assert made.removed == tuple(path.name for path in older[:3])
 
 
 async def test_a_backup_is_never_written_over(saving: Till, monkeypatch: pytest.MonkeyPatch) -> None:

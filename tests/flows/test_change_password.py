@@ -56,6 +56,17 @@ async def test_a_password_that_is_too_short_or_too_long_is_not_taken(shop: Any, 
     assert await finn.enter()
 
 
+async def test_a_password_that_everybody_knows_is_not_taken(shop: Any, finn: Person) -> None:
+    session = await recognise(shop.till, await finn.enter())
+    with pytest.raises(InvalidFieldError, match="So many people have this password"):
+        await change_password(shop.till, Meter(), session, finn.proof(), new="Qwertyuiop123")
+    assert await finn.enter()
+
+
+async def test_a_password_is_good_until_somebody_changes_it(shop: Any, finn: Person) -> None:
+    assert await finn.enter(till=later(shop.till, days=1_000))
+
+
 async def test_a_new_password_is_in_the_audit_log_and_its_text_nowhere(shop: Any, finn: Person) -> None:
     session = await recognise(shop.till, await finn.enter())
     await change_password(shop.till, Meter(), session, finn.proof(), new=NEW)

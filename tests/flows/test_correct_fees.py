@@ -3,9 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.flows.test_reconcile import compare, found, only_line, tell
 
 from tillkeeper.flows.correct_fees import correct_fees
+from tillkeeper.reports import matching
 
 FEES, ROUNDING = "fees:stripe:processing:EUR", "rounding:EUR"
 
@@ -41,6 +43,22 @@ async def test_a_minor_unit_of_an_expected_fee_is_tolerated_marked_and_booked_as
     fee = await shop.owner.fetchrow("SELECT fee, fee_final FROM payment")
     assert tuple(fee) == (kept, True)
     assert await correct_fees(shop.later(days=14)) == 0
+
+
+async def test_a_fee_that_is_told_while_a_minor_unit_of_it_is_being_tolerated_is_booked_once(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = matching.differing
+
+    async def told_meanwhile(*asked: Any) -> Any:
+        pairs = await judge(*asked)
+        await shop.owner.execute("UPDATE payment SET fee = fee + 1, fee_final = true")
+        return pairs
+
+    monkeypatch.setattr(matching, "differing", told_meanwhile)
+    kept = await sold(shop, off=1)
+    assert await shop.ledger(ROUNDING) == [0]
+    assert await shop.owner.fetchval("SELECT fee FROM payment") == kept
 
 
 async def test_a_fee_that_the_gateway_had_told_is_left_for_a_person(shop: Any) -> None:

@@ -20,6 +20,15 @@ async def test_somebody_who_was_taken_in_is_listed_without_secrets(shop: Any) ->
     assert "argon2" not in str(shown)
 
 
+async def test_nobody_is_asked_for_a_hint_or_a_secret_answer(shop: Any) -> None:
+    await hire(shop.till)
+    kept = await shop.owner.fetchrow("SELECT * FROM staff_member")
+    assert {*kept.keys()} == {
+        *("id", "email", "role", "password", "created_at", "disabled_at"),
+        *("totp", "totp_offered", "totp_step", "codes_wrong", "codes_wrong_since"),
+    }
+
+
 async def test_the_same_address_is_taken_in_once_however_it_is_written(shop: Any) -> None:
     await hire(shop.till)
     with pytest.raises(InvalidStateError):

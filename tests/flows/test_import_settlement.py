@@ -10,7 +10,7 @@ from tests.flows.test_reconcile import found, only_line, tell
 
 from tillkeeper.flows.import_settlement import import_account, import_file, import_settlement
 from tillkeeper.flows.reconcile import reconcile
-from tillkeeper.gateway import GatewayUnavailableError
+from tillkeeper.gateway import GatewayUnavailableError, PlaceGoneError
 from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import NotFoundError
@@ -85,6 +85,16 @@ async def test_a_payout_that_nobody_told_of_is_heard_of_by_its_line(shop: Any) -
     assert on_its_way == [await shop.owner.fetchval("SELECT amount FROM payout")]
 
 
+async def test_a_payout_by_hand_that_only_its_line_tells_of_is_not_compared_with_what_it_took_along(shop: Any) -> None:
+    await shop.paid()
+    await shop.act("payouts", {"currency": "eur", "early": True, "membership": "not_applicable"})
+    await import_settlement(shop.later(hours=1))
+    assert await shop.owner.fetchval("SELECT automatic FROM payout") is False
+    while await reconcile(shop.later(days=8)):
+        pass
+    assert await found(shop) == []
+
+
 class Interrupted:
     """Tell an account in pages of one line, and break off before a page."""
 
@@ -120,6 +130,43 @@ async def test_an_account_that_breaks_off_is_read_on_from_there(shop: Any) -> No
     taken = await import_account(shop.later(hours=1), whole)
     assert taken.new == 1
     assert whole.asked[0] == (*broken.asked[0][:2], "2")
+
+
+class Forgetful(Interrupted):
+    """Forget a place in the account, once or for ever; whoever begins anew is told everything again."""
+
+    def __init__(self, gateway: Any, lines: tuple[Any, ...], *, forgets: int) -> None:
+        super().__init__(gateway, lines, breaks_at=None)
+        self._forgets = forgets
+
+    async def settlement(self, since: Any, until: Any, after: str | None) -> SettlementPage:
+        if after is not None and self._forgets:
+            self._forgets -= 1
+            raise PlaceGoneError
+        return await super().settlement(since, until, after)
+
+
+async def test_an_account_whose_gateway_forgot_the_place_is_read_anew_from_the_beginning_of_the_window(
+    shop: Any,
+) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    told = tuple(replace(line, line_id=f"txn_{number}", object_id=f"pi_{number}") for number in range(3))
+    forgetful = Forgetful(shop.till.gateways["stripe"], told, forgets=1)
+    taken = await import_account(shop.later(hours=1), forgetful)
+    assert (taken.new, taken.known) == (3, 1)
+    assert [after for _, _, after in forgetful.asked] == [None, None, "1", "2"]
+    assert len({span[:2] for span in forgetful.asked}) == 1
+
+
+async def test_a_gateway_that_forgets_every_place_is_not_asked_in_circles(shop: Any) -> None:
+    await shop.paid()
+    line = await only_line(shop)
+    told = tuple(replace(line, line_id=f"txn_{number}", object_id=f"pi_{number}") for number in range(3))
+    forgetful = Forgetful(shop.till.gateways["stripe"], told, forgets=2)
+    with pytest.raises(PlaceGoneError):
+        await import_account(shop.later(hours=1), forgetful)
+    assert len(forgetful.asked) == 2
 
 
 async def test_a_late_webhook_finds_its_line_on_the_next_day_that_is_compared(shop: Any) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from tests.flows.asking import CAREFUL, agree, ask, rule
 from tests.flows.conftest import Shop, uuid_of
-from tests.flows.vaults import backed_up, beside
+from tests.flows.test_refund_many import bulk
+from tests.flows.vaults import backed_up, beside, drop
 
+from tillkeeper import mail
 from tillkeeper.flows import maintain
 from tillkeeper.flows.back_up import back_up
 from tillkeeper.flows.catch_up import catch_up
@@ -18,10 +21,13 @@ from tillkeeper.flows.isolate import NotCaughtUpError, isolate, release
 from tillkeeper.flows.maintain import MaintenanceError
 from tillkeeper.flows.read import read
 from tillkeeper.flows.receive import Intake
-from tillkeeper.flows.restore import drop, restore
+from tillkeeper.flows.refund_many import refund_many
+from tillkeeper.flows.restore import restore
 from tillkeeper.flows.sequence import sequence
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.errors import InvalidStateError
+from tillkeeper.mail import Kind, Letter
 from tillkeeper.reports import backups as reported
 from tillkeeper.till import Till
 
@@ -82,6 +88,21 @@ async def test_who_kept_it_apart_and_released_it_stands_in_the_audit_log(shop: A
     rows = await shop.owner.fetch("SELECT action, actor_name FROM audit_entry ORDER BY number")
     assert [tuple(row) for row in rows][-1] == ("copy.released", "bob")
     assert not (await read(shop.till, lambda tx: maintain.state(tx, shop.till))).active
+
+
+async def test_receipts_that_waited_in_the_backup_are_not_sent_again_and_alerts_are(shop: Any) -> None:
+    """The one that was lost has sent them since; an operator rather hears twice than never."""
+    letters = [Letter(kind=kind, topic="t", source=ids.new(), data={}) for kind in (Kind.RECEIPT, Kind.ALERT)]
+    async with shop.till.db.transaction() as tx:
+        await mail.owe(tx, letters)
+        await mail.claim(tx, 1, alerts_per_day_max=0, now=shop.till.now())  # it was on its way
+    await isolate(shop.till)
+
+    await release(shop.till, force=True)
+
+    found = await shop.owner.fetch("SELECT kind, status, reason FROM mail_letter ORDER BY kind")
+    assert [(each["kind"], each["status"]) for each in found] == [("alert", "pending"), ("receipt", "dropped")]
+    assert "restored" in found[1]["reason"]
 
 
 class Copy:
@@ -167,3 +188,75 @@ async def test_after_a_restore_nothing_is_charged_refunded_or_delivered_twice(sh
     # What was begun after the backup is unknown here: its webhook waits, and then a person hears of it.
     assert {key for key in told if key not in again} == {key for key in told if key[1] == str(uuid_of(lost))}
     assert await restored.count("inbox_message", "status = 'parked'") > 0
+
+
+async def after_the_disaster(copy: Any) -> Shop:
+    """Come back from the backup, know again what the gateways know, and let the copy act."""
+    restored: Shop = await copy.restore()
+    await catch_up(restored.later(minutes=5))
+    await restored.settle()
+    await release(restored.till)
+    await restored.operate()
+    return restored
+
+
+async def test_a_refund_that_is_repeated_under_its_key_after_a_restore_is_the_one_that_was_made(
+    shop: Shop, copy: Any
+) -> None:
+    payment = await shop.paid()
+    await copy.save()
+    made = await shop.refund(payment, 50, key="once")
+    await shop.operate()
+
+    restored = await after_the_disaster(copy)
+    again = await restored.refund(payment, 50, key="once")
+
+    assert (again["id"], again["status"]) == (made["id"], "succeeded")
+    assert (await restored.show(payment))["amount_refunded"] == 50
+    assert await restored.asked("POST /v1/refunds") == 1
+
+
+async def test_a_refund_that_is_asked_for_again_after_a_restore_is_the_one_that_was_made(shop: Shop, copy: Any) -> None:
+    payment = await shop.paid()
+    await copy.save()
+    await ask(shop, payment, 50, key="once")
+    await shop.operate()
+
+    restored = await after_the_disaster(copy)
+    again = await ask(restored, payment, 50, key="once")
+
+    assert again["status"] == "refunded"
+    assert (await restored.show(payment))["amount_refunded"] == 50
+
+
+async def test_a_refund_that_is_agreed_to_again_after_a_restore_is_the_one_that_was_made(shop: Shop, copy: Any) -> None:
+    await rule(shop, CAREFUL)
+    payment = await shop.paid()
+    request = await ask(shop, payment, 50)
+    await copy.save()
+    await agree(shop, request)
+    await shop.operate()
+
+    restored = await after_the_disaster(copy)
+    again = await agree(restored, request, key="agreed")
+
+    assert again["status"] == "refunded"
+    assert (await restored.show(payment))["amount_refunded"] == 50
+
+
+async def test_refunds_of_a_bulk_that_is_sent_again_after_a_restore_are_those_that_were_made(
+    shop: Shop, copy: Any
+) -> None:
+    payment = await shop.paid()
+    await copy.save()
+    wanted = bulk(payment)
+    await refund_many(shop.till, shop.wish("once", wanted), wanted)
+    await shop.operate()
+
+    restored = await after_the_disaster(copy)
+    again: Any = (await refund_many(restored.till, restored.wish("once", wanted), wanted)).body
+    await restored.operate()
+
+    assert [each["status"] for each in again["data"]] == ["approved"]
+    assert (await restored.show(payment))["amount_refunded"] == 199
+    assert await restored.count("refund") == 1

@@ -17,6 +17,7 @@ from tillkeeper.flows.keep_appointment import keep_appointment
 from tillkeeper.kernel.errors import NotFoundError
 from tillkeeper.schedules import HOURLY, Calendar
 from tillkeeper.till import Till
+from tillkeeper.worker import schedule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT_ONCE = "UPDATE schedule_run SET due_at = now() WHERE status = 'waiting'"
@@ -99,6 +100,24 @@ async def test_a_worker_whose_clock_is_behind_does_not_begin_an_older_slot(shop:
     await keep(at(shop.till, NOON), tidy.run)
     assert await keep(at(shop.till, NOON - timedelta(minutes=1)), tidy.run) == 0
     assert tidy.runs == 1
+
+
+async def test_a_clock_that_jumped_ahead_for_one_look_takes_no_slot_of_the_future(shop: Any) -> None:
+    [purge] = [job for job in schedule.APPOINTMENTS if job.name == "purge"]
+    await purge.run(shop.later(days=30))
+    await shop.owner.execute("UPDATE schedule_run SET slot = slot - interval '1 hour'")
+    assert await purge.run(shop.till) == 1
+
+
+async def test_a_clock_that_jumped_ahead_leaves_no_gap_that_no_gateway_is_asked_about(shop: Any) -> None:
+    [catching_up] = [job for job in schedule.DRAINS if job.name == "catch_up"]
+    await catching_up.run(shop.later(days=2))
+    assert await shop.count("catch_up", "seen_until > now()") == 0
+
+
+async def test_a_clock_that_is_about_right_is_believed(shop: Any) -> None:
+    till = shop.later(seconds=20)
+    assert await keeping.by_database(till) is till
 
 
 async def test_the_slot_of_a_worker_that_died_is_finished_by_another(shop: Any) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from tests.flows.vaults import KEY, OLDER, backed_up, beside, vault_in
+from tests.flows.vaults import KEY, OLDER, backed_up, beside, drop, vault_in
 
 from tillkeeper.backups import Facts, isolation
 from tillkeeper.flows.back_up import back_up
@@ -21,11 +21,12 @@ from tillkeeper.flows.restore import (
     _check_target,
     _halves,
     create,
-    drop,
     prove,
     restore,
 )
 from tillkeeper.flows.seal import seal
+from tillkeeper.flows.subscribe import subscribe
+from tillkeeper.flows.unseal import Keys
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.encrypted import DamagedFileError, WrongKeyError
 from tillkeeper.till import Till
@@ -98,21 +99,22 @@ async def test_a_restored_copy_passes_every_check_and_each_check_finds_what_it_i
     shop: Any, saving: Till, elsewhere: str
 ) -> None:
     await shop.paid()
+    await subscribe(shop.till, url="https://shop.example/webhooks", types=("*",), description=None)
     await seal(shop.till)
     made = await back_up(saving)
     await restored(saving, made.path, elsewhere)
     db, owner = await Database.connect(elsewhere), await asyncpg.connect(elsewhere)
 
-    well = await prove(db, made.facts)
+    well = await prove(db, made.facts, Keys(saving.settings.secret_key, ""))
     await owner.execute("ALTER TABLE posting DISABLE TRIGGER USER; UPDATE posting SET amount = amount + 1")
     await owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER; UPDATE audit_entry SET action = 'forged'")
     await owner.execute("DELETE FROM inbox_body; UPDATE alembic_version SET version_num = '0001'")
     await owner.execute("DROP FUNCTION ledger_post CASCADE")
-    ill = await prove(db, made.facts)
+    ill = await prove(db, made.facts, Keys("not the key that sealed it", ""))
     await owner.close()
     await db.close()
 
-    names = ["migrations", "rows", "books", "seals", "audit log", "writing"]
+    names = ["migrations", "rows", "books", "seals", "audit log", "sealed", "writing"]
     assert [check.name for check in well if check.ok] == names, well
     assert [check.name for check in ill if not check.ok] == names, ill
 

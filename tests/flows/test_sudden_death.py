@@ -19,11 +19,15 @@ from tests.flows.conftest import Shop, lined, prove, shopped, tilled, uuid_of
 from tests.flows.dying import Act, die_in
 from tests.flows.effects import EFFECTS, Prepare, hear
 from tests.flows.test_expire import OVER
+from tests.flows.test_let_go import age
+from tests.flows.test_respond import answer, disputed
+from tests.flows.test_review import held, ruled
 from tests.laundry import Laundry
 
 from tillkeeper import catalog
 from tillkeeper.flows.cancel import cancel
 from tillkeeper.flows.expire import expire
+from tillkeeper.flows.let_go import let_go
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.sequence import sequence
 from tillkeeper.kernel.errors import TillError
@@ -70,7 +74,33 @@ async def to_be_numbered(shop: Shop) -> Act:
     return lambda shop: sequence(shop.till)
 
 
-MONEYLESS = (to_be_opened, to_be_authorized, to_be_captured_by_hand, to_be_canceled, to_be_over, to_be_numbered)
+async def to_be_ruled_on(shop: Shop) -> Act:
+    payment = await held(shop)
+    return lambda shop: ruled(shop, payment, "ruled")
+
+
+async def to_be_let_go(shop: Shop) -> Act:
+    await held(shop)
+    await age(shop, shop.till.settings.review_hours_max + 1)
+
+    async def void(shop: Shop) -> None:
+        """Let go of what waited for too long, and hear what the gateway says."""
+        await let_go(shop.till)
+        await shop.operate()
+        await hear(shop)
+
+    return void
+
+
+async def to_be_defended(shop: Shop) -> Act:
+    dispute = await disputed(shop)
+    return lambda shop: answer(shop, dispute, key="defended")
+
+
+MONEYLESS = (
+    *(to_be_opened, to_be_authorized, to_be_captured_by_hand, to_be_canceled, to_be_over, to_be_numbered),
+    *(to_be_ruled_on, to_be_let_go, to_be_defended),
+)
 """What writes nothing into the books, or leaves that to another, and may be killed as well."""
 ACTS = (*MONEYLESS, *chain(*EFFECTS.values()))
 LEASED = ("idempotency_key", "operation", "inbox_batch", "mail_letter", "webhook_delivery", "schedule_run")
@@ -91,6 +121,7 @@ SHAPE = {
         FROM payment""",
     "refunds": "SELECT status, amount FROM refund",
     "disputes": "SELECT status, amount FROM dispute",
+    "answers": "SELECT kind FROM dispute_response",
     "goods": "SELECT granted, revoked FROM entitlement",
     "wallets": "SELECT kind, amount FROM wallet_entry",
     "cards": "SELECT ordinal, status FROM card",

@@ -37,6 +37,15 @@ async def databases_like(owner_url: str, prefix: str) -> list[str]:
     return [row["datname"] for row in rows]
 
 
+async def drop(url: str) -> None:
+    """Drop the database that a URL names, whoever is connected to it."""
+    connection = await asyncpg.connect(renamed(url, "postgres"))
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {urlsplit(url).path.lstrip('/')} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
 def beside(owner_url: str, suffix: str) -> str:
     """Name a database beside the test's own."""
     return renamed(owner_url, f"{urlsplit(owner_url).path.lstrip('/')}_{suffix}")

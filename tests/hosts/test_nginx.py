@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import ssl
+import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -218,6 +219,38 @@ async def test_everybody_is_led_to_tls_and_told_to_stay_there(strict: Fronted) -
         assert served.headers.get_list(name) == [value], "said once, by us or by nginx"
     assert "nginx/" not in served.headers["server"]
     assert (led.status_code, led.headers["location"]) == (308, "https://127.0.0.1/api/v1/payments?a=b")
+
+
+async def spoken(stage: Fronted, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0") -> str:
+    """Tell in which version and with which cipher nginx speaks with somebody who knows no other, or how it refuses."""
+    context = ssl.create_default_context(cafile=stage.certificate)
+    context.set_ciphers(ciphers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that it is old is what this is about
+        context.minimum_version = context.maximum_version = version
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", stage.tls_port, ssl=context)
+    except ssl.SSLError as refusal:
+        return str(refusal.reason)
+    made: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    writer.close()
+    cipher, *_ = made.cipher() or ("none",)
+    return f"{made.version()} {cipher}"
+
+
+@pytest.mark.timeout(120)
+async def test_only_tls_of_today_is_spoken_and_with_new_keys_for_each_connection(strict: Fronted) -> None:
+    old = [await spoken(strict, version) for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)]
+    assert old == ["TLSV1_ALERT_PROTOCOL_VERSION"] * 2, "it is nginx who does not want to"
+    assert (await spoken(strict, ssl.TLSVersion.TLSv1_2)).startswith("TLSv1.2 ECDHE-")
+    assert (await spoken(strict, ssl.TLSVersion.TLSv1_3)).startswith("TLSv1.3 TLS_")
+    for weak in ("AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "AES256-SHA"):
+        refused = await spoken(strict, ssl.TLSVersion.TLSv1_2, f"{weak}:@SECLEVEL=0")
+        assert refused == "SSLV3_ALERT_HANDSHAKE_FAILURE", weak
+    context = ssl.create_default_context(cafile=strict.certificate)
+    _, writer = await asyncio.open_connection("127.0.0.1", strict.tls_port, ssl=context)
+    assert writer.get_extra_info("ssl_object").version() == "TLSv1.3", "the newest of what both speak"
+    writer.close()
 
 
 @pytest.mark.timeout(120)

@@ -1,16 +1,25 @@
-"""Taking a guard out: a copy of the program with one patch applied, and what its test says then."""
+"""Taking a guard or a mend out: a copy of the program with one patch applied, and what its test says then."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+CATALOGUE = HERE / "README.md"
 PATCHES = sorted((HERE / "patches").glob("*.patch"))
+OWN = {
+    patch: test
+    for test, patch in re.findall(
+        r"^\| [^|]+ \| `(tests/\S+::test_\w+)` \| `(\w+)` \|$", CATALOGUE.read_text(), re.MULTILINE
+    )
+}
+"""Bugs of our own: which test, wherever it is, fails with which patch of `own/`, as the catalogue says."""
 COPIED = ("src", "tests", "docs", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache")
 TARGET = re.compile(r"\+\+\+ b/(\S+)")
@@ -51,12 +60,13 @@ def apply(patch: Path, program: Path) -> None:
             _change(target, part.splitlines()[1:], patch.name)
 
 
-def run(test: str, program: Path, *, where: str = "tests/museum", **settings: str) -> Verdict:
+def run(test: str, program: Path, *, where: str | Iterable[str] = "tests/museum", **settings: str) -> Verdict:
     """Run tests of a program in its folder, on a database of their own; `test` is a part of their names."""
+    places = [where] if isinstance(where, str) else where
     options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--tb=line", "--ignore", "tests/museum/test_guards.py")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-k", test, where],
+        [sys.executable, "-m", "pytest", *options, "-k", test, *places],
         cwd=program,
         env=environment,
         capture_output=True,

@@ -8,10 +8,12 @@ import asyncpg
 import httpx2
 import pytest
 from tests.flows.conftest import KEY, uuid_of
+from tests.flows.test_late_outcomes import ended, late
 from tests.flows.test_money_afterwards import second_capture
 from tests.gateways.square.shop import OK, SquareShop
 from tests.museum import races
 
+from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.confirm import OutcomeUnknownError
 from tillkeeper.flows.settle import settle
 from tillkeeper.flows.sync import sync
@@ -96,7 +98,7 @@ async def test_a_purchase_sent_many_times_at_once_opens_one_checkout(shop: Any) 
 
 
 async def test_answers_and_webhooks_of_one_payment_at_the_same_moment_count_its_money_once(shop: Any) -> None:
-    """Re-enact saleor#14648, chipotle PR#618: the customer came back while the webhook was there, and both counted."""
+    """Re-enact saleor#14648, chipotle PR#332, chipotle PR#618: several told of one payment, and all were counted."""
     payment = await shop.opened()
     await shop.pay(payment)
     await shop.hear_news("payment_intent.succeeded")
@@ -189,6 +191,61 @@ async def test_a_purchase_that_is_finished_while_a_webhook_tells_of_its_money_is
     assert (await shop.show(payment))["amount_captured"] == amount
     assert await shop.count("payment_change", "step = 'captured'") == 1
     assert await shop.wallet() == (120, 0)
+
+
+async def test_a_card_that_pays_after_another_was_declined_is_not_overlooked(shop: Any) -> None:
+    """Re-enact lunar#2204: whatever came after the first event of a payment was skipped, and that one was a failure."""
+    payment = await shop.opened()
+    await shop.act(f"sessions/{payment['gateway_reference']}/decline", {"code": "generic_decline"})
+    await shop.catch_up()
+    assert (await shop.show(payment))["status"] == "requires_action"
+
+    await shop.pay(payment)
+    await shop.catch_up()
+
+    shown = await shop.show(payment)
+    assert (shown["status"], shown["last_error"]) == ("succeeded", None)
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_money_that_comes_after_its_purchase_was_ended_buys_what_was_sold(shop: Any) -> None:
+    """Re-enact CoreShop#2529: an order that was canceled meanwhile was paid, thanked for, and never carried out."""
+    payment = await ended(shop, "expired")
+
+    shown = await late(shop, payment)
+
+    assert (shown["status"], shown["fulfilment"]["status"]) == ("succeeded", "delivered")
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_purchase_that_nobody_comes_back_from_is_delivered(shop: Any) -> None:
+    """Re-enact medusa#12790: only who came back from the gateway's page made an order of what was paid there."""
+    payment = await shop.opened()
+    await shop.pay(payment)
+
+    await catch_up(shop.later(minutes=5))
+    await shop.settle()
+
+    assert (await shop.show(payment))["fulfilment"]["status"] == "delivered"
+    assert await shop.wallet() == (120, 0)
+
+
+async def test_a_purchase_that_is_opened_again_while_it_may_have_been_paid_is_not_paid_again(
+    square_shop: SquareShop,
+) -> None:
+    """Re-enact OwnPay#183: loading the page again made an unfinished charge an unpaid one, to be paid elsewhere."""
+    shop = square_shop
+    payment = await shop.opened(key="cart", checkout="embedded")
+    await pay_unheard(shop, payment)
+
+    again = await shop.create("cart", checkout="embedded")
+    with pytest.raises(OutcomeUnknownError):
+        await shop.confirm(payment, shop.house.act("cards", {"outcome": "ok"}))
+    await shop.operate()
+
+    assert again.body["id"] == payment["id"]
+    assert (await shop.show(payment))["status"] == "succeeded"
+    assert [(line["charges"], line["captured"]) for line in shop.lines()] == [(1, payment["amount"])]
 
 
 async def pay_unheard(shop: SquareShop, payment: Any) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from tests.flows.test_money_afterwards import second_capture
 from tests.museum import races
 
 from tillkeeper.catalog import Package
+from tillkeeper.flows import operate
 from tillkeeper.flows.offer import offer
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.payments import RefundExceedsCapturedError
@@ -21,6 +24,7 @@ TAXED = Package(
 )
 PARTS = (32, 9, 8, 3, 6, 3) * 2
 """All of the price, in the parts of the incident, twice."""
+REFUND = "POST /stripe/v1/refunds"
 
 
 async def test_refunds_at_once_never_exceed_what_was_captured(shop: Any) -> None:
@@ -223,3 +227,73 @@ async def test_a_refund_that_the_gateway_refused_is_not_made_when_it_is_asked_fo
 
     assert await shop.asked("POST /v1/refunds") == 1
     assert await shop.count("refund", "origin = 'us'") == 1
+
+
+async def test_a_refund_whose_process_died_before_it_was_sent_is_sent_by_another(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Re-enact OwnPay#185: what was set aside for a refund whose process had died was never sent nor given back."""
+    payment = await shop.paid()
+
+    async def die(*_: Any) -> None:
+        message = "this process has died"
+        raise RuntimeError(message)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(operate, "call", die)
+        with pytest.raises(RuntimeError, match="died"):
+            await shop.refund(payment, 50)
+    assert REFUND not in shop.line.calls
+
+    for _ in range(4):  # looked for three times in vain, and then sent
+        await shop.operate()
+
+    assert [line["refunded"] for line in (await shop.books())["payment_intents"]] == [50]
+    assert (await shop.refund(payment))["status"] == "succeeded"
+    assert (await shop.show(payment))["amount_refunded"] == payment["amount"]
+
+
+async def test_money_that_goes_back_by_itself_is_sent_back_by_one_worker(shop: Any) -> None:
+    """Re-enact saleor#19812: a task that let money go ran twice at once, and each run asked under a key of its own."""
+    payment = await shop.paid()
+    found = await second_capture(shop, payment)
+    await shop.catch_up()
+
+    shop.line.gate = asyncio.Event()
+    first = asyncio.create_task(operate.operate(shop.till, "stripe"))
+    await until(lambda: REFUND in shop.line.calls)
+    second = asyncio.create_task(operate.operate(shop.till, "stripe"))
+    await until(lambda: second.done() or shop.line.calls.count(REFUND) > 1)
+    shop.line.gate.set()
+    await asyncio.gather(first, second)
+
+    assert shop.line.calls.count(REFUND) == 1
+    back = {line["payment_intent"]: line["refunded"] for line in (await shop.books())["payment_intents"]}
+    assert back == {payment["gateway_reference"]: 0, found: payment["amount"]}
+
+
+async def test_a_refund_of_which_nothing_is_heard_for_days_is_not_taken_for_failed(shop: Any) -> None:
+    """Re-enact OwnPay#222: after a day without news a refund counted as failed, and was made once more."""
+    payment = await shop.paid()
+    shop.line.fault = "lost"
+    made = await shop.refund(payment)
+    for days in range(3):
+        await replace(shop, till=shop.later(days=days)).operate()
+
+    assert (await shop.show_refund(made))["status"] == "pending"
+    with pytest.raises(RefundExceedsCapturedError):
+        await shop.refund(payment, 1)
+
+    shop.line.fault = None
+    await shop.operate()
+    assert (await shop.show_refund(made))["status"] == "succeeded"
+    assert [(line["refunds"], line["refunded"]) for line in (await shop.books())["payment_intents"]] == [
+        (1, payment["amount"])
+    ]
+
+
+async def until(seen: Callable[[], bool]) -> None:
+    """Wait for something that nobody announces."""
+    async with asyncio.timeout(races.patience_seconds):
+        while not seen():  # noqa: ASYNC110 (a gateway that waits offers no event)
+            await asyncio.sleep(0.01)

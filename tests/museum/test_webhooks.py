@@ -5,7 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.flows.conftest import sign
+from tests.flows.conftest import sign, uuid_of
+from tests.flows.merchant import merchant_of
+from tests.flows.receiver import receiving
+from tests.museum import races
 
 from tillkeeper import inbox
 from tillkeeper.flows.receive import receive
@@ -14,7 +17,7 @@ from tillkeeper.gateway import SignatureInvalidError
 
 copies = 20
 workers = 4
-CAPTURED = "payment_intent.succeeded"
+CAPTURED, COMPLETED = "payment_intent.succeeded", "checkout.session.completed"
 
 
 async def paid_and_unheard(shop: Any) -> tuple[Any, Any]:
@@ -63,7 +66,7 @@ async def test_one_payment_told_by_two_types_of_events_is_granted_once(shop: Any
     payment = await shop.opened()
     await shop.pay(payment)
 
-    for type_ in ("checkout.session.completed", CAPTURED):
+    for type_ in (COMPLETED, CAPTURED):
         await shop.hear_news(type_)
         await shop.settle()
 
@@ -154,3 +157,57 @@ async def test_an_event_of_something_that_we_did_not_sell_is_no_error(shop: Any)
 
     assert await shop.inbox() == ["ignored"]
     assert "foreign" in await shop.owner.fetchval("SELECT reason FROM inbox_message")
+
+
+async def test_a_refund_that_is_told_before_its_payment_is_not_forgotten(shop: Any) -> None:
+    """Re-enact razorpay-woocommerce#664: a refund came before the payment, was dropped, and the goods were sent."""
+    payment, _ = await paid_and_unheard(shop)
+    [session] = await shop.events(COMPLETED)
+    await shop.act("refunds", {"payment_intent": session["data"]["object"]["payment_intent"]})
+
+    for type_ in ("refund.created", CAPTURED):
+        await shop.hear_news(type_)
+        await shop.settle()
+
+    assert (await shop.show(payment))["amount_refunded"] == payment["amount"]
+    assert await shop.wallet() == (0, 0)
+    assert set(await shop.inbox()) == {"processed"}
+
+
+async def test_workers_to_whom_the_same_payments_are_told_in_other_orders_do_not_stand_in_each_others_way(
+    shop: Any,
+) -> None:
+    """Re-enact dj-stripe#1267: two webhooks of the same things came together, each held what the other one wanted."""
+    payments = [await shop.opened() for _ in range(3)]
+    for payment in payments:
+        await shop.pay(payment)
+    first, second, third = payments
+    at_once: list[asyncio.Task[int]] = []
+    for type_, order in ((CAPTURED, (first, third, second)), (COMPLETED, (second, third, first))):
+        told = {event["data"]["object"]["metadata"]["payment"]: event for event in await shop.events(type_)}
+        for payment in order:
+            await shop.hear(told[payment["id"]])
+
+    async with races.held(shop, "payment", f"id = '{uuid_of(third)}'"):
+        for number in range(2):
+            at_once.append(asyncio.create_task(settle(shop.till, limit=3)))
+            await races.until_waiting(shop, number + 1)
+
+    assert not await races.crossed(shop, *at_once)
+    assert [await task for task in at_once] == [3, 3]
+    assert await shop.wallet() == (360, 0)
+    assert set(await shop.inbox()) == {"processed"}
+
+
+async def test_an_event_that_is_sent_again_is_known_by_its_id(shop: Any) -> None:
+    """Re-enact saleor PR#19811: a request to refund was sent again with no key in it, and could be refunded twice."""
+    merchant = merchant_of(shop.till, shop.owner)
+    async with receiving(statuses=[500, 500]) as door:
+        await merchant.subscribe(door.url)
+        (event,) = await merchant.announce("payment.succeeded")
+        for _ in range(3):
+            await merchant.send()
+            await merchant.hurry()
+
+    assert door.ids == [event] * 3
+    assert len({taken.body for taken in door.taken}) == 1

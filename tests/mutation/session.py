@@ -20,7 +20,7 @@ from tillkeeper.kernel import clock
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCE = ROOT / "src"
-RULES = ("*/rules.py", "*/*/rules.py", "*/rules/*.py", "ledger/recipes/*.py")
+RULES = ("*/rules.py", "*/*/rules.py", "*/rules/*.py", "settlement/runs/payouts.py", "ledger/recipes/*.py")
 examples_max = 40
 
 

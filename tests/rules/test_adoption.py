@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -16,6 +17,7 @@ from tillkeeper.adoption import (
     PastUser,
     UnreadableError,
     digest_of,
+    flaw,
     read,
 )
 
@@ -37,6 +39,10 @@ def line(**fields: Any) -> bytes:
 
 def paid(**change: Any) -> bytes:
     return line(**{name: value for name, value in (PAID | change).items() if value is not ...})
+
+
+def a_payment(**change: Any) -> PastPayment:
+    return replace(payment_of(paid()), **change)
 
 
 def user_of(said: bytes, *, major_units: bool = False) -> PastUser:
@@ -210,6 +216,13 @@ def test_a_balance_is_a_whole_number_that_can_be(balance: Any) -> None:
         ({"refunds": [{"amount": 50}], "amount_refunded": 51}, "51"),
         ({"refunds": [50]}, "refunds"),
         ({"refunds": [{"amount": 0}]}, "amount"),
+        ({"status": "partially_refunded"}, "nothing says how much"),
+        ({"status": "partially_refunded", "refunds": []}, "nothing says how much"),
+        ({"status": "partially_refunded", "amount_refunded": 0}, "`amount_refunded` is 0"),
+        ({"status": "refunded", "amount_refunded": 0}, "`amount_refunded` is 0"),
+        ({"captured_at": "2026-01-31T11:54:59Z"}, "`captured_at` is before `created_at`"),
+        ({"refunds": [{"amount": 50, "created_at": "2026-01-31T11:54:59Z"}]}, "`refunds.created_at` is before"),
+        ({"captured_at": "2026-01-31T12:00:01Z", "status": "failed"}, "`captured_at` says that money was taken"),
         ({"user": CARD}, "card number"),
         ({"id": CARD}, "card number"),
         ({"description": f"paid with {CARD}"}, "card number"),
@@ -219,6 +232,41 @@ def test_a_balance_is_a_whole_number_that_can_be(balance: Any) -> None:
 )
 def test_a_payment_that_cannot_be_is_refused_and_says_what_is_wrong(change: dict[str, Any], named: str) -> None:
     assert named in reason(paid(**change))
+
+
+@pytest.mark.parametrize("at", ["2026-01-31T11:55:00Z", "2026-01-31T12:00:01Z"])
+def test_clocks_of_two_systems_may_differ_by_a_little(at: str) -> None:
+    payment = payment_of(paid(captured_at=at, refunds=[{"amount": 50, "created_at": at}]))
+    assert payment.captured_at == payment.refunds[0].created_at == datetime.fromisoformat(at)
+
+
+def test_the_first_moment_of_all_can_be_compared() -> None:
+    said = {"created_at": "0001-01-01T00:00:00Z", "captured_at": "9999-12-31T23:59:59Z"}
+    assert flaw(payment_of(paid(**said)), AT) == "`captured_at` is in the future"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        PastUser(id="ana", lots=(PastLot(credits=1), PastLot(credits=1, created_at=AT + timedelta(minutes=6)))),
+        a_payment(created_at=AT + timedelta(minutes=6)),
+        a_payment(captured_at=AT + timedelta(minutes=6)),
+        a_payment(refunds=(PastRefund(amount=1, created_at=AT + timedelta(minutes=6)),)),
+    ],
+)
+def test_what_is_said_to_happen_in_the_future_has_not_happened(record: PastUser | PastPayment) -> None:
+    assert "in the future" in (flaw(record, AT) or "")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        PastUser(id="ana", lots=(PastLot(credits=1, created_at=AT, expires_at=AT + timedelta(days=99)),)),
+        a_payment(captured_at=AT, refunds=(PastRefund(amount=1, created_at=AT + timedelta(minutes=5)),)),
+    ],
+)
+def test_what_happened_until_now_can_be_taken_over(record: PastUser | PastPayment) -> None:
+    assert flaw(record, AT) is None
 
 
 def test_what_looks_like_a_card_number_is_not_repeated_in_the_reason() -> None:

@@ -221,12 +221,27 @@ def test_a_finding_about_a_dispute_is_about_all_of_its_lines(
     assert judge(moved(LineKind.DISPUTE, -300), DISPUTE, total=total, kept=kept) == finding
 
 
-def test_a_dispute_in_another_currency_has_no_home_and_tells_what_we_hold() -> None:
-    line = replace(moved(LineKind.DISPUTE, -300), currency="USD", settle_currency="USD")
+def test_a_dispute_in_another_currency_is_an_exchange_of_all_of_its_lines_for_what_we_hold() -> None:
+    line = replace(moved(LineKind.DISPUTE, -200), currency="USD", settle_currency="USD")
+    assert judge(line, DISPUTE, total=-330, kept=20) == of_ours(
+        Kind.CURRENCY_MISMATCH,
+        "The gateway says USD, and we say EUR.",
+        -330,
+        -300,
+        -350,
+        **OF_DISPUTE,
+        currency="USD",
+        home=Home.TRADE,
+        counter=-315,
+        counter_currency="EUR",
+    )
+
+
+def test_a_dispute_whose_lines_are_in_two_other_currencies_has_no_home() -> None:
+    line = replace(moved(LineKind.DISPUTE, -300), currency="USD", settle_currency="GBP")
     finding = judge(line, DISPUTE, total=-300, kept=15)
     assert finding
     assert (finding.kind, finding.home) == (Kind.CURRENCY_MISMATCH, None)
-    assert (finding.counter, finding.counter_currency) == (-315, "EUR")
 
 
 def test_a_dispute_that_was_paid_in_another_currency_keeps_its_fee_there() -> None:

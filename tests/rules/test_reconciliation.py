@@ -17,7 +17,7 @@ from tillkeeper.reports import reconciliation
 from tillkeeper.settlement import lines
 from tillkeeper.settlement.lines import Side
 from tillkeeper.settlement.lines import rules as telling
-from tillkeeper.settlement.runs import Finding, Kind, Line, Lonely, Ours, Pair, Settled, Terms, rules
+from tillkeeper.settlement.runs import Finding, Kind, Line, Lonely, Ours, Pair, Settled, Terms, payouts, rules
 
 DOCS = Path(__file__).parents[2] / "docs" / "reconciliation.md"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -196,13 +196,13 @@ def test_a_dispute_is_compared_by_all_of_its_lines() -> None:
 
 
 def test_the_lines_of_a_payout_come_to_what_was_sent() -> None:
-    assert rules.judge_payout(SETTLED, terms()) == []
-    off = rules.judge_payout(replace(SETTLED, total=940), terms())
+    assert payouts.judge_payout(SETTLED, terms()) == []
+    off = payouts.judge_payout(replace(SETTLED, total=940), terms())
     assert [(each.kind, each.difference) for each in off] == [(Kind.PAYOUT_SUM_MISMATCH, -1)]
 
 
 def test_a_payout_made_by_hand_need_not_say_what_it_is_made_of() -> None:
-    assert rules.judge_payout(replace(SETTLED, automatic=False, lines=0, total=0), terms()) == []
+    assert payouts.judge_payout(replace(SETTLED, automatic=False, lines=0, total=0), terms()) == []
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_payout_made_by_hand_need_not_say_what_it_is_made_of() -> None:
 def test_a_payout_is_missed_in_a_bank_account_that_is_here(in_bank: bool, known: bool, kinds: list[Kind]) -> None:  # noqa: FBT001
     old = NOW - timedelta(days=9)
     payout = replace(SETTLED, in_bank=in_bank, bank_known=known, arrives_at=old)
-    assert [each.kind for each in rules.judge_payout(payout, terms())] == kinds
+    assert [each.kind for each in payouts.judge_payout(payout, terms())] == kinds
 
 
 TOLD = SettlementLine(

@@ -1,11 +1,12 @@
-"""When a code of an app is good, how long no code is looked at, and how long a password counts as just given."""
+"""Which passwords are taken, when a code is good, how long none is looked at, and how long a password counts."""
 
 from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
 
-from tillkeeper.access.staff import rules
+from tillkeeper.access.staff import rules, well_known
+from tillkeeper.kernel.errors import InvalidFieldError
 
 NOW = datetime(2026, 11, 21, 12, 0, 10, tzinfo=UTC)
 SECRET = pyotp.random_base32()
@@ -53,3 +54,43 @@ def test_after_ten_wrong_codes_none_is_looked_at_until_the_first_of_them_is_an_h
 def test_a_session_lives_for_twelve_hours_at_most_and_half_an_hour_unused() -> None:
     seen, begun = rules.alive_since(NOW)
     assert (NOW - seen, NOW - begun) == (timedelta(minutes=rules.idle_minutes), rules.ends_at(NOW) - NOW)
+
+
+@pytest.mark.parametrize("password", ["qwertyuiop123", "Password1234", "1Q2W3E4R5T6Y", "ADMINISTRATOR"])
+def test_a_password_that_many_people_have_is_refused_in_whichever_case(password: str) -> None:
+    with pytest.raises(InvalidFieldError) as refused:
+        rules.check_password(password)
+    assert refused.value.param == "new_password"
+    assert password not in refused.value.detail
+
+
+def test_the_list_of_passwords_holds_more_than_three_thousand_that_nothing_else_would_refuse() -> None:
+    lines = [line for line in well_known.FILE.read_text().splitlines() if not line.startswith(well_known.NOTE)]
+    assert len(lines) == len(well_known.known()) > 3_000
+    assert [each for each in lines if not rules.password_length_min <= len(each) <= rules.password_length_max] == []
+    assert [each for each in lines if each != each.casefold().strip()] == []
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "onlysmallletters",
+        "ONLYLARGELETTERS",
+        "730558194662",
+        "            x",
+        "пароль из слов",
+        "🂡🂱🃁🃑🂢🂲🃂🃒🂣🂳🃃🃓",
+        "!?!?!?!?!?!?",
+    ],
+)
+def test_no_kind_of_character_is_asked_for_or_kept_out(password: str) -> None:
+    rules.check_password(password)
+
+
+def test_a_password_counts_to_its_last_character_and_as_it_was_typed() -> None:
+    password = f" Correct horse {'x' * 240}1"
+    kept = rules.hashed(password)
+    assert rules.fits(password, kept)
+    for other in (password.strip(), password.lower(), f"{password[:-1]}2", f"{password} ", password[:72]):
+        assert not rules.fits(other, kept)

@@ -6,7 +6,7 @@ from sqlite3 import IntegrityError
 
 import pytest
 
-from tillkeeper.sandbox_kit import luck
+from tillkeeper.sandbox_kit import luck, post
 from tillkeeper.sandbox_kit.books import Books, Change
 from tillkeeper.sandbox_kit.post import DUE, Event, listing
 
@@ -132,3 +132,17 @@ def test_dice_show_the_same_sequence_after_a_restart_and_from_the_seed(tmp_path:
     assert one != two
     assert throws(second) != one
     second.close()
+
+
+@pytest.mark.parametrize(("most_ms", "waits_ms"), [(7_200_000, 300_000), (10_000, 10_000)])
+def test_a_webhook_that_failed_often_waits_no_longer_than_the_dial_says(
+    books: Books, most_ms: int, waits_ms: int
+) -> None:
+    books.turn({"webhook_retry_ms_max": most_ms})
+    with books.change("stripe") as change:
+        tell(change, 1)
+    books.connection.execute("UPDATE delivery SET attempts = 8")
+    [parcel] = post.due(books.connection, gateways=["stripe"], limit=1)
+    failed = post.Receipt(parcel=parcel, at_ms=1_000, took_ms=0, status=500, error=None)
+    post.record(books.connection, [failed], retry_ms_max=books.dial.webhook_retry_ms_max)
+    assert books.connection.execute("SELECT due_ms FROM delivery").fetchone() == (1_000 + waits_ms,)

@@ -146,6 +146,14 @@ async def test_a_browser_changes_nothing_that_its_user_did_not_mean(
     assert await front.counts() == before
 
 
+async def test_a_question_changes_nothing(front: Front, browsers: dict[str, Browser]) -> None:
+    boss, before = browsers["administrator"], await front.counts()
+    for route in TABLE:
+        if route.startswith("GET "):
+            assert (await knock(front, route, boss)).status_code < 500
+    assert await front.counts() == before
+
+
 async def test_a_caller_who_is_not_let_in_is_not_told_whether_a_thing_exists(
     front: Front, callers: dict[str, str], browsers: dict[str, Browser]
 ) -> None:

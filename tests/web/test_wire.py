@@ -190,3 +190,26 @@ async def test_a_server_that_ends_answers_what_it_took_and_says_that_it_closes(s
     told = await asking
     assert "connection: close" in told
     assert told.endswith("last words")
+
+
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+HIDDEN = "0\r\n\r\nPOST /slow/hidden HTTP/1.1\r\nHost: till\r\nContent-Length: 6\r\n\r\nhidden"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"{CHUNKED}Content-Length: {len(HIDDEN)}\r\n",
+        f"Content-Length: {len(HIDDEN)}\r\n{CHUNKED}",
+        f"Content-Length: 5\r\nContent-Length: {len(HIDDEN)}\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "Content-Length: +5\r\n",
+    ],
+)
+@pytest.mark.parametrize("path", ["/fast", "/slow"])
+async def test_a_request_whose_end_could_be_in_two_places_is_refused(server: Server, path: str, head: str) -> None:
+    told = await server.asked(f"POST {path} HTTP/1.1\r\nHost: till\r\n{head}\r\n{HIDDEN}".encode())
+    assert told.startswith("HTTP/1.1 400")
+    assert told.count("HTTP/1.1") == 1
+    assert "hidden" not in told

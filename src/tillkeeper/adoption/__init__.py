@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.adoption import store
-from tillkeeper.adoption.rules import UnreadableError, read
+from tillkeeper.adoption.rules import UnreadableError, flaw, read
 from tillkeeper.adoption.values import (
     Key,
     PastLot,
@@ -21,6 +21,7 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 
 __all__ = [
+    "FORGOTTEN",
     "Key",
     "PastLot",
     "PastPayment",
@@ -33,13 +34,18 @@ __all__ = [
     "digest_of",
     "digests",
     "erase",
+    "flaw",
+    "forget",
     "key_of",
     "read",
 ]
 
+FORGOTTEN = b""
+"""The digest of what was taken over long ago: that it was is known, and what it said is not."""
+
 
 async def digests(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
-    """Tell what was taken over under these names before."""
+    """Tell what was taken over under these names before; of what is forgotten, an empty digest."""
     return await store.digests(tx, keys)
 
 
@@ -48,6 +54,11 @@ async def claim(tx: Transaction, records: Sequence[Record], at: datetime) -> dic
     new = {key_of(each): (ids.new(), digest_of(each)) for each in records}
     taken = await store.insert(tx, new, at)
     return {key: id_ for key, (id_, _) in new.items() if key in taken}
+
+
+async def forget(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Forget what an earlier system called payments and said of them; brought again, they are known all the same."""
+    await store.forget(tx, payments)
 
 
 async def erase(tx: Transaction, *, user: str, payments: Sequence[UUID]) -> None:

@@ -1,5 +1,6 @@
 """All SQL of what was taken over."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -12,11 +13,14 @@ async def digests(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
     """Read what was taken over under these names."""
     rows = await tx.fetch(
         """
-        SELECT kind, external_id, digest
-        FROM unnest($1::text[], $2::text[]) AS asked (kind, external_id) JOIN adoption USING (kind, external_id)
+        SELECT asked.kind, asked.external_id, adoption.digest
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (kind, external_id, forgotten)
+        JOIN adoption ON adoption.kind = asked.kind
+            AND adoption.external_id = ANY (ARRAY[asked.external_id, asked.forgotten])
         """,
         [kind for kind, _ in keys],
         [name for _, name in keys],
+        [_forgotten(name) for _, name in keys],
     )
     return {(row["kind"], row["external_id"]): row["digest"] for row in rows}
 
@@ -39,6 +43,26 @@ async def insert(tx: Transaction, new: dict[Key, tuple[UUID, bytes]], at: dateti
         at,
     )
     return {(row["kind"], row["external_id"]) for row in rows}
+
+
+async def forget(tx: Transaction, payments: Sequence[UUID]) -> None:
+    """Leave of payments' names what only somebody who brings a name can compare it with."""
+    rows = await tx.fetch(
+        "SELECT id, external_id FROM adoption WHERE kind = 'payment' AND id = ANY ($1::uuid[]) AND digest <> ''",
+        list(payments),
+    )
+    await tx.execute(
+        """
+        UPDATE adoption SET external_id = told.name, digest = ''
+        FROM unnest($1::uuid[], $2::text[]) AS told (id, name) WHERE adoption.id = told.id
+        """,
+        [row["id"] for row in rows],
+        [_forgotten(row["external_id"]) for row in rows],
+    )
+
+
+def _forgotten(name: str) -> str:
+    return f"forgotten_{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 async def erase(tx: Transaction, user: str, payments: Sequence[UUID]) -> None:

@@ -1,10 +1,12 @@
 """Backups: where they lie, what was written down of them, drills, and copies that are kept apart."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from tillkeeper.backups import store
-from tillkeeper.backups.rules import name
+from tillkeeper.backups.rules import name, name_of_snapshot
+from tillkeeper.backups.scratch import SCRATCH, DrillServerError, Server, server
 from tillkeeper.backups.values import Backup, Check, DrillStatus, Facts, Isolation, Report
 from tillkeeper.backups.vault import (
     BackupFolderError,
@@ -22,16 +24,20 @@ from tillkeeper.kernel.db import Transaction
 
 __all__ = [
     "KEPT_OUT",
+    "SCRATCH",
     "Backup",
     "BackupFolderError",
     "BackupsOffError",
     "Check",
+    "DrillServerError",
     "DrillStatus",
     "Facts",
     "Isolation",
     "NoBackupError",
     "Report",
+    "Server",
     "Vault",
+    "drills_among",
     "facts_of",
     "finish_drill",
     "is_isolated",
@@ -39,11 +45,13 @@ __all__ = [
     "isolation",
     "manifest_of",
     "name",
+    "name_of_snapshot",
     "needed",
     "note",
     "open_vault",
     "release",
     "renew_drill",
+    "server",
     "take_drill",
     "unusable",
     "wish_drill",
@@ -72,6 +80,11 @@ async def take_drill(tx: Transaction) -> tuple[UUID, UUID] | None:
 async def renew_drill(tx: Transaction, token: UUID) -> bool:
     """Keep a drill for as long again; false when it was lost to somebody else."""
     return await store.renew(tx, token, drill_lease_seconds)
+
+
+async def drills_among(tx: Transaction, ids_: Sequence[UUID]) -> set[UUID]:
+    """Tell which of these are drills of this installation."""
+    return await store.drills(tx, ids_)
 
 
 async def finish_drill(tx: Transaction, token: UUID, report: Report) -> bool:

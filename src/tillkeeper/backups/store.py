@@ -1,5 +1,6 @@
 """All SQL of backups."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tillkeeper.backups.values import Backup, Isolation, Report
@@ -54,6 +55,11 @@ async def renew(tx: Transaction, token: UUID, lease_seconds: int) -> bool:
             lease_seconds,
         )
     )
+
+
+async def drills(tx: Transaction, ids_: Sequence[UUID]) -> set[UUID]:
+    """Find out which of these are drills."""
+    return {row["id"] for row in await tx.fetch("SELECT id FROM drill WHERE id = ANY($1::uuid[])", list(ids_))}
 
 
 async def finish(tx: Transaction, token: UUID, report: Report) -> bool:

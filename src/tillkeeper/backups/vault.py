@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,13 +148,21 @@ class Vault:
             file.write(json.dumps(made.manifest(), indent=2).encode() + b"\n")
             keep()
 
-    def prune(self, keep: int) -> tuple[str, ...]:
-        """Remove the oldest backups beyond so many; return their names."""
-        gone = rules.too_many([path.name for path in self.backups()], keep=keep)
-        for name in gone:
+    def prune(self, chosen: int | None) -> tuple[str, ...]:
+        """Remove the oldest backups, now that there is one more, so that so many stay; return their names."""
+        files = [path.name for path in self.backups()]
+        return self._remove(rules.too_many(files, keep=rules.staying(chosen, before=len(files) - 1)))
+
+    def prune_snapshots(self, *, spare: Path) -> tuple[str, ...]:
+        """Remove what earlier drills saved, but the newest and whatever is tried right now; return their names."""
+        files = sorted(path.name for path in self.folder.iterdir() if rules.is_snapshot(path.name))
+        return self._remove([name for name in files[:-1] if not spare.samefile(self.folder / name)])
+
+    def _remove(self, names: Sequence[str]) -> tuple[str, ...]:
+        for name in names:
             for path in (self.folder / name, manifest_of(self.folder / name)):
                 path.unlink(missing_ok=True)
-        return tuple(gone)
+        return tuple(names)
 
 
 def open_vault(settings: Settings, secrets: Secrets) -> Vault | None:

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from tillkeeper import backups, settings
-from tillkeeper.backups import Facts, Report
+from tillkeeper.backups import Check, Facts, Report
 from tillkeeper.cli import ExitCode, context
 from tillkeeper.flows import back_up as writing
 from tillkeeper.flows.drill import drill
 from tillkeeper.flows.restore import restore as bring_back
+from tillkeeper.flows.restore import try_keys
+from tillkeeper.flows.unseal import Keys
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.postgres_programs import Address
 from tillkeeper.kernel.secrets import Secrets
@@ -28,7 +30,9 @@ ms = 1_000
 
 def backup(
     *,
-    keep: Annotated[int, typer.Option(help="How many backups stay, this one among them.", min=1)] = writing.kept,
+    keep: Annotated[
+        int | None, typer.Option(help="How many backups stay, this one among them; else TILL_BACKUPS_KEPT.", min=1)
+    ] = None,
     as_json: context.AsJson = False,
     data_dir: context.DataDir = context.DATA_DIR,
 ) -> None:
@@ -40,7 +44,7 @@ def backup(
     typer.echo(f"{made.path}")
     typer.echo(f"{_size(made.size)}, {made.facts.rows:,} rows, proved; {made.took_ms / ms:.1f} s")
     if made.removed:
-        typer.echo(f"Removed, so that {keep} stay: {', '.join(made.removed)}")
+        typer.echo(f"Removed, as the oldest: {', '.join(made.removed)}")
     typer.echo("Next: copy it to another machine, and try it with `till restore-drill`.")
 
 
@@ -68,23 +72,28 @@ def restore(
     """Make a database out of a backup; it is kept apart until `till isolation release`."""
     context.adopt(data_dir)
     configured = settings.load()
-    vault = backups.needed(backups.open_vault(configured, Secrets()))
+    secrets = Secrets()
+    vault = backups.needed(backups.open_vault(configured, secrets))
     path = vault.choose(file)
     facts, place = backups.facts_of(path), Address.of(into)
     question = f"Restore {facts.rows:,} rows of {facts.taken_at:%Y-%m-%d %H:%M:%S} UTC into {place.url}?"
     context.confirm(question, yes=yes)
     elapsed_ms = clock.timer_ms()
     asyncio.run(bring_back(vault, path, into, now=clock.now(), say=_progress()))
-    _say_restored(path, facts, elapsed_ms(), as_json=as_json)
+    took_ms = elapsed_ms()
+    sealed = asyncio.run(try_keys(into, Keys.read(configured.secret_key, secrets)))
+    _say_restored(path, facts, took_ms, sealed, as_json=as_json)
+    raise typer.Exit(ExitCode.OK if sealed.ok else ExitCode.PROBLEMS)
 
 
-def _say_restored(path: Path, facts: Facts, took_ms: int, *, as_json: bool) -> None:
+def _say_restored(path: Path, facts: Facts, took_ms: int, sealed: Check, *, as_json: bool) -> None:
     if as_json:
         told = {"file": path.name, "rows": facts.rows, "taken_at": facts.taken_at.isoformat(), "took_ms": took_ms}
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps({**told, "sealed": sealed.found}))
         return
     moment = f"{facts.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     typer.echo(f"Restored {facts.rows:,} rows as they were at {moment}; {took_ms / ms:.1f} s")
+    typer.echo(_line(sealed))
     typer.echo("It is kept apart: it calls no gateway, sends nothing, and takes no new payments.")
     typer.echo(
         "Next: name it in DATABASE_URL and DATABASE_OWNER_URL, run `till migrate` and `till ledger check`, start"
@@ -106,12 +115,16 @@ def _progress() -> Callable[[str, int], None]:
 
 
 def _told(report: Report) -> str:
-    lines = [f"{'ok   ' if check.ok else 'WRONG'}  {check.name}: {check.found}" for check in report.checks]
+    lines = [_line(check) for check in report.checks]
     if report.rpo_seconds is not None:
         lines.append(f"RTO  {report.rto_ms / ms:.1f} s to restore and prove {_size(report.size)}")
         lines.append(f"RPO  {_age(report.rpo_seconds)}: as old is the newest data in it")
     lines.append("The drill passed." if report.passed else "The drill FAILED: take it that there is no backup.")
     return "\n".join(lines)
+
+
+def _line(check: Check) -> str:
+    return f"{'ok   ' if check.ok else 'WRONG'}  {check.name}: {check.found}"
 
 
 def _size(count: int) -> str:

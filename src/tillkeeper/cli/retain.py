@@ -16,6 +16,7 @@ NAMES = {
     "unpaid": "payments that were never paid",
     "paid": "other payments",
     "audit": "entries of the audit log",
+    "lines": "lines of accounts that belong to no payment",
     "webhooks": "webhooks that were applied (`till worker` forgets them each night)",
 }
 

@@ -17,8 +17,11 @@ __all__ = [
     "fingerprint",
     "is_placeholder",
     "page",
+    "places",
     "replace",
+    "sample",
     "secret_of",
+    "seen",
     "sight",
 ]
 
@@ -37,6 +40,22 @@ async def sight(tx: Transaction, seen: Mapping[str, str], at: datetime) -> list[
 async def page(tx: Transaction, place: Place, after: object, limit: int) -> list[Sealed]:
     """Lock a page of what is sealed in one place, in order."""
     return await store.page(tx, place, after, limit)
+
+
+async def seen(tx: Transaction, name: str) -> list[str]:
+    """List the fingerprints that a secret ever had, the newest first."""
+    return await store.seen(tx, name)
+
+
+async def places(tx: Transaction) -> list[Place]:
+    """List the places that this database has: one of an older version lacks some."""
+    there = await store.columns(tx)
+    return [place for place in PLACES if (place.table, place.column) in there]
+
+
+async def sample(tx: Transaction, place: Place, limit: int) -> list[bytes]:
+    """Read so many of the oldest and as many of the newest that are sealed in one place."""
+    return await store.sample(tx, place, limit)
 
 
 async def replace(tx: Transaction, place: Place, renewed: Sequence[Sealed]) -> None:

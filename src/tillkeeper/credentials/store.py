@@ -6,6 +6,9 @@ from datetime import datetime
 from tillkeeper.credentials.values import Place, Sealed
 from tillkeeper.kernel.db import Transaction
 
+sample_seconds_max = 600
+"""What was forgotten is empty, and may have to be gone through."""
+
 
 async def newest(tx: Transaction, names: Sequence[str]) -> dict[str, str]:
     """Read which fingerprint of each name came last."""
@@ -48,6 +51,35 @@ async def page(tx: Transaction, place: Place, after: object, limit: int) -> list
         limit,
     )
     return [Sealed(row["key"], row["content"]) for row in rows]
+
+
+async def seen(tx: Transaction, name: str) -> list[str]:
+    """Read which fingerprints of a name there ever were, the newest first."""
+    rows = await tx.fetch(
+        "SELECT fingerprint FROM secret_sighting WHERE name = $1 ORDER BY first_seen_at DESC, fingerprint", name
+    )
+    return [row["fingerprint"] for row in rows]
+
+
+async def columns(tx: Transaction) -> set[tuple[str, str]]:
+    """Read which columns of bytes there are."""
+    rows = await tx.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND data_type = 'bytea'"
+    )
+    return {(row["table_name"], row["column_name"]) for row in rows}
+
+
+async def sample(tx: Transaction, place: Place, limit: int) -> list[bytes]:
+    """Read rows that hold something sealed, from both ends; one stands in both where there are few."""
+    statement = f"""
+        (SELECT {place.key} AS key, {place.column} AS content FROM {place.table}
+         WHERE length({place.column}) > 0 ORDER BY {place.key} LIMIT $1)
+        UNION
+        (SELECT {place.key}, {place.column} FROM {place.table}
+         WHERE length({place.column}) > 0 ORDER BY {place.key} DESC LIMIT $1)
+    """
+    return [row["content"] for row in await tx.fetch_long(statement, limit, seconds_max=sample_seconds_max)]
 
 
 async def replace(tx: Transaction, place: Place, renewed: Sequence[Sealed]) -> None:

@@ -35,8 +35,9 @@ class SettlementLine:
     refund, a dispute, a payout; None where the line names only the payment. `parent_id` is that of the payment behind
     it, `our_reference` our own id as the gateway carried it, and `payout_id` the payout that took the line along: the
     nets of all such lines add up to minus the net of the PAYOUT line whose `object_id` it is. A line may be told again,
-    under the same `line_id`, with the payout that was not known before, and otherwise as it was. `raw` is the line as
-    the gateway wrote it by then, without what it says of the customer.
+    under the same `line_id`, with the payout that was not known before, and otherwise as it was. A PAYOUT that is not
+    `automatic` is one of which the gateway never tells what it took along. `raw` is the line as the gateway wrote it
+    by then, without what it says of the customer.
     """
 
     gateway: str
@@ -55,6 +56,7 @@ class SettlementLine:
     occurred_at: datetime
     available_at: datetime | None = None
     payout_id: str | None = None
+    automatic: bool = True
     raw: str
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tillkeeper import adoption, customers, ledger
+from tillkeeper import adoption, customers, ledger, retention
 from tillkeeper.adoption import Key, PastPayment, PastUser, Record, digest_of, key_of
 from tillkeeper.facts import Earned
 from tillkeeper.fulfilment import wallet
@@ -16,6 +16,7 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.ledger import Journal, recipes
 from tillkeeper.payments import Refund, RefundStatus, Status, past
 from tillkeeper.payments.past import Past
+from tillkeeper.retention import Kind
 from tillkeeper.till import Till
 
 EARLIER_ID = "imported_id"
@@ -53,7 +54,7 @@ async def adopt(till: Till, records: Sequence[Record], *, dry_run: bool = False)
             first.setdefault(key_of(record), record)
         said = await adoption.digests(tx, list(first))
         fresh = [record for key, record in first.items() if key not in said]
-        refused = await _refuse(tx, fresh)
+        refused = await _refuse(tx, fresh, till.now())
         fit = {key_of(record): record for record in fresh if key_of(record) not in refused}
         if not dry_run:
             taken = await adoption.claim(tx, list(fit.values()), till.now())
@@ -75,15 +76,20 @@ def _verdicts(records: Sequence[Record], refused: Mapping[Key, str], said: Mappi
             verdicts.append(Verdict(fate=Fate.NEW))
             known[key] = digest
         else:
-            verdicts.append(Verdict(fate=Fate.KNOWN) if known[key] == digest else CHANGED)
+            verdicts.append(Verdict(fate=Fate.KNOWN) if known[key] in {digest, adoption.FORGOTTEN} else CHANGED)
     return verdicts
 
 
-async def _refuse(tx: Transaction, records: Sequence[Record]) -> dict[Key, str]:
-    """Refuse payments that a gateway calls as it calls something else here: money is counted once."""
+async def _refuse(tx: Transaction, records: Sequence[Record], now: datetime) -> dict[Key, str]:
+    """Refuse what has not happened yet, and payments that a gateway calls as it calls something else here.
+
+    Money is counted once.
+    """
+    flaws = {key_of(record): adoption.flaw(record, now) for record in records}
+    refused = {key: flaw for key, flaw in flaws.items() if flaw}
     named = {key_of(record): record.names for record in records if isinstance(record, PastPayment)}
+    named = {key: names for key, names in named.items() if key not in refused}
     taken = await past.known(tx, [name for names in named.values() for name in names])
-    refused = {}
     for key, names in named.items():
         known = [name for name in names if name in taken]
         if known or len(set(names)) < len(names):
@@ -108,6 +114,15 @@ async def _take_over(tx: Transaction, till: Till, records: Sequence[Record], nam
         for journal in _book(names[key], opening, *done[opening.user], till.now())
     ]
     await ledger.post(tx, journals)
+    await _bring_back(tx, payments)
+
+
+async def _bring_back(tx: Transaction, payments: Sequence[PastPayment]) -> None:
+    """Let retention go through the time of old payments once more, where it has been already."""
+    for kind in (Kind.UNPAID, Kind.PAID):
+        made = [each.created_at for each in payments if (each.status != Status.SUCCEEDED) == (kind is Kind.UNPAID)]
+        if made:
+            await retention.bring_back(tx, kind, min(made))
 
 
 def _opening(record: PastUser, user: UUID, now: datetime) -> Opening:

@@ -5,7 +5,7 @@ from uuid import UUID
 from tillkeeper import idempotency, payments, refund_requests
 from tillkeeper.audit import Action
 from tillkeeper.flows import operate
-from tillkeeper.flows.refund import RefundWish, promise, second_person_limit, weigh
+from tillkeeper.flows.refund import RefundWish, name, promise, second_person_limit, weigh
 from tillkeeper.flows.request_refund import note_decision, remember_answer, resume
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import failpoints
@@ -72,8 +72,8 @@ async def _grant_if_enough(
 ) -> Operation | None:
     """Count one more who agrees; what went back meanwhile can make a second person necessary."""
     agreed = await refund_requests.agree(tx, request, by=by, note=note, at=till.now())
-    weighed = await weigh(tx, till, _wanted(request))
-    if request.approvals_needed < PAIR and await second_person_limit(tx, weighed) is not None:
+    weighed = await weigh(tx, till, _wanted(request), name(request.payment, request.id.hex))
+    if weighed.decision and request.approvals_needed < PAIR and await second_person_limit(tx, weighed) is not None:
         request = await refund_requests.need(tx, request, people=PAIR)
     if agreed < request.approvals_needed:
         return None

@@ -7,10 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from tillkeeper import backups
-from tillkeeper.backups import Backup, Facts
+from tillkeeper.backups import Backup, Facts, Vault
 from tillkeeper.kernel import clock, ids, logs, postgres_programs
 from tillkeeper.kernel.db import Database, Transaction
 from tillkeeper.kernel.encrypted import DamagedFileError, Reader, Writer
@@ -19,7 +21,6 @@ from tillkeeper.kernel.postgres_programs import Address, Process
 from tillkeeper.ledger import seals
 from tillkeeper.till import Till
 
-kept = 5
 bytes_min = 1_000
 count_seconds_max = 600
 COMPRESSION = "1"
@@ -59,18 +60,33 @@ def hush(_: str, __: int) -> None:
     """Say nothing."""
 
 
-async def back_up(till: Till, *, keep: int = kept, say: Say = hush) -> Backup:
-    """Make a backup, prove it, write it down, and remove the oldest beyond `keep`.
+async def back_up(till: Till, *, keep: int | None = None, say: Say = hush) -> Backup:
+    """Make a backup, prove it, write it down, and remove the oldest beyond as many as `keep` or else the settings say.
 
     Raises BackupsOffError, BackupFolderError, ProgramMissingError, ProgramFailedError and BackupUnprovedError.
     """
+    chosen = keep or till.settings.backups_kept
+    return await _make(till, backups.name, lambda vault: vault.prune(chosen), say)
+
+
+async def save(till: Till, *, tried: Path, say: Say = hush) -> Backup:
+    """Back up the present state before a backup is tried; nothing goes for it but what an earlier drill saved.
+
+    Raises what `back_up` does.
+    """
+    return await _make(till, backups.name_of_snapshot, lambda vault: vault.prune_snapshots(spare=tried), say)
+
+
+async def _make(
+    till: Till, name: Callable[[datetime], str], prune: Callable[[Vault], tuple[str, ...]], say: Say
+) -> Backup:
     vault = backups.needed(till.vault)
     key, elapsed_ms = vault.write_key(), clock.timer_ms()
     with vault.alone():
-        path = vault.folder / backups.name(till.now())
+        path = vault.folder / name(till.now())
         if path.exists():  # a name has its second in it, and a small database is backed up in less
             await asyncio.sleep(1)
-            path = vault.folder / backups.name(till.now())
+            path = vault.folder / name(till.now())
         with vault.new_file(path) as (file, finish):
             facts, writer = await _write(till, file, key, say)
             await _prove(file, facts, key, writer.digest, say)
@@ -82,7 +98,7 @@ async def back_up(till: Till, *, keep: int = kept, say: Say = hush) -> Backup:
         vault.describe(made)
         async with till.db.transaction() as tx:
             await backups.note(tx, made)
-        made = replace(made, removed=vault.prune(keep))
+        made = replace(made, removed=prune(vault))
     logs.worker.info("backed_up", file=made.name, bytes=made.size, rows=facts.rows, took_ms=took_ms)
     return made
 

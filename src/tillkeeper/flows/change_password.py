@@ -12,7 +12,7 @@ from tillkeeper.till import Till
 async def change_password(till: Till, meter: Meter, session: Session, proof: Proof, *, new: str) -> str:
     """Keep a new password for whoever proves the old one; every session ends, and one begins whose token is returned.
 
-    Raises InvalidFieldError for a password that is too short or too long, and what signing in raises.
+    Raises InvalidFieldError for a password that is too short, too long or everybody's, and what signing in raises.
     """
     staff.check_password(new)
     async with failures_noted(till, session.email, proof):

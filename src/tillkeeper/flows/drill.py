@@ -1,29 +1,30 @@
 """Try whether a backup can be restored: into a database beside all others, which is proved and dropped again."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from tillkeeper import audit, backups
 from tillkeeper.audit import Action
-from tillkeeper.backups import Check, Facts, Report
-from tillkeeper.flows.back_up import Say, back_up, hush
+from tillkeeper.backups import SCRATCH, Check, Facts, Report, Server
+from tillkeeper.flows.back_up import Say, hush, save
 from tillkeeper.flows.notify import alert
-from tillkeeper.flows.restore import create, drop, prove, restore
+from tillkeeper.flows.restore import create, prove, restore
+from tillkeeper.flows.unseal import Keys
 from tillkeeper.kernel import brokers, clock, logs
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.errors import InvalidStateError, TillError
-from tillkeeper.kernel.postgres_programs import renamed
+from tillkeeper.kernel.postgres_programs import Address, renamed
 from tillkeeper.schedules import Calendar
 from tillkeeper.till import Till
 
 MONDAYS = Calendar(every=timedelta(weeks=1), after=timedelta(hours=5))
 """When a drill is due: on Mondays at 5:00 UTC."""
-SCRATCH = "tillkeeper_drill_"
-scratch_bytes = 6
 renew_seconds = 15
 drill_seconds_max = 4 * 3_600
 ms = 1_000
@@ -37,16 +38,25 @@ class DrillUnderWayError(InvalidStateError):
     next_step = "Wait until it is done; the page “Jobs” of the dashboard shows what came of it."
 
 
+class DrillAliveError(InvalidStateError):
+    """Report that the drill that was taken over still holds its database."""
+
+    code = "drill_alive"
+    title = "The drill that was taken over still holds its database"
+    next_step = "Find the process that made it, end it, and try again; what it left is dropped then."
+
+
 @dataclass(kw_only=True)
 class _Trial:
     """Gather what comes of a drill while it goes on."""
 
-    file: str | None = None
+    path: Path | None = None
+    """The very file that was chosen: another of its name may lie elsewhere."""
     facts: Facts | None = None
     size: int = 0
     snapshot: str | None = None
-    made: bool = False
-    """Whether the scratch database is ours, and so ours to drop."""
+    server: Server | None = None
+    """Holds the scratch database for us, once we have it; a drill that dies lets go of it."""
     checks: list[Check] = field(default_factory=list)
     times_ms: dict[str, int] = field(default_factory=dict)
 
@@ -93,8 +103,12 @@ async def carry_out(till: Till) -> int:
 
 
 async def drill(till: Till, *, file: str | None = None, snapshot: bool = True, say: Say = hush) -> Report:
-    """Carry out a drill now, for a person who waits; raises DrillUnderWayError, and BackupsOffError."""
-    await wish_drill(till)
+    """Carry out a drill now, for a person who waits, or take over one that nobody is at work at.
+
+    Raises DrillUnderWayError, and BackupsOffError.
+    """
+    with suppress(DrillUnderWayError):  # whoever was at work at it may have died
+        await wish_drill(till)
     async with till.db.transaction() as tx:
         taken = await backups.take_drill(tx)
     if taken is None:
@@ -106,7 +120,7 @@ async def _keep(
     till: Till, id_: UUID, token: UUID, *, file: str | None = None, snapshot: bool = True, say: Say = hush
 ) -> Report:
     """Try it while the lease is ours, write down what came of it, and let operators hear of a failure."""
-    trying = asyncio.create_task(_try(till, file=file, snapshot=snapshot, say=say))
+    trying = asyncio.create_task(_try(till, id_, file=file, snapshot=snapshot, say=say))
     try:
         async with asyncio.timeout(drill_seconds_max):
             while not trying.done():
@@ -129,12 +143,11 @@ async def _keep(
     return report
 
 
-async def _try(till: Till, *, file: str | None, snapshot: bool, say: Say) -> Report:
+async def _try(till: Till, id_: UUID, *, file: str | None, snapshot: bool, say: Say) -> Report:
     """Choose the backup, save the present state, restore, prove, and remove every trace."""
     trial, rto_ms = _Trial(), 0
-    scratch = renamed(
-        till.settings.database_drill_url or till.settings.migrations_url, f"{SCRATCH}{secrets.token_hex(scratch_bytes)}"
-    )
+    # Named after the drill, so that whatever a killed one leaves is known again.
+    scratch = renamed(till.settings.drills_url, f"{SCRATCH}{id_.hex}")
     asked_at = till.now()
     if await trial.step("backup", lambda: _choose(till, trial, file)):
         if snapshot:
@@ -142,16 +155,17 @@ async def _try(till: Till, *, file: str | None, snapshot: bool, say: Say) -> Rep
         elapsed_ms = clock.timer_ms()
         try:
             if await trial.step("restore", lambda: _restore(till, trial, scratch, say)):
-                await trial.step("look", lambda: _look(trial, scratch, say))
+                await trial.step("look", lambda: _look(till, trial, scratch, say))
         finally:
             rto_ms = elapsed_ms()
-            if trial.made:
-                await trial.step("scratch database", lambda: _remove(scratch))
+            if trial.server:
+                await trial.step("scratch database", partial(_remove, trial.server, scratch))
+                await trial.server.close()
     if till.settings.broker_url:
         await trial.step("broker", lambda: _greet(till.settings.broker_url))
     age = asked_at - trial.facts.taken_at if trial.facts else None
     return Report(
-        file=trial.file,
+        file=trial.path.name if trial.path else None,
         checks=tuple(trial.checks),
         rto_ms=rto_ms,
         rpo_seconds=int(age.total_seconds()) if age is not None else None,
@@ -163,42 +177,80 @@ async def _try(till: Till, *, file: str | None, snapshot: bool, say: Say) -> Rep
 
 
 async def _choose(till: Till, trial: _Trial, file: str | None) -> str:
-    path = backups.needed(till.vault).choose(file)
-    trial.file = path.name
+    trial.path = path = backups.needed(till.vault).choose(file)
     trial.facts = backups.facts_of(path)
     trial.size = path.stat().st_size
     return f"{path.name}, {trial.size:,} bytes, {trial.facts.rows:,} rows"
 
 
 async def _save(till: Till, trial: _Trial, say: Say) -> str:
-    made = await back_up(till, say=say)
+    assert trial.path, "a backup was chosen"
+    made = await save(till, tried=trial.path, say=say)
     trial.snapshot = made.name
     return f"{made.name} holds the present state"
 
 
 async def _restore(till: Till, trial: _Trial, scratch: str, say: Say) -> str:
-    """Restore into a database that is made for it: one that is there already is never touched."""
-    assert trial.facts, "a backup was chosen"
-    vault = backups.needed(till.vault)
+    """Restore into a database that is made for it: no other is touched but what dead drills of ours left."""
+    assert trial.path, "a backup was chosen"
+    assert trial.facts, "and it was read"
+    trial.server = await _hold(till, scratch)
     await create(scratch, trial.facts)
-    trial.made = True
-    await restore(vault, vault.choose(trial.file), scratch, now=till.now(), say=say)
+    await restore(backups.needed(till.vault), trial.path, scratch, now=till.now(), say=say)
     return "all of it, into a database of its own"
 
 
-async def _look(trial: _Trial, scratch: str, say: Say) -> str:
+async def _look(till: Till, trial: _Trial, scratch: str, say: Say) -> str:
     assert trial.facts, "a backup was chosen"
     say("proving the copy", 0)
     db = await Database.connect(scratch)
     try:
-        trial.checks += await prove(db, trial.facts)
+        trial.checks += await prove(db, trial.facts, Keys.read(till.settings.secret_key, till.secrets))
     finally:
         await db.close()
     return "everything was looked at"
 
 
-async def _remove(scratch: str) -> str:
-    await drop(scratch)
+async def _hold(till: Till, scratch: str) -> Server:
+    """Get hold of the database of this drill, so that no other drops it."""
+    server = await Server.connect(scratch)
+    try:
+        await _clear(till, server, _named(scratch))
+    except BaseException:
+        await server.close()
+        raise
+    return server
+
+
+async def _clear(till: Till, server: Server, own: str) -> None:
+    """Hold the database of this drill, and drop what dead ones left under its name and under theirs."""
+    if not await server.hold(own):
+        raise DrillAliveError
+    for name in await _left(till, server):
+        if name == own:
+            await server.drop(name)
+        elif await server.hold(name):
+            await server.drop(name)
+            await server.let_go(name)
+
+
+async def _left(till: Till, server: Server) -> list[str]:
+    """List the databases there that drills of this installation made."""
+    found = {}
+    for name in await server.databases(SCRATCH):
+        with suppress(ValueError):
+            found[UUID(hex=name.removeprefix(SCRATCH))] = name
+    async with till.db.transaction() as tx:
+        ours = await backups.drills_among(tx, list(found))
+    return [found[id_] for id_ in ours]
+
+
+def _named(scratch: str) -> str:
+    return Address.of(scratch).database
+
+
+async def _remove(server: Server, scratch: str) -> str:
+    await server.drop(_named(scratch))
     return "dropped"
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tillkeeper import (
@@ -30,9 +32,12 @@ from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError, TillError
 from tillkeeper.payments import traces
 from tillkeeper.payments.traces import Traces
+from tillkeeper.reports import loose
 from tillkeeper.settlement import lines, runs
 from tillkeeper.till import Till
 
+T = TypeVar("T", UUID, int)
+Page = Sequence[tuple[T, bytes]]
 OK = 200
 named_max = 5
 opened_max = 500
@@ -48,6 +53,15 @@ class Gone:
     left: str
     names: Sequence[str]
     subjects: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untied:
+    """Hold what speaks of somebody's purchases although we made nothing of it: webhooks, and lines of accounts."""
+
+    messages: Sequence[UUID] = ()
+    lines: Sequence[int] = ()
+    unread: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +104,15 @@ async def erase(till: Till, wish: Wish, name: str, *, reason: str) -> Replay:
 
 @retry_conflicts
 async def _begin(till: Till, wish: Wish, name: str) -> Replay | tuple[list[str], datetime | None]:
-    """Claim the key before anything takes long, and see by what names gateways know this person."""
+    """Claim the key before anything takes long, and see by what names this person's purchases are known."""
     async with till.db.transaction() as tx:
         claim = await idempotency.claim(tx, wish)
         if isinstance(claim, Replay):
             return claim
         person = await _find(tx, name)
         found = await traces.of_person(tx, person.user, person.own)
-        return await traces.references(tx, person.user, found)
+        called, since = await traces.references(tx, person.user, found)
+        return [*called, *found.shown, *map(str, found.objects)], since
 
 
 async def _find(tx: Transaction, name: str) -> Person:
@@ -113,27 +128,38 @@ async def _find(tx: Transaction, name: str) -> Person:
     return Person(name=known_as, user=user, customer=customer.id if customer else None)
 
 
-async def _untied(till: Till, called: Sequence[str], since: datetime | None) -> list[UUID]:
-    """Find webhooks that we made nothing of, and that speak of this person's purchases all the same."""
-    found: list[UUID] = []
-    after: UUID | None = None
+async def _untied(till: Till, called: Sequence[str], since: datetime | None) -> Untied:
+    """Find webhooks and lines that we made nothing of, and that speak of this person's purchases all the same."""
     names = frozenset(each.encode() for each in called)
-    while since and names:
+    if since is None or not names:
+        return Untied()
+    return Untied(
+        messages=await _search(till, names, partial(inbox.untied, since=since), None),
+        lines=await _search(till, names, partial(loose.lines_since, since=since), 0),
+        unread=await _search(till, names, partial(loose.unread_since, since=since), 0),
+    )
+
+
+async def _search(
+    till: Till, names: frozenset[bytes], listed: Callable[..., Awaitable[Page[T]]], after: Any
+) -> list[T]:
+    """Open page by page, and list what says one of these names."""
+    found: list[T] = []
+    while True:
         async with till.db.transaction(read_only=True) as tx:
-            page = await inbox.untied(tx, since=since, after=after, limit=opened_max)
+            page = await listed(tx, after=after, limit=opened_max)
         if not page:
-            break
+            return found
         found += await asyncio.to_thread(_speaking_of, till.box, names, page)  # opening them takes long
         after = page[-1][0]
-    return found
 
 
-def _speaking_of(box: Box, names: frozenset[bytes], page: Sequence[tuple[UUID, bytes]]) -> list[UUID]:
-    return [message for message, body in page if not names.isdisjoint(WORDS.findall(box.open(body)))]
+def _speaking_of(box: Box, names: frozenset[bytes], page: Page[T]) -> list[T]:
+    return [each for each, body in page if not names.isdisjoint(WORDS.findall(box.open(body)))]
 
 
 @retry_conflicts
-async def _forget(till: Till, wish: Wish, name: str, untied: Sequence[UUID], reason: str) -> Replay:
+async def _forget(till: Till, wish: Wish, name: str, untied: Untied, reason: str) -> Replay:
     async with till.db.transaction() as tx:
         person = await _find(tx, name)
         found = await traces.of_person(tx, person.user, person.own)
@@ -141,12 +167,13 @@ async def _forget(till: Till, wish: Wish, name: str, untied: Sequence[UUID], rea
         _check([*found.unfinished, *(ids.text("refund_request", each) for each in open_)])
         gone = await _erase(tx, till, person, found, requests)
         paid = [*found.payments, *found.for_others]
-        heard = [ids.text("message", each) for each in {*await inbox.about(tx, paid), *untied}]
+        heard = [ids.text("message", each) for each in {*await inbox.about(tx, paid), *untied.messages}]
+        await lines.empty(tx, untied.lines, untied.unread)
         body: dict[str, object] = {
             "object": "erasure",
             "user": gone.left,
             "payments": len(found.payments),
-            "webhooks": await inbox.erase(tx, paid, untied),
+            "webhooks": await inbox.erase(tx, paid, untied.messages),
             "customers": [ids.text("customer", each) for each in found.customers],
             "customers_kept": [ids.text("customer", each) for each in found.shared],
         }

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from tillkeeper import audit, ledger, settlement
 from tillkeeper.audit import Action
-from tillkeeper.facts import LineKind, Notice, NoticeKind, PayoutFacts, SettlementLine, UnreadLine
+from tillkeeper.facts import LineKind, Notice, NoticeKind, PayoutFacts, SettlementLine
 from tillkeeper.flows.book_lines import book_explained
 from tillkeeper.flows.pay_out import arrive
 from tillkeeper.flows.reconcile import check_gateway, link
 from tillkeeper.flows.settle import apply
-from tillkeeper.gateway import Gateway
+from tillkeeper.gateway import Gateway, PlaceGoneError
 from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.kernel import failpoints, logs
 from tillkeeper.kernel.crypto import sha256
@@ -56,15 +56,24 @@ async def fetch(till: Till, gateway: str) -> Taken:
 
 
 async def import_account(till: Till, gateway: Gateway) -> Taken:
-    """Read one gateway's account up to now, part by part; each is remembered, so a crash costs one of them."""
+    """Read one gateway's account up to now, part by part; each is remembered, so a crash costs one of them.
+
+    Where the gateway has forgotten the place, the window is begun anew, once: what is told twice is kept once.
+    """
     end = till.now()
     async with till.db.transaction() as tx:
         window = await lines.window(tx, gateway.name)
     window = window or Window(gateway=gateway.name, seen_until=end - timedelta(days=first_look_days))
-    taken = Taken()
+    taken, anew = Taken(), False
     while window.until or window.seen_until < end:
         until = window.until or min(window.seen_until + timedelta(days=window_days), end)
-        page = await gateway.settlement(window.seen_until - timedelta(hours=overlap_hours), until, window.after)
+        try:
+            page = await gateway.settlement(window.seen_until - timedelta(hours=overlap_hours), until, window.after)
+        except PlaceGoneError:
+            if anew or window.after is None:
+                raise
+            window, anew = replace(window, after=None), True
+            continue
         rest = replace(window, until=until, after=page.after)
         window = rest if page.after else Window(gateway=gateway.name, seen_until=until)
         taken += await _keep(till, gateway, page, window)
@@ -85,6 +94,7 @@ async def import_file(till: Till, gateway: str, file: bytes) -> Taken:
     for start in range(0, max(len(page.lines), len(page.unread)), lines_max):
         part = slice(start, start + lines_max)
         taken += await _keep(till, reader, SettlementPage(lines=page.lines[part], unread=page.unread[part]), None)
+    await _note_end(till, reader, page.lines)
     logs.reconciliation.info("file_imported", gateway=gateway, new=taken.new, unread=taken.unread)
     return taken
 
@@ -96,11 +106,19 @@ async def note_file(till: Till, source: str, file: bytes) -> None:
         await audit.record(tx, till.by, Action.FILE_IMPORTED, source, after=told, at=till.now())
 
 
+async def _note_end(till: Till, gateway: Gateway, told: Sequence[SettlementLine]) -> None:
+    """Note up to when a file tells the account; of a page nobody knows that, for the first may be the newest."""
+    plausible, _ = lines.sort_out(told, lines.day_of(till.now(), ZoneInfo(gateway.settlement_zone)))
+    if plausible:
+        async with till.db.transaction() as tx:
+            await lines.save_told_until(tx, gateway.name, max(line.occurred_at for line in plausible))
+
+
 @retry_conflicts
 async def _keep(till: Till, gateway: Gateway, page: SettlementPage, window: Window | None) -> Taken:
     """Keep a part of an account, and how far it was read, in one transaction."""
     async with till.db.transaction() as tx:
-        taken = await _take_in(tx, till, gateway, page.lines, page.unread)
+        taken = await _take_in(tx, till, gateway, page)
         if page.traces:
             await _trace(tx, till, gateway, page.traces)
         if window:
@@ -108,14 +126,14 @@ async def _keep(till: Till, gateway: Gateway, page: SettlementPage, window: Wind
     return taken
 
 
-async def _take_in(
-    tx: Transaction, till: Till, gateway: Gateway, told: Sequence[SettlementLine], unread: Sequence[UnreadLine]
-) -> Taken:
+async def _take_in(tx: Transaction, till: Till, gateway: Gateway, page: SettlementPage) -> Taken:
     """Keep lines, say what they stand for, let payouts be heard of, and ask for their days to be compared."""
     zone = ZoneInfo(gateway.settlement_zone)
     today = lines.day_of(till.now(), zone)
-    told, undated = lines.sort_out(told, today)
-    taken = await lines.take_in(tx, told, [*unread, *undated], zone=zone, today=today, seal=till.box.seal)
+    told, undated = lines.sort_out(page.lines, today)
+    booked = await matching.booked(tx, gateway.name, [each.line_id for each in told if each.kind is LineKind.CAPTURE])
+    unread = [*page.unread, *undated]
+    taken = await lines.take_in(tx, told, unread, zone=zone, today=today, seal=till.box.seal, booked=booked)
     if not taken.new and not taken.changed and not taken.days:
         return taken
     heard = [_notice(till, line) for line in told if line.kind in PAYOUTS and line.object_id and line.gross]
@@ -153,7 +171,7 @@ def _notice(till: Till, line: SettlementLine) -> Notice:
         references=(),
         amount=sent,
         currency=line.currency,
-        payout=PayoutFacts(id=line.object_id, arrives_at=line.available_at),
+        payout=PayoutFacts(id=line.object_id, arrives_at=line.available_at, automatic=line.automatic),
         occurred_at=line.occurred_at,
         live=till.settings.live,
     )

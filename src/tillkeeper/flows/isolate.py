@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tillkeeper import audit, backups, inbox, operations, outbox
+from tillkeeper import audit, backups, inbox, mail, operations, outbox
 from tillkeeper.audit import Action
 from tillkeeper.backups import Isolation
 from tillkeeper.flows.notify import PLACE
@@ -12,6 +12,7 @@ from tillkeeper.kernel.errors import InvalidStateError
 from tillkeeper.till import Till
 
 BY_HAND = "restored by hand"
+RESTORED = "It waited in a backup that was restored, and has most likely been sent since."
 
 
 class NotCaughtUpError(InvalidStateError):
@@ -33,8 +34,9 @@ async def isolate(till: Till, *, source: str = BY_HAND, taken_at: datetime | Non
 async def release(till: Till, *, force: bool = False) -> None:
     """Let a restored copy act, once it knows what gateways know.
 
-    Whatever a gateway was to be told when the backup was made, it may have been told since: it is asked first. Letters
-    about what is known again were sent by the one that was lost. Raises InvalidStateError, and NotCaughtUpError.
+    Whatever a gateway was to be told when the backup was made, it may have been told since: it is asked first. Receipts
+    that waited, and letters about what is known again, were sent by the one that was lost; alerts that waited go out.
+    Raises InvalidStateError, and NotCaughtUpError.
     """
     await sequence(till, limit=None)
     async with till.db.transaction() as tx:
@@ -48,12 +50,13 @@ async def release(till: Till, *, force: bool = False) -> None:
             raise NotCaughtUpError(message)
         doubted = await operations.doubt_all(tx)
         await outbox.move(tx, PLACE, await outbox.newest(tx))
+        unsent = await mail.drop_receipts(tx, RESTORED)
         await backups.release(tx)
         before = {"source": found.source, "since": found.since}
         await audit.record(
             tx, till.by, Action.COPY_RELEASED, "isolation", before=before, after={"forced": force}, at=till.now()
         )
-    logs.worker.warning("released", source=found.source, asked_first=doubted, by=till.by.name)
+    logs.worker.warning("released", source=found.source, asked_first=doubted, receipts_not_sent=unsent, by=till.by.name)
 
 
 def _knows(found: Isolation, seen_until: datetime | None) -> bool:

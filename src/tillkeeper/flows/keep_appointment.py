@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from tillkeeper import schedules
@@ -15,9 +17,26 @@ from tillkeeper.till import Till
 run_seconds_max = 240
 """Less than what Celery gives a task: whoever takes longer is ended here, in good order, and the next try goes on."""
 renew_seconds = 15
+clock_apart_max = timedelta(seconds=60)
+"""How far the clock of this machine may be from the database's before it is not believed."""
 reason_length_max = 300
 MISSED = UUID(int=0)
 """What the ids of alerts are derived from, together with a name and a day."""
+
+
+async def by_database(till: Till) -> Till:
+    """Lend a till that goes by the database's clock, where this machine's is plainly wrong.
+
+    What is due, up to when a gateway was asked and what is old enough to be forgotten follow from it: after one jump
+    ahead nothing would be due until the time has come, and what was taken for old would be gone.
+    """
+    async with till.db.transaction() as tx:
+        apart = till.now() - await schedules.clock(tx)
+    if abs(apart) <= clock_apart_max:
+        return till
+    logs.worker.error("clock_wrong", seconds_ahead=round(apart.total_seconds()))
+    shown = till.now
+    return replace(till, now=lambda: shown() - apart)
 
 
 async def keep_appointment(till: Till, *, name: str, calendar: Calendar, run: Callable[[Till], Awaitable[int]]) -> int:

@@ -33,6 +33,8 @@ planned_days = 7
 closed_days = 35
 """How long it is looked whether what somebody closed has found its explanation after all."""
 rest_after_failure_seconds = 600
+COUNTED_BEFORE = {Step.RETURNS, Step.GRANTS}
+"""Steps that go once more through payouts and payments."""
 reason_length_max = 300
 
 
@@ -153,6 +155,8 @@ async def _compare_lines(look: Look) -> Place | None:
     if part.end is None:
         return None
     named = await matching.named(tx, run, part.end)
+    if await _put_right(look, part.end, named):
+        named = await matching.named(tx, run, part.end)
     explained = await link(tx, named, now)
     pairs = await matching.differing(tx, run, part.end, named)
     judged = [(pair, runs.judge(pair, look.terms)) for pair in pairs]
@@ -160,6 +164,17 @@ async def _compare_lines(look: Look) -> Place | None:
     await _keep(look, [finding for _, finding in judged if finding], explained, told)
     look.run, look.left = replace(look.run, lines=run.lines + part.count), look.left - part.count
     return part.end
+
+
+async def _put_right(look: Look, end: Place, named: Sequence[matching.Named]) -> bool:
+    """Let lines of second captures stand for these, and their days be compared again; false when all stand right."""
+    misplaced = await matching.misplaced(look.tx, look.run, end, named)
+    if misplaced:
+        await lines.move_links(look.tx, [each.link for each in misplaced])
+        days, zone = {each.day for each in misplaced}, ZoneInfo(look.till.gateways[look.run.gateway].settlement_zone)
+        await runs.ask(look.tx, look.run.gateway, sorted(days), lines.day_of(look.terms.now, zone))
+        look.run = replace(look.run, asked=look.run.asked + (look.run.day in days))
+    return bool(misplaced)
 
 
 async def link(tx: Transaction, named: Sequence[matching.Named], now: datetime) -> list[Discrepancy]:
@@ -182,7 +197,7 @@ async def _compare_ours(look: Look) -> Place | None:
             if part.end is None:
                 return None
             await _keep(look, await _unmatched(look, part.end), [], [])
-            look.run = replace(look.run, ours=run.ours + (0 if run.step is Step.GRANTS else part.count))
+            look.run = replace(look.run, ours=run.ours + (0 if run.step in COUNTED_BEFORE else part.count))
             look.left -= part.count
             return part.end
 
@@ -199,9 +214,13 @@ async def _unmatched(look: Look, end: Place) -> list[Finding]:
             found = [runs.judge_lonely(each, terms) for each in await unmatched.refunds(tx, run, bounds, end)]
         case Step.DISPUTES:
             found = [runs.judge_lonely(each, terms) for each in await unmatched.disputes(tx, run, bounds, end)]
+            moved = await matching.of_disputes(tx, await unmatched.moved(tx, run, bounds, end))
+            found += [runs.judge(pair, terms) for pair in moved]
         case Step.PAYOUTS:
             settled = await unmatched.payouts(tx, run, bounds, end)
             found = [finding for each in settled for finding in runs.judge_payout(each, terms)]
+        case Step.RETURNS:
+            found = [runs.judge_lonely(each, terms) for each in await unmatched.returns(tx, run, bounds, end)]
         case _:
             given = await unmatched.unpaid(tx, run, bounds, end)
             found = [runs.judge_grant(each, granted=True, terms=terms) for each in given]
@@ -237,8 +256,10 @@ async def _keep(
     tx, now = look.tx, look.terms.now
     look.run, outcome = await runs.record(tx, look.run, findings, now)
     fees = {each.object: each.theirs for each in outcome.tolerated if each.kind is Kind.FEE_MISMATCH}
-    await payments.settle_fees(tx, {id_: fee for id_, fee in fees.items() if id_ and fee is not None})
-    journals = book_opened(outcome.opened, now) + book_tolerated(outcome.tolerated, now)
+    settled = await payments.settle_fees(tx, {id_: fee for id_, fee in fees.items() if id_ and fee is not None})
+    # A fee that was told since this part was read has been booked in full.
+    tolerated = [each for each in outcome.tolerated if each.kind is not Kind.FEE_MISMATCH or each.object in settled]
+    journals = book_opened(outcome.opened, now) + book_tolerated(tolerated, now)
     await ledger.post(tx, [*told, *journals, *book_explained(explained, now)])
     await outbox.announce(tx, [event(each) for each in outcome.opened if each.kind is not Kind.IN_TRANSIT])
 

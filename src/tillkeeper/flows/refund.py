@@ -51,11 +51,14 @@ class RefundWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """Hold a refund that money and goods allow: the payment before it, and the share whose goods nobody used."""
+    """Hold a refund that money and goods allow: the payment before it, and the share whose goods nobody used.
+
+    Without a decision it was made before, by one whom a restored copy has forgotten.
+    """
 
     payment: Payment
     refund: Refund
-    decision: Decision
+    decision: Decision | None
     unused: int | None
 
     @property
@@ -90,7 +93,7 @@ async def refund(till: Till, wish: Wish, wanted: RefundWish) -> Replay:
 async def foresee(till: Till, wanted: RefundWish) -> Weighed:
     """See what a refund would come to, and leave everything as it is; raises what the refund itself would."""
     async with till.db.transaction() as tx:
-        weighed = await weigh(tx, till, wanted)
+        weighed = await weigh(tx, till, wanted, ids.new())
         await _check_policy(tx, till, wanted, weighed)
     return weighed
 
@@ -106,12 +109,26 @@ async def refundable(till: Till, payment: UUID) -> int:
     return max(0, locked.left if unused is None else min(locked.left, unused))
 
 
-async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
-    """Lock a payment and see whether money and goods allow a refund; raises what says why they do not."""
-    payment = await payments.lock_one(tx, wanted.payment)
+def name(payment: UUID, *by: str) -> UUID:
+    """Name the one refund of a payment that follows from who asked for it and how.
+
+    After a restore nobody knows what was asked for since the backup, and the gateway tells of the refund by this id:
+    whoever asks again finds it.
+    """
+    return ids.derive(payment, "refund", *by)
+
+
+async def weigh(tx: Transaction, till: Till, wanted: RefundWish, refund: UUID) -> Weighed:
+    """Lock a payment and see whether money and goods allow a refund; raises what says why they do not.
+
+    One that is there already under its id is allowed, whatever else is.
+    """
+    payment, refunds = await payments.lock_with_refunds(tx, wanted.payment)
     if payment is None:
         message = "No payment has this id."
         raise NotFoundError(message)
+    if refund in refunds:
+        return Weighed(payment=payment, refund=refunds[refund], decision=None, unused=None)
     if payment.captured and payment.reference is None:  # it was taken over from an earlier system
         message = f"Nobody said what {payment.gateway} calls this payment: give the money back in its dashboard."
         raise InvalidStateError(message)
@@ -119,7 +136,7 @@ async def weigh(tx: Transaction, till: Till, wanted: RefundWish) -> Weighed:
     decision = payments.reserve_refund(
         payment,
         wanted.amount,
-        refund=ids.new(),
+        refund=refund,
         unused=None if wanted.of_used_goods else unused,
         reason=wanted.reason,
         now=till.now(),
@@ -144,8 +161,13 @@ async def _unused(tx: Transaction, payment: Payment) -> int | None:
     )
 
 
-async def promise(tx: Transaction, till: Till, weighed: Weighed, *, leased: bool) -> Operation:
-    """Set a refund aside, take its goods, and write down the call; one that is leased is made by the caller at once."""
+async def promise(tx: Transaction, till: Till, weighed: Weighed, *, leased: bool) -> Operation | None:
+    """Set a refund aside, take its goods, and write down the call; one that is leased is made by the caller at once.
+
+    For one that was made before there is nothing to do.
+    """
+    if weighed.decision is None:
+        return None
     await payments.record(tx, [weighed.decision], causes=["api"])
     await settle.follow(tx, payments.changes([weighed.decision]))
     assert weighed.decision.change, "reserved"
@@ -168,12 +190,15 @@ async def _reserve(till: Till, wish: Wish, wanted: RefundWish) -> Replay | tuple
             return claim
         if claim.resource:
             return claim.resource, await take_over(tx, claim.resource)
-        weighed = await weigh(tx, till, wanted)
+        made = name(wanted.payment, wish.scope, wish.key, wish.request_sha.hex())
+        weighed = await weigh(tx, till, wanted, made)
+        await idempotency.attach(tx, wish, made)
+        if weighed.decision is None:
+            return made, None
         await _check_policy(tx, till, wanted, weighed)
         operation = await promise(tx, till, weighed, leased=True)
-        await idempotency.attach(tx, wish, weighed.refund.id)
         await note(tx, till, weighed)
-        return weighed.refund.id, operation
+        return made, operation
 
 
 async def note(tx: Transaction, till: Till, weighed: Weighed) -> None:

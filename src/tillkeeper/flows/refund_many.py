@@ -7,6 +7,7 @@ from uuid import UUID
 from tillkeeper import idempotency, payments, refund_requests
 from tillkeeper.audit import Action
 from tillkeeper.flows.read import read
+from tillkeeper.flows.refund import name
 from tillkeeper.flows.request_refund import Asked, consider, note_decision, open_request
 from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import failpoints, ids
@@ -26,6 +27,8 @@ from tillkeeper.reports import refundable
 from tillkeeper.reports.refundable import Selection
 from tillkeeper.till import Till
 
+NAMESPACE = UUID("01935f2c-7c00-7000-8000-000000000003")
+"""What ids of bulks are derived from: sent again under its key, one that a restored copy has forgotten is the same."""
 OK = 200
 bulk_payments_max = 100
 TOLD = ("code", "detail", "next_step")
@@ -75,7 +78,7 @@ async def _begin(till: Till, wish: Wish) -> Replay | UUID:
         claim = await idempotency.claim(tx, wish)
         if isinstance(claim, Replay):
             return claim
-        bulk = claim.resource or ids.new()
+        bulk = claim.resource or ids.derive(NAMESPACE, wish.scope, wish.key, wish.request_sha.hex())
         await idempotency.attach(tx, wish, bulk)
         return bulk
 
@@ -101,7 +104,7 @@ async def _foresee(till: Till, asked: Asked) -> dict[str, object]:
     shown: dict[str, object] = {"payment": ids.text("payment", asked.payment), "request": None}
     try:
         async with till.db.transaction() as tx:
-            considered = await consider(tx, till, asked)
+            considered = await consider(tx, till, asked, ids.new())
     except DatabaseUnavailableError:
         raise
     except TillError as error:
@@ -122,7 +125,8 @@ async def _ask(till: Till, bulk: UUID, asked: Asked) -> dict[str, object]:
             await payments.lock_one(tx, asked.payment)
             made = await refund_requests.of_bulk(tx, bulk, asked.payment)
             if made is None:
-                made, _ = await open_request(tx, till, await consider(tx, till, asked), leased=False, bulk=bulk)
+                considered = await consider(tx, till, asked, name(asked.payment, bulk.hex))
+                made, _ = await open_request(tx, till, considered, leased=False, bulk=bulk)
                 await note_decision(tx, till, Action.REFUND_REQUESTED, made, asked.note)
     except DatabaseUnavailableError:
         raise

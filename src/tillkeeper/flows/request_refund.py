@@ -7,7 +7,7 @@ from tillkeeper import audit, idempotency, refund_requests
 from tillkeeper.audit import Action
 from tillkeeper.flows import operate
 from tillkeeper.flows.checkout import CREATED, take_over
-from tillkeeper.flows.refund import RefundWish, Weighed, promise, weigh
+from tillkeeper.flows.refund import RefundWish, Weighed, name, promise, weigh
 from tillkeeper.idempotency import InProgressError, Replay, Wish
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction, retry_conflicts
@@ -24,6 +24,8 @@ from tillkeeper.refund_requests import (
 )
 from tillkeeper.reports import refund_request as report
 from tillkeeper.till import Till
+
+MADE_BEFORE = "It was made before: the gateway knows it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,11 @@ async def request_refund(till: Till, wish: Wish, asked: Asked) -> Replay:
     return await remember_answer(till, wish, request, operation, answer, status=CREATED)
 
 
-async def consider(tx: Transaction, till: Till, asked: Asked) -> Considered:
-    """Lock a payment, and measure a wish for its money by money, goods and policy."""
+async def consider(tx: Transaction, till: Till, asked: Asked, refund: UUID) -> Considered:
+    """Lock a payment, and measure a wish for its money by money, goods and policy; `refund` is the id of what is made.
+
+    What was made before needs nobody's consent any more.
+    """
     policy = await refund_requests.policy(tx)
     override = asked.override_reason is not None
     weighed = await weigh(
@@ -75,7 +80,12 @@ async def consider(tx: Transaction, till: Till, asked: Asked) -> Considered:
         RefundWish(
             payment=asked.payment, amount=asked.amount, reason=asked.note or asked.reason_code, of_used_goods=override
         ),
+        refund,
     )
+    if weighed.decision is None:
+        return Considered(
+            asked=asked, weighed=weighed, ruling=Approved(reason=MADE_BEFORE), policy_version=policy.version
+        )
     ruling = refund_requests.decide(policy, weighed.facts, weighed.refund.amount, override=override, now=till.now())
     return Considered(asked=asked, weighed=weighed, ruling=ruling, policy_version=policy.version)
 
@@ -132,7 +142,8 @@ async def _begin(till: Till, wish: Wish, asked: Asked) -> Replay | tuple[UUID, O
             return claim
         if claim.resource:
             return claim.resource, await resume(tx, claim.resource)
-        request, operation = await open_request(tx, till, await consider(tx, till, asked), leased=True)
+        refund = name(asked.payment, wish.scope, wish.key, wish.request_sha.hex())
+        request, operation = await open_request(tx, till, await consider(tx, till, asked, refund), leased=True)
         await idempotency.attach(tx, wish, request.id)
         await note_decision(tx, till, Action.REFUND_REQUESTED, request, asked.override_reason or asked.note)
         return request.id, operation

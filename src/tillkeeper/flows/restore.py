@@ -16,6 +16,7 @@ from tillkeeper import audit, backups, customers, ledger
 from tillkeeper.audit import SYSTEM, Action
 from tillkeeper.backups import Check, Facts, Vault
 from tillkeeper.flows.back_up import Say, count, differences, feed, hush
+from tillkeeper.flows.unseal import Keys, unseal
 from tillkeeper.kernel import clock, ids, logs, postgres_programs
 from tillkeeper.kernel.db import Database, Transaction
 from tillkeeper.kernel.encrypted import Reader
@@ -134,14 +135,6 @@ async def create(url: str, facts: Facts) -> None:
     await postgres_programs.run(program, [*words, address.database], address.secrets)
 
 
-async def drop(url: str) -> None:
-    """Drop the database that a URL names, whoever is connected to it."""
-    address = Address.of(url)
-    words = [f"--maintenance-db={address.named('postgres').url}", "--no-password", "--if-exists", "--force"]
-    program = await postgres_programs.find("dropdb")
-    await postgres_programs.run(program, [*words, address.database], address.secrets)
-
-
 async def _check_target(tx: Transaction, facts: Facts) -> None:
     """Refuse what is not empty, and where somebody is missing who is granted something."""
     found = await tx.fetchval("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
@@ -214,7 +207,7 @@ async def _fill(
             await filling.end()
 
 
-async def prove(db: Database, facts: Facts) -> list[Check]:
+async def prove(db: Database, facts: Facts, keys: Keys) -> list[Check]:
     """Look at everything in a restored copy that tells whether one could go on with it, all at once."""
     looks: dict[str, Callable[[], Awaitable[str]]] = {
         "migrations": partial(_look_at, db, _migrations),
@@ -222,9 +215,19 @@ async def prove(db: Database, facts: Facts) -> list[Check]:
         "books": partial(_look_at, db, _books),
         "seals": partial(_look_at, db, partial(_seals, facts)),
         "audit log": partial(_look_at, db, _audit),
+        "sealed": partial(_look_at, db, partial(unseal, keys=keys)),
         "writing": partial(_try_writing, db),
     }
     return await asyncio.gather(*(_check(name, look) for name, look in looks.items()))
+
+
+async def try_keys(url: str, keys: Keys) -> Check:
+    """Look whether what is sealed in a restored database can be opened here."""
+    db = await Database.connect(url, connections=2)
+    try:
+        return await _check("sealed", partial(_look_at, db, partial(unseal, keys=keys)))
+    finally:
+        await db.close()
 
 
 async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:

@@ -44,6 +44,10 @@ class GatewayUnavailableError(TillError):
     next_step = "Nothing was charged. Send the same request with the same Idempotency-Key again."
 
 
+class PlaceGoneError(GatewayUnavailableError):
+    """Report a place in an account from which its gateway does not go on any more: the window must be read anew."""
+
+
 class ConfigurationError(TillError):
     """Report a setting that is missing or cannot be right; the program does not start with it."""
 
@@ -321,6 +325,7 @@ class Gateway(Protocol):
         """Read one part of its account of us between two moments; raises GatewayUnavailableError.
 
         `after` is None at the beginning, and then what the part before said; a part may be empty and not the last.
+        Raises PlaceGoneError when the gateway does not go on from there any more.
         The same window has lines of the same ids whenever it is asked for, and those of two windows side by side are
         together those of both as one. What a gateway tells only once it is paid out belongs to the moment of that.
         """

@@ -37,6 +37,14 @@ class Box:
                 raise
             return self._previous.decrypt(sealed[:nonce_bytes], sealed[nonce_bytes:], None)
 
+    def opens(self, sealed: bytes) -> bool:
+        """Tell whether this was sealed with a key of ours, and not changed."""
+        try:
+            self.open(sealed)
+        except InvalidTag:
+            return False
+        return True
+
     def renew(self, sealed: bytes) -> bytes | None:
         """Seal again what the previous key sealed; None for what is of this key already."""
         try:

@@ -35,6 +35,7 @@ LIMITS = {
 """What a session is told once, and each transaction where sessions are shared."""
 KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 """When PostgreSQL lets go of a machine that has vanished: by itself it would hold its connections for two hours."""
+KEEPS_WHAT_IS_COMMITTED = ("fsync", "full_page_writes", "synchronous_commit")
 statements_kept_max = 100
 conflict_attempts_max = 6
 conflict_pause_seconds = 0.02
@@ -209,6 +210,15 @@ class Database:
             await asyncio.wait_for(self._pool.close(), timeout=connect_timeout_seconds)
         except (TimeoutError, *UNREACHABLE):
             self._pool.terminate()
+
+    async def forgetful(self) -> list[str]:
+        """List the settings that are off without which PostgreSQL may lose what it has committed."""
+        async with self.transaction(read_only=True) as tx:
+            rows = await tx.fetch(
+                "SELECT name FROM pg_settings WHERE name = ANY($1::text[]) AND setting = 'off' ORDER BY name",
+                list(KEEPS_WHAT_IS_COMMITTED),
+            )
+        return [row["name"] for row in rows]
 
     async def plan_anew(self) -> None:
         """Let every statement be planned anew when it comes next, for tables that are larger by now."""

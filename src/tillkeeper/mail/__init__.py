@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "claim",
     "compose",
+    "drop_receipts",
     "erase",
     "gather",
     "is_address",
@@ -66,6 +67,11 @@ async def gather(tx: Transaction, *, alerts_per_day_max: int, now: datetime) -> 
 async def record(tx: Transaction, letter: Leased, verdict: Verdict) -> bool:
     """Write what came of a try; false when its lease was lost meanwhile, and then nothing is written."""
     return await store.record(tx, letter, verdict)
+
+
+async def drop_receipts(tx: Transaction, reason: str) -> int:
+    """Send no receipt that still waits; return how many there were."""
+    return await store.drop_receipts(tx, reason)
 
 
 async def erase(tx: Transaction, payments: Sequence[str], words: Sequence[str]) -> None:

@@ -117,6 +117,18 @@ async def gather(tx: Transaction, limit: int) -> list[tuple[str, Mapping[str, An
     return [(row["topic"], row["data"]) for row in sorted(rows, key=lambda row: row["id"])]
 
 
+async def drop_receipts(tx: Transaction, reason: str) -> int:
+    """End receipts that were not sent yet; whoever is about to send one may still do so."""
+    return await tx.execute(
+        """
+        UPDATE mail_letter
+        SET status = 'dropped', reason = $1, lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
+        WHERE status = 'pending' AND kind = 'receipt'
+        """,
+        reason,
+    )
+
+
 async def erase(tx: Transaction, payments: Sequence[str], words: Sequence[str]) -> None:
     """Take the words out of letters about payments."""
     await tx.execute(

@@ -153,7 +153,7 @@ async def lock_disputes(tx: Transaction, payment: UUID) -> list[Dispute]:
 async def record(tx: Transaction, decisions: Sequence[Decision], *, causes: Sequence[str]) -> None:
     """Write what was decided: states, history, the gateways' ids, refunds and disputes."""
     final = {decision.payment.id: decision.payment for decision in decisions if decision.payment}
-    refunds = {decision.refund.id: decision.refund for decision in decisions if decision.refund}
+    refunds = {each.id: each for decision in decisions for each in (decision.refund, decision.rest) if each}
     if final:
         await store.update(tx, [final[id_] for id_ in sorted(final)])
         await link(tx, decisions)
@@ -190,10 +190,9 @@ async def finish_attempt(tx: Transaction, key: str, opening: Opening, *, latency
     await store.finish_attempt(tx, key, opening, latency_ms)
 
 
-async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> None:
-    """Take what gateways kept of payments for the last word, where the books know the difference already."""
-    if fees:
-        await store.settle_fees(tx, dict(sorted(fees.items())))
+async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> set[UUID]:
+    """Take what gateways kept of payments for the last word; return those of which nobody had said one meanwhile."""
+    return await store.settle_fees(tx, dict(sorted(fees.items()))) if fees else set()
 
 
 async def take_expired(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:

@@ -232,50 +232,44 @@ async def insert_first_change(tx: Transaction, payment: UUID, cause: str, at: da
     )
 
 
+REFUND_FIELDS = (
+    *("id", "payment", "amount", "currency", "status", "origin", "reason", "gateway", "reference", "error_code"),
+    *("created_at", "settled_at", "surplus", "capture", "reversal", "tax", "fee", "imported"),
+)
+
+
 async def save_refunds(tx: Transaction, refunds: Sequence[Refund]) -> None:
-    """Write refunds, new ones and known ones."""
+    """Write refunds, new ones and known ones; only of one that was taken over a part may become known by itself."""
     await tx.execute(
         """
         INSERT INTO refund (id, payment_id, amount, currency, status, origin, reason, gateway, gateway_reference,
-                            error_code, created_at, settled_at, surplus, capture_reference, reversal, tax, fee)
+                            error_code, created_at, settled_at, surplus, capture_reference, reversal, tax, fee,
+                            imported)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                              $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                             $13::boolean[], $14::text[], $15::boolean[], $16::bigint[], $17::bigint[])
+                             $13::boolean[], $14::text[], $15::boolean[], $16::bigint[], $17::bigint[], $18::boolean[])
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status, gateway_reference = excluded.gateway_reference,
-            error_code = excluded.error_code, settled_at = excluded.settled_at
+            error_code = excluded.error_code, settled_at = excluded.settled_at,
+            amount = CASE WHEN refund.imported THEN excluded.amount ELSE refund.amount END
         WHERE refund.payment_id = excluded.payment_id
         """,
-        [refund.id for refund in refunds],
-        [refund.payment for refund in refunds],
-        [refund.amount for refund in refunds],
-        [refund.currency for refund in refunds],
-        [refund.status for refund in refunds],
-        [refund.origin for refund in refunds],
-        [refund.reason for refund in refunds],
-        [refund.gateway for refund in refunds],
-        [refund.reference for refund in refunds],
-        [refund.error_code for refund in refunds],
-        [refund.created_at for refund in refunds],
-        [refund.settled_at for refund in refunds],
-        [refund.surplus for refund in refunds],
-        [refund.capture for refund in refunds],
-        [refund.reversal for refund in refunds],
-        [refund.tax for refund in refunds],
-        [refund.fee for refund in refunds],
+        *([getattr(refund, name) for refund in refunds] for name in REFUND_FIELDS),
     )
 
 
-async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> None:
-    """Write what gateways kept of payments."""
-    await tx.execute(
+async def settle_fees(tx: Transaction, fees: Mapping[UUID, int]) -> set[UUID]:
+    """Write what gateways kept of payments of which that was not known, and return these."""
+    rows = await tx.fetch(
         """
         UPDATE payment SET fee = told.fee, fee_final = true
-        FROM unnest($1::uuid[], $2::bigint[]) AS told (id, fee) WHERE payment.id = told.id
+        FROM unnest($1::uuid[], $2::bigint[]) AS told (id, fee) WHERE payment.id = told.id AND NOT payment.fee_final
+        RETURNING payment.id
         """,
         list(fees),
         list(fees.values()),
     )
+    return {row["id"] for row in rows}
 
 
 async def take_expired(tx: Transaction, limit: int, patience_seconds: int) -> list[tuple[UUID, str]]:
@@ -395,4 +389,5 @@ def _refund(row: Record) -> Refund:
         reversal=row["reversal"],
         tax=row["tax"],
         fee=row["fee"],
+        imported=row["imported"],
     )

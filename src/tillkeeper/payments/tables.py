@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
@@ -206,5 +207,6 @@ dispute = Table(
     Column("booked_lost", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("dispute_opened_index", "opened_at", "id"),
+    Index("dispute_moved_index", "gateway", text("greatest(opened_at, money_at, closed_at)"), "id"),
     Index("dispute_waiting_index", "due_at", "id", postgresql_where="status IN ('needs_response', 'warning')"),
 )

@@ -103,7 +103,7 @@ class Refund:
     A `surplus` gives back what was captured a second time: it takes no goods and is no part of the payment's refunds.
     `capture` is the gateway's id of what is given back, where that is not the payment's own, and `fee` what was booked
     for that second capture; `tax` is a part of the amount. A `reversal` was made by the gateway against our will; when
-    a dispute turns out to be behind it, it is undone in favour of that.
+    a dispute turns out to be behind it, it is undone in favour of that. What is `imported` an earlier system told of.
     """
 
     id: UUID
@@ -123,6 +123,7 @@ class Refund:
     reversal: bool = False
     tax: int = 0
     fee: int | None = None
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +242,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Hold what became of one fact: the verdict with its reason, and the new values when it was applied."""
+    """Hold what became of one fact: the verdict with its reason, and the new values when it was applied.
+
+    `rest` is what remains of a refund that was taken over, where `refund` turned out to be a part of it.
+    """
 
     verdict: Verdict
     reason: str
@@ -249,6 +253,7 @@ class Decision:
     links: tuple[str, ...] = ()
     payment: Payment | None = None
     refund: Refund | None = None
+    rest: Refund | None = None
     dispute: Dispute | None = None
     change: Change | None = None
     waits_for: str | None = None

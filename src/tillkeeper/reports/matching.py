@@ -6,6 +6,7 @@ it was.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from uuid import UUID
 
 from tillkeeper.facts import LineKind
@@ -30,6 +31,14 @@ class Named:
     side: Side
     object: UUID | None
     payment: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """Hold what a line stands for in truth, and its day."""
+
+    link: Link
+    day: date
 
 
 async def go_by_index(tx: Transaction) -> None:
@@ -69,6 +78,32 @@ async def named_by(tx: Transaction, gateway: str, line_ids: Sequence[str]) -> li
     return [_named(row) for row in await tx.fetch(NAMED.format(which=OF_A_LIST), gateway, list(line_ids))]
 
 
+async def misplaced(tx: Transaction, run: Run, end: Place, found: Sequence[Named]) -> list[Misplaced]:
+    """Find lines that stand for a payment and tell of its second capture, among the payments that a part is about.
+
+    Such a line came before anybody had heard of either capture, and took the place of the true one.
+    """
+    payments = [each.payment for each in found if each.payment]
+    rows = await tx.fetch(MISPLACED, *_span(run, end), payments)
+    return [
+        Misplaced(link=Link(line=row["id"], side=Side.SURPLUS, object=row["object"]), day=row["day"]) for row in rows
+    ]
+
+
+MISPLACED = """
+SELECT line.id, refund.id AS object, line.day
+FROM (SELECT line_id, object FROM settlement_link WHERE side = 'capture' AND object = ANY($5::uuid[])
+      UNION
+      SELECT link.line_id, link.object FROM settlement_line AS each
+      JOIN settlement_link AS link ON link.line_id = each.id AND link.side = 'capture'
+      WHERE each.gateway = $1 AND each.day = $2 AND each.id > $3 AND each.id <= $4) AS taken
+JOIN settlement_line AS line ON line.id = taken.line_id
+JOIN refund ON refund.payment_id = taken.object AND refund.surplus AND refund.gateway = line.gateway
+    AND refund.capture_reference IN (line.object_id, line.parent_id)
+WHERE NOT EXISTS (SELECT FROM settlement_link AS link WHERE link.object = refund.id AND link.side = 'surplus')
+ORDER BY line.id
+"""
+
 OF_A_PART = "gateway = $1 AND day = $2 AND id > $3 AND id <= $4"
 OF_A_LIST = "gateway = $1 AND line_id = ANY($2::text[])"
 
@@ -77,13 +112,14 @@ OF_A_LIST = "gateway = $1 AND line_id = ANY($2::text[])"
 # A refund that names a capture as the thing that moved is that capture, the wrong way round. A movement of a dispute
 # that names only its payment belongs to that payment's only dispute; of several, to the only one whose lines do not
 # come to what the books hold of it. A refund that came back and names only its payment is one of as much that failed
-# and has not come back yet. Whatever is still ambiguous then is for a person.
+# and has not come back yet; so is a payout that came back and names nothing, and of several such lines each is another.
+# Whatever is still ambiguous then is for a person.
 NAMED = """
 WITH line AS MATERIALIZED (
     SELECT * FROM settlement_line
     WHERE {which} AND NOT EXISTS (SELECT FROM settlement_link WHERE line_id = settlement_line.id)
 ), named AS MATERIALIZED (
-    SELECT line.id, line.kind, line.gateway, line.object_id, line.parent_id, line.our_refund, line.gross,
+    SELECT line.id, line.kind, line.gateway, line.object_id, line.parent_id, line.our_refund, line.gross, line.currency,
            by_object.payment_id AS exactly,
            coalesce(by_object.payment_id, by_parent.payment_id, own.id, tried.payment_id) AS payment_id
     FROM line
@@ -139,11 +175,35 @@ LEFT JOIN LATERAL (
     HAVING count(*) = 1) AS own ON true
 WHERE named.kind IN ('dispute', 'dispute_reversed')
 UNION ALL
-SELECT named.id, named.kind, payout.id, NULL
-FROM named LEFT JOIN payout ON (payout.gateway, payout.gateway_reference) = (named.gateway, named.object_id)
-WHERE named.kind IN ('payout', 'payout_failed')
+SELECT named.id, named.kind, coalesce(payout.id, back.id), NULL
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY kind, object_id, currency, gross ORDER BY id) AS nth
+    FROM named WHERE kind IN ('payout', 'payout_failed')) AS named
+LEFT JOIN payout ON (payout.gateway, payout.gateway_reference) = (named.gateway, named.object_id)
+LEFT JOIN LATERAL (
+    SELECT each.id FROM payout AS each
+    WHERE named.kind = 'payout_failed' AND named.object_id IS NULL AND each.status = 'failed'
+        AND (each.gateway, each.currency, each.amount) = (named.gateway, named.currency, named.gross)
+        AND NOT EXISTS (SELECT FROM settlement_link WHERE object = each.id AND side = 'payout_failed')
+    ORDER BY EXISTS (SELECT FROM settlement_link WHERE object = each.id AND side = 'payout') DESC,
+        each.created_at, each.id
+    LIMIT 1 OFFSET named.nth - 1) AS back ON true
 ORDER BY 1
 """
+
+
+async def booked(tx: Transaction, gateway: str, line_ids: Sequence[str]) -> set[str]:
+    """Tell which of these captures are in the books as their lines told them: second ones, and imported ones."""
+    rows = await tx.fetch(
+        """
+        SELECT line.line_id FROM settlement_line AS line JOIN settlement_link AS link ON link.line_id = line.id
+        LEFT JOIN payment ON link.side = 'capture' AND payment.id = link.object
+        WHERE line.gateway = $1 AND line.line_id = ANY($2::text[]) AND (link.side = 'surplus' OR payment.imported)
+        """,
+        gateway,
+        list(line_ids),
+    )
+    return {row["line_id"] for row in rows}
 
 
 def links(found: Sequence[Named]) -> list[Link]:
@@ -157,14 +217,20 @@ async def differing(tx: Transaction, run: Run, end: Place, found: Sequence[Named
     return [_pair(row, about.get(row["id"])) for row in await tx.fetch(DIFFERING, *_span(run, end))]
 
 
+async def of_disputes(tx: Transaction, disputes: Sequence[UUID]) -> list[Pair]:
+    """Set the last line of each of these disputes beside what we hold of it: all of its lines are counted with it."""
+    return [_pair(row, None) for row in await tx.fetch(OF_DISPUTES, list(disputes))] if disputes else []
+
+
 # A plain agreement needs no second look: same amount, same currency, the fee that we booked, and a sum that adds up.
-DIFFERING = """
+COMPARED = """
 SELECT line.id, line.line_id, line.kind, line.gross, line.fee, line.tax, line.net, line.currency, line.settle_currency,
        line.rate, line.occurred_at, link.side, link.object,
        coalesce(payment.id, refund.payment_id, dispute.payment_id) AS payment_id,
        coalesce(payment.currency, refund.currency, dispute.currency, payout.currency) AS our_currency,
        coalesce(payment.status, refund.status, dispute.status, payout.status) AS our_status,
-       coalesce(payment.created_at, refund.created_at, dispute.opened_at, payout.created_at) AS our_at,
+       coalesce(payment.created_at, refund.created_at, greatest(dispute.opened_at, dispute.money_at, dispute.closed_at),
+                payout.created_at) AS our_at,
        CASE link.side WHEN 'surplus' THEN refund.fee ELSE coalesce(payment.fee, dispute.booked_fee) END AS our_fee,
        coalesce(payment.fee_final, true) AS fee_final,
        coalesce(payment.imported, refund.imported, false) AS imported,
@@ -199,6 +265,8 @@ LEFT JOIN payment ON link.side = 'capture' AND payment.id = link.object
 LEFT JOIN refund ON link.side IN ('surplus', 'refund', 'refund_failed') AND refund.id = link.object
 LEFT JOIN dispute ON link.side = 'dispute' AND dispute.id = link.object
 LEFT JOIN payout ON link.side IN ('payout', 'payout_failed') AND payout.id = link.object
+"""
+DIFFERING = f"""{COMPARED}
 WHERE line.gateway = $1 AND line.day = $2 AND line.id > $3 AND line.id <= $4
   AND (line.kind = 'capture' AND line.gross = payment.amount_captured AND line.currency = payment.currency
        AND NOT payment.imported AND line.settle_currency = line.currency AND line.fee + line.tax = payment.fee
@@ -208,6 +276,11 @@ WHERE line.gateway = $1 AND line.day = $2 AND line.id > $3 AND line.id <= $4
        AND line.net = line.gross AND line.fee = 0 AND line.tax = 0
        OR line.kind = 'payout' AND line.gross = -payout.amount AND line.net = line.gross
        AND line.currency = payout.currency) IS NOT TRUE
+ORDER BY line.id
+"""
+OF_DISPUTES = f"""{COMPARED}
+WHERE link.object = ANY($1::uuid[]) AND link.side = 'dispute' AND line.id = (
+    SELECT max(last.line_id) FROM settlement_link AS last WHERE last.object = link.object AND last.side = 'dispute')
 ORDER BY line.id
 """
 

@@ -3,7 +3,7 @@
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import DatabaseUnavailableError
 
-REVISION = "0039"
+REVISION = "0041"
 """The last migration; a test compares it with the migrations themselves."""
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from tillkeeper.kernel.db import Transaction
+from tillkeeper.reports import loose
 from tillkeeper.retention import Kind, Mark
 
 counted_max = 100_000
@@ -27,6 +28,8 @@ async def due(tx: Transaction, kind: Kind, mark: Mark, before: datetime) -> int:
     match kind:
         case Kind.AUDIT:
             found = await tx.fetchval(OLD_ENTRIES, mark.number, before)
+        case Kind.LINES:
+            found = await loose.due(tx, after=mark.number, before=before, limit=counted_max)
         case Kind.PAID | Kind.UNPAID:
             found = await tx.fetchval(OLD_PAYMENTS, before, mark.at, mark.id, kind is Kind.UNPAID)
     return found

@@ -12,11 +12,14 @@ from tillkeeper.settlement.runs import Lonely, Ours, Place, Rest, Run, Settled, 
 Bounds = tuple[datetime, datetime]
 """The first moment of a day and that of the next, by the gateway's own zone."""
 
+MOVED = "greatest(opened_at, money_at, closed_at)"
+"""When money of a dispute moved last, as far as anybody knows: it goes and comes back on different days."""
 SOURCES = {
     Step.CAPTURES: ("captured_at", "payment"),
     Step.REFUNDS: ("settled_at", "refund"),
-    Step.DISPUTES: ("opened_at", "dispute"),
+    Step.DISPUTES: (MOVED, "dispute"),
     Step.PAYOUTS: ("created_at", "payout"),
+    Step.RETURNS: ("changed_at", "payout"),
     Step.GRANTS: ("created_at", "payment"),
 }
 """What a step goes through, and by what time."""
@@ -60,13 +63,23 @@ async def rests(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[R
 
 
 async def refunds(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Lonely]:
-    """List the refunds of a part that were made and have no line."""
+    """List the refunds of a part of which the account does not show all: that money came twice, went, or came back."""
     return [Lonely(ours=ours(row)) for row in await _fetch(tx, REFUNDS, run, bounds, end)]
 
 
 async def disputes(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Lonely]:
     """List the disputes of a part for which money is held back and that have no line."""
     return [Lonely(ours=ours(row)) for row in await _fetch(tx, DISPUTES, run, bounds, end)]
+
+
+async def moved(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[UUID]:
+    """List the disputes of a part whose lines come to something else than is held back."""
+    return [row["id"] for row in await _fetch(tx, MOVED_DISPUTES, run, bounds, end)]
+
+
+async def returns(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Lonely]:
+    """List the payouts of a part that failed after the account had shown them, and that did not come back there."""
+    return [Lonely(ours=ours(row)) for row in await _fetch(tx, RETURNS, run, bounds, end)]
 
 
 async def payouts(tx: Transaction, run: Run, bounds: Bounds, end: Place) -> list[Settled]:
@@ -164,22 +177,49 @@ WHERE {WITHIN("created_at", "id")} AND amount_captured = 0
   AND EXISTS (SELECT FROM entitlement WHERE payment_id = payment.id)
 ORDER BY created_at, id
 """
+# A second capture comes and goes by one refund, and one that failed came back after it went.
 REFUNDS = f"""
-SELECT id AS object, payment_id, 'refund' AS side, status AS our_status, currency AS our_currency,
-       -amount AS our_amount, true AS settled, settled_at AS our_at, NULL::bigint AS our_fee, true AS fee_final
+SELECT refund.id AS object, payment_id, shown.side, status AS our_status, currency AS our_currency,
+       shown.amount AS our_amount, true AS settled, settled_at AS our_at,
+       CASE shown.side WHEN 'surplus' THEN fee END AS our_fee, true AS fee_final
 FROM refund
-WHERE {WITHIN("settled_at", "id")} AND status = 'succeeded' AND NOT imported
-  AND NOT EXISTS (SELECT FROM settlement_link WHERE object = refund.id AND side = 'refund')
-ORDER BY settled_at, id
+CROSS JOIN LATERAL (VALUES
+    ('surplus', amount, surplus),
+    ('refund', -amount, status = 'succeeded'),
+    ('refund_failed', amount, status = 'failed' AND EXISTS (
+        SELECT FROM settlement_link WHERE object = refund.id AND side = 'refund'))) AS shown (side, amount, due)
+WHERE {WITHIN("settled_at", "refund.id")} AND NOT imported AND shown.due
+  AND NOT EXISTS (SELECT FROM settlement_link AS link
+                  WHERE link.object = refund.id AND link.side = shown.side AND link.side <> 'dispute')
+ORDER BY settled_at, refund.id
 """
 DISPUTES = f"""
 SELECT id AS object, payment_id, 'dispute' AS side, status AS our_status, currency AS our_currency,
-       -booked_withdrawn AS our_amount, true AS settled, opened_at AS our_at, booked_fee AS our_fee, true AS fee_final
+       -booked_withdrawn AS our_amount, true AS settled, {MOVED} AS our_at, booked_fee AS our_fee, true AS fee_final
 FROM dispute
-WHERE {WITHIN("opened_at", "id")} AND booked_withdrawn > 0
+WHERE {WITHIN(MOVED, "id")} AND booked_withdrawn > 0
   AND NOT EXISTS (SELECT FROM settlement_link WHERE object = dispute.id AND side = 'dispute')
-ORDER BY opened_at, id
+ORDER BY {MOVED}, id
 """
+MOVED_DISPUTES = f"""
+SELECT id FROM dispute
+CROSS JOIN LATERAL (
+    SELECT sum(line.gross) AS gross FROM settlement_link AS link JOIN settlement_line AS line ON line.id = link.line_id
+    WHERE link.object = dispute.id AND link.side = 'dispute') AS told
+WHERE {WITHIN(MOVED, "id")} AND told.gross <> -booked_withdrawn
+ORDER BY {MOVED}, id
+"""
+RETURNS = f"""
+SELECT id AS object, NULL::uuid AS payment_id, 'payout_failed' AS side, status AS our_status,
+       currency AS our_currency, amount AS our_amount, true AS settled, changed_at AS our_at,
+       NULL::bigint AS our_fee, true AS fee_final
+FROM payout
+WHERE {WITHIN("changed_at", "id")} AND status = 'failed'
+  AND EXISTS (SELECT FROM settlement_link WHERE object = payout.id AND side = 'payout')
+  AND NOT EXISTS (SELECT FROM settlement_link WHERE object = payout.id AND side = 'payout_failed')
+ORDER BY changed_at, id
+"""
+# What a payout brings back goes out with the next one, so it is one of the lines of that.
 PAYOUTS = f"""
 SELECT id AS object, NULL::uuid AS payment_id, 'payout' AS side, status AS our_status, currency AS our_currency,
        -amount AS our_amount, true AS settled, created_at AS our_at, NULL::bigint AS our_fee, true AS fee_final,
@@ -202,7 +242,7 @@ FROM payout
 CROSS JOIN LATERAL (
     SELECT count(*) AS lines, coalesce(sum(line.net), 0)::bigint AS total FROM settlement_line AS line
     WHERE line.gateway = payout.gateway AND line.payout_id = payout.gateway_reference
-      AND line.settle_currency = payout.currency AND line.kind NOT IN ('payout', 'payout_failed')) AS along
+      AND line.settle_currency = payout.currency AND line.kind <> 'payout') AS along
 LEFT JOIN LATERAL (
     SELECT line.net FROM settlement_link AS link JOIN settlement_line AS line ON line.id = link.line_id
     WHERE link.object = payout.id AND link.side = 'payout') AS own ON true

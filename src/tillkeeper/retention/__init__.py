@@ -4,9 +4,9 @@ from datetime import datetime
 
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.retention import store
-from tillkeeper.retention.values import Kind, Mark
+from tillkeeper.retention.values import NOBODY, Kind, Mark
 
-__all__ = ["Kind", "Mark", "hold", "look", "move", "retire_audit"]
+__all__ = ["NOBODY", "Kind", "Mark", "bring_back", "hold", "look", "move", "retire_audit"]
 
 
 async def hold(tx: Transaction, kind: Kind) -> Mark:
@@ -22,6 +22,12 @@ async def look(tx: Transaction, kind: Kind) -> Mark:
 async def move(tx: Transaction, kind: Kind, mark: Mark) -> None:
     """Note how far it is done now."""
     await store.move(tx, kind, mark)
+
+
+async def bring_back(tx: Transaction, kind: Kind, oldest: datetime) -> None:
+    """Go through a kind again from a moment on, because there are new records of that time."""
+    if (await hold(tx, kind)).at >= oldest:
+        await move(tx, kind, Mark(at=oldest, id=NOBODY))
 
 
 async def retire_audit(tx: Transaction, mark: Mark, before: datetime, limit: int) -> tuple[dict[str, str], Mark]:

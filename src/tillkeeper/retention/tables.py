@@ -11,7 +11,7 @@ retention_mark = Table(
     Column(
         "kind",
         Text(collation="C"),
-        CheckConstraint("kind IN ('unpaid', 'paid', 'audit')", name="kind"),
+        CheckConstraint("kind IN ('unpaid', 'paid', 'audit', 'lines')", name="kind"),
         primary_key=True,
     ),
     Column("at", DateTime(timezone=True), nullable=False),

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     UNPAID = "unpaid"
     PAID = "paid"
     AUDIT = "audit"
+    LINES = "lines"
 
 
 BEGINNING, NOBODY = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
@@ -19,7 +20,7 @@ BEGINNING, NOBODY = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Hold the last record that lost its words: when it was made, and its id or, in the audit log, its number."""
+    """Hold how far words are gone: when the last record was made, and its id or, of what is numbered, its number."""
 
     at: datetime = BEGINNING
     id: UUID = NOBODY

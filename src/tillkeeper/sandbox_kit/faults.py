@@ -45,6 +45,7 @@ class Dial:
     webhook_copies: int = 1
     webhook_shuffle: bool = False
     webhook_delay_ms: int = 0
+    webhook_retry_ms_max: int = 7_200_000
     webhooks_held: bool = False
     webhook_drop_percent: int = 0
     webhook_bad_signature_percent: int = 0
@@ -66,6 +67,7 @@ LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "clock_ahead_seconds": (-400 * day_seconds, 400 * day_seconds),
         "webhook_copies": (1, webhook_copies_max),
         "webhook_delay_ms": (0, day_seconds * 1000),
+        "webhook_retry_ms_max": (200, 7_200_000),
     }
 )
 
@@ -90,6 +92,7 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
         "webhook_copies": "how often each event is delivered (1 to 100)",
         "webhook_shuffle": "deliver the events of one change in random order",
         "webhook_delay_ms": "wait this long before the first delivery of an event",
+        "webhook_retry_ms_max": "no webhook waits longer than this for its next try",
         "webhooks_held": "keep new webhooks back until they are released; switching it off releases them",
         "webhook_drop_percent": "this share of events is never delivered; the list of events tells so",
         "webhook_bad_signature_percent": "for this share of events an extra copy is sent with a wrong signature",

@@ -147,7 +147,7 @@ def next_due_ms(connection: sqlite3.Connection) -> int | None:
     return row[0] if row else None
 
 
-def record(connection: sqlite3.Connection, receipts: Sequence[Receipt]) -> None:
+def record(connection: sqlite3.Connection, receipts: Sequence[Receipt], *, retry_ms_max: int) -> None:
     """Record what came of attempts: delivered, tried again later, or given up after three days."""
     connection.execute("BEGIN IMMEDIATE")
     for receipt in receipts:
@@ -159,17 +159,17 @@ def record(connection: sqlite3.Connection, receipts: Sequence[Receipt]) -> None:
         connection.execute(
             "UPDATE delivery SET state = ?, due_ms = ?, attempts = attempts + 1, last_status = ?, last_error = ?"
             " WHERE sequence = ?",
-            (*_next_step(receipt), receipt.status, receipt.error, parcel.sequence),
+            (*_next_step(receipt, retry_ms_max), receipt.status, receipt.error, parcel.sequence),
         )
     connection.execute("COMMIT")
 
 
-def _next_step(receipt: Receipt) -> tuple[str, int]:
+def _next_step(receipt: Receipt, retry_ms_max: int) -> tuple[str, int]:
     if receipt.accepted:
         return "delivered", receipt.at_ms
     if receipt.parcel.spoil is not None:
         return "given_up", receipt.at_ms
-    wait_ms = retry_after_ms[min(receipt.parcel.attempts, len(retry_after_ms) - 1)]
+    wait_ms = min(retry_after_ms[min(receipt.parcel.attempts, len(retry_after_ms) - 1)], retry_ms_max)
     due_ms = receipt.at_ms + receipt.took_ms + wait_ms
     return ("due" if due_ms - receipt.parcel.created_ms < give_up_after_ms else "given_up"), due_ms
 

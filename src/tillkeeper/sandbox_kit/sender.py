@@ -66,7 +66,7 @@ class Sender:
         if not self.receipts:
             return
         done, self.receipts = self.receipts, []
-        post.record(self.books.connection, done)
+        post.record(self.books.connection, done, retry_ms_max=self.books.dial.webhook_retry_ms_max)
         self.flying.difference_update(receipt.parcel.sequence for receipt in done)
 
     def _claim(self) -> list[Parcel]:

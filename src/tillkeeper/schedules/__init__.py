@@ -5,6 +5,7 @@ from datetime import datetime
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.schedules import rules, store
+from tillkeeper.schedules.store import clock
 from tillkeeper.schedules.values import HOURLY, Calendar, Kind, Turn, Worker
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Turn",
     "Worker",
     "beat",
+    "clock",
     "end",
     "fail",
     "finish",

@@ -6,6 +6,12 @@ from tillkeeper.kernel.db import Transaction
 from tillkeeper.schedules.values import Turn, Worker
 
 
+async def clock(tx: Transaction) -> datetime:
+    """Read the clock that all processes share."""
+    moment: datetime = await tx.fetchval("SELECT clock_timestamp()")
+    return moment
+
+
 async def take(tx: Transaction, turn: Turn, following: datetime, lease_seconds: int) -> int | None:
     """Take a slot that nobody has, or whose worker is gone; return the how manieth try it is.
 

@@ -40,6 +40,7 @@ payout = Table(
     Column("changed_at", AT, nullable=False, server_default=func.clock_timestamp()),
     UniqueConstraint("gateway", "gateway_reference"),
     Index("payout_created_index", "created_at", "id"),
+    Index("payout_changed_index", "gateway", "changed_at", "id"),
 )
 """An amount below zero is money that a gateway takes from the bank; `bank_line` is where the bank shows it."""
 

@@ -15,7 +15,12 @@ from tillkeeper.web.assets import Assets
 
 FOLDER = Path(__file__).parent
 PAGES = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
-CSP = "default-src 'self'; img-src 'self' data:; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+CSP = "; ".join(
+    (
+        *("default-src 'self'", "object-src 'none'", "img-src 'self' data:", "style-src 'self'"),
+        *("frame-ancestors 'none'", "base-uri 'none'"),
+    )
+)
 CSP_SWAGGER = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """Swagger UI sets styles on its own elements; scripts still come from here alone."""
 COMMANDS = ("tillkeeper.cli.", "tillkeeper.ops.")
@@ -25,6 +30,7 @@ SAFEKEEPING = (
     "tillkeeper.flows.drill",
     "tillkeeper.flows.isolate",
     "tillkeeper.flows.restore",
+    "tillkeeper.flows.unseal",
     "tillkeeper.kernel.encrypted",
     "tillkeeper.kernel.postgres_programs",
 )

@@ -6,4 +6,7 @@ from collections.abc import Iterable
 def content(onward: Iterable[str] = ()) -> str:
     """Write the Content-Security-Policy of a page; `onward` are other origins that its forms may lead to."""
     targets = " ".join(["'self'", *onward])
-    return f"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action {targets}"
+    return (
+        "default-src 'self'; object-src 'none'; img-src 'self' data:;"
+        f" frame-ancestors 'none'; base-uri 'none'; form-action {targets}"
+    )

@@ -12,30 +12,36 @@ FULL = "TILL_TEST_FULL=1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Hold what a full run found, on which day, in how many seconds, and from which dice."""
+    """Hold what a full run found, on which day, in how many seconds, from which dice, and in which version.
+
+    `sizes` are the variables that made it larger than a full run is by itself.
+    """
 
     day: date
     seconds: int
     found: str
     seed: int | None = None
+    version: str | None = None
+    sizes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Hold a promise and its tests, and how much of them runs on each change and in full."""
+    """Hold a promise and its tests, and how much of them runs when its turn comes and in full."""
 
     claim: str
     tests: list[str]
-    each_change: str
+    each_turn: str
     full: str
     seed_from: str | None = None
     last: Run | None = None
 
     @property
     def command(self) -> str:
-        """Write what runs all of it, with the dice of the last full run."""
+        """Write what repeats the last full run: all of it, with its dice and its size."""
         seed = f" {self.seed_from}={self.last.seed}" if self.seed_from and self.last and self.last.seed else ""
-        return f"{FULL}{seed} ./till test {' '.join(self.tests)}"
+        sizes = f" {self.last.sizes}" if self.last and self.last.sizes else ""
+        return f"{FULL}{seed}{sizes} ./till test {' '.join(self.tests)}"
 
 
 @cache
@@ -47,10 +53,10 @@ def read() -> list[Proof]:
 
 def table() -> str:
     """Write them as the table of the guide."""
-    lines = ["| claim | tests | on every change | in full | last full run |", "|---|---|---|---|---|"]
+    lines = ["| claim | tests | when its turn comes | in full | last full run |", "|---|---|---|---|---|"]
     for proof in read():
         tests = ", ".join(f"`{test}`" for test in proof.tests) + (f" (`{proof.seed_from}`)" if proof.seed_from else "")
-        lines.append(f"| {proof.claim} | {tests} | {proof.each_change} | {proof.full} | {_told(proof.last)} |")
+        lines.append(f"| {proof.claim} | {tests} | {proof.each_turn} | {proof.full} | {_told(proof.last)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -59,4 +65,5 @@ def _told(run: Run | None) -> str:
     if run is None:
         return "not yet"
     seed = f", seed {run.seed}" if run.seed else ""
-    return f"{run.day}, {run.seconds:,} s{seed}: {run.found}"
+    version = f", version {run.version}" if run.version else ""
+    return f"{run.day}, {run.seconds:,} s{seed}{version}: {run.found}"

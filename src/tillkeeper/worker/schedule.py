@@ -21,7 +21,7 @@ from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fan_out import fan_out
 from tillkeeper.flows.fulfil import fulfil
 from tillkeeper.flows.import_settlement import import_settlement
-from tillkeeper.flows.keep_appointment import keep_appointment
+from tillkeeper.flows.keep_appointment import by_database, keep_appointment
 from tillkeeper.flows.lapse import lapse
 from tillkeeper.flows.let_go import let_go
 from tillkeeper.flows.notify import notify
@@ -89,10 +89,19 @@ async def _seal(till: Till) -> int:
     return int(await seal(till) >= seal_journals_max)
 
 
+def _by_database(run: Work) -> Work:
+    """Run it by the database's clock where this machine's is wrong."""
+
+    async def go(till: Till) -> int:
+        return await run(await by_database(till))
+
+    return go
+
+
 def _due(name: str, calendar: Calendar, run: Work, *, calls: bool = False) -> Job:
     """Make a job of what is due at certain moments."""
     keep = partial(keep_appointment, name=name, calendar=calendar, run=run)
-    return Job(name=name, run=keep, every_seconds=look_seconds, calendar=calendar, calls=calls)
+    return Job(name=name, run=_by_database(keep), every_seconds=look_seconds, calendar=calendar, calls=calls)
 
 
 DRAINS = (
@@ -107,7 +116,7 @@ DRAINS = (
     Job(name="expire", run=expire, every_seconds=5),
     Job(name="let_go", run=let_go, every_seconds=60),
     Job(name="lapse", run=lapse, every_seconds=5),
-    Job(name="catch_up", run=_once(catch_up), every_seconds=300, calls=True),
+    Job(name="catch_up", run=_by_database(_once(catch_up)), every_seconds=300, calls=True),
     Job(name="forget_calls", run=forget_calls, every_seconds=60),
     Job(name="reconcile", run=reconcile, every_seconds=30),
     Job(name="seal", run=_seal, every_seconds=5),

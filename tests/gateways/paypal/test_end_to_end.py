@@ -26,6 +26,7 @@ from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.refund import RefundWish, promise, weigh
 from tillkeeper.flows.sync import sync
 from tillkeeper.gateway import SignatureInvalidError
+from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.kernel.money import CurrencyNotSupportedError
 from tillkeeper.kernel.secrets import Secrets
@@ -404,7 +405,7 @@ async def test_a_refund_that_waits_ends_when_the_payer_disputes_the_payment(shop
     await shop.catch_up()
     async with shop.till.db.transaction() as tx:  # the process dies before the call
         wanted = RefundWish(payment=uuid_of(payment))
-        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted, ids.new()), leased=False)
     capture = (await shop.show(payment))["gateway_reference"]
     await shop.act("disputes", {"capture": capture, "stage": "CHARGEBACK"})
     await shop.hear_news()

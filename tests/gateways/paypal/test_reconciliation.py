@@ -11,6 +11,7 @@ from tillkeeper.kernel import clock
 
 __all__ = ["line", "shop", "till"]
 CLEARING, SUSPENSE = "gateway:paypal:clearing:EUR", "suspense:paypal:EUR"
+TRANSIT = "gateway:paypal:payout_in_transit:EUR"
 DISPUTE_FEES, PROCESSING = "fees:paypal:dispute:EUR", "fees:paypal:processing:EUR"
 
 
@@ -82,3 +83,29 @@ async def test_a_dispute_of_which_we_heard_nothing_is_put_aside_with_its_fee_unt
     await shop.catch_up()
     assert await compare(shop, hours=20) == [("dispute_unlinked", "explained")] * 2
     assert await shop.ledger(CLEARING, SUSPENSE, DISPUTE_FEES) == [await the_balance(shop), 0, 1_500]
+
+
+async def withdrawn(shop: PayPalShop) -> str:
+    """Send what a purchase brought to the bank; return PayPal's id of the withdrawal."""
+    await shop.approved()
+    await shop.catch_up()
+    made = await shop.act("payouts", {"currency": "EUR"})
+    return str(made["data"][0]["id"])
+
+
+async def test_a_withdrawal_that_the_bank_sent_back_fails_by_the_transaction_that_its_return_refers_to(
+    shop: PayPalShop,
+) -> None:
+    withdrawal = await withdrawn(shop)
+    await shop.act(f"payouts/{withdrawal}/fail")
+    assert await compare(shop, hours=8) == []
+    [payout] = await shop.owner.fetch("SELECT gateway_reference, status FROM payout")
+    assert tuple(payout) == (withdrawal, "failed")
+    assert await shop.ledger(CLEARING, SUSPENSE, TRANSIT) == [await the_balance(shop), 0, 0]
+
+
+async def test_a_withdrawal_of_which_nobody_tells_what_it_took_along_agrees(shop: PayPalShop) -> None:
+    await withdrawn(shop)
+    assert await compare(shop, hours=8) == []
+    assert await compare(shop, hours=30) == []
+    assert await shop.ledger(TRANSIT) == [143]

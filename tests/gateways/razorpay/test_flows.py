@@ -594,7 +594,7 @@ async def test_a_refund_that_waits_ends_when_the_customers_bank_claims_the_money
     await shop.calm_down()
     async with shop.till.db.transaction() as tx:  # the process dies before the call
         wanted = RefundWish(payment=uuid_of(payment))
-        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted, ids.new()), leased=False)
     await shop.act("disputes", payment=captured)
     await shop.hear_news()
     await shop.settle()

@@ -1,10 +1,11 @@
-"""Razorpay's account and ours where Razorpay tells less than others: of a refund that came back only the payment."""
+"""Razorpay's account and ours where Razorpay tells less than others: what came back it does not name."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 from tests.gateways.razorpay.test_flows import Json, Shop, plain_logs, shop
 
+from tillkeeper.flows.catch_up import catch_up
 from tillkeeper.flows.import_settlement import import_settlement
 from tillkeeper.flows.reconcile import ask, reconcile
 from tillkeeper.kernel import clock
@@ -69,3 +70,32 @@ async def test_of_refunds_that_are_the_same_in_all_that_is_told_each_has_lines_o
     await returned(shop, payment, 700)
     assert await compare(shop) == []
     assert await links(shop) == 4
+
+
+async def sent_back(shop: Shop, *, times: int = 1) -> None:
+    """Let Razorpay pay out what was bought, and the bank send it back, of which only a list tells an hour later."""
+    await bought(shop)
+    for _ in range(times):
+        await shop.act("settlements", early=True, outcome="failed")
+    await shop.calm_down()
+    await catch_up(replace(shop.till, now=lambda: clock.now() + timedelta(hours=1)))
+    await shop.calm_down()
+
+
+async def test_a_settlement_that_the_bank_sent_back_is_no_second_payout_and_agrees(shop: Shop) -> None:
+    await sent_back(shop)
+    await bought(shop)
+    assert [each for each in await compare(shop) if each[1] == "open"] == []
+    payouts = await shop.owner.fetch("SELECT gateway_reference, status FROM payout ORDER BY status")
+    assert [(row["gateway_reference"][:5], row["status"]) for row in payouts] == [
+        ("setl_", "failed"),
+        ("setl_", "paid"),
+    ]
+    assert await shop.owner.fetchval("SELECT count(*) FROM outbox_event WHERE type = 'payout.failed'") == 1
+    assert await shop.owner.fetchval("SELECT count(*) FROM settlement_link WHERE side = 'payout_failed'") == 1
+
+
+async def test_two_settlements_of_one_amount_that_came_back_have_a_line_each(shop: Shop) -> None:
+    await sent_back(shop, times=2)
+    assert [each for each in await compare(shop) if each[1] == "open"] == []
+    assert await shop.owner.fetchval("SELECT count(*) FROM settlement_link WHERE side = 'payout_failed'") == 2

@@ -15,7 +15,7 @@ from tillkeeper.flows.receive import receive
 from tillkeeper.flows.reconcile import reconcile_day
 from tillkeeper.flows.refund import RefundWish, promise, weigh
 from tillkeeper.flows.sync import sync
-from tillkeeper.kernel import clock
+from tillkeeper.kernel import clock, ids
 from tillkeeper.kernel.errors import InvalidStateError
 
 
@@ -351,7 +351,7 @@ async def test_a_refund_that_waits_ends_when_the_customers_bank_takes_the_money(
     payment = await shop.paid()
     async with shop.till.db.transaction() as tx:  # the process dies before the call
         wanted = RefundWish(payment=uuid_of(payment))
-        await promise(tx, shop.till, await weigh(tx, shop.till, wanted), leased=False)
+        await promise(tx, shop.till, await weigh(tx, shop.till, wanted, ids.new()), leased=False)
     shop.house.act("disputes", {"payment": payment["gateway_reference"]})
     await shop.catch_up()
     await shop.operate()

@@ -42,6 +42,11 @@ def test_squares_own_payouts_are_read_also_one_that_took_money_from_the_bank(ora
     assert [(line.kind, line.net) for line in lines] == [(LineKind.PAYOUT, -6_259), (LineKind.PAYOUT, 103)]
 
 
+def test_a_single_transfer_of_money_never_says_what_it_took_along(oracles: Path) -> None:
+    sample = json.loads((oracles / "fixtures/square/api/ListPayoutsResponse.json").read_text())["payouts"][0]
+    assert [settlement.of_payout({**sample, "type": kind}).automatic for kind in ("BATCH", "SIMPLE")] == [True, False]
+
+
 def test_every_type_of_entry_that_square_knows_is_read(oracles: Path) -> None:
     spec = json.loads((oracles / "specs/square/square_2025-08-20_trimmed.json").read_text())
     types = spec["components"]["schemas"]["ActivityType"]["enum"]

@@ -6,15 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tillkeeper.facts import LineKind, NoticeKind, SettlementLine
+from tillkeeper.gateway import PlaceGoneError
 from tillkeeper.gateway.lines import SettlementPage
 from tillkeeper.gateways.stripe import reports, settlement, webhook
 from tillkeeper.gateways.stripe.adapter import Stripe
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.secrets import Secrets
+from tillkeeper.settlement.lines import rules
 
 HEADER = (
     "automatic_payout_id,balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,"
@@ -25,6 +28,7 @@ USUAL = {"currency": "eur", "gross": "12.00", "fee": "0.65", "net": "11.35", "ca
     "facing": "12.00",
     "unit": "eur",
 }
+CONVERTED = {LineKind.CAPTURE, LineKind.REFUND, LineKind.REFUND_FAILED, LineKind.DISPUTE, LineKind.DISPUTE_REVERSED}
 
 
 @pytest.fixture
@@ -110,6 +114,25 @@ async def test_a_rate_is_one_between_stripes_own_integers(
     assert (line.gross, line.net + line.fee, line.rate) == (amount, became, between_majors)
 
 
+async def test_the_file_contradicts_no_line_of_what_was_settled_in_another_currency(
+    sandbox: Any, stripe: Stripe
+) -> None:
+    sandbox.control("POST", "stripe/conversions", {"from": "usd", "to": "eur", "rate": "0.9123"})
+    began = clock.now() - timedelta(seconds=1)
+    for kind, end in (("refunds", "fail"), ("disputes", "win")):
+        made = sandbox.control("POST", f"stripe/{kind}", {"payment_intent": sandbox.paid(amount=10_001)})
+        sandbox.control("POST", f"stripe/{kind}/{made['id']}/{end}")
+    lines = await account(stripe, began)
+    assert {line.kind for line in lines} == CONVERTED
+    file = sandbox.http.get(f"{sandbox.url}/_control/stripe/settlement_file").content
+    told = {line.line_id: line for line in stripe.read_settlement(file).lines}
+    for line in lines:
+        api, other = (rules.read(each, ZoneInfo("UTC"), lambda raw: raw) for each in (line, told[line.line_id]))
+        for heard in (rules.hear(api, other), rules.hear(other, api)):
+            assert not isinstance(heard, str), heard
+            assert (heard.gross, heard.currency, heard.rate) == (line.gross, "USD", "0.9123")
+
+
 async def test_a_line_is_told_again_with_its_payout_in_the_window_of_the_payout(sandbox: Any, stripe: Stripe) -> None:
     began = clock.now() - timedelta(seconds=1)
     sandbox.paid(amount=10_000)
@@ -126,9 +149,9 @@ async def test_a_line_is_told_again_with_its_payout_in_the_window_of_the_payout(
     assert again == replace(before, payout_id=payout["id"], raw=again.raw)
 
 
-@pytest.mark.parametrize("membership", ["in_progress", "not_applicable"])
-async def test_a_payout_that_does_not_say_what_it_is_made_of_takes_no_line_along(
-    sandbox: Any, stripe: Stripe, membership: str
+@pytest.mark.parametrize(("membership", "automatic"), [("in_progress", True), ("not_applicable", False)])
+async def test_a_payout_that_does_not_say_what_it_is_made_of_takes_no_line_along_and_may_never_say_so(
+    sandbox: Any, stripe: Stripe, membership: str, *, automatic: bool
 ) -> None:
     began = clock.now() - timedelta(seconds=1)
     sandbox.paid(amount=10_000)
@@ -136,6 +159,7 @@ async def test_a_payout_that_does_not_say_what_it_is_made_of_takes_no_line_along
     lines = await account(stripe, began)
     assert sorted(line.kind for line in lines) == [LineKind.CAPTURE, LineKind.PAYOUT]
     assert {line.payout_id for line in lines} == {None}
+    assert [line.automatic for line in lines if line.kind is LineKind.PAYOUT] == [automatic]
 
 
 async def test_what_an_earlier_payout_took_along_is_told_in_the_window_in_which_stripe_could_say_so(
@@ -155,6 +179,14 @@ async def test_what_an_earlier_payout_took_along_is_told_in_the_window_in_which_
     told = [line.payout_id for line in lines if line.kind is LineKind.CAPTURE and line.payout_id]
     assert sorted(told) == sorted([payout["id"]] * 3 + [other["id"]])
     assert len({line.line_id for line in lines}) == 5
+
+
+@pytest.mark.parametrize("place", ["entries txn_gone", "payouts po_gone", "completions evt_gone", "traces po_gone"])
+async def test_a_place_behind_something_that_stripe_has_no_more_is_said_to_be_gone(stripe: Stripe, place: str) -> None:
+    """Stripe forgets events after a month, and what stands in a test account when it is emptied."""
+    until = clock.now()
+    with pytest.raises(PlaceGoneError):
+        await stripe.settlement(until - timedelta(hours=1), until, place)
 
 
 async def test_what_the_bank_calls_a_payout_is_told_in_later_windows_once_it_is_known(

@@ -47,6 +47,20 @@ async def test_the_database_of_the_demo_is_told_by_what_it_says_and_refused(shel
     assert APP_ROLE in found["role"].finding.found
 
 
+async def test_what_a_killed_drill_left_is_seen(
+    shell: pytest.MonkeyPatch, owner_url: str, databases: Databases
+) -> None:
+    prefix = f"gathered_{os.getpid()}_"
+    shell.setattr("tillkeeper.backups.SCRATCH", prefix)
+    shell.setenv("DATABASE_OWNER_URL", owner_url)
+    databases.create(f"{prefix}left")
+    try:
+        finding = (await findings())["left by drills"].finding
+    finally:
+        databases.drop(f"{prefix}left")
+    assert (finding.state, f"{prefix}left" in finding.found) == (State.NOTE, True)
+
+
 async def test_the_owner_of_the_tables_is_seen_as_such(shell: pytest.MonkeyPatch, owner_url: str) -> None:
     shell.setenv("DATABASE_URL", owner_url)
     finding = (await findings())["role"].finding

@@ -10,6 +10,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from tillkeeper.access.staff import well_known
 from tillkeeper.kernel.errors import InvalidFieldError
 
 password_length_min = 12
@@ -38,10 +39,13 @@ def check_email(email: str) -> str:
 
 
 def check_password(password: str) -> None:
-    """Raise InvalidFieldError for a password that is too short, or too long to be worth hashing."""
+    """Raise InvalidFieldError for a password that is too short, too long to be worth hashing, or known to everybody."""
     if not password_length_min <= len(password) <= password_length_max:
         message = f"A password has {password_length_min} to {password_length_max} characters."
-        raise InvalidFieldError(message, param="password")
+        raise InvalidFieldError(message, param="new_password")
+    if well_known.holds(password):
+        message = "So many people have this password that it is tried first. Take some words that nobody says together."
+        raise InvalidFieldError(message, param="new_password")
 
 
 def hashed(password: str) -> str:

@@ -1,15 +1,21 @@
 """Read a line of an earlier system: a user with credits, or a payment that has ended."""
 
+from datetime import datetime, timedelta
+
 from tillkeeper.adoption.rules.extended import UnreadableError, parse
 from tillkeeper.adoption.rules.fields import Fields
 from tillkeeper.adoption.values import PastLot, PastPayment, PastRefund, PastUser, Reading, Record
 
-__all__ = ["UnreadableError", "read"]
+__all__ = ["UnreadableError", "flaw", "read"]
 
-SUCCEEDED, REFUNDED = "succeeded", "refunded"
+clocks_differ_max = timedelta(minutes=5)
+"""By how much the clocks of two systems may differ that wrote moments of one line."""
+SUCCEEDED, REFUNDED, PARTLY = "succeeded", "refunded", "partially_refunded"
+PAID = (SUCCEEDED, REFUNDED, PARTLY)
 STATUSES = {
-    **dict.fromkeys(("succeeded", "success", "completed", "captured", "paid", "partially_refunded"), SUCCEEDED),
+    **dict.fromkeys(("succeeded", "success", "completed", "captured", "paid"), SUCCEEDED),
     REFUNDED: REFUNDED,
+    PARTLY: PARTLY,
     **dict.fromkeys(("failed", "declined"), "failed"),
     **dict.fromkeys(("canceled", "cancelled"), "canceled"),
     "expired": "expired",
@@ -27,6 +33,17 @@ def read(line: bytes, *, major_units: bool) -> Reading:
         message = "it is neither a user (with `balance`) nor a payment (with `amount`)"
         raise UnreadableError(message)
     return Reading(record=READERS[kind](fields), ignored=fields.ignored)
+
+
+def flaw(record: Record, now: datetime) -> str | None:
+    """Say why a record cannot have happened yet, if it cannot."""
+    if isinstance(record, PastUser):
+        moments = [("lots.created_at", lot.created_at) for lot in record.lots]
+    else:
+        moments = [("created_at", record.created_at), ("captured_at", record.captured_at)]
+        moments += [("refunds.created_at", refund.created_at) for refund in record.refunds]
+    late = next((name for name, at in moments if at and at - now > clocks_differ_max), None)
+    return f"`{late}` is in the future" if late else None
 
 
 def _user(fields: Fields) -> Record:
@@ -68,9 +85,11 @@ def _payment(fields: Fields) -> Record:
     assert name, "needed"
     assert gateway, "needed"
     assert created_at, "needed"
+    refunds, captured_at = _refunds(fields, status, amount, currency), fields.moment("captured_at")
+    _check_order(status, created_at, captured_at, refunds)
     return PastPayment(
         id=name,
-        status=SUCCEEDED if status == REFUNDED else status,
+        status=SUCCEEDED if status in PAID else status,
         amount=amount,
         currency=currency,
         gateway=gateway.lower(),
@@ -78,9 +97,23 @@ def _payment(fields: Fields) -> Record:
         user=fields.text("user", "user_id", needed=False),
         reference=fields.text("gateway_reference", needed=False),
         description=fields.text("description", needed=False),
-        captured_at=fields.moment("captured_at"),
-        refunds=_refunds(fields, status, amount, currency),
+        captured_at=captured_at,
+        refunds=refunds,
     )
+
+
+def _check_order(
+    status: str, created_at: datetime, captured_at: datetime | None, refunds: tuple[PastRefund, ...]
+) -> None:
+    """Refuse money that was taken although it was not, or that moved before there was a payment."""
+    if captured_at and status not in PAID:
+        message = f"`captured_at` says that money was taken, and `status` is {status}"
+        raise UnreadableError(message)
+    moments = [("captured_at", captured_at), *(("refunds.created_at", refund.created_at) for refund in refunds)]
+    early = next((name for name, at in moments if at and created_at - at > clocks_differ_max), None)
+    if early:
+        message = f"`{early}` is before `created_at`"
+        raise UnreadableError(message)
 
 
 def _refunds(fields: Fields, status: str, amount: int, currency: str) -> tuple[PastRefund, ...]:
@@ -91,8 +124,13 @@ def _refunds(fields: Fields, status: str, amount: int, currency: str) -> tuple[P
     if refunds and back != told:
         message = f"`amount_refunded` is {back}, and `refunds` add up to {told}"
         raise UnreadableError(message)
-    if back > amount or (back and status not in {SUCCEEDED, REFUNDED}):
+    if back > amount or (back and status not in PAID):
         message = f"{back} was refunded of {amount} that {status}"
+        raise UnreadableError(message)
+    if status in {REFUNDED, PARTLY} and not back:
+        told_none = fields.has("amount_refunded")
+        why = "`amount_refunded` is 0" if told_none else "nothing says how much: give `amount_refunded` or `refunds`"
+        message = f"`status` is {status}, and {why}"
         raise UnreadableError(message)
     return refunds or ((PastRefund(amount=back),) if back else ())
 

@@ -58,6 +58,7 @@ CODES = {
 }
 """Where the group is not enough; whatever else moves the balance is an adjustment, for a person to look at."""
 DISPUTES = frozenset({LineKind.DISPUTE, LineKind.DISPUTE_REVERSED})
+PAYOUTS = frozenset({LineKind.PAYOUT, LineKind.PAYOUT_FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +92,8 @@ def of_entry(entry: Entry, line_id: str) -> SettlementLine:
         gateway=GATEWAY,
         line_id=line_id,
         kind=kind,
-        object_id=None if kind in DISPUTES else entry.id,
-        parent_id=entry.reference,
+        object_id=_object(kind, entry),
+        parent_id=None if kind is LineKind.PAYOUT_FAILED else entry.reference,
         our_reference=ours[0] if ours else entry.invoice or None,
         gross=gross,
         fee=fee,
@@ -100,6 +101,7 @@ def of_entry(entry: Entry, line_id: str) -> SettlementLine:
         currency=entry.currency,
         settle_currency=entry.currency,
         occurred_at=entry.at,
+        automatic=kind not in PAYOUTS,
         raw=entry.raw,
     )
 
@@ -169,6 +171,13 @@ def _kind(entry: Entry) -> LineKind:
         raise ValueError(message)
     debit, credit = CODES.get(entry.code) or GROUPS.get(entry.code[:3]) or OTHERS
     return credit if entry.amount > 0 else debit
+
+
+def _object(kind: LineKind, entry: Entry) -> str | None:
+    """Name what moved; a return is a transaction of its own, which refers to the withdrawal that came back."""
+    if kind in DISPUTES:
+        return None
+    return entry.reference or entry.id if kind is LineKind.PAYOUT_FAILED else entry.id
 
 
 def _signed(value: str, currency: str) -> int:

@@ -113,8 +113,8 @@ def kind_of(named: str, told: Mapping[str, object], *, in_our_favour: bool) -> L
 
 
 def named(kind: LineKind, told: Mapping[str, Any]) -> str | None:
-    """Tell what a line is about: itself, its dispute, or of a refund that came back nothing but its payment."""
-    if kind is LineKind.REFUND_FAILED:
+    """Tell what a line is about: itself or its dispute; of what came back it says the payment at most."""
+    if kind in {LineKind.REFUND_FAILED, LineKind.PAYOUT_FAILED}:
         return None
     name: str = told["dispute_id" if kind in {LineKind.DISPUTE, LineKind.DISPUTE_REVERSED} else "entity_id"]
     return name

@@ -1,7 +1,7 @@
 """Square's account of us: its payouts, and the entries that each is made of.
 
 Money that is not paid out yet cannot be seen: Square's entries belong to payouts. They name payments, refunds and
-disputes by Square's own ids, and do not carry ours.
+disputes by Square's own ids, and do not carry ours; of a payout that came back an entry does not say which it was.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from tillkeeper.facts import LineKind, SettlementLine, UnreadLine
-from tillkeeper.gateway import Unknown
+from tillkeeper.gateway import Declined, PlaceGoneError, Unknown
 from tillkeeper.gateway.lines import SettlementPage, read_line, settlement_page
 from tillkeeper.gateways.square import lookup, webhook
 from tillkeeper.gateways.square.calls import Wire, segment, unavailable
@@ -22,6 +22,7 @@ GATEWAY = "square"
 part_size = 100
 PAYOUTS, ENTRIES = "payouts", "payout_entries"
 WHAT = "list of payouts"
+CURSOR, EXPIRED = "cursor", "INVALID_CURSOR"
 TAX = "TAX_ON_FEE"
 CHARGED = {
     "CHARGE": (LineKind.ADJUSTMENT, LineKind.CAPTURE),
@@ -126,6 +127,7 @@ def of_payout(payout: Object) -> SettlementLine:
         settle_currency=currency,
         occurred_at=_made(payout),
         available_at=webhook.moment(payout.get("arrival_date")),
+        automatic=payout.get("type") != webhook.SIMPLE,
         raw=_raw(payout),
     )
 
@@ -161,15 +163,21 @@ def _names(kind: LineKind, details: Mapping[str, str]) -> tuple[str | None, str 
     payment = details.get("payment_id")
     if kind is LineKind.CAPTURE:
         return payment, None
-    return details.get("refund_id") or details.get("dispute_id") or details.get("payout_id"), payment
+    return details.get("refund_id") or details.get("dispute_id"), payment
 
 
 async def _page(wire: Wire, path: str, word: str, asked: Mapping[str, str], limit: int) -> tuple[list[Object], str]:
-    """Read a page of a list and the cursor behind it, empty at the end; raises GatewayUnavailableError."""
+    """Read a page of a list and the cursor behind it, empty at the end; raises GatewayUnavailableError.
+
+    A cursor counts for some minutes only, and whoever comes back later with one is told to begin anew.
+    """
     answer = await wire.call("GET", path, query={**asked, "limit": str(limit)})
+    if isinstance(answer, Declined) and answer.code == EXPIRED and CURSOR in asked:
+        message = f"Square does not go on with its {WHAT} where we were."
+        raise PlaceGoneError(message)
     if not isinstance(answer, dict):
         raise unavailable(answer, WHAT)
-    rows, cursor = lookup.rows_of(answer, word), answer.get("cursor") or ""
+    rows, cursor = lookup.rows_of(answer, word), answer.get(CURSOR) or ""
     if rows is None or not isinstance(cursor, str) or (word == PAYOUTS and not all(_is_payout(row) for row in rows)):
         raise unavailable(Unknown(reason="it is no list of what was asked for"), WHAT)
     return rows, cursor
@@ -189,7 +197,7 @@ def _window(location: str, since: datetime, until: datetime) -> dict[str, str]:
 
 
 def _going_on(cursor: str) -> dict[str, str]:
-    return {"cursor": cursor} if cursor else {}
+    return {CURSOR: cursor} if cursor else {}
 
 
 def _made(payout: Object) -> datetime:

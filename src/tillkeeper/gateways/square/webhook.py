@@ -215,7 +215,7 @@ def of_payout(payout: Object, *, live: bool) -> list[Notice]:
                 id=payout["id"],
                 arrives_at=moment(payout.get("arrival_date")),
                 bank_reference=payout.get("end_to_end_id"),
-                automatic=payout.get("type") != "SIMPLE",
+                automatic=payout.get("type") != SIMPLE,
             ),
             live=live,
         )
@@ -317,6 +317,8 @@ PAYOUT_STATES = {
     "PAID": NoticeKind.PAYOUT_PAID,
     "FAILED": NoticeKind.PAYOUT_FAILED,
 }
+SIMPLE = "SIMPLE"
+"""A payout that somebody asked for: an amount of the balance, of which Square does not say where it came from."""
 
 
 READERS: Mapping[str, tuple[str, Callable[..., list[Notice]]]] = {

@@ -14,6 +14,7 @@ from tillkeeper.gateway import (
     GatewayUnavailableError,
     Outcome,
     PayloadUnreadableError,
+    PlaceGoneError,
     Refused,
     Unknown,
 )
@@ -31,6 +32,8 @@ UNREADABLE = (
     PayloadUnreadableError,
 )
 """What reading an answer can end in when it is not what was promised; the call may have been executed all the same."""
+GONE = ("resource_missing", "starting_after")
+"""What a list says, and of which parameter, that is to begin behind something that is not there."""
 REPLY_LOST = frozenset({"idempotency_key_in_use", "lock_timeout"})
 HTTP_TOO_MANY = 429
 HTTP_CONFLICT = 409
@@ -161,7 +164,8 @@ async def page(
     """Read one page of a list, whose entries all have the named fields, and whether more follow.
 
     It is read as it came: the SDK would make objects of a hundred entries with their sources, from which we would make
-    plain values again. Raises GatewayUnavailableError.
+    plain values again. Raises GatewayUnavailableError; PlaceGoneError when what it is to begin behind is not there any
+    more, as events are not after a month.
     """
     assert_no_transaction()
     try:
@@ -171,7 +175,8 @@ async def page(
             raise ValueError
     except (stripe.StripeError, *UNREADABLE) as error:
         message = f"Stripe's list cannot be read: {type(error).__name__}."
-        raise GatewayUnavailableError(message) from error
+        gone = isinstance(error, stripe.InvalidRequestError) and (error.code, error.param) == GONE
+        raise (PlaceGoneError if gone else GatewayUnavailableError)(message) from error
     return found, bool(more)
 
 

@@ -100,6 +100,7 @@ def of_entry(entry: webhook.Object, payout: str | None = None) -> SettlementLine
         occurred_at=datetime.fromtimestamp(entry["created"], UTC),
         available_at=datetime.fromtimestamp(entry["available_on"], UTC),
         payout_id=payout,
+        automatic=thing.get("automatic") is not False,
         raw=_raw(entry),
     )
 

@@ -26,9 +26,13 @@ COUNTED = {
     "errors_after_acting": "error_after_percent",
     "errors_before_acting": "error_before_percent",
     "slow_gateway": "latency_ms",
+    "stalled_answers": "stall_percent",
+    "forgotten_keys": "forget_keys",
+    "not_found_at_first": "not_found_first",
     "doubled_webhooks": "webhook_copies",
     "reordered_webhooks": "webhook_shuffle",
     "late_webhooks": "webhook_delay_ms",
+    "held_webhooks": "webhooks_held",
     "merchant_refuses": "merchant_error_percent",
     "merchant_takes_in_silence": "merchant_lost_reply_percent",
 }

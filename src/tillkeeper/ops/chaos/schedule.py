@@ -44,14 +44,21 @@ FAULTS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "errors_after_acting": {"error_after_percent": 15},
         "errors_before_acting": {"error_before_percent": 15},
         "slow_gateway": {"latency_ms": 400},
+        "stalled_answers": {"stall_percent": 10, "stall_ms": 35_000},
+        "forgotten_keys": {"forget_keys": True, "lost_reply_percent": 20},
+        "not_found_at_first": {"not_found_first": 2, "lost_reply_percent": 20},
         "doubled_webhooks": {"webhook_copies": 3},
         "reordered_webhooks": {"webhook_shuffle": True},
         "late_webhooks": {"webhook_delay_ms": 1_500},
+        "held_webhooks": {"webhooks_held": True},
         "merchant_refuses": {"merchant_error_percent": 50},
         "merchant_takes_in_silence": {"merchant_lost_reply_percent": 50},
     }
 )
-"""What the sandbox's fault dial is turned to for a while; the names are ours, the settings its own."""
+"""What the sandbox's fault dial is turned to for a while; the names are ours, the settings its own.
+
+A stalled answer comes after whoever asked has gone. What is forgotten or not found matters after a lost reply alone.
+"""
 MERCHANT_FAULTS = ("merchant_refuses", "merchant_takes_in_silence")
 """Those of them that meet outgoing webhooks and no gateway."""
 SELDOM, OFTEN = 1, 4
@@ -144,7 +151,7 @@ class Schedule:
 def draw(
     seed: int, *, payments: int, disturbances: int, gateways: Sequence[str], celery: bool = False, kills: int = 0
 ) -> Schedule:
-    """Draw a schedule; the same arguments give the same one, for ever. At least `kills` of its parts are deaths."""
+    """Draw a schedule, the same one for the same arguments; at least `kills` of its parts are deaths."""
     dice = random.Random(f"chaos {seed}")  # noqa: S311 (it must be repeatable, and guards nothing)
     deaths = min(max(kills, disturbances * kills_percent // 100), disturbances)
     kinds = [What.KILL] * deaths + [dice.choice(OTHERS) for _ in range(disturbances - deaths)]
@@ -167,7 +174,7 @@ def _one(dice: random.Random, after: int, what: What, gateways: Sequence[str], *
         case What.FLUSH:
             whom, lasts_ms = REDIS, 0
         case What.STOP:
-            whom = dice.choice((*APIS, *workers, POSTGRES))
+            whom = dice.choice((*APIS, *workers, POSTGRES) + ((REDIS, BEAT) if celery else ()))
         case What.PARTITION | What.RESET | What.LATENCY | What.LOSE:
             whom = dice.choice(links)
         case What.FAULT:

@@ -43,6 +43,8 @@ A delivery keeps its first pause and waits for seconds instead of hours afterwar
 be used up within one disturbance.
 """
 hurry_ms = 300
+webhook_retry_ms_max = 10_000
+"""Gateways, too, wait for seconds here and not for hours before they send again what was not taken."""
 
 
 class ChaosError(TillError):
@@ -126,6 +128,7 @@ class Stage(Processes):
         for name in self.parts:
             self.start(name)
         await self.await_up(f"{self.sandbox}/health")
+        await self.turn({})
         for port in self.api_ports.values():
             await self.await_up(f"http://{HOST}:{port}/ready")
         await self._introduce_merchant()
@@ -194,7 +197,8 @@ class Stage(Processes):
 
     async def turn(self, wishes: Mapping[str, object]) -> None:
         """Turn the sandbox's fault dial; what is not wished for is put back."""
-        dial = {**asdict(faults.Dial()), "seed": self.plan.seed, **wishes}
+        patience = {"webhook_retry_ms_max": webhook_retry_ms_max}
+        dial = {**asdict(faults.Dial()), "seed": self.plan.seed, **patience, **wishes}
         async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
             answer = await client.put(f"{self.sandbox}/_control/faults", json=dial)
             answer.raise_for_status()

@@ -152,6 +152,15 @@ def skew(_: Ground, database: Database) -> Finding:
     return Finding("clocks here and there", State.OK, found)
 
 
+def left_by_drills(ground: Ground) -> Finding:
+    """Look for copies of everything that drills left when they were killed."""
+    if ground.left_by_drills:
+        fix = "Run `till restore-drill`, which drops what drills of this installation left; drop others with `dropdb`."
+        found = f"whole copies that nobody works in: {', '.join(ground.left_by_drills)}"
+        return Finding("left by drills", State.NOTE, found, fix)
+    return Finding("left by drills", State.OK, "nothing is seen")
+
+
 FACTS = (
     version,
     embedded,
@@ -173,4 +182,4 @@ def _of_database(check: Callable[[Ground, Database], Finding]) -> Callable[[Grou
     return lambda ground: check(ground, ground.database) if ground.database else None
 
 
-CHECKS: tuple[Callable[[Ground], Finding | None], ...] = (answers, *map(_of_database, FACTS))
+CHECKS: tuple[Callable[[Ground], Finding | None], ...] = (answers, *map(_of_database, FACTS), left_by_drills)

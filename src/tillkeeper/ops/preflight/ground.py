@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from tillkeeper import gateways, settings
+from tillkeeper import backups, gateways, settings
 from tillkeeper.gateway import Credential
 from tillkeeper.kernel import clock
 from tillkeeper.kernel.db import UNREACHABLE, Transaction
@@ -92,6 +93,8 @@ class Ground:
     credentials: tuple[Credential, ...] = ()
     database: Database | None = None
     database_trouble: str = ""
+    left_by_drills: tuple[str, ...] = ()
+    """Databases in which backups were tried, and that nobody dropped."""
     broker: Broker | None = None
     broker_trouble: str = ""
     synchronized: bool | None = None
@@ -121,6 +124,9 @@ async def gather(checkout: Path, *, production: bool) -> Ground:
         found["database"] = await _database(configured)
     except TillError as error:
         found["database_trouble"] = error.detail
+    with suppress(TillError):  # whoever makes no drills need not be let in there
+        async with backups.server(configured.drills_url) as server:
+            found["left_by_drills"] = tuple(await server.left_over(backups.SCRATCH))
     if configured.broker_url:
         try:
             found["broker"] = ask(configured.broker_url, seconds=answer_seconds)

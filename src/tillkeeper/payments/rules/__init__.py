@@ -73,8 +73,7 @@ def decide(book: Book, notices: Iterable[Notice], terms: Terms, now: datetime) -
             seen.references.update(
                 dict.fromkeys(((notice.gateway, name) for name in decision.links), decision.payment.id)
             )
-        if decision.refund:
-            seen.refunds[decision.refund.id] = decision.refund
+        seen.refunds.update({each.id: each for each in (decision.refund, decision.rest) if each})
         if decision.dispute:
             seen.disputes[decision.dispute.id] = decision.dispute
         decisions.append(decision)

@@ -9,6 +9,7 @@ from uuid import UUID
 from tillkeeper.facts import Change, DisputeStatus, Notice, NoticeKind, Step, Verdict
 from tillkeeper.kernel import ids, money
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError, TillError
+from tillkeeper.payments.rules.earlier import find_earlier
 from tillkeeper.payments.rules.moves import change, quarantined, told, waiting
 from tillkeeper.payments.rules.taxes import tax_part
 from tillkeeper.payments.values import GIVEN_UP, Decision, Dispute, Payment, Refund, RefundStatus, Status
@@ -184,6 +185,9 @@ def _decide_foreign(payment: Payment, refunds: Sequence[Refund], notice: Notice,
     surplus = next((captures[name] for name in notice.references if name in captures), None)
     if surplus or notice.gateway != payment.gateway:
         return _decide_foreign_surplus(payment, surplus, notice, now)
+    earlier = find_earlier(payment, refunds, notice)
+    if earlier:
+        return earlier
     if notice.kind is NoticeKind.REFUND_FAILED:
         return _remember_failed(payment, refunds, notice, now)
     if not notice.amount or notice.amount + payment.refunded > payment.captured:

@@ -59,9 +59,9 @@ async def old(
 
 async def of_payments(tx: Transaction, payments: Sequence[UUID]) -> Traces:
     """List what hangs on payments, whoever paid them; those of which money may still move are left out."""
-    refunds, disputes = await store.refunds(tx, payments), await store.disputes(tx, payments)
     open_ = set(await store.unfinished(tx, payments))
     payments = [each for each in payments if each not in open_]
+    refunds, disputes = await store.refunds(tx, payments), await store.disputes(tx, payments)
     return Traces(
         payments=payments,
         refunds=[row["id"] for row in refunds],

@@ -1,6 +1,7 @@
 """The lines by which gateways account for our money: kept as told, each on one day, linked to what they stand for."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -9,7 +10,16 @@ from tillkeeper.facts import SettlementLine, UnreadLine
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.settlement.lines import rules, store
 from tillkeeper.settlement.lines.rules import day_of, first_day, sort_out
-from tillkeeper.settlement.lines.store import covered_until, erase, paid_out_until, save_window, window
+from tillkeeper.settlement.lines.store import (
+    covered_until,
+    empty,
+    erase,
+    move_links,
+    paid_out_until,
+    save_told_until,
+    save_window,
+    window,
+)
 from tillkeeper.settlement.lines.values import Line, Link, Side, Taken, Unread, Window
 
 __all__ = [
@@ -20,10 +30,13 @@ __all__ = [
     "Window",
     "covered_until",
     "day_of",
+    "empty",
     "erase",
     "first_day",
     "link",
+    "move_links",
     "paid_out_until",
+    "save_told_until",
     "save_window",
     "sort_out",
     "take_in",
@@ -39,14 +52,16 @@ async def take_in(
     zone: ZoneInfo,
     today: date,
     seal: Callable[[bytes], bytes],
+    booked: AbstractSet[str],
 ) -> Taken:
-    """Keep lines of one gateway, each once; what contradicts an earlier telling is kept beside it, unread."""
+    """Keep lines of one gateway, each once; what contradicts an earlier telling is kept beside it, unread.
+
+    `booked` names those whose money is in the books as they were told.
+    """
     lines = {line.line_id: rules.read(line, zone, seal) for line in told}
     new = await store.insert(tx, list(lines.values())) if lines else set()
-    if new:
-        last = max(told, key=lambda line: line.occurred_at)
-        await store.save_told_until(tx, last.gateway, last.occurred_at)
-    changed, contradictions = await _hear(tx, [line for line in lines.values() if line.line_id not in new], today)
+    again = [line for line in lines.values() if line.line_id not in new]
+    changed, contradictions = await _hear(tx, again, booked, today)
     wrong = [rules.read_unread(line, today, seal) for line in unread] + contradictions
     days = await store.insert_unread(tx, wrong) if wrong else []
     return Taken(
@@ -65,7 +80,9 @@ async def link(tx: Transaction, links: Sequence[Link]) -> list[Link]:
     return [each for each in links if each.line in written]
 
 
-async def _hear(tx: Transaction, told: Sequence[Line], today: date) -> tuple[list[Line], list[Unread]]:
+async def _hear(
+    tx: Transaction, told: Sequence[Line], booked: AbstractSet[str], today: date
+) -> tuple[list[Line], list[Unread]]:
     """Compare lines with what was told before."""
     if not told:
         return [], []
@@ -73,7 +90,7 @@ async def _hear(tx: Transaction, told: Sequence[Line], today: date) -> tuple[lis
     changed, contradictions = [], []
     for line in told:
         before = known[line.line_id]
-        heard = rules.hear(before, line)
+        heard = rules.hear(before, line, booked=line.line_id in booked)
         if isinstance(heard, str):
             contradictions.append(
                 Unread(gateway=line.gateway, line_id=line.line_id, reason=heard, raw=line.raw, day=today)

@@ -14,7 +14,7 @@ from tillkeeper.settlement.lines.values import Line, Unread
 
 OURS = re.compile(r"(?<![a-z])(?:payment|refund)_[0-9a-z]{26}")
 IDENTITY = ("kind", "object_id", "gross", "currency")
-"""What a line is: it never changes."""
+"""What a line is: it never changes, but in what a file could not say."""
 MONEY = ("fee", "tax", "net", "settle_currency")
 """What a gateway may still work out for a capture in its own currency, until it is paid out."""
 TOLD_LATER = ("rate", "parent_id", "our_reference", "our_payment", "our_refund", "available_at", "payout_id")
@@ -84,17 +84,37 @@ def our_id(prefix: str, reference: str | None) -> UUID | None:
     return None
 
 
-def hear(known: Line, told: Line) -> Line | str:
-    """Take a line that is told again: as it stands then, or in what it contradicts what was told before."""
+def hear(known: Line, told: Line, *, booked: bool = False) -> Line | str:
+    """Take a line that is told again: as it stands then, or in what it contradicts what was told before.
+
+    A file may say less than the API: fee and tax as one sum, or only what the gross became in the balance's currency.
+    What is `booked` from the line itself cannot be booked with another sum.
+    """
+    fixed = booked or _is_fixed(known)
+    if _is_bare(known, told):
+        known = replace(known, gross=told.gross, currency=told.currency)
+    elif _is_bare(told, known):
+        told = replace(told, gross=known.gross, currency=known.currency)
+    if known.fee + known.tax == told.fee + told.tax and (not told.tax or (fixed and not known.tax)):
+        told = replace(told, fee=known.fee, tax=known.tax)
     other = [name for name in IDENTITY if getattr(known, name) != getattr(told, name)]
-    other += [name for name in MONEY if getattr(known, name) != getattr(told, name)] if _is_fixed(known) else []
+    other += [name for name in MONEY if getattr(known, name) != getattr(told, name)] if fixed else []
     other += ["payout_id"] if known.payout_id and told.payout_id and known.payout_id != told.payout_id else []
     if other:
         name = other[0]
         return f"Told before with {name} {getattr(known, name)}, and now with {getattr(told, name)}."
-    money = {} if _is_fixed(known) else {name: getattr(told, name) for name in MONEY}
+    money = {} if fixed else {name: getattr(told, name) for name in MONEY}
     later = {name: getattr(told, name) for name in TOLD_LATER if getattr(known, name) is None}
     return replace(known, **money, **later)
+
+
+def _is_bare(line: Line, full: Line) -> bool:
+    """Tell whether a line says nothing of the currency that was paid in, and otherwise what the full one says."""
+    became = full.net + full.fee + full.tax
+    return line.currency == line.settle_currency == full.settle_currency != full.currency and (
+        line.gross,
+        line.net,
+    ) == (became, full.net)
 
 
 def _is_fixed(line: Line) -> bool:

@@ -49,13 +49,14 @@ async def update(tx: Transaction, lines: Sequence[Line]) -> None:
         """
         UPDATE settlement_line AS line
         SET parent_id = told.parent_id, our_reference = told.our_reference, our_payment = told.our_payment,
-            our_refund = told.our_refund, fee = told.fee, tax = told.tax, net = told.net, rate = told.rate,
-            settle_currency = told.settle_currency, available_at = told.available_at, payout_id = told.payout_id,
-            told_at = clock_timestamp()
+            our_refund = told.our_refund, gross = told.gross, currency = told.currency, fee = told.fee, tax = told.tax,
+            net = told.net, rate = told.rate, settle_currency = told.settle_currency, available_at = told.available_at,
+            payout_id = told.payout_id, told_at = clock_timestamp()
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::bigint[],
-                    $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[], $13::text[])
+                    $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[], $13::text[],
+                    $14::bigint[], $15::text[])
             AS told (gateway, line_id, parent_id, our_reference, our_payment, our_refund, fee, tax, net, rate,
-                     settle_currency, available_at, payout_id)
+                     settle_currency, available_at, payout_id, gross, currency)
         WHERE (line.gateway, line.line_id) = (told.gateway, told.line_id)
         """,
         [line.gateway for line in lines],
@@ -71,6 +72,8 @@ async def update(tx: Transaction, lines: Sequence[Line]) -> None:
         [line.settle_currency for line in lines],
         [line.available_at for line in lines],
         [line.payout_id for line in lines],
+        [line.gross for line in lines],
+        [line.currency for line in lines],
     )
 
 
@@ -104,6 +107,20 @@ async def insert_links(tx: Transaction, links: Sequence[Link]) -> set[int]:
         [link.object for link in links],
     )
     return {row["line_id"] for row in rows}
+
+
+async def move_links(tx: Transaction, links: Sequence[Link]) -> None:
+    """Let lines stand for something else than before."""
+    await tx.execute(
+        """
+        UPDATE settlement_link AS link SET side = told.side, object = told.object
+        FROM unnest($1::bigint[], $2::text[], $3::uuid[]) AS told (line_id, side, object)
+        WHERE link.line_id = told.line_id
+        """,
+        [link.line for link in links],
+        [link.side for link in links],
+        [link.object for link in links],
+    )
 
 
 async def window(tx: Transaction, gateway: str) -> Window | None:
@@ -170,7 +187,7 @@ def _line(row: Record) -> Line:
 
 
 async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
-    """Drop what lines said beside their numbers.
+    """Drop what lines said beside their numbers, and what was told of them in contradiction.
 
     What is linked is read first: with a query among the alternatives no index would be used, while payments are locked.
     """
@@ -182,11 +199,27 @@ async def erase(tx: Transaction, objects: Sequence[UUID]) -> None:
         """,
         list(objects),
     )
-    await tx.execute(
+    emptied = await tx.fetch(
         """
         UPDATE settlement_line SET raw = ''
         WHERE our_payment = ANY ($1::uuid[]) OR our_refund = ANY ($1::uuid[]) OR id = ANY ($2::bigint[])
+        RETURNING gateway, line_id
         """,
         list(objects),
         [row["line_id"] for row in linked],
     )
+    await tx.execute(
+        """
+        UPDATE unread_line AS told SET raw = ''
+        FROM unnest($1::text[], $2::text[]) AS emptied (gateway, line_id)
+        WHERE (told.gateway, told.line_id) = (emptied.gateway, emptied.line_id)
+        """,
+        [row["gateway"] for row in emptied],
+        [row["line_id"] for row in emptied],
+    )
+
+
+async def empty(tx: Transaction, lines: Sequence[int], unread: Sequence[int]) -> None:
+    """Drop what these lines said, and these that nobody could read."""
+    await tx.execute("UPDATE settlement_line SET raw = '' WHERE id = ANY ($1::bigint[])", list(lines))
+    await tx.execute("UPDATE unread_line SET raw = '' WHERE id = ANY ($1::bigint[])", list(unread))

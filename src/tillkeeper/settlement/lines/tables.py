@@ -95,6 +95,7 @@ unread_line = Table(
     Column("told_at", AT, nullable=False, server_default=func.clock_timestamp()),
     UniqueConstraint("gateway", "line_id", "reason"),
     Index("unread_line_day_index", "gateway", "day", "id"),
+    Index("unread_line_worded_index", "told_at", "id", postgresql_where="raw <> ''"),
 )
 
 settlement_cursor = Table(

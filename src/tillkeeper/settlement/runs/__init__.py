@@ -9,13 +9,13 @@ from tillkeeper.kernel import ids
 from tillkeeper.kernel.db import Transaction
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.settlement.runs import store
+from tillkeeper.settlement.runs.payouts import judge_payout
 from tillkeeper.settlement.runs.rules import (
     BOOKED_AS_TOLD,
     Terms,
     judge,
     judge_grant,
     judge_lonely,
-    judge_payout,
     judge_rest,
     residual,
     shows_when_paid_out,
@@ -97,8 +97,8 @@ AGREED = "A later look found both accounts to agree about it."
 
 
 async def plan(tx: Transaction, gateway: str, days: Sequence[date], today: date) -> None:
-    """Plan the comparison of days unless that was done, whenever and by whomever."""
-    await store.insert(tx, [(_name(gateway, day), gateway, day) for day in days], today)
+    """Plan the comparison of days that are over, each once, whatever was compared of them while they lasted."""
+    await store.plan(tx, [(_name(gateway, day), gateway, day) for day in days], today)
 
 
 async def ask(tx: Transaction, gateway: str, days: Sequence[date], today: date) -> None:

@@ -7,17 +7,13 @@ from tillkeeper.facts import LineKind
 from tillkeeper.kernel import money
 from tillkeeper.settlement.lines.values import Side
 from tillkeeper.settlement.runs import homes
-from tillkeeper.settlement.runs.values import Finding, Home, Kind, Line, Lonely, Ours, Pair, Rest, Settled
+from tillkeeper.settlement.runs.values import Finding, Home, Kind, Line, Lonely, Ours, Pair, Rest
 
 WAITS = {"stripe": timedelta(hours=1), "paypal": timedelta(hours=6)}
 """How long after the fact a gateway may leave a line out; of the others it is known at their next payout."""
-MEMBERS_WAITS = {"stripe": timedelta(days=7)}
-"""How long a gateway may leave open what a payout is made of, where that is longer than it may leave a line out."""
 wait_default_days = 4
 internal_wait_minutes = 30
 """How long a webhook may be on its way after its line."""
-bank_wait_days = 3
-"""How long after the promised day a payout may take to reach the bank."""
 tolerated_minor = 1
 """What a predicted fee may differ by, in minor units; amounts and stated fees by nothing."""
 
@@ -62,11 +58,6 @@ def wait(gateway: str) -> timedelta:
     return WAITS.get(gateway, timedelta(days=wait_default_days))
 
 
-def members_wait(gateway: str) -> timedelta:
-    """Tell how long a gateway may leave open what a payout is made of."""
-    return MEMBERS_WAITS.get(gateway, wait(gateway))
-
-
 def judge(pair: Pair, terms: Terms) -> Finding | None:
     """Compare a line with what of ours it stands for; None when both say the same."""
     kind = pair.line.kind
@@ -81,7 +72,7 @@ def judge(pair: Pair, terms: Terms) -> Finding | None:
         return _judge_unsettled(pair, pair.ours, terms)
     if pair.ours.imported:  # nothing of it is in our books: the line itself brings it in
         return None
-    return _judge_dispute(pair, pair.ours) if kind in DISPUTES else _judge_settled(pair, pair.ours)
+    return _judge_dispute(pair, pair.ours, terms) if kind in DISPUTES else _judge_settled(pair, pair.ours)
 
 
 def judge_lonely(lonely: Lonely, terms: Terms) -> Finding | None:
@@ -96,13 +87,6 @@ def judge_lonely(lonely: Lonely, terms: Terms) -> Finding | None:
         return _of_ours(ours, Kind.IN_TRANSIT, detail)
     detail = f"{said} ({ours.side}) is in our books and not in the gateway's account."
     return _of_ours(ours, Kind.MISSING_AT_GATEWAY, detail)
-
-
-def judge_payout(settled: Settled, terms: Terms) -> list[Finding]:
-    """Compare a payout with its lines and with the bank."""
-    found = [] if settled.has_line else [judge_lonely(Lonely(ours=settled.ours), terms)]
-    found += [_judge_sum(settled, terms), _judge_bank(settled, terms)]
-    return [each for each in found if each]
 
 
 def judge_rest(rest: Rest) -> Finding:
@@ -221,13 +205,19 @@ def _judge_rate(pair: Pair) -> Finding | None:
     )
 
 
-def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
-    """Compare all lines of a dispute with what we know to be held back for it."""
+def _judge_dispute(pair: Pair, ours: Ours, terms: Terms) -> Finding | None:
+    """Compare all lines of a dispute with what we know to be held back for it.
+
+    Either may be ahead: a line of its webhook, and what we know of the line in which the money goes or comes back.
+    """
     total, fee = pair.total or 0, ours.fee or 0
     subject, currency = f"dispute:{ours.id}", pair.line.currency
     if currency != ours.currency:
-        return _of_line(pair, Kind.CURRENCY_MISMATCH, f"The gateway says {currency}, and we say {ours.currency}.")
+        return _elsewhere(pair, ours, total)
     if total != ours.amount:
+        early = pair.line.occurred_at + timedelta(minutes=internal_wait_minutes) > terms.now
+        if early or not terms.is_due(ours.at):
+            return _moving(pair, ours, total)
         return Finding(
             kind=_by_size(total, ours.amount),
             subject=subject,
@@ -262,61 +252,41 @@ def _judge_dispute(pair: Pair, ours: Ours) -> Finding | None:
     return None
 
 
-def _judge_sum(settled: Settled, terms: Terms) -> Finding | None:
-    ours = settled.ours
-    if not settled.automatic or settled.total == settled.sent:
-        return None
-    if not settled.lines and ours.at + members_wait(terms.gateway) > terms.now:
-        return _unopened(settled) if settled.has_line else None  # without its line it is looked at again anyway
-    shown = money.show(settled.total, ours.currency), money.show(settled.sent, ours.currency)
+def _elsewhere(pair: Pair, ours: Ours, total: int) -> Finding:
+    """Set all lines of a dispute in another currency beside what we hold: none says how much of that it stands for."""
+    line, detail = pair.line, f"The gateway says {pair.line.currency}, and we say {ours.currency}."
+    if line.currency != line.settle_currency:  # then the lines have no sum that could take the place of ours
+        return _of_line(pair, Kind.CURRENCY_MISMATCH, detail)
     return Finding(
-        kind=Kind.PAYOUT_SUM_MISMATCH,
-        subject=f"payout:{ours.id}",
-        detail=f"The {settled.lines} lines of this payout come to {shown[0]}, and {shown[1]} was paid out.",
-        theirs=settled.total,
-        ours=settled.sent,
-        currency=ours.currency,
-        difference=settled.total - settled.sent,
+        kind=Kind.CURRENCY_MISMATCH,
+        subject=f"dispute:{ours.id}",
+        detail=detail,
+        theirs=total,
+        ours=ours.amount,
+        currency=line.currency,
+        difference=total - pair.kept,
+        home=Home.TRADE,
+        counter=_booked(ours),
+        counter_currency=ours.currency,
+        line=line.id,
         object=ours.id,
+        payment=ours.payment,
+        suspend=True,
     )
 
 
-def _unopened(settled: Settled) -> Finding:
-    """Keep a payout in sight of which nobody has told yet what it is made of."""
-    ours = settled.ours
-    shown = money.show(settled.sent, ours.currency)
+def _moving(pair: Pair, ours: Ours, total: int) -> Finding:
+    """Keep a dispute in sight whose money is on its way, as one side says and the other will."""
     return Finding(
         kind=Kind.IN_TRANSIT,
-        subject=f"payout:{ours.id}",
-        detail=f"{shown} was paid out, and the gateway does not say yet what that is made of; there is still time.",
-        theirs=None,
-        ours=settled.sent,
+        subject=f"dispute:{ours.id}",
+        detail=f"{_sizes(total, ours.amount, ours.currency)} There is still time for the rest.",
+        theirs=total,
+        ours=ours.amount,
         currency=ours.currency,
+        line=pair.line.id,
         object=ours.id,
-    )
-
-
-def _judge_bank(settled: Settled, terms: Terms) -> Finding | None:
-    ours = settled.ours
-    due = (settled.arrives_at or ours.at) + timedelta(days=bank_wait_days)
-    if settled.in_bank or ours.status == "failed" or not settled.bank_known or due > terms.now:
-        return None
-    if settled.paid and not settled.named and settled.alike:  # nobody can tell, and our books say that it arrived
-        return None
-    shown = money.show(-ours.amount, ours.currency)
-    said = "The gateway says that {} arrived ({})" if settled.paid else "{} left the gateway ({})"
-    hint = f" It shows the same amount on {settled.alike}." if settled.alike else ""
-    return Finding(
-        kind=Kind.PAYOUT_MISSING_IN_BANK,
-        subject=f"payout:{ours.id}",
-        detail=f"{said.format(shown, settled.reference)}, and no line of the bank's account names it.{hint}",
-        # Once the gateway says that it arrived it is another disagreement, and what a person said before is undone.
-        theirs=-ours.amount if settled.paid else None,
-        ours=None if settled.paid else -ours.amount,
-        currency=ours.currency,
-        difference=ours.amount,
-        home=None if settled.paid else Home.BANK,
-        object=ours.id,
+        payment=ours.payment,
     )
 
 

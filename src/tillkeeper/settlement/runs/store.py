@@ -17,12 +17,32 @@ LIVING = "(status = 'open' OR (status = 'closed' AND (action = 'accept' OR (acti
 
 
 async def insert(tx: Transaction, runs: Sequence[tuple[UUID, str, date]], today: date) -> None:
-    """Plan the comparison of days that were never compared."""
+    """Let days be compared that never were."""
     await tx.execute(
         """
         INSERT INTO reconciliation_run (id, gateway, day, status, asked_on)
         SELECT id, gateway, day, 'due', $4 FROM unnest($1::uuid[], $2::text[], $3::date[]) AS asked (id, gateway, day)
         ON CONFLICT (gateway, day) DO NOTHING
+        """,
+        [id_ for id_, _, _ in runs],
+        [gateway for _, gateway, _ in runs],
+        [day for _, _, day in runs],
+        today,
+    )
+
+
+async def plan(tx: Transaction, runs: Sequence[tuple[UUID, str, date]], today: date) -> None:
+    """Ask for days that are over, each once: one that was compared while it lasted begins anew."""
+    await tx.execute(
+        """
+        INSERT INTO reconciliation_run AS run (id, gateway, day, status, asked_on, planned)
+        SELECT id, gateway, day, 'due', $4, true
+        FROM unnest($1::uuid[], $2::text[], $3::date[]) AS over (id, gateway, day)
+        ON CONFLICT (gateway, day) DO UPDATE
+        SET asked = run.asked + (run.status <> 'due')::int, planned = true, asked_on = excluded.asked_on,
+            status = CASE WHEN run.status = 'done' THEN 'due' ELSE run.status END,
+            due_at = clock_timestamp(), error = NULL
+        WHERE NOT run.planned
         """,
         [id_ for id_, _, _ in runs],
         [gateway for _, gateway, _ in runs],

@@ -32,6 +32,7 @@ reconciliation_run = Table(
     Column("status", Text, CheckConstraint("status IN ('due', 'running', 'done')", name="status"), nullable=False),
     Column("asked", Integer, nullable=False, server_default="1"),
     Column("asked_on", Date, nullable=False),
+    Column("planned", Boolean, nullable=False, server_default="false"),
     Column("turn", Integer, nullable=False, server_default="0"),
     Column("step", Text, nullable=False, server_default="lines"),
     Column("place_at", AT),
@@ -49,7 +50,10 @@ reconciliation_run = Table(
     Index("reconciliation_run_due_index", "day", "gateway", postgresql_where="status <> 'done'"),
     Index("reconciliation_run_created_index", "created_at", "id"),
 )
-"""Asked once more while it is at work, a run begins anew when it ends: `asked` is ahead of `turn` then."""
+"""Asked once more while it is at work, a run begins anew when it ends: `asked` is ahead of `turn` then.
+
+`planned` says that it was asked for once its day was over; lines may have asked for it before.
+"""
 
 discrepancy = Table(
     "discrepancy",

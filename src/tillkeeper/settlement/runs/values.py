@@ -73,6 +73,7 @@ class Step(StrEnum):
     REFUNDS = "refunds"
     DISPUTES = "disputes"
     PAYOUTS = "payouts"
+    RETURNS = "returns"
     GRANTS = "grants"
     UNREAD = "unread"
     END = "end"

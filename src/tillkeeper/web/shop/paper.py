@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from tillkeeper.facts import CREDITS
 from tillkeeper.kernel import money
 from tillkeeper.kernel.errors import NotFoundError, TillError
+from tillkeeper.web import policy
 from tillkeeper.web.shop import art
 
 HERE = Path(__file__).parent
@@ -73,10 +74,8 @@ def page(
     onward: Iterable[str] = (),
 ) -> HTMLResponse:
     """Render a page; `onward` are the origins that its forms may lead to."""
-    targets = " ".join(["'self'", *onward])
-    policy = f"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action {targets}"
     headers = {
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": policy.content(onward),
         "Cache-Control": "no-store",
         # Not `no-referrer`: with it, browsers send `Origin: null` along with our own forms.
         "Referrer-Policy": "same-origin",

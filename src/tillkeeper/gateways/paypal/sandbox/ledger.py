@@ -35,7 +35,7 @@ def enter(act: Act, code: str, thing: Json, amount: int, *, fee: int = 0) -> Jso
             "object": "movement",
             "created": act.now,
             "transaction": new_id() if thing["object"] in UNNAMED else thing["id"],
-            "reference": thing.get("capture") or thing.get("order"),
+            "reference": thing.get("capture") or thing.get("order") or thing.get("withdrawal"),
             "code": code,
             "amount": amount,
             "fee": fee,
@@ -61,11 +61,12 @@ def withdraw(act: Act, currency: str | None) -> list[Json]:
 
 
 def fail(act: Act, payout: Json) -> Json:
-    """Let the bank send a withdrawal back; the money is on the account again."""
+    """Let the bank send a withdrawal back; the money is on the account again, by a transaction of its own."""
     if payout.get("failed"):
         raise impossible(Issue.INVALID_PARAMETER_VALUE, field="status", value="FAILED")
     failed = act.put({**payout, "failed": True})
-    enter(act, WITHDRAWAL_FAILED, failed, failed["amount"])
+    returned = {"id": new_id(), "object": "return", "currency": failed["currency"], "withdrawal": failed["id"]}
+    enter(act, WITHDRAWAL_FAILED, returned, failed["amount"])
     return failed
 
 

@@ -117,8 +117,8 @@ async def show_you(at: Desk) -> Response:
 
 async def set_password(at: Desk) -> Response:
     """Change the own password; every other session ends."""
-    proof = _proof(at)
-    token = await change_password(at.till, at.request.app.state.meter, at.session, proof, new=at.need("new_password"))
+    new = at.fields.get("new_password", "")  # as it was typed: spaces at its ends belong to it
+    token = await change_password(at.till, at.request.app.state.meter, at.session, _proof(at), new=new)
     answer = at.done("/you", "Your password was changed. Every other session of yours has ended.")
     cookie.keep(answer, token, at.till.settings)
     return answer
