@@ -8,10 +8,11 @@ from tillkeeper.kernel import clock
 CASES = (
     "tests/browser/test_actions.py::test_what_can_be_done",
     "tests/flows/test_sudden_death.py::test_what_is_killed",
-    "tests/gateways/test_conformance_orders",
+    *("tests/gateways/test_conformance_orders", "tests/gateways/test_sudden_death.py::test_what_is_killed"),
     "tests/machine/test_sensitivity.py::test_without_a_guard",
     *("tests/museum/test_guards.py::test_an_untouched_copy", "tests/museum/test_guards.py::test_without_its_guard"),
     "tests/sensitivity/test_planted.py::test_a_planted_bug",
+    "tests/sensitivity/test_planted.py::test_nothing_is_found",
 )
 """What has many cases that take seconds each: all of them in one run would be too many by hand as well."""
 DEAR = (

@@ -353,7 +353,7 @@ async def tilled(line: Line, database_url: str) -> AsyncIterator[Till]:
         "STRIPE_WEBHOOK_SECRET": SECRET,
         "STRIPE_API_BASE": f"http://127.0.0.1:{line.port}/stripe",
     }
-    settings = Settings(mode="sandbox", database_url=database_url, secret_key="flows " * 4)
+    settings = Settings(mode="sandbox", database_url=database_url, secret_key="flows " * 4, webhooks_allow_private=True)
     opened = await Till.open(settings, secrets=Secrets(environment))
     try:
         yield opened

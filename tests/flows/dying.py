@@ -11,16 +11,15 @@ import sys
 import traceback
 from asyncio import events
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, NoReturn
-
-from tests.flows.conftest import Shop, shopped, tilled
 
 from tillkeeper.kernel import failpoints
 from tillkeeper.kernel.errors import TillError
 
 Act = Callable[[Any], Awaitable[Any]]
+Opened = Callable[[], AbstractAsyncContextManager[Any]]
+"""Opens what an act needs, with connections of its own."""
 life_seconds_max = 60
 told_bytes_max = 10_000
 
@@ -29,12 +28,12 @@ class NotKilledError(AssertionError):
     """Report an act that failed by itself, or never ended."""
 
 
-async def die_in(shop: Shop, act: Act, place: int, owner_url: str) -> str | None:
+async def die_in(opened: Opened, act: Act, place: int) -> str | None:
     """Let an act be killed at the nth place that it comes to; return its name, or None when there are fewer."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_killed(shop, act, place, writing, owner_url)
+        _be_killed(opened, act, place, writing)
     os.close(writing)
     try:
         async with asyncio.timeout(life_seconds_max):
@@ -52,7 +51,7 @@ async def die_in(shop: Shop, act: Act, place: int, owner_url: str) -> str | None
     return None
 
 
-def _be_killed(shop: Shop, act: Act, place: int, writing: int, owner_url: str) -> NoReturn:
+def _be_killed(opened: Opened, act: Act, place: int, writing: int) -> NoReturn:
     """Act as another process would: with a loop and connections of its own, and with none of those that came along."""
     left = place
 
@@ -64,11 +63,10 @@ def _be_killed(shop: Shop, act: Act, place: int, writing: int, owner_url: str) -
             os.kill(os.getpid(), signal.SIGKILL)
 
     async def live() -> None:
-        settings = shop.till.settings
-        async with tilled(shop.line, settings.database_url) as till, shopped(till, shop.line, owner_url) as own:
+        async with opened() as own:
             failpoints.reach = reach
             with suppress(TillError):  # what an act is refused, it is refused in peace
-                await act(replace(own, heard=shop.heard, numbers=shop.numbers))
+                await act(own)
 
     code = 1
     try:

@@ -6,33 +6,51 @@ books, the wallets, the outbox and the gateway's own books must be what an act l
 its turn in time (tests/slices.py); all of them with TILL_TEST_FULL=1.
 """
 
+import json
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.flows.aftermath import end_leases, left_behind, let_work
 from tests.flows.conftest import Shop, lined, prove, shopped, tilled, uuid_of
 from tests.flows.dying import Act, die_in
 from tests.flows.effects import EFFECTS, Prepare, hear
 from tests.flows.test_expire import OVER
+from tests.flows.test_fulfil import mend
 from tests.flows.test_let_go import age
+from tests.flows.test_refulfil import given_up
+from tests.flows.test_refund_many import bulk
+from tests.flows.test_replay import dead_letter
 from tests.flows.test_respond import answer, disputed
 from tests.flows.test_review import held, ruled
 from tests.laundry import Laundry
 
 from tillkeeper import catalog
 from tillkeeper.flows.cancel import cancel
+from tillkeeper.flows.catch_up import catch_up
+from tillkeeper.flows.confirm import confirm
+from tillkeeper.flows.deliver import deliver
 from tillkeeper.flows.expire import expire
+from tillkeeper.flows.fan_out import fan_out
 from tillkeeper.flows.let_go import let_go
 from tillkeeper.flows.offer import offer
+from tillkeeper.flows.redeliver import recover
+from tillkeeper.flows.refulfil import refulfil
+from tillkeeper.flows.refund_many import refund_many
+from tillkeeper.flows.replay import replay
 from tillkeeper.flows.sequence import sequence
+from tillkeeper.flows.subscribe import subscribe
+from tillkeeper.kernel import clock
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.ops.embedded_postgres import Databases
-from tillkeeper.worker import schedule
 
 
 async def to_be_opened(_: Shop) -> Act:
@@ -97,63 +115,112 @@ async def to_be_defended(shop: Shop) -> Act:
     return lambda shop: answer(shop, dispute, key="defended")
 
 
+async def to_be_confirmed(shop: Shop) -> Act:
+    payment = await shop.opened(checkout="embedded")
+    await shop.pay(payment)
+    return lambda shop: confirm(shop.till, uuid_of(payment), {})
+
+
+async def to_be_caught_up_with(shop: Shop) -> Act:
+    await shop.pay(await shop.opened())
+    shop.heard.update(event["id"] for event in await shop.events())  # it is lost, so it never comes
+
+    async def fetch(shop: Shop) -> None:
+        """Fetch what was lost, and settle it."""
+        await catch_up(shop.later(minutes=5))
+        await shop.settle()
+
+    return fetch
+
+
+async def to_be_replayed(shop: Shop) -> Act:
+    _, message = await dead_letter(shop)
+    return lambda shop: replay(shop.till, message)
+
+
+async def to_be_told(shop: Shop) -> Act:
+    await subscribe(shop.till, url=f"{shop.line.sandbox}/_merchant/takes", types=("*",), description=None)
+    await shop.paid()
+    return tell_the_merchant
+
+
+async def to_be_told_again(shop: Shop) -> Act:
+    act = await to_be_told(shop)
+    await shop.turn(merchant_error_percent=100)
+    await act(shop)
+    await shop.owner.execute("UPDATE webhook_delivery SET status = 'dead', finished_at = now()")
+    await shop.turn(merchant_error_percent=0)
+    endpoint = await shop.owner.fetchval("SELECT id FROM webhook_endpoint")
+
+    async def tell_again(shop: Shop) -> None:
+        """Owe the merchant what it has missed, and tell."""
+        await recover(shop.till, endpoint, since=clock.now() - timedelta(hours=1))
+        await tell_the_merchant(shop)
+
+    return tell_again
+
+
+async def tell_the_merchant(shop: Shop) -> None:
+    """Give events their numbers, and send them to whoever wants to hear."""
+    while await sequence(shop.till) + await fan_out(shop.till):
+        pass
+    while await deliver(shop.till):
+        pass
+
+
+async def to_be_refunded_in_bulk(shop: Shop) -> Act:
+    wanted = bulk(await shop.paid(), await shop.paid())
+    return lambda shop: refund_many(shop.till, shop.wish("bulk", wanted), wanted)
+
+
+async def to_be_handed_over_again(shop: Shop) -> Act:
+    payment = await given_up(shop)
+    await mend(shop)
+    return lambda shop: refulfil(shop.till, uuid_of(payment))
+
+
 MONEYLESS = (
     *(to_be_opened, to_be_authorized, to_be_captured_by_hand, to_be_canceled, to_be_over, to_be_numbered),
-    *(to_be_ruled_on, to_be_let_go, to_be_defended),
+    *(to_be_ruled_on, to_be_let_go, to_be_defended, to_be_confirmed, to_be_caught_up_with, to_be_replayed),
+    *(to_be_told, to_be_told_again, to_be_refunded_in_bulk, to_be_handed_over_again),
 )
 """What writes nothing into the books, or leaves that to another, and may be killed as well."""
 ACTS = (*MONEYLESS, *chain(*EFFECTS.values()))
-LEASED = ("idempotency_key", "operation", "inbox_batch", "mail_letter", "webhook_delivery", "schedule_run")
-WORK = [job for job in schedule.DRAINS if job.name not in {"catch_up", "examine", "reconcile", "seal", "expire"}]
-"""What a worker does about what was left lying; the rest comes at its own time and asks others."""
 rounds = 3
 places_max = 60
-WALLET = "regexp_replace({}, ':[0-9a-f]{{8}}-[0-9a-f-]+', '')"
-MOMENT = "regexp_replace({}, ':[0-9]{{4}}-.*', '')"
-SHAPE = {
-    "books": f"""
-        SELECT journal.source, {MOMENT.format("kind")}, posting.currency, amount, {WALLET.format("debit.code")},
-               {WALLET.format("credit.code")}
-        FROM journal JOIN posting ON journal_id = journal.id
-        JOIN account AS debit ON debit.id = debit_id JOIN account AS credit ON credit.id = credit_id""",
-    "payments": """
-        SELECT status, amount, currency, amount_captured, amount_refunded, amount_refunding, amount_disputed
-        FROM payment""",
-    "refunds": "SELECT status, amount FROM refund",
-    "disputes": "SELECT status, amount FROM dispute",
-    "answers": "SELECT kind FROM dispute_response",
-    "goods": "SELECT granted, revoked FROM entitlement",
-    "wallets": "SELECT kind, amount FROM wallet_entry",
-    "cards": "SELECT ordinal, status FROM card",
-    "told": "SELECT type FROM outbox_event",
-    "untold": "SELECT 1 FROM outbox_event WHERE seq IS NULL",
-    "waiting": "SELECT status FROM inbox_message WHERE status NOT IN ('processed', 'ignored')",
-    "owed": "SELECT kind, state FROM operation WHERE state = 'asked'",
-}
+
+
+@asynccontextmanager
+async def reopened(shop: Shop, owner_url: str) -> AsyncIterator[Shop]:
+    """Open the same shop with connections of its own."""
+    database_url = shop.till.settings.database_url
+    async with tilled(shop.line, database_url) as till, shopped(till, shop.line, owner_url) as own:
+        yield replace(own, heard=shop.heard, numbers=shop.numbers)
 
 
 async def finish(shop: Shop, act: Act) -> None:
     """Do what everybody does after a death: wait until it is taken for one, ask again, and let the worker work."""
-    for table in LEASED:
-        await shop.owner.execute(f"UPDATE {table} SET lease_until = now() WHERE lease_until IS NOT NULL")
+    await end_leases(shop.owner)
     with suppress(TillError):
         await act(shop)
     for _ in range(rounds):
         await shop.hear_news()
-        await shop.owner.execute("UPDATE inbox_message SET due_at = now() WHERE status IN ('received', 'parked')")
-        for job in WORK:
-            while await job.run(shop.till):
-                pass
-        await shop.operate()
+        await let_work(shop.till, shop.owner)
 
 
 async def shape(shop: Shop) -> dict[str, Counter[Any]]:
-    """Write down what there is, without the ids and moments that differ from one time to the next."""
-    found = {name: Counter(tuple(row) for row in await shop.owner.fetch(sql)) for name, sql in SHAPE.items()}
-    books = await shop.books()
+    """Write down what there is here, at the gateway and at the merchant."""
+    found, books = await left_behind(shop.owner), await shop.books()
     lines = ((line["captured"], line["refunded"], line["captures"]) for line in books["payment_intents"])
     found["at the gateway"], found["sessions"] = Counter(lines), Counter([books["sessions"]])
+    found["taken by the merchant"] = Counter(json.loads(each["body"])["type"] for each in await taken(shop))
     return found
+
+
+async def taken(shop: Shop) -> list[Any]:
+    """List what the merchant's program was told: each message once, however often it came."""
+    data: list[Any] = (await shop.http.get(f"{shop.line.sandbox}/_control/taken")).json()["data"]
+    return data
 
 
 @pytest.fixture
@@ -193,7 +260,7 @@ async def test_what_is_killed_at_any_place_happens_once_and_wholly_when_it_is_do
         assert place <= places_max, f"it still dies: {died}"
         async with fresh(place) as (shop, owner_url):
             act = await prepare(shop)
-            at = await die_in(shop, act, place, owner_url)
+            at = await die_in(partial(reopened, shop, owner_url), act, place)
             if at is None:
                 break
             died.append(at)

@@ -70,13 +70,20 @@ class Counter:
 
 
 @asynccontextmanager
-async def opened(trial: Trial, database_url: str, owner_url: str) -> AsyncIterator[Counter]:
-    """Open a counter; whatever a test did there, the books are sound afterwards."""
+async def manned(trial: Trial, database_url: str, owner_url: str) -> AsyncIterator[Counter]:
+    """Open a counter that may stand already, with connections of its own."""
     settings = Settings(mode="sandbox", database_url=database_url, secret_key="counter " * 4)
     secrets = Secrets(trial.house.environment(trial.subject.name, trial.house.url))
     till, owner = await Till.open(settings, secrets=secrets), await asyncpg.connect(owner_url)
-    await offer(till, catalog.DEMO)
     yield Counter(trial, till, owner, Intake(till))
-    assert await read(till, books.check) == []
     await owner.close()
     await till.close()
+
+
+@asynccontextmanager
+async def opened(trial: Trial, database_url: str, owner_url: str) -> AsyncIterator[Counter]:
+    """Open a new counter; whatever a test did there, the books are sound afterwards."""
+    async with manned(trial, database_url, owner_url) as counter:
+        await offer(counter.till, catalog.DEMO)
+        yield counter
+        assert await read(counter.till, books.check) == []

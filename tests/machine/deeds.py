@@ -10,22 +10,12 @@ from tests.machine.model import OK, Model, Payment
 from tests.machine.world import Deed, Stage, World
 
 from tillkeeper.catalog import Package
-from tillkeeper.flows.cancel import cancel
-from tillkeeper.flows.capture import capture
-from tillkeeper.flows.checkout import Purchase, checkout
 from tillkeeper.flows.expire import expire
 from tillkeeper.flows.fulfil import fulfil
-from tillkeeper.flows.grant import Gift, grant
 from tillkeeper.flows.lapse import lapse
 from tillkeeper.flows.operate import operate
-from tillkeeper.flows.refund import RefundWish, refund
-from tillkeeper.flows.spend import spend
-from tillkeeper.flows.take import Taking, take
-from tillkeeper.flows.write_off import Forgiving, write_off
-from tillkeeper.idempotency import Wish
 from tillkeeper.kernel import ids
 
-ADMIN = "key_admin"
 BY_WEBHOOK, SUCCEEDS = {WEBHOOK_FIRST, PENDING_BY_WEBHOOK}, {AT_ONCE, WEBHOOK_FIRST}
 UNPAID = ("requires_action", "requires_capture")
 INVALID_STATE = "invalid_state"
@@ -37,7 +27,7 @@ def buy(world: World, package: Package | None, currency: str, user: str, quantit
         {"package": package.id, "quantity": quantity, "user": user} if package else {"amount": quantity}
     )
     method = "manual" if manual else "automatic"
-    purchase = Purchase(**sold, currency=currency, capture_method=method)
+    wanted = {**sold, "currency": currency, "capture_method": method}
     made: dict[str, Any] = {}
 
     def opened(model: Model) -> str:
@@ -49,7 +39,7 @@ def buy(world: World, package: Package | None, currency: str, user: str, quantit
         return model.open(payment)
 
     words = f"{user} buys {quantity} × {package.id if package else 'a minor unit'} in {currency}, {method}"
-    return Deed(words, lambda: world.ask(lambda wish: checkout(world.till, wish, purchase), made), (opened,))
+    return Deed(words, lambda: world.ask("/payments", wanted, made), (opened,))
 
 
 def tell(world: World, fact: Fact, stage: Stage | None = None) -> Deed:
@@ -113,10 +103,8 @@ def capture_held(world: World, payment: Payment, amount: int | None) -> Deed:
     def begun(model: Model) -> str:
         return _begin(model.payments[name], ("requires_capture",))
 
-    def flow(wish: Wish) -> Any:
-        return capture(world.till, wish, UUID(name), amount=amount)
-
-    return Deed(words, lambda: world.ask(flow), (begun, answered))
+    path = f"/payments/{_shown(payment)}/capture"
+    return Deed(words, lambda: world.ask(path, {"amount": amount}), (begun, answered))
 
 
 def cancel_by_us(world: World, payment: Payment) -> Deed:
@@ -137,10 +125,8 @@ def cancel_by_us(world: World, payment: Payment) -> Deed:
     def begun(model: Model) -> str:
         return _begin(model.payments[name], UNPAID)
 
-    def flow(wish: Wish) -> Any:
-        return cancel(world.till, wish, UUID(name))
-
-    return Deed(f"we cancel {name}", lambda: world.ask(flow), (begun, answered))
+    path = f"/payments/{_shown(payment)}/cancel"
+    return Deed(f"we cancel {name}", lambda: world.ask(path, {}), (begun, answered))
 
 
 def time_out(world: World, payment: Payment) -> Deed:
@@ -180,7 +166,7 @@ def hand_over(world: World, payment: Payment) -> Deed:
 def refund_asked(world: World, payment: Payment, amount: int | None) -> Deed:
     """Give money back ourselves."""
     made: dict[str, Any] = {}
-    wanted = RefundWish(payment=UUID(payment.name), amount=amount)
+    wanted = {"payment": _shown(payment), "amount": amount}
 
     def name() -> str:
         return str(ids.parse("refund", made["id"])) if made else ""
@@ -190,7 +176,7 @@ def refund_asked(world: World, payment: Payment, amount: int | None) -> Deed:
 
     words = f"we refund {'all that is left' if amount is None else amount} of {payment.name}"
     answered = partial(_refund_answered, payment.name, name, room(world, payment))
-    return Deed(words, lambda: world.ask(lambda wish: refund(world.till, wish, wanted), made), (begun, answered))
+    return Deed(words, lambda: world.ask("/refunds", wanted, made), (begun, answered))
 
 
 def refund_told(world: World, payment: Payment, name: str, state: str) -> Deed:
@@ -232,43 +218,35 @@ def disputed(world: World, payment: Payment, name: str, amount: int, stage: str,
 
 
 def spent(world: World, user: str, units: int) -> Deed:
-    def flow(wish: Wish) -> Any:
-        return spend(world.till, wish, user=user, amount=units, reason="game")
-
-    return Deed(f"{user} spends {units}", lambda: world.ask(flow), (lambda model: model.purses.spend(user, units),))
+    wanted, path = {"amount": units, "reason": "game"}, f"/users/{user}/wallet/spend"
+    words = f"{user} spends {units}"
+    return Deed(words, lambda: world.ask(path, wanted), (lambda model: model.purses.spend(user, units),))
 
 
 def taken(world: World, user: str, units: int) -> Deed:
-    wanted = Taking(user=user, amount=units, reason="by mistake", made_by=ADMIN)
-
-    def flow(wish: Wish) -> Any:
-        return take(world.till, wish, wanted)
-
-    return Deed(f"we take {units} of {user}", lambda: world.ask(flow), (lambda model: model.purses.take(user, units),))
+    wanted, path = {"amount": units, "reason": "by mistake"}, f"/users/{user}/wallet/take"
+    words = f"we take {units} of {user}"
+    return Deed(words, lambda: world.ask(path, wanted), (lambda model: model.purses.take(user, units),))
 
 
 def forgiven(world: World, user: str, units: int) -> Deed:
-    wanted = Forgiving(user=user, amount=units, reason="gone", made_by=ADMIN)
-
-    def flow(wish: Wish) -> Any:
-        return write_off(world.till, wish, wanted)
-
+    wanted, path = {"amount": units, "reason": "gone"}, f"/users/{user}/wallet/write_off"
     words = f"we write off {units} of {user}"
-    return Deed(words, lambda: world.ask(flow), (lambda model: model.purses.write_off(user, units),))
+    return Deed(words, lambda: world.ask(path, wanted), (lambda model: model.purses.write_off(user, units),))
 
 
 def given(world: World, user: str, units: int, hours: int | None) -> Deed:
     made: dict[str, Any] = {}
 
-    def flow(wish: Wish) -> Any:
-        ends = None if hours is None else world.in_hours(hours)
-        return grant(world.till, wish, Gift(user=user, amount=units, reason="sorry", made_by=ADMIN, expires_at=ends))
+    async def do() -> str:
+        ends = None if hours is None else world.in_hours(hours).isoformat()
+        wanted = {"amount": units, "reason": "sorry", "expires_at": ends}
+        return await world.ask(f"/users/{user}/wallet/grant", wanted, made)
 
     def stage(model: Model) -> str:
         return model.give(str(ids.parse("adjustment", made["adjustment"])), user, units, hours)
 
-    words = f"we give {user} {units}, {f'for {hours} h' if hours else 'for good'}"
-    return Deed(words, lambda: world.ask(flow, made), (stage,))
+    return Deed(f"we give {user} {units}, {f'for {hours} h' if hours else 'for good'}", do, (stage,))
 
 
 def lapsed(world: World) -> Deed:
@@ -306,6 +284,11 @@ def told_again(world: World, number: int, *, anew: bool) -> Deed:
 
 def payout(world: World, name: str, amount: int, currency: str, stage: str) -> Deed:
     return tell(world, Fact("pay_out", {"name": name, "amount": amount, "currency": currency, "stage": stage}))
+
+
+def _shown(payment: Payment) -> str:
+    """Name a payment as the API does."""
+    return ids.text("payment", UUID(payment.name))
 
 
 def _begin(payment: Payment, allowed: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """A machine does everything that can happen to money and credits, in any order and at once, and compares each step.
 
+Merchants ask through the API and gateways tell by webhooks; only what time brings is brought about by its own flow.
 TILL_MACHINE_SEED repeats a run, and TILL_MACHINE_STEPS says how long it is. TILL_TEST_FULL=1 runs all of it from a seed
 of chance, and else the same slice is played every time, so that a change is judged by itself and not by its luck. What
 fails is made as small as it goes, for up to five minutes; TILL_MACHINE_SHRINK=0 shows it as it is.

@@ -4,36 +4,37 @@ import asyncio
 import json
 import pickle
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from typing import Any, Self, cast
 
 import asyncpg
+import httpx2
 from tests.machine.balances import books
 from tests.machine.gateway import NAME, SIGNATURE, Fact, PlayedGateway, sign
 from tests.machine.model import OK, Model, fee_of
 
 from tillkeeper.catalog import Package
+from tillkeeper.flows.authorize import issue
 from tillkeeper.flows.offer import offer
 from tillkeeper.flows.read import read
-from tillkeeper.flows.receive import Intake, receive
 from tillkeeper.flows.settle import settle
 from tillkeeper.flows.sweep import sweep
 from tillkeeper.gateway import Gateway
-from tillkeeper.idempotency import Replay, Wish
 from tillkeeper.kernel import clock
-from tillkeeper.kernel.crypto import Box, sha256
+from tillkeeper.kernel.crypto import Box
 from tillkeeper.kernel.db import Database
 from tillkeeper.kernel.egress import Egress
-from tillkeeper.kernel.errors import TillError
 from tillkeeper.reports import invariants
 from tillkeeper.settings import Settings
 from tillkeeper.till import Till
+from tillkeeper.web.app import build
 
 settle_rounds_max = 20
-error_status_min = 400
+requests_per_minute_max = 10**6
+"""So that how fast a run is decides nothing."""
 Stage = Callable[[Model], str]
 
 LOOK = """
@@ -104,7 +105,8 @@ class World:
     till: Till
     owner: asyncpg.Connection
     gateway: PlayedGateway
-    intake: Intake
+    http: httpx2.AsyncClient
+    key: str
     model: Model = field(default_factory=Model)
     done: list[str] = field(default_factory=list)
     heard: list[tuple[Fact, bytes]] = field(default_factory=list)
@@ -113,14 +115,23 @@ class World:
     @classmethod
     async def open(cls, app_url: str, owner_url: str) -> Self:
         """Open the program on a fresh database that has a catalogue."""
-        settings = Settings(mode="sandbox", database_url=app_url, secret_key="machine " * 4, amount_units_min=0)
+        settings = Settings(
+            mode="sandbox",
+            database_url=app_url,
+            secret_key="machine " * 4,
+            amount_units_min=0,
+            key_requests_per_minute_max=requests_per_minute_max,
+        )
         db = await Database.connect(app_url, connections=6)
         played: dict[str, Gateway] = {}
         egress = Egress(private=False, secure=True)
         till = Till(settings=settings, db=db, gateways=played, box=Box(settings.secret_key), egress=egress)
-        world = cls(till, await asyncpg.connect(owner_url), PlayedGateway(fee_of), Intake(till))
-        world.gateway.tell = world.hear
-        played[NAME] = cast("Gateway", world.gateway)  # it has what these flows call
+        gateway = PlayedGateway(fee_of)
+        played[NAME] = cast("Gateway", gateway)  # it has what these flows call
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=build(till)), base_url="http://till.test")
+        _, key = await issue(till, "machine", scopes=["admin"])
+        world = cls(till, await asyncpg.connect(owner_url), gateway, http, key)
+        gateway.tell = world.hear
         return world
 
     async def stock(self, packages: Sequence[Package]) -> None:
@@ -135,6 +146,7 @@ class World:
             found = await read(self.till, lambda tx: invariants.examine(tx, recent=False))
             broken = [(finding.name, finding.sample) for finding in found if finding.violations]
         finally:
+            await self.http.aclose()
             await self.owner.close()
             await self.till.close()
         if broken:
@@ -166,23 +178,19 @@ class World:
 
     async def send(self, body: bytes) -> None:
         """Deliver a webhook, perhaps once more."""
-        await receive(self.intake, NAME, {SIGNATURE: sign(body)}, body)
+        answer = await self.http.post(f"/webhooks/{NAME}", content=body, headers={SIGNATURE: sign(body)})
+        assert answer.is_success, answer.text
         await settle(self.till)
 
-    async def ask(self, flow: Callable[[Wish], Awaitable[Replay]], made: dict[str, Any] | None = None) -> str:
+    async def ask(self, path: str, wanted: Mapping[str, Any], made: dict[str, Any] | None = None) -> str:
         """Ask for something, and tell how it ended: ok, or the code of the refusal; the answer goes into `made`."""
-        try:
-            answer = await flow(self.wish())
-        except TillError as error:
-            return error.code
-        if made is not None:
-            made |= answer.body
-        return str(answer.body["code"]) if answer.status >= error_status_min else OK
-
-    def wish(self) -> Wish:
-        """Name a request."""
-        number = next(self.numbers)
-        return Wish(scope="sandbox", key=f"key-{number}", request_sha=sha256(str(number).encode()))
+        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": f"key-{next(self.numbers)}"}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        answer = await self.http.post(f"/api/v1{path}", json=body, headers=headers)
+        told = answer.json()
+        if made is not None and answer.is_success:
+            made |= told
+        return OK if answer.is_success else str(told["code"])
 
     async def pass_time(self, hours: int) -> None:
         """Let the clock go on for credits, which the database's time ends."""

@@ -171,6 +171,7 @@ def test_the_floors_are_those_of_the_design() -> None:
     assert {number: tuple(map(str, pair)) for number, pair in floors.items()} == {
         "P1": ("7/10", "1"),
         "P2": ("1/2", "9/10"),
+        "flood": ("2000", "150"),
         "P3": ("3/10", "3/5"),
         "P4": ("25", "10"),
         "P5": ("4", "10"),

@@ -25,6 +25,7 @@ FOUND_BY = {
     "a_unique_index_is_dropped": "tests/flows/test_receive.py",
     "a_wallet_is_not_looked_into": "tests/flows/test_spend.py",
     "a_webhook_is_acknowledged_before_it_is_stored": "tests/flows/test_receive.py",
+    "a_webhook_is_done_before_its_effect": "tests/flows/test_failing_books.py",
     "an_amount_goes_through_a_float": "tests/gateways/paypal",
     "another_gateway_is_tried_after_a_time_out": "tests/flows/test_failover.py",
     "copies_in_one_batch_do_not_see_each_other": "tests/rules/test_payments.py",
@@ -40,14 +41,19 @@ FOUND_BY = {
 }
 """Which tests are to find what; they are the ones of the place that is broken, and know nothing of this list."""
 BUGS = sorted(FOUND_BY)
-TESTS_FAILED = 1
-"""What pytest ends with when tests ran and failed; anything else finds nothing."""
 FOUND = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 
 
 def test_every_planted_bug_is_to_be_found_by_somebody() -> None:
     assert {patch.stem for patch in PATCHES.glob("*.patch")} == set(FOUND_BY)
     assert [where for where in FOUND_BY.values() if not (guards.ROOT / where).exists()] == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("where", sorted({*FOUND_BY.values()}))
+def test_nothing_is_found_where_no_bug_is_planted(where: str, tmp_path: Path) -> None:
+    verdict = guards.run("", guards.copy_program(tmp_path), where=where)
+    assert verdict.code == pytest.ExitCode.OK, verdict.words
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -62,7 +68,7 @@ def test_a_planted_bug_is_found(bug: str, tmp_path: Path, tell: Callable[[str], 
     guards.apply(PATCHES / f"{bug}.patch", program)
     read_ms = clock.timer_ms()
     verdict = guards.run("", program, where=FOUND_BY[bug])
-    assert verdict.code == TESTS_FAILED, verdict.words
+    assert verdict.code == pytest.ExitCode.TESTS_FAILED, verdict.words
     found = FOUND.findall(verdict.words)
     assert found, verdict.words
     tell(f"{bug}: found after {read_ms() // 1000} s by {len(found)}, among them {found[0]}")

@@ -1,7 +1,7 @@
 """What is promised, which test shows it, and what its last full run found: docs/proofs.toml, for people who look."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 
@@ -27,18 +27,26 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Hold a promise and its tests, and how much of them runs when its turn comes and in full."""
+    """Hold a promise and its tests, and how much of them runs when its turn comes and in full.
+
+    `goals` are the numbers by which docs/proofs.md lists what was aimed at; `run` is the command of the full run where
+    it is none of tests.
+    """
 
     claim: str
     tests: list[str]
     each_turn: str
     full: str
+    goals: list[str] = field(default_factory=list)
     seed_from: str | None = None
+    run: str | None = None
     last: Run | None = None
 
     @property
     def command(self) -> str:
         """Write what repeats the last full run: all of it, with its dice and its size."""
+        if self.run:
+            return self.run
         seed = f" {self.seed_from}={self.last.seed}" if self.seed_from and self.last and self.last.seed else ""
         sizes = f" {self.last.sizes}" if self.last and self.last.sizes else ""
         return f"{FULL}{seed}{sizes} ./till test {' '.join(self.tests)}"
@@ -53,10 +61,11 @@ def read() -> list[Proof]:
 
 def table() -> str:
     """Write them as the table of the guide."""
-    lines = ["| claim | tests | when its turn comes | in full | last full run |", "|---|---|---|---|---|"]
+    lines = ["| goal | claim | tests | when its turn comes | in full | last full run |", "|---|---|---|---|---|---|"]
     for proof in read():
         tests = ", ".join(f"`{test}`" for test in proof.tests) + (f" (`{proof.seed_from}`)" if proof.seed_from else "")
-        lines.append(f"| {proof.claim} | {tests} | {proof.each_turn} | {proof.full} | {_told(proof.last)} |")
+        goals = " ".join(proof.goals) or "–"
+        lines.append(f"| {goals} | {proof.claim} | {tests} | {proof.each_turn} | {proof.full} | {_told(proof.last)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tillkeeper.ops.chaos.shrinking import ddmin
+from tillkeeper.ops.chaos.shrinking import ddmin, fails_again
 
 EVERYTHING = range(40)
 
@@ -60,3 +60,13 @@ def test_when_time_is_up_what_is_returned_has_failed(runs: int) -> None:
 def test_nothing_to_shrink_is_not_run() -> None:
     runner = Runner({1})
     assert (ddmin([], runner, always), runner.runs) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("tries", "failed"),
+    [([{"I1"}], True), ([set(), {"I1", "I9"}], True), ([set(), set()], False), ([{"I9"}, {"I9"}], False)],
+)
+def test_what_fails_only_now_and_then_has_a_second_try_and_another_fault_is_not_it(
+    tries: list[set[str]], *, failed: bool
+) -> None:
+    assert fails_again(iter(tries).__next__, {"I1", "I4"}) is failed

@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tillkeeper import gateways
@@ -100,7 +101,8 @@ def run(
             told.command = again
             told.pages.append(str(report.write(outcome, folder, again)))
             if shrink_minutes:
-                told.smallest = _shrink(plan, folder, shrink_minutes, say, meddle)
+                broken = {finding.invariant for finding in outcome.findings}
+                told.smallest = _shrink(plan, folder, broken, shrink_minutes, say, meddle)
             break
         shutil.rmtree(folder)
         say(f"round {number} is sound: {told.payments:,} payments, {told.disturbances.total():,} disturbances so far")
@@ -115,16 +117,20 @@ async def _leashed(plan: Schedule, folder: Path, say: Say, meddle: Meddle | None
     return await running.run(plan, folder, say, meddle)
 
 
-def _shrink(plan: Schedule, folder: Path, minutes: int, say: Say, meddle: Meddle | None) -> list[str]:
-    """Look for fewer disturbances that still fail, with the same clients, and write down what is found."""
+def _shrink(plan: Schedule, folder: Path, broken: set[str], minutes: int, say: Say, meddle: Meddle | None) -> list[str]:
+    """Look for fewer disturbances that still break the same, with the same clients, and write down what is found."""
     elapsed_ms = clock.timer_ms()
 
-    def fails(part: Sequence[Disturbance]) -> bool:
+    def attempt(part: Sequence[Disturbance]) -> set[str]:
         smaller = replace(plan, disturbances=tuple(part))
         with tempfile.TemporaryDirectory(prefix="till-chaos-smaller-") as place:
             outcome = asyncio.run(_leashed(smaller, Path(place), lambda _: None, meddle))
-        say(f"  with {len(part)} disturbances: {'it still fails' if outcome.findings else 'sound'}")
-        return bool(outcome.findings)
+        return {finding.invariant for finding in outcome.findings}
+
+    def fails(part: Sequence[Disturbance]) -> bool:
+        again = shrinking.fails_again(partial(attempt, part), broken)
+        say(f"  with {len(part)} disturbances: {'it still fails' if again else 'sound'}")
+        return again
 
     left = shrinking.ddmin(plan.disturbances, fails, lambda: elapsed_ms() < minutes * 60_000)
     schedule.write(replace(plan, disturbances=tuple(left)), folder / "smallest.json")

@@ -4,6 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
+tries_each = 2
+"""What depends on a moment may miss it once; more tries would cost more than they find."""
+
+
+def fails_again(attempt: Callable[[], set[str]], broken: set[str]) -> bool:
+    """Tell whether one of a few tries breaks some of what was broken at first: another fault is another search."""
+    return any(broken & attempt() for _ in range(tries_each))
 
 
 def ddmin(items: Sequence[Item], fails: Callable[[Sequence[Item]], bool], in_time: Callable[[], bool]) -> list[Item]:
