@@ -41,12 +41,20 @@ FOUND_BY = {
 }
 """Which tests are to find what; they are the ones of the place that is broken, and know nothing of this list."""
 BUGS = sorted(FOUND_BY)
+REPORT = guards.ROOT / "docs" / "proofs.md"
+LINE = re.compile(r"^\| `(\w+)` \| `(tests/[^`]+)` \| \d+ \|$", re.MULTILINE)
 FOUND = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 
 
 def test_every_planted_bug_is_to_be_found_by_somebody() -> None:
     assert {patch.stem for patch in PATCHES.glob("*.patch")} == set(FOUND_BY)
     assert [where for where in FOUND_BY.values() if not (guards.ROOT / where).exists()] == []
+
+
+def test_the_guide_says_of_each_planted_bug_who_finds_it() -> None:
+    told = dict(LINE.findall(REPORT.read_text()))
+    assert {bug for bug, where in FOUND_BY.items() if not told.get(bug, "").startswith(where)} == set()
+    assert told.keys() == FOUND_BY.keys()
 
 
 @pytest.mark.timeout(400)
