@@ -212,4 +212,5 @@ def test_the_dial_goes_back_to_its_defaults_and_the_tally_stays(sandbox: Any) ->
 
 def test_every_fault_on_the_dial_is_tallied_or_only_shapes_others(sandbox: Any) -> None:
     shaping = {"seed", "only_methods", "only_paths", "stall_ms", "clock_ahead_seconds", "signatures_follow_clock"}
+    shaping |= {"webhook_retry_ms_max"}
     assert set(sandbox.control("GET", "injected")["counts"]) | shaping == set(sandbox.control("GET", "faults"))
