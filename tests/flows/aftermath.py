@@ -1,15 +1,21 @@
 """What comes after a death: leases end, the worker works, and what there is at last can be compared."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
+from tests.laundry import Laundry
 
 from tillkeeper.flows.deliver import deliver
 from tillkeeper.flows.operate import operate
+from tillkeeper.ops.embedded_postgres import Databases
 from tillkeeper.till import Till
 from tillkeeper.worker import schedule
 
+rounds = 3
+"""So often everybody goes on after a death; each round may leave work for the next."""
 LEASED = ("idempotency_key", "operation", "inbox_batch", "mail_letter", "webhook_delivery", "schedule_run")
 WORK = [job for job in schedule.DRAINS if job.name not in {"catch_up", "examine", "reconcile", "seal", "expire"}]
 """What a worker does about what was left lying; the rest comes at its own time and asks others."""
@@ -36,6 +42,16 @@ SHAPE = {
     "owed": "SELECT kind, state FROM operation WHERE state = 'asked'",
     "delivered": "SELECT status FROM webhook_delivery",
 }
+
+
+@contextmanager
+def lent(laundry: Laundry, databases: Databases, name: str) -> Iterator[tuple[str, str]]:
+    """Lend a database that looks new, by the addresses at which the program and its owner find it."""
+    taken, uses = laundry.take(name)
+    try:
+        yield databases.app_url(taken), databases.owner_url(taken)
+    finally:
+        laundry.give_back(taken, uses)
 
 
 async def end_leases(owner: asyncpg.Connection) -> None:

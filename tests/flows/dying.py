@@ -10,7 +10,8 @@ import signal
 import sys
 import traceback
 from asyncio import events
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ Act = Callable[[Any], Awaitable[Any]]
 Opened = Callable[[], AbstractAsyncContextManager[Any]]
 """Opens what an act needs, with connections of its own."""
 life_seconds_max = 60
+places_max = 60
+"""Who still dies after so many places does not get further."""
 told_bytes_max = 10_000
 
 
@@ -49,6 +52,12 @@ async def die_in(opened: Opened, act: Act, place: int) -> str | None:
     if code:
         raise NotKilledError(told)
     return None
+
+
+def account_of(died: Sequence[str]) -> str:
+    """Say how often somebody died, and where."""
+    assert died, "an act that comes to no place cannot be killed"
+    return f"died {len(died)} times: " + ", ".join(f"{at} {times}" for at, times in sorted(Counter(died).items()))
 
 
 def _be_killed(opened: Opened, act: Act, place: int, writing: int) -> NoReturn:

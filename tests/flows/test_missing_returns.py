@@ -70,6 +70,19 @@ async def days_later(shop: Any, what: str) -> None:
     await shop.owner.execute(f"UPDATE {what} SET {at} = {at} + interval '5 days'")
 
 
+async def a_refund_came_back_unseen(shop: Any) -> None:
+    """Let a refund that was compared come back, and the account that shows it be read no more."""
+    payment = await shop.paid()
+    await shop.refund(payment, 99)
+    await shop.operate()
+    await shop.catch_up()
+    lines = await compared_before(shop)
+    await shop.act(f"refunds/{await shop.owner.fetchval('SELECT gateway_reference FROM refund')}/fail")
+    await shop.catch_up()
+    await days_later(shop, "refund")
+    await live(shop, lines, LATE)
+
+
 async def test_a_day_that_was_compared_while_it_lasted_is_compared_once_it_is_over(shop: Any) -> None:
     await shop.paid()
     lines = await account(shop)
@@ -90,28 +103,12 @@ async def test_a_day_is_planned_once_it_is_over_and_not_again(shop: Any) -> None
 
 
 async def test_a_refund_that_came_back_in_our_books_alone_is_missed(shop: Any) -> None:
-    payment = await shop.paid()
-    await shop.refund(payment, 99)
-    await shop.operate()
-    await shop.catch_up()
-    lines = await compared_before(shop)
-    await shop.act(f"refunds/{await shop.owner.fetchval('SELECT gateway_reference FROM refund')}/fail")
-    await shop.catch_up()
-    await days_later(shop, "refund")
-    await live(shop, lines, LATE)
+    await a_refund_came_back_unseen(shop)
     assert ("missing_at_gateway", "open") in await found(shop)
 
 
 async def test_a_refund_that_came_back_is_missed_until_its_line_comes(shop: Any) -> None:
-    payment = await shop.paid()
-    await shop.refund(payment, 99)
-    await shop.operate()
-    await shop.catch_up()
-    lines = await compared_before(shop)
-    await shop.act(f"refunds/{await shop.owner.fetchval('SELECT gateway_reference FROM refund')}/fail")
-    await shop.catch_up()
-    await days_later(shop, "refund")
-    await live(shop, lines, LATE)
+    await a_refund_came_back_unseen(shop)
     await shop.owner.execute("UPDATE settlement_cursor SET seen_until = now() - interval '2 days'")
     await live(shop, await account(shop), [12])
     assert ("missing_at_gateway", "explained") in await found(shop)

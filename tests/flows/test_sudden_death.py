@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flows.aftermath import end_leases, left_behind, let_work
+from tests.flows.aftermath import end_leases, left_behind, lent, let_work, rounds
 from tests.flows.conftest import Shop, lined, prove, shopped, tilled, uuid_of
-from tests.flows.dying import Act, die_in
+from tests.flows.dying import Act, account_of, die_in, places_max
 from tests.flows.effects import EFFECTS, Prepare, hear
 from tests.flows.test_expire import OVER
 from tests.flows.test_fulfil import mend
@@ -186,8 +186,6 @@ MONEYLESS = (
 )
 """What writes nothing into the books, or leaves that to another, and may be killed as well."""
 ACTS = (*MONEYLESS, *chain(*EFFECTS.values()))
-rounds = 3
-places_max = 60
 
 
 @asynccontextmanager
@@ -231,16 +229,12 @@ def fresh(laundry: Laundry, databases: Databases, tmp_path: Path) -> Callable[[i
     async def opened(number: int) -> AsyncIterator[tuple[Shop, str]]:
         folder = tmp_path / str(number)
         folder.mkdir()
-        name, uses = laundry.take(f"death_{os.getpid()}_{number}")
-        try:
-            owner_url = databases.owner_url(name)
-            async with lined(folder) as line, tilled(line, databases.app_url(name)) as till:
+        with lent(laundry, databases, f"death_{os.getpid()}_{number}") as (app_url, owner_url):
+            async with lined(folder) as line, tilled(line, app_url) as till:
                 await offer(till, catalog.DEMO)
                 async with shopped(till, line, owner_url) as shop:
                     yield shop, owner_url
                 await prove(till)
-        finally:
-            laundry.give_back(name, uses)
 
     return opened
 
@@ -266,5 +260,4 @@ async def test_what_is_killed_at_any_place_happens_once_and_wholly_when_it_is_do
             died.append(at)
             await finish(shop, act)
             assert await shape(shop) == unharmed, f"killed at place {place}, which is “{at}”"
-    assert died, "an act that comes to no place cannot be killed"
-    tell(f"died {len(died)} times: " + ", ".join(f"{name} {times}" for name, times in sorted(Counter(died).items())))
+    tell(account_of(died))

@@ -18,8 +18,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.flows.aftermath import end_leases, left_behind, let_call, let_work
-from tests.flows.dying import die_in
+from tests.flows.aftermath import end_leases, left_behind, lent, let_call, let_work, rounds
+from tests.flows.dying import account_of, die_in, places_max
 from tests.gateways import counter as counters
 from tests.gateways.counter import Counter
 from tests.gateways.trial import Trial, patience_seconds
@@ -35,8 +35,6 @@ from tillkeeper.kernel.crypto import sha256
 from tillkeeper.kernel.errors import TillError
 from tillkeeper.ops.embedded_postgres import Databases
 
-rounds = 3
-places_max = 60
 PAYMENT = "SELECT id, gateway_reference, amount FROM payment"
 
 
@@ -164,22 +162,16 @@ def fresh(trial: Trial, laundry: Laundry, databases: Databases) -> Callable[[int
     async def opened(number: int) -> AsyncIterator[tuple[Counter, str]]:
         await trial.post_is_empty()
         deaf = replace(trial, heard_before=len(trial.house.receiver.letters))
-        name, uses = laundry.take(f"gateway_death_{os.getpid()}_{number}")
-        try:
-            owner_url = databases.owner_url(name)
-            async with counters.opened(deaf, databases.app_url(name), owner_url) as counter:
+        with lent(laundry, databases, f"gateway_death_{os.getpid()}_{number}") as (app_url, owner_url):
+            async with counters.opened(deaf, app_url, owner_url) as counter:
                 yield counter, owner_url
                 await see_the_refund_arrive(counter)
-        finally:
-            laundry.give_back(name, uses)
 
     return opened
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("life", "killed"), KILLED, ids=lambda each: each if isinstance(each, int) else each[0].__name__
-)
+@pytest.mark.parametrize(("life", "killed"), KILLED)
 async def test_what_is_killed_at_any_gateway_happens_once_and_wholly_when_it_is_done_again(
     fresh: Callable[[int], Standing], life: tuple[Chapter, ...], killed: int, tell: Callable[[str], None]
 ) -> None:
@@ -204,5 +196,4 @@ async def test_what_is_killed_at_any_gateway_happens_once_and_wholly_when_it_is_
         assert found == unharmed, f"killed at place {place}, which is “{died[-1]}”"
     assert unharmed
     assert [line.charges for line in unharmed["at the gateway"]] == [1]
-    assert died, "an act that comes to no place cannot be killed"
-    tell(f"died {len(died)} times: " + ", ".join(f"{name} {times}" for name, times in sorted(Sums(died).items())))
+    tell(account_of(died))
