@@ -44,6 +44,12 @@ SELECT json_build_object(
               FROM wallet JOIN end_user ON end_user.id = user_id),
   'payments', (SELECT coalesce(json_object_agg(id, json_build_array(status, amount_captured, amount_refunded,
                  amount_refunding, amount_disputed, amount_lost, tax_refunded)), '{}') FROM payment),
+  'refunds', (SELECT coalesce(json_object_agg(payment_id, each), '{}') FROM (
+                SELECT payment_id, json_agg(json_build_array(amount, status, tax, owed)
+                                            ORDER BY amount, status COLLATE "C", tax, owed) AS each
+                FROM (SELECT refund.*, CASE status WHEN 'failed' THEN 0 ELSE coalesce(unearned, 0) END AS owed
+                      FROM refund LEFT JOIN revocation ON refund_id = refund.id) AS one
+                GROUP BY payment_id) AS gone),
   'lots', (SELECT coalesce(json_object_agg(coalesce(payment_id, id), json_build_array(remaining, frozen, revoked,
              recognised, returned, lost) ORDER BY created_at, id), '{}') FROM credit_lot),
   'books', (SELECT coalesce(json_object_agg(code, amount), '{}') FROM (
@@ -276,6 +282,14 @@ def _shown(model: Model) -> dict[str, dict[str, Any]]:
                 each.tax_returned,
             ]
             for name, each in model.payments.items()
+        },
+        "refunds": {  # of two at once, which was first is seen by what each is made of alone
+            name: sorted(
+                [refund.amount, refund.state, refund.tax, refund.owed if each.lot and refund.state != "failed" else 0]
+                for refund in each.refunds.values()
+            )
+            for name, each in model.payments.items()
+            if each.refunds
         },
         "lots": {
             lot.name: [lot.left, lot.frozen, lot.revoked, lot.earned, lot.returned, lot.lost]

@@ -46,6 +46,22 @@ async def test_a_payout_that_the_bank_sent_back_agrees_by_the_line_of_its_return
     assert await shop.ledger(*ACCOUNTS) == [0, 0, 0]
 
 
+async def test_payouts_of_one_amount_of_which_we_hear_later_have_a_return_each(shop: SquareShop) -> None:
+    await shop.paid()
+    for _ in range(2):  # the second pays the same money once more
+        [payout] = shop.house.act("payouts", {})["data"]
+        shop.house.act(f"payouts/{payout['id']}/fail")
+    shop.house.act("payouts", {})
+    await shop.hear_news("payout.sent", "payout.paid")
+    await shop.settle()
+    assert await compare(shop, hours=8) == [("missing_internal", "open")] * 2
+    shop.read_letters = 0
+    await shop.catch_up()
+    assert await compare(shop, hours=10) == [("missing_internal", "explained")] * 2
+    assert await shop.count("settlement_link", "side = 'payout_failed'") == 2
+    assert await shop.ledger(*ACCOUNTS) == [0, 0, 0]
+
+
 async def test_a_return_of_which_we_hear_later_is_put_aside_until_then(shop: SquareShop) -> None:
     await sent_back(shop)
     await shop.hear_news("payout.sent", "payout.paid")
