@@ -122,3 +122,10 @@ async def test_what_makes_no_sense_is_refused_and_stores_nothing(shop: Any, wron
         await give(shop, **{"amount": 5} | wrong)
     assert refused.value.param == param
     assert await shop.count("wallet_adjustment") + await shop.count("idempotency_key") + await shop.count("wallet") == 0
+
+
+async def test_a_gift_that_is_asked_for_again_after_its_end_is_answered_as_before(shop: Any) -> None:
+    gift = Gift(user="ana", amount=5, reason="sorry", made_by="me", expires_at=clock.now() + timedelta(minutes=1))
+    first = await grant(shop.till, shop.wish("again", gift), gift)
+    again = await grant(shop.later(minutes=2), shop.wish("again", gift), gift)
+    assert again.body == first.body

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tillkeeper import catalog
-from tillkeeper.flows.offer import offer
+from tillkeeper.flows.offer import change, offer
 from tillkeeper.flows.read import read
 from tillkeeper.flows.settle import settle
 from tillkeeper.fulfilment import packs
+from tillkeeper.kernel.errors import InvalidFieldError
 from tillkeeper.reports import cards as report
 
 
@@ -104,7 +105,8 @@ async def test_used_cards_are_revoked_too_and_say_so(kiosk: Any) -> None:
     payment = await kiosk.paid(package="pack_black")
     await kiosk.owner.execute("UPDATE card SET used_at = now() WHERE ordinal = 0")
 
-    await kiosk.refund(payment)
+    await kiosk.act("refunds", {"payment_intent": payment["gateway_reference"], "amount": 299})
+    await kiosk.catch_up()
 
     rows = await kiosk.owner.fetch("SELECT status FROM card ORDER BY ordinal")
     assert [row["status"] for row in rows] == ["revoked_after_use", *["revoked"] * 4]
@@ -129,5 +131,34 @@ async def test_a_pack_that_nobody_knows_any_more_is_refunded(kiosk: Any) -> None
     await kiosk.catch_up()
     await kiosk.operate()
 
+    shown = await kiosk.show(payment)
+    assert (shown["fulfilment"]["status"], shown["amount_refunded"]) == ("failed", 299)
+
+
+@pytest.mark.parametrize("quantity", [1, 7, 5 * 21])
+async def test_a_pack_is_put_up_for_sale_with_the_cards_that_it_holds(kiosk: Any, quantity: int) -> None:
+    black, _ = catalog.DEMO_PACKS
+    with pytest.raises(InvalidFieldError):
+        await change(kiosk.till, replace(black, quantity=quantity))
+
+
+async def test_a_bundle_of_packs_is_opened_whole(kiosk: Any) -> None:
+    black, _ = catalog.DEMO_PACKS
+    await change(kiosk.till, replace(black, quantity=15))
+    await kiosk.paid(package="pack_black")
+    assert len(await cards(kiosk)) == 15
+
+
+async def test_a_pack_of_which_nobody_knows_the_cards_can_still_be_taken_off_the_shelf(kiosk: Any) -> None:
+    black, _ = catalog.DEMO_PACKS
+    await change(kiosk.till, replace(black, quantity=1, active=False))
+
+
+async def test_a_pack_that_was_sold_with_cards_that_it_does_not_hold_is_refunded(kiosk: Any) -> None:
+    await kiosk.owner.execute("UPDATE package SET quantity = 7 WHERE id = 'pack_black'")
+    payment = await kiosk.opened(package="pack_black")
+    await kiosk.pay(payment)
+    await kiosk.catch_up()
+    await kiosk.operate()
     shown = await kiosk.show(payment)
     assert (shown["fulfilment"]["status"], shown["amount_refunded"]) == ("failed", 299)

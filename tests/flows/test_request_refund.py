@@ -6,17 +6,24 @@ from typing import Any
 
 import pytest
 from tests.flows.asking import CAREFUL, EVE, agree, ask, rule
+from tests.flows.test_packs import cards, kiosk
 
+from tillkeeper.catalog import Package
+from tillkeeper.flows.offer import add
 from tillkeeper.flows.read import read
 from tillkeeper.flows.request_refund import Asked, _begin
 from tillkeeper.flows.sweep import purge
+from tillkeeper.flows.use import use
 from tillkeeper.idempotency import InProgressError, KeyReusedError
 from tillkeeper.kernel import ids
 from tillkeeper.kernel.errors import InvalidStateError, NotFoundError
 from tillkeeper.payments import PaymentDisputedError, RefundExceedsCapturedError, RefundNotAllowedError
-from tillkeeper.refund_requests import Policy, ReasonCode
+from tillkeeper.refund_requests import Person, Policy, ReasonCode
 from tillkeeper.reports import refund_request as report
 
+__all__ = ["kiosk"]
+
+BUYER = Person(id="user:ana", name="ana")
 REFUNDS = "POST /v1/refunds"
 LONG_AGO = "UPDATE payment SET captured_at = captured_at - interval '30 days'"
 
@@ -196,3 +203,47 @@ async def test_requests_are_listed_newest_first_and_by_what_became_of_them(shop:
     assert await listed(status="open") == [waiting["id"]]
     assert await listed(status="refunded", payment=ids.parse("payment", payment["id"])) == [small["id"]]
     assert await listed(payment=ids.new()) == []
+
+
+async def test_a_part_that_a_buyer_asks_for_waits_for_a_person_because_goods_go_back_in_whole_units(shop: Any) -> None:
+    await add(shop.till, Package(id="unlock", kind="credits", title="Unlock", quantity=1, prices={"EUR": 4900}))
+    payment = await shop.paid(package="unlock")
+    request = await ask(shop, payment, 4899, by=BUYER)
+    assert (request["status"], request["approvals_needed"]) == ("open", 1)
+    assert await shop.asked(REFUNDS) == 0
+
+
+async def test_all_that_is_left_goes_back_to_a_buyer_at_once(shop: Any) -> None:
+    payment = await shop.paid()
+    await shop.refund(payment, 99)
+    assert (await ask(shop, payment, by=BUYER))["status"] == "refunded"
+
+
+async def test_cards_that_were_drawn_go_back_for_a_buyer_when_a_person_agrees(kiosk: Any) -> None:
+    payment = await kiosk.paid(package="pack_black")
+    request = await ask(kiosk, payment, by=BUYER)
+    assert (request["status"], request["approvals_needed"]) == ("open", 1)
+    await agree(kiosk, request)
+    assert {card["status"] for card in await cards(kiosk)} == {"revoked"}
+
+
+@pytest.mark.parametrize(("used", "most"), [(0, 239), (2, 119), (4, 0)])
+async def test_money_goes_back_without_an_override_as_far_as_no_used_card_is_taken(
+    kiosk: Any, used: int, most: int
+) -> None:
+    payment = await kiosk.paid(package="pack_black")
+    card = await kiosk.owner.fetchval("SELECT id FROM card WHERE ordinal = $1", used)
+    await use(kiosk.till, kiosk.wish(), user="ana", card=card)
+    with pytest.raises(RefundNotAllowedError):
+        await ask(kiosk, payment, most + 1)
+    if most:
+        await ask(kiosk, payment, most)
+    assert await kiosk.owner.fetchval("SELECT status FROM card WHERE id = $1", card) == "owned"
+
+
+async def test_an_override_takes_used_cards_back_as_well(kiosk: Any) -> None:
+    payment = await kiosk.paid(package="pack_black")
+    card = await kiosk.owner.fetchval("SELECT id FROM card WHERE ordinal = 0")
+    await use(kiosk.till, kiosk.wish(), user="ana", card=card)
+    await agree(kiosk, await ask(kiosk, payment, override_reason="broken by us"))
+    assert await kiosk.owner.fetchval("SELECT status FROM card WHERE id = $1", card) == "revoked_after_use"

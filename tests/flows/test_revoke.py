@@ -10,6 +10,7 @@ from tests.flows.test_claim import disputed, ended, purse, refunded_in_the_dashb
 from tests.flows.test_fulfil import mend, run_alone, spoil
 from tests.flows.test_packs import cards, kiosk
 
+from tillkeeper.flows import settle as settling
 from tillkeeper.flows.revoke import revoke
 
 __all__ = ["kiosk"]
@@ -38,6 +39,14 @@ async def refunded_in_vain(shop: Any, payment: Json, amount: int = PRICE) -> Jso
     """Refund in the dashboard while no goods can be taken."""
     await spoil(shop)
     return await refunded_in_the_dashboard(shop, payment, amount)
+
+
+async def spoil_cards(kiosk: Any) -> None:
+    """Let no card be taken or given back, until it is mended."""
+    await kiosk.owner.execute(
+        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$"
+    )
+    await kiosk.owner.execute("CREATE TRIGGER spoil BEFORE UPDATE ON card FOR EACH ROW EXECUTE FUNCTION spoil()")
 
 
 async def test_money_that_went_back_is_booked_although_its_goods_could_not_be_taken(shop: Any) -> None:
@@ -180,10 +189,7 @@ async def test_a_later_refund_takes_the_goods_that_an_earlier_one_left_and_nothi
 
 async def test_cards_that_could_not_be_revoked_are_revoked_later(kiosk: Any) -> None:
     payment = await kiosk.paid(package="pack_black")
-    await kiosk.owner.execute(
-        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$"
-    )
-    await kiosk.owner.execute("CREATE TRIGGER spoil BEFORE UPDATE ON card FOR EACH ROW EXECUTE FUNCTION spoil()")
+    await spoil_cards(kiosk)
     await refunded_in_the_dashboard(kiosk, payment, payment["amount"])
     assert [card["status"] for card in await cards(kiosk)] == ["owned"] * 5
     await mend(kiosk, "card")
@@ -249,3 +255,64 @@ async def test_a_worker_that_is_killed_while_it_takes_goods_takes_them_once(shop
     await make_up(shop)
     assert await purse(shop) == (0, 0, 0)
     assert await told(shop, "fulfilment.revoked") == 1
+
+
+async def test_a_refund_after_one_that_failed_takes_its_own_share_though_the_goods_of_that_one_still_wait(
+    shop: Any,
+) -> None:
+    payment = await shop.paid()
+    whole = await refunded_in_the_dashboard(shop, payment, PRICE)
+    await spoil(shop)
+    await shop.act(f"refunds/{whole['id']}/fail")
+    await shop.catch_up()
+    await mend(shop)
+    await refunded_in_the_dashboard(shop, payment, 100)
+    await make_up(shop)
+    assert await purse(shop) == (120 - 120 * 100 // PRICE, 0, 0)
+
+
+async def test_a_refund_that_fails_while_the_goods_of_a_lost_dispute_still_wait_gives_none_of_them_away(
+    shop: Any,
+) -> None:
+    payment = await shop.paid()
+    await shop.spend(60)
+    early = await refunded_in_the_dashboard(shop, payment, 40)
+    await spoil(shop)
+    await ended(shop, await disputed(shop, payment, 150), "lose")
+    await mend(shop)
+    await shop.act(f"refunds/{early['id']}/fail")
+    await shop.catch_up()
+    await make_up(shop)
+    assert await purse(shop) == (0, 0, 120 * 150 // PRICE - 60)
+
+
+async def test_cards_in_the_books_are_those_that_are_held_whatever_still_waited(kiosk: Any) -> None:
+    payment = await kiosk.paid(package="pack_black")
+    whole = await refunded_in_the_dashboard(kiosk, payment, 299)
+    await spoil_cards(kiosk)
+    await kiosk.act(f"refunds/{whole['id']}/fail")
+    await kiosk.catch_up()
+    await mend(kiosk, "card")
+    await refunded_in_the_dashboard(kiosk, payment, 180)
+    await make_up(kiosk)
+    buyer = await kiosk.owner.fetchval("SELECT id FROM end_user WHERE name = 'ana'")
+    assert [card["status"] for card in await cards(kiosk)].count("owned") == 2
+    assert await kiosk.ledger(f"holder:{buyer}:PACK:pack_black") == [2]
+
+
+async def test_goods_that_cannot_be_taken_and_goods_that_cannot_be_handed_over_wait_side_by_side(
+    shop: Any, monkeypatch: Any
+) -> None:
+    singly: list[Any] = []
+
+    async def count(_: Any, message: Any) -> None:
+        singly.append(message)
+
+    monkeypatch.setattr(settling, "_settle_singly", count)
+    refunded, bought = await shop.paid(user="ana"), await shop.opened(user="bob")
+    await spoil(shop)
+    await shop.act("refunds", {"payment_intent": refunded["gateway_reference"], "amount": PRICE})
+    await shop.pay(bought)
+    await shop.hear_news()
+    await settling.settle(shop.till)
+    assert singly == []

@@ -37,13 +37,13 @@ class Gift:
 async def grant(till: Till, wish: Wish, gift: Gift) -> Replay:
     """Give credits, once per key; raises InvalidFieldError."""
     check(gift.amount, gift.reason)
-    if gift.expires_at and gift.expires_at <= till.now():
-        message = "Credits that expire do so in the future."
-        raise InvalidFieldError(message, param="expires_at")
     async with till.db.transaction() as tx:
         claim = await idempotency.claim(tx, wish)
         if isinstance(claim, Replay):
             return claim
+        if gift.expires_at and gift.expires_at <= till.now():
+            message = "Credits that expire do so in the future."
+            raise InvalidFieldError(message, param="expires_at")
         made = Adjustment(
             id=ids.new(),
             user=await customers.ensure(tx, gift.user),

@@ -15,6 +15,8 @@ from tillkeeper.till import Till
 
 CREDITS = "credits"
 PACK = "pack"
+packs_together_max = 20
+"""How many packs of one kind are sold as one package."""
 
 
 async def offer(till: Till, packages: Sequence[Package], *, packs: Sequence[PackType] = ()) -> None:
@@ -48,6 +50,8 @@ async def change(till: Till, package: Package) -> None:
     """Change one package as a whole, or take it off the shelf; raises InvalidFieldError or NotFoundError."""
     async with till.db.transaction() as tx:
         await catalog.check_known(tx, package.id)
+        if package.active:
+            await _check_kind(tx, package)
         await _put(tx, till, [package])
     logs.goods.warning("package_changed", package=package.id, active=package.active, by=till.by.name)
 
@@ -61,9 +65,16 @@ async def _put(tx: Transaction, till: Till, packages: Sequence[Package]) -> None
 
 async def _check_kind(tx: Transaction, package: Package) -> None:
     """Let nothing be sold that could never be delivered."""
-    if package.kind == PACK and not await card_packs.lock(tx, [package.id]):
-        message = f"No card pack “{package.id}” is defined, so none could be opened; its cards come first."
-        raise InvalidFieldError(message, param="kind")
+    if package.kind == PACK:
+        pack = (await card_packs.lock(tx, [package.id])).get(package.id)
+        if pack is None:
+            message = f"No card pack “{package.id}” is defined, so none could be opened; its cards come first."
+            raise InvalidFieldError(message, param="kind")
+        if package.quantity % pack.cards or not 1 <= package.quantity // pack.cards <= packs_together_max:
+            message = (
+                f"“{package.id}” holds {pack.cards} cards: sell {pack.cards}, or up to {packs_together_max} packs."
+            )
+            raise InvalidFieldError(message, param="quantity")
     if package.kind not in {CREDITS, PACK}:
         message = f"Nothing of the kind “{package.kind[:32]}” can be delivered here; there is {CREDITS} and {PACK}."
         raise InvalidFieldError(message, param="kind")

@@ -18,10 +18,22 @@ from tillkeeper.flows.knock import knock
 from tillkeeper.flows.measure import measure
 from tillkeeper.flows.reconsider import turn_away
 from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
-from tillkeeper.gateway import Absent, Accepted, Declined, Gateway, Order, Outcome, RefundOrder, Refused, Unknown
+from tillkeeper.gateway import (
+    Absent,
+    Accepted,
+    Declined,
+    Gateway,
+    GatewayUnavailableError,
+    Order,
+    Outcome,
+    RefundOrder,
+    Refused,
+    Unknown,
+)
 from tillkeeper.kernel import clock, ids, logs, outside
 from tillkeeper.kernel.db import Record, Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
+from tillkeeper.kernel.secrets import SecretUnreadableError
 from tillkeeper.operations import Kind, Operation
 from tillkeeper.payments import Opening, OwnMove, Payment, Status
 from tillkeeper.routing import Breaker, Switch
@@ -82,7 +94,7 @@ async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms, begun_ns = clock.timer_ms(), clock.wall_ns()
     with outside.counting() as tally:
-        outcome = await _call_safely(till, operation)
+        outcome = await _call_safely(till, operation, tally)
     if isinstance(outcome, Refused) and operation.doubts:
         # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
         outcome = Unknown(reason=outcome.reason, counts=False)
@@ -161,12 +173,16 @@ async def _write_down(till: Till, operation: Operation, answer: Answer) -> None:
         await record(tx, till, operation, answer)
 
 
-async def _call_safely(till: Till, operation: Operation) -> Outcome:
+async def _call_safely(till: Till, operation: Operation, tally: outside.Tally) -> Outcome:
     """Turn whatever a call raises into an outcome: an operation that nobody ends would be tried for ever."""
     try:
         return await _call(till, operation)
     except DatabaseUnavailableError:
         raise
+    except SecretUnreadableError as error:  # no call leaves without its key, but one of several may have left before
+        return Unknown(reason=error.detail) if tally.calls else Refused(reason=error.detail)
+    except GatewayUnavailableError as error:
+        return Unknown(reason=error.detail)
     except TillError as error:  # the gateway's adapter refused before anything was sent
         return Declined(code=error.code, message=error.detail)
     except Exception as error:  # noqa: BLE001 (a bug in an adapter may have struck before or after the call)

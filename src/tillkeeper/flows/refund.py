@@ -77,6 +77,7 @@ class Weighed:
             captured_at=payment.captured_at,
             given_back=payment.refunded + payment.refunding,
             unused=self.unused,
+            drawn=payment.sale is not None and fulfilment.KINDS[payment.sale.kind].drawn,
         )
 
 

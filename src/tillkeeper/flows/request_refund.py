@@ -86,7 +86,14 @@ async def consider(tx: Transaction, till: Till, asked: Asked, refund: UUID) -> C
         return Considered(
             asked=asked, weighed=weighed, ruling=Approved(reason=MADE_BEFORE), policy_version=policy.version
         )
-    ruling = refund_requests.decide(policy, weighed.facts, weighed.refund.amount, override=override, now=till.now())
+    ruling = refund_requests.decide(
+        policy,
+        weighed.facts,
+        weighed.refund.amount,
+        override=override,
+        now=till.now(),
+        by_buyer=asked.by.is_buyer,
+    )
     return Considered(asked=asked, weighed=weighed, ruling=ruling, policy_version=policy.version)
 
 

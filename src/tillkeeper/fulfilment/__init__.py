@@ -30,7 +30,7 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
             done.extend(goods)
             put_off |= failing
     done.extend(await _undeliverable(tx, [change for change in moving if change.payment not in after]))
-    failed = {item.change.payment: item for item in done if item.failed}
+    failed = {item.change.payment: item for item in reversed(done) if item.failed}  # the first says why
     given = after.keys() - failed.keys() - put_off.keys()
     changed = [after[id_] for id_ in sorted(given) if after[id_] != known.get(id_)]
     if changed:
@@ -42,7 +42,7 @@ async def carry_out(tx: Transaction, changes: Sequence[Change]) -> list[Goods]:
         await late.owe(tx, [change for change in moving if change.payment in owed], put_off)
     without = {change.payment for change in moving} - given - failed.keys() - owed
     if without:
-        await late.remember(tx, moving, put_off, without=without)
+        await late.remember(tx, moving, {id_: put_off[id_] for id_ in put_off.keys() & without}, without=without)
     return done
 
 

@@ -52,8 +52,14 @@ def _adjust(change: Change, held: Entitlement | None) -> Order | None:
     if held is None or change.step in GRANTING:
         return None
     target, frozen = shares(held.granted, change)
-    difference = target - held.revoked
     action = _action(change)
+    # What an earlier step still owes is moved by that step: a refund never gives back, and its failure never takes.
+    if action is Action.REVOKE:
+        target = max(target, held.revoked)
+    elif action is Action.RESTORE:
+        target = min(target, held.revoked)
+    frozen = min(frozen, held.granted - target)
+    difference = target - held.revoked
     units = difference if action is Action.CLAIM else abs(difference)
     kept = held.granted - target
     return Order(action=action, change=change, user=held.user, units=units, kept=kept, frozen=frozen)

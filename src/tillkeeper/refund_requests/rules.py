@@ -8,10 +8,13 @@ from tillkeeper.refund_requests.values import Approved, Facts, NeedsApproval, Po
 WHOLE_BPS = 10_000
 
 
-def decide(policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime) -> Ruling:
+def decide(
+    policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime, by_buyer: bool = False
+) -> Ruling:
     """Measure a wish by the policy; an override lifts window, shares and use of the goods, and always needs a person.
 
-    Limits are about what has gone back of the payment in all, so that many small refunds are one large one.
+    Limits are about what has gone back of the payment in all, so that many small refunds are one large one. What a
+    buyer could gain by asking is looked at by a person.
     """
     forbidden = _forbidden(policy, facts, amount, override=override, now=now)
     if forbidden:
@@ -28,6 +31,11 @@ def decide(policy: Policy, facts: Facts, amount: int, *, override: bool, now: da
     most = policy.auto_approve_max(unit)
     if total > most:
         reason = f"{_shown(total, unit)} goes back of this payment in all; above {_shown(most, unit)} a person agrees."
+        return NeedsApproval(people=1, reason=reason)
+    if by_buyer and facts.drawn:
+        return NeedsApproval(people=1, reason="Chance chose these goods; a person agrees before somebody draws again.")
+    if by_buyer and total < facts.captured:
+        reason = "A buyer asks for a part, and goods go back in whole pieces; a person looks at what would stay."
         return NeedsApproval(people=1, reason=reason)
     return Approved(reason=f"{_shown(total, unit)} is not above {_shown(most, unit)}; nobody needs to be asked.")
 

@@ -47,7 +47,14 @@ class Person:
     id: str
     name: str
 
+    @property
+    def is_buyer(self) -> bool:
+        """Tell whether it is an end user of the merchant's, who asks for their own money."""
+        return self.id.startswith(BUYER)
 
+
+BUYER = "user:"
+"""How ids of end users begin; those of keys and of people of the merchant's begin otherwise."""
 POLICY = Person(id="policy", name="the refund policy")
 """Who decides when no person has to."""
 
@@ -95,7 +102,7 @@ class Facts:
     """Hold what a policy must know of a payment.
 
     `given_back` is what went back or is going back already, `unused` the share whose goods nobody used, None when
-    that does not matter.
+    that does not matter; `drawn` tells whether chance chose the goods.
     """
 
     currency: str
@@ -103,6 +110,7 @@ class Facts:
     captured_at: datetime
     given_back: int
     unused: int | None
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ class Kind(Protocol):
     """Hand over and take back one kind of goods, inside the transaction it is given and without any network."""
 
     name: str
+    drawn: bool
+    """Whether chance chose what was handed over, so that who may give it back may try again."""
 
     async def carry_out(self, tx: Transaction, orders: Sequence[Order]) -> list[Goods]:
         """Do what is asked, in order, and say what it came to."""

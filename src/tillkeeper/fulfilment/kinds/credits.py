@@ -16,6 +16,7 @@ class Credits:
     """Put credits into wallets and take them out again."""
 
     name = "credits"
+    drawn = False
 
     async def carry_out(self, tx: Transaction, orders: Sequence[Order]) -> list[Goods]:
         """Do what is asked, in order: later orders see what earlier ones did."""

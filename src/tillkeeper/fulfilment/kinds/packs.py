@@ -17,6 +17,7 @@ class Packs:
     """Open packs for those who paid, and take cards back as far as money goes back."""
 
     name = "pack"
+    drawn = True
 
     async def carry_out(self, tx: Transaction, orders: Sequence[Order]) -> list[Goods]:
         """Do what is asked, in order; a pack that cannot be filled says so, and the money goes back."""
@@ -45,9 +46,10 @@ class Packs:
     async def refundable(
         self, tx: Transaction, payment: UUID, *, captured: int, refunded: int, gross: Gross
     ) -> int | None:
-        """Let all of the money go back: cards can be taken back whether they were used or not."""
-        del tx, payment, captured, refunded, gross
-        return None
+        """Tell how much money can go back without taking back a card that was used."""
+        del gross  # cards are earned when they are drawn, so no money waits behind them
+        granted, used = await packs.used(tx, payment)
+        return None if not used else packs.refundable(granted, used, captured=captured, refunded=refunded)
 
 
 def _open(left: dict[str, PackType], order: Order, drawn: Drawn) -> Goods:
@@ -56,6 +58,8 @@ def _open(left: dict[str, PackType], order: Order, drawn: Drawn) -> Goods:
     pack = left.get(sku)
     if pack is None:
         return Goods(change=change, failed=f"there is no pack {sku} any more", status="failed")
+    if order.units % pack.cards:
+        return Goods(change=change, failed=f"{order.units} cards are no number of whole packs {sku}", status="failed")
     try:
         left[sku], cards = packs.open_packs(pack, order.units // pack.cards)
     except SoldOut as reason:

@@ -24,8 +24,10 @@ __all__ = [
     "lock",
     "offer",
     "open_packs",
+    "refundable",
     "save",
     "use",
+    "used",
 ]
 
 UNKNOWN = "This user has no card with this id."
@@ -63,6 +65,16 @@ async def hand_out(tx: Transaction, drawn: Sequence[tuple[UUID, UUID, Sequence[D
 async def keep(tx: Transaction, payment: UUID, count: int, *, suspended: int = 0) -> None:
     """Let a payment keep its first cards; the others are revoked, highest ordinal first, and some before suspended."""
     await store.revoke_beyond(tx, payment, count, count - suspended)
+
+
+async def used(tx: Transaction, payment: UUID) -> tuple[int, int]:
+    """Tell how many cards a payment brought, and how many of them, from the first on, stay when no used one goes."""
+    return await store.used(tx, payment)
+
+
+def refundable(granted: int, used: int, *, captured: int, refunded: int) -> int:
+    """Tell how much money can go back while the first `used` of the granted cards stay."""
+    return rules.refundable(granted, used, captured=captured, refunded=refunded)
 
 
 async def use(tx: Transaction, user: UUID, card: UUID, *, at: datetime) -> None:

@@ -47,3 +47,11 @@ def _draw(designs: Sequence[Design], chance: Chance) -> Design:
         place -= design.weight
     message = "chance gave a number beyond the weights"
     raise AssertionError(message)
+
+
+def refundable(granted: int, used: int, *, captured: int, refunded: int) -> int:
+    """Tell how much money can go back while the first `used` of the granted cards stay.
+
+    No more than their share: of a part of a card the whole card would stay.
+    """
+    return max(0, captured * (granted - used) // granted - refunded)

@@ -1,6 +1,6 @@
 """How credits come, go and are taken back, as pure functions over a purse."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -49,13 +49,13 @@ def take(purse: Purse, units: int, *, source: UUID, reason: str, at: datetime) -
 
 def lapse(purse: Purse, *, at: datetime) -> tuple[Purse, list[Lapsed]]:
     """End what is left of lots whose time is over; return what each of them lost."""
-    lost = []
+    lost, changed = [], dict[UUID, Lot]()
     for lot in purse.lots:
         if lot.remaining and lot.expires_at and lot.expires_at <= at:
-            used, earned = _use(lot, lot.remaining)
-            purse = _moved(_with_lot(purse, used), "expire", -lot.remaining, lot.source, None, at)
+            changed[lot.id], earned = _use(lot, lot.remaining)
+            purse = _moved(purse, "expire", -lot.remaining, lot.source, None, at)
             lost.append(Lapsed(lot=lot.id, user=purse.user, units=lot.remaining, earned=earned))
-    return purse, lost
+    return _with_used(purse, changed), lost
 
 
 def open_with(purse: Purse, opening: Opening) -> tuple[Purse, int, tuple[Earned, ...]]:
@@ -188,14 +188,14 @@ def _suffice(purse: Purse, units: int, what: str) -> None:
 
 def _consume(purse: Purse, lots: Iterable[Lot], units: int) -> tuple[Purse, int, tuple[Earned, ...]]:
     """Use up credits of lots in this order; return the purse, what was short, and the money that was earned."""
-    left, earned = units, []
+    left, earned, changed = units, [], dict[UUID, Lot]()
     for lot in lots:
         part = min(lot.remaining, left)
         if part:
-            used, money = _use(lot, part)
-            purse, left = _with_lot(purse, used), left - part
+            changed[lot.id], money = _use(lot, part)
+            left -= part
             earned.append(money)
-    return purse, left, total(earned)
+    return _with_used(purse, changed), left, total(earned)
 
 
 def _use(lot: Lot, units: int) -> tuple[Lot, Earned]:
@@ -216,6 +216,11 @@ def _close(lot: Lot) -> tuple[Lot, Earned]:
 
 def _with_lot(purse: Purse, lot: Lot) -> Purse:
     return replace(purse, lots=in_spending_order((*(other for other in purse.lots if other.id != lot.id), lot)))
+
+
+def _with_used(purse: Purse, used: Mapping[UUID, Lot]) -> Purse:
+    """Put lots from which credits were used in their place, which that does not change."""
+    return replace(purse, lots=tuple(used.get(lot.id, lot) for lot in purse.lots))
 
 
 def _moved(purse: Purse, kind: str, amount: int, source: UUID, reason: str | None, at: datetime) -> Purse:

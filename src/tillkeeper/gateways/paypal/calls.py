@@ -137,6 +137,7 @@ class Wire:
         key: str | None = None,
     ) -> httpx2.Response:
         """Make a call; a token that PayPal no longer takes is replaced once. Raises NotSentError or NoAnswerError."""
+        self._credentials()  # where they cannot be read nothing leaves
         outside.leave()
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Prefer": "return=representation"} | ({} if form else {"Content-Type": "application/json"})
@@ -156,11 +157,14 @@ class Wire:
     async def _current(self, *, worn: Token | None = None) -> Token:
         """Tell a token that can be used; however many calls need a new one, one of them fetches it."""
         async with self._granting:
-            credentials = (self._secrets.get("PAYPAL_CLIENT_ID"), self._secrets.get("PAYPAL_CLIENT_SECRET"))
+            credentials = self._credentials()
             over = time.monotonic_ns() >= self._token.until_ns or self._token.granted_to != credentials
             if self._token is worn or over:
                 self._token = await self._grant(credentials)
             return self._token
+
+    def _credentials(self) -> tuple[str, str]:
+        return self._secrets.get("PAYPAL_CLIENT_ID"), self._secrets.get("PAYPAL_CLIENT_SECRET")
 
     async def _grant(self, credentials: tuple[str, str]) -> Token:
         """Fetch a token; whatever goes wrong, the call that needs it was not made."""

@@ -102,13 +102,13 @@ class Wire:
         letter: bytes | None = None,
     ) -> Object:
         """Make a call and read the answer; raises NotExecutedError, SaidNoError or UnclearError."""
-        outside.leave()
         sent: dict[str, Any] = {"headers": {"Content-Type": "application/json", **(headers or {})}}
         if letter is not None:
             sent = {"data": body, "files": {"file": ("letter.pdf", letter, "application/pdf")}}
         elif body is not None:
             sent["content"] = msgspec.json.encode(body)
         auth = (self._secrets.get("RAZORPAY_KEY_ID"), self._secrets.get("RAZORPAY_KEY_SECRET"))
+        outside.leave()
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 answer = await self._http.request(method, f"{self._base}/v1/{path}", params=query, auth=auth, **sent)

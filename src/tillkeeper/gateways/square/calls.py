@@ -73,13 +73,13 @@ class Wire:
         self, method: str, path: str, body: Object | None = None, *, query: Mapping[str, str] | None = None
     ) -> Object | Failure:
         """Make one call, once; an answer that Square gave gladly comes back as it is."""
-        outside.leave()
         headers = {
             "Authorization": f"Bearer {self._token()}",
             "Content-Type": "application/json",
             "Square-Version": API_VERSION,
         }
         content = None if body is None else msgspec.json.encode(body)
+        outside.leave()
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 answer = await self._http.request(

@@ -80,8 +80,8 @@ class Wire(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request."""
-        outside.leave()
         signed = {**headers, "Authorization": f"Bearer {self._key()}"}
+        outside.leave()
         try:
             async with asyncio.timeout(total_timeout_seconds):
                 answer = await self._http.request(method.upper(), url, headers=signed, content=post_data or None)
