@@ -1,9 +1,11 @@
 """What people decide about a gateway holds for the next payment, and for what is told to it."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from tillkeeper import routing
 from tillkeeper.flows.steer import steer
 from tillkeeper.gateway import GatewayUnavailableError
 from tillkeeper.kernel.errors import NotFoundError
@@ -46,3 +48,18 @@ async def test_the_fee_that_was_decided_is_the_one_that_is_expected(shop: Any) -
     await steer(shop.till, "stripe", fee_percentage_bps=1000, fee_fixed=1)
     await shop.paid()
     assert await shop.ledger("fees:stripe:processing:EUR") == [21]
+
+
+async def test_what_two_people_decide_at_once_both_holds(shop: Any) -> None:
+    await steer(shop.till, "stripe", priority=50)
+    async with shop.owner.transaction():
+        await shop.owner.execute("SELECT FROM gateway_state WHERE gateway = 'stripe' FOR UPDATE")
+        decided = [
+            asyncio.create_task(steer(shop.till, "stripe", switch=Switch.OFF)),
+            asyncio.create_task(steer(shop.till, "stripe", priority=5)),
+        ]
+        await asyncio.sleep(0.3)
+    await asyncio.gather(*decided)
+    async with shop.till.db.transaction() as tx:
+        state = (await routing.states(tx, ["stripe"]))["stripe"]
+    assert (state.switch, state.priority) == (Switch.OFF, 5)

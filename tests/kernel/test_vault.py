@@ -1,6 +1,7 @@
 """Secrets out of a vault: a server that speaks its API, version 2 of key/value, stands in for it."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -123,3 +124,20 @@ def test_no_process_begins_without_its_secrets_and_no_token_is_shown(stub: Stub,
     with pytest.raises(VaultError) as caught:
         Secrets(environment(stub, **wrong))
     assert TOKEN not in caught.value.detail + repr(caught.value)
+
+
+def becomes(secrets: Secrets, text: str) -> bool:
+    """Look for a few seconds whether a secret becomes this."""
+    pause = threading.Event()
+    return any(secrets.get("STRIPE_SECRET_KEY") == text or pause.wait(0.05) for _ in range(100))
+
+
+def test_a_process_that_was_forked_goes_on_asking_too(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault, "reread_seconds", 0.05)
+    secrets = Secrets(environment(stub))
+    child = os.fork()
+    if not child:
+        os._exit(0 if becomes(secrets, "sk_test_" + "a_new_one") else 1)
+    stub.held["STRIPE_SECRET_KEY"] = "sk_test_" + "a_new_one"
+    assert os.waitpid(child, 0)[1] == 0
+    assert becomes(secrets, "sk_test_" + "a_new_one")

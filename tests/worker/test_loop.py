@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
+import pytest
+
 from tillkeeper.flows.read import read
 from tillkeeper.reports import jobs
+from tillkeeper.worker import loop
 from tillkeeper.worker.loop import Bell, spread_ms, work
 from tillkeeper.worker.schedule import APPOINTMENTS, jobs_for
 
@@ -84,3 +88,26 @@ async def test_a_ring_that_nobody_waited_for_wakes_the_next_unless_somebody_look
     assert await woken(second) == 0
     bell.end()
     assert await woken(second) == 1
+
+
+async def test_who_listens_and_is_refused_once_listens_again(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, bell, tries = asyncpg.connect, Bell(), []
+
+    async def refused_once(*words: Any, **options: Any) -> Any:
+        tries.append(words)
+        if len(tries) == 1:
+            message = "the password is being changed"
+            raise asyncpg.InvalidPasswordError(message)
+        return await connect(*words, **options)
+
+    monkeypatch.setattr(asyncpg, "connect", refused_once)
+    monkeypatch.setattr(loop, "poll_seconds", 0.05)
+    listening = asyncio.create_task(loop._listen(shop.till, bell))
+    heard = asyncio.create_task(bell.wait())
+    async with asyncio.timeout(patience_seconds):
+        while not heard.done():
+            await shop.owner.execute("NOTIFY till_work")
+            await asyncio.wait({heard}, timeout=0.1)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert len(tries) == 2

@@ -5,7 +5,7 @@ from uuid import UUID
 from tillkeeper import audit, operations, payments
 from tillkeeper.audit import Action
 from tillkeeper.facts import Notice, NoticeKind
-from tillkeeper.flows import operate, settle
+from tillkeeper.flows import carry_out, settle
 from tillkeeper.flows.read import read
 from tillkeeper.flows.sync import GatewaySilentError
 from tillkeeper.gateway import Absent, Accepted, Declined
@@ -44,7 +44,7 @@ async def _find(till: Till, refund: UUID) -> Operation | None:
 
 async def _ask(till: Till, call: Operation) -> tuple[Notice, ...]:
     """Ask whether the refund was made after all; nothing that it says means no."""
-    found = await till.gateway(call.gateway).look_up_refund(await operate.refund_order(till, call))
+    found = await till.gateway(call.gateway).look_up_refund(await carry_out.refund_order(till, call))
     match found:
         case Accepted(notices=notices):
             return notices

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from tillkeeper import operations, payments
-from tillkeeper.flows import operate
+from tillkeeper.flows import carry_out, operate
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import Declined, GatewayUnavailableError, Refused
 from tillkeeper.kernel import ids
@@ -52,9 +52,9 @@ async def _begin(till: Till, payment: UUID, data: Mapping[str, str]) -> Operatio
         if found is None:
             message = "No payment has this id."
             raise NotFoundError(message)
-        if found.status in operate.PAID:
+        if found.status in carry_out.PAID:
             return None
-        if found.status not in operate.CONFIRMABLE:
+        if found.status not in carry_out.CONFIRMABLE:
             message = f"The payment is {found.status}; there is nothing to go on with."
             raise InvalidStateError(message)
         if await operations.canceling(tx, [payment]):

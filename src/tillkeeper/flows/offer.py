@@ -71,9 +71,7 @@ async def _check_kind(tx: Transaction, package: Package) -> None:
             message = f"No card pack “{package.id}” is defined, so none could be opened; its cards come first."
             raise InvalidFieldError(message, param="kind")
         if package.quantity % pack.cards or not 1 <= package.quantity // pack.cards <= packs_together_max:
-            message = (
-                f"“{package.id}” holds {pack.cards} cards: sell {pack.cards}, or up to {packs_together_max} packs."
-            )
+            message = f"“{package.id}” holds {pack.cards} cards: sell whole packs, up to {packs_together_max} together."
             raise InvalidFieldError(message, param="quantity")
     if package.kind not in {CREDITS, PACK}:
         message = f"Nothing of the kind “{package.kind[:32]}” can be delivered here; there is {CREDITS} and {PACK}."

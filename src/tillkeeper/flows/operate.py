@@ -1,61 +1,44 @@
 """Tell gateways what they must hear, each call with a key of its own, until an answer is known."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import partial
-from uuid import UUID
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from tillkeeper import backups, operations, payments, routing
-from tillkeeper.facts import Notice, NoticeKind, Sale, Verdict
+from tillkeeper.facts import Notice, NoticeKind, Verdict
 from tillkeeper.flows import settle
-from tillkeeper.flows.defend import defend
-from tillkeeper.flows.end import ENDS, end
+from tillkeeper.flows.carry_out import carry_out
 from tillkeeper.flows.instruct import capture_call
-from tillkeeper.flows.introduce import introduce
 from tillkeeper.flows.knock import knock
 from tillkeeper.flows.measure import measure
 from tillkeeper.flows.reconsider import turn_away
-from tillkeeper.flows.resolve import NOT_FOUND_YET, resolve
+from tillkeeper.flows.resolve import NOT_FOUND_YET
 from tillkeeper.gateway import (
-    Absent,
     Accepted,
     Declined,
-    Gateway,
     GatewayUnavailableError,
-    Order,
     Outcome,
-    RefundOrder,
     Refused,
     Unknown,
 )
-from tillkeeper.kernel import clock, ids, logs, outside
-from tillkeeper.kernel.db import Record, Transaction, retry_conflicts
+from tillkeeper.kernel import clock, logs, outside
+from tillkeeper.kernel.db import Transaction, retry_conflicts
 from tillkeeper.kernel.errors import DatabaseUnavailableError, TillError
 from tillkeeper.kernel.secrets import SecretUnreadableError
 from tillkeeper.operations import Kind, Operation
-from tillkeeper.payments import Opening, OwnMove, Payment, Status
+from tillkeeper.payments import Opening, OwnMove, Status
 from tillkeeper.routing import Breaker, Switch
 from tillkeeper.till import Till
 
 operate_batch_max = 10
 probes_max = 1
-CONFIRMED = ENDS | {NoticeKind.PAYMENT_AUTHORIZED, NoticeKind.PAYMENT_PENDING, NoticeKind.PAYMENT_FAILED}
-OPENABLE = (Status.CREATED, Status.OUTCOME_UNKNOWN)
-CONFIRMABLE = (*OPENABLE, Status.REQUIRES_ACTION, Status.PROCESSING)
+renew_seconds = 15
+"""A third of a lease."""
 FAILURES = {Kind.REFUND: NoticeKind.REFUND_FAILED, Kind.CONFIRM: NoticeKind.PAYMENT_FAILED}
 SWITCHED_OFF = Refused(reason="the gateway is switched off here")
 KEPT_APART = Refused(reason="this is a restored copy, and nobody has released it yet")
 ENDINGS = frozenset({Kind.CANCEL, Kind.EXPIRE})
-PAID = (Status.REQUIRES_CAPTURE, Status.IN_REVIEW, Status.SUCCEEDED)
-OVER = (Status.EXPIRED, Status.CANCELED, Status.FAILED)
-ANSWERED = Accepted()
-"""A webhook was faster: who has paid was shown a checkout, and whatever they brought was taken."""
-DISPUTED = Declined(
-    code=payments.PaymentDisputedError.code, message="The customer's bank takes this money back already."
-)
-PAYMENT_ENDED = Unknown(reason="the payment has ended", final=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +77,38 @@ async def call(till: Till, operation: Operation) -> Answer:
     """Make one leased call, with no transaction open."""
     read_ms, begun_ns = clock.timer_ms(), clock.wall_ns()
     with outside.counting() as tally:
-        outcome = await _call_safely(till, operation, tally)
+        async with _leased(till, operation):
+            outcome = await _call_safely(till, operation, tally)
     if isinstance(outcome, Refused) and operation.doubts:
         # Nothing was executed now; but an earlier try, of which nobody knows, may have arrived.
         outcome = Unknown(reason=outcome.reason, counts=False)
     answer = Answer(outcome=outcome, latency_ms=read_ms(), called=tally.calls > 0)
     measure(operation, outcome, begun_ns=begun_ns, latency_ms=answer.latency_ms, called=answer.called)
     return answer
+
+
+@asynccontextmanager
+async def _leased(till: Till, operation: Operation) -> AsyncIterator[None]:
+    """Keep the lease while an operation takes several calls, so that no other worker begins it anew."""
+    over = asyncio.Event()
+    keeping = asyncio.create_task(_renew(till, operation, over))
+    try:
+        yield
+    finally:
+        over.set()
+        await keeping
+
+
+async def _renew(till: Till, operation: Operation, over: asyncio.Event) -> None:
+    while True:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), renew_seconds)
+        if over.is_set():
+            return
+        with suppress(DatabaseUnavailableError):  # then the lease runs out, and what comes of the call is not written
+            async with till.db.statement() as tx:
+                if not await operations.renew(tx, operation):
+                    return
 
 
 async def give_up(tx: Transaction, operation: Operation, answer: Answer) -> bool:
@@ -201,150 +209,7 @@ async def _call(till: Till, operation: Operation) -> Outcome:
         state = (await routing.states(tx, [gateway.name]))[gateway.name]
     if state.switch is Switch.OFF:
         return SWITCHED_OFF
-    return await WAYS[operation.kind](till, gateway, operation)
-
-
-async def _create(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    order = await _order(till, gateway, operation, waiting=OPENABLE)
-    if not isinstance(order, Order):
-        return order
-    ask, tell = partial(gateway.look_up, order), partial(gateway.create, order)
-    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
-
-
-async def _confirm(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    # What may have been charged is asked after also when the payment has ended, only then it is not charged again.
-    waiting = (*CONFIRMABLE, *OVER) if operation.doubts else CONFIRMABLE
-    order = await _order(till, gateway, operation, waiting=waiting)
-    if not isinstance(order, Order):
-        return order
-    payment = await _locked(till, operation)
-    ask = partial(_look_for, gateway, order, payment.reference)
-    tell = partial(_charge, gateway, order, payment, operation)
-    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
-
-
-async def _refund(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    order = await refund_order(till, operation)
-    ask, tell = partial(gateway.look_up_refund, order), partial(_give_back, till, gateway, operation, order)
-    return await resolve(operation, ask=ask, tell=tell, key_forgotten=_is_forgotten(till, gateway, operation))
-
-
-async def _give_back(till: Till, gateway: Gateway, operation: Operation, order: RefundOrder) -> Outcome:
-    """Refund, unless the customer's bank takes the money back by now: what may have arrived is only asked after."""
-    async with till.db.transaction() as tx:
-        payment, refunds = await payments.lock_with_refunds(tx, operation.payment)
-        disputes = await payments.lock_disputes(tx, operation.payment)
-    assert payment, "an operation belongs to a payment"
-    if payments.is_taken_back(payment, refunds[order.refund], disputes):
-        return NOT_FOUND_YET if operation.doubts else DISPUTED
-    return await gateway.refund(order)
-
-
-async def _fetch_fee(till: Till, gateway: Gateway, operation: Operation) -> Outcome:
-    payment = await _locked(till, operation)
-    assert payment.reference, "a captured payment has a reference"
-    outcome = await gateway.fetch_fee(payment.reference)
-    if not isinstance(outcome, Accepted):
-        return outcome
-    # The question was about this payment, so the answer is.
-    return replace(outcome, notices=tuple(replace(notice, payment=payment.id) for notice in outcome.notices))
-
-
-WAYS: Mapping[Kind, Callable[[Till, Gateway, Operation], Awaitable[Outcome]]] = {
-    Kind.CREATE: _create,
-    Kind.CONFIRM: _confirm,
-    Kind.REFUND: _refund,
-    Kind.CAPTURE: end,
-    Kind.CANCEL: end,
-    Kind.EXPIRE: end,
-    Kind.FEE: _fetch_fee,
-    Kind.EVIDENCE: defend,
-    Kind.ACCEPT: defend,
-}
-
-
-def _is_forgotten(till: Till, gateway: Gateway, operation: Operation) -> bool:
-    """Tell whether the gateway may have forgotten the key of a call, so that telling again could do it twice."""
-    age = till.now() - operation.created_at if operation.created_at else timedelta()
-    return age > timedelta(seconds=gateway.key_window_seconds)
-
-
-async def _look_for(gateway: Gateway, order: Order, reference: str | None) -> Outcome | Absent:
-    """Ask what came of a confirmation; where nothing has a name yet, the order itself is looked for."""
-    outcome = await gateway.retrieve(reference) if reference else await gateway.look_up(order)
-    earlier = (NoticeKind.PAYMENT_FAILED, reference or "")  # what has a name already is not what is in doubt
-    confirmed = isinstance(outcome, Accepted) and any(
-        notice.kind in CONFIRMED and (notice.kind, notice.attempt) != earlier for notice in outcome.notices
-    )
-    return outcome if confirmed or isinstance(outcome, Unknown | Refused) else Absent()
-
-
-async def _charge(gateway: Gateway, order: Order, payment: Payment, operation: Operation) -> Outcome:
-    if payment.status in OVER:
-        return PAYMENT_ENDED
-    return await gateway.confirm(replace(order, approval=operation.key), payment.reference, operation.data)
-
-
-async def _order(
-    till: Till, gateway: Gateway, operation: Operation, *, waiting: Sequence[Status]
-) -> Order | Accepted | Unknown:
-    """Read what to open or to go on with, unless the payment went on or has ended meanwhile."""
-    async with till.db.statement() as tx:
-        row = await payments.opening(tx, operation.payment)
-    if row["status"] not in waiting:
-        return ANSWERED if row["status"] in PAID else PAYMENT_ENDED
-    order = order_of(till, operation.payment, row)
-    if row["customer_id"] is None or row["customer_reference"] is not None:
-        return order
-    return replace(
-        order, customer=await introduce(till, gateway, payment=operation.payment, customer=row["customer_id"])
-    )
-
-
-def order_of(till: Till, payment: UUID, row: Record) -> Order:
-    """Put into a gateway's hands what is to be opened, or was."""
-    sale = Sale(**row["sale"]) if row["sale"] else None
-    shown = ids.text("payment", payment)
-    return Order(
-        payment=payment,
-        key=row["attempt_key"],
-        amount=row["amount"],
-        currency=row["currency"],
-        title=row["description"] or (sale.package if sale else shown),
-        return_url=row["return_url"] or f"{till.settings.public_url}/checkout/{shown}",
-        manual_capture=row["capture_method"] == "manual",
-        embedded=row["checkout"] == "embedded",
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        customer=row["customer_reference"] or None,
-    )
-
-
-async def refund_order(till: Till, operation: Operation) -> RefundOrder:
-    """Gather what a gateway must know of a refund."""
-    assert operation.refund, "a refund call has a refund"
-    async with till.db.transaction() as tx:
-        payment, refunds = await payments.lock_with_refunds(tx, operation.payment)
-    assert payment, "an operation belongs to a payment"
-    refund = refunds[operation.refund]
-    reference = refund.capture or payment.reference
-    assert reference, "a captured payment has a reference"
-    return RefundOrder(
-        payment=payment.id,
-        refund=refund.id,
-        key=operation.key,
-        reference=reference,
-        amount=refund.amount,
-        currency=refund.currency,
-    )
-
-
-async def _locked(till: Till, operation: Operation) -> Payment:
-    async with till.db.transaction() as tx:
-        payment = await payments.lock_one(tx, operation.payment)
-    assert payment, "an operation belongs to a payment"
-    return payment
+    return await carry_out(till, gateway, operation)
 
 
 async def _opened(tx: Transaction, till: Till, operation: Operation, answer: Answer) -> None:

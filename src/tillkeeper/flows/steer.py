@@ -17,7 +17,7 @@ async def steer(till: Till, gateway: str, **decided: Any) -> GatewayState:
         message = f"No gateway “{gateway[:32]}” is configured here; there is {', '.join(till.gateways) or 'none'}."
         raise NotFoundError(message)
     async with till.db.transaction() as tx:
-        before = (await routing.states(tx, [gateway]))[gateway]
+        before = await routing.lock(tx, gateway)
         after = replace(before, **decided)
         await routing.configure(tx, after)
         was = {name: getattr(before, name) for name in decided}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from tillkeeper import operations, payments
 from tillkeeper.facts import Notice, Verdict
-from tillkeeper.flows import operate, settle
+from tillkeeper.flows import carry_out, settle
 from tillkeeper.flows.read import read
 from tillkeeper.gateway import Absent, Accepted, Declined, GatewayUnavailableError, Outcome
 from tillkeeper.kernel import logs
@@ -52,7 +52,7 @@ async def _ask(till: Till, payment: UUID) -> Outcome | Absent:
         raise GatewaySilentError(message)
     if row["gateway_reference"]:
         return await gateway.retrieve(row["gateway_reference"])
-    return await gateway.look_up(operate.order_of(till, payment, row))
+    return await gateway.look_up(carry_out.order_of(till, payment, row))
 
 
 async def _ask_about_refunds(till: Till, payment: UUID) -> list[Notice]:
@@ -65,7 +65,7 @@ async def _ask_about_refunds(till: Till, payment: UUID) -> list[Notice]:
     for call in calls:
         gateway = till.gateways.get(call.gateway)
         if gateway and call.refund and refunds[call.refund].status is RefundStatus.PENDING:
-            outcome = await gateway.look_up_refund(await operate.refund_order(till, call))
+            outcome = await gateway.look_up_refund(await carry_out.refund_order(till, call))
             told += outcome.notices if isinstance(outcome, Accepted) else ()
     return told
 

@@ -60,6 +60,7 @@ UNREACHABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that was just demoted, or whose host keeps its disk from filling
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,
@@ -288,11 +289,16 @@ class Database:
                 timeout=connect_timeout_seconds,
                 server_settings={**KEEPALIVE, "application_name": "tillkeeper listens"},
             )
-            sockets.guard(connection)
-            await connection.add_listener(channel, lambda *_: heard())
-        except UNREACHABLE as error:
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
             raise DatabaseUnavailableError(unreachable(error)) from error
-        return Listener(connection)
+        listener = Listener(connection)
+        sockets.guard(connection)
+        try:
+            await connection.add_listener(channel, lambda *_: heard())
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
+            await listener.close()
+            raise DatabaseUnavailableError(unreachable(error)) from error
+        return listener
 
 
 class Listener:
@@ -349,7 +355,9 @@ def retry_conflicts(work: Callable[Params, Awaitable[Result]]) -> Callable[Param
 
 
 def unreachable(error: BaseException) -> str:
-    """Say that a database does not answer."""
+    """Say that a database does not answer, or only reads."""
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return "PostgreSQL takes no writes now: it is a replica, or its host keeps its disk from filling up."
     return f"PostgreSQL does not answer ({type(error).__name__})."
 
 

@@ -1,5 +1,6 @@
 """Secrets out of HashiCorp Vault or OpenBao: read when a process begins, and again every minute beside it."""
 
+import os
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -89,6 +90,7 @@ def _opened(address: str, token: str, place: str) -> Vault:
     vault = Vault(address, token, place)
     vault.read()
     vault.keep_reading()
+    os.register_at_fork(after_in_child=vault.keep_reading)  # threads stay behind when a process forks
     return vault
 
 

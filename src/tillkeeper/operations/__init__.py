@@ -23,6 +23,7 @@ __all__ = [
     "given_up_call",
     "postpone",
     "refund_calls",
+    "renew",
     "take_over",
     "take_over_answering",
     "take_over_ending",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 lease_seconds = 45
-"""Longer than the longest gateway call (30 s), so that a lease runs out only under a dead worker."""
+"""Longer than the longest gateway call (30 s); whoever makes several for one operation renews it meanwhile."""
 retry_seconds = (5, 60, 300, 3600, 21600, 43200)
 """How long a gateway that certainly did nothing is left alone before it is told again."""
 ask_seconds = (2, 300, 3600, 86400)
@@ -108,6 +109,11 @@ async def confirming(tx: Transaction, payments: Iterable[UUID]) -> frozenset[UUI
 async def call_off_expiry(tx: Transaction, payments: Iterable[UUID]) -> None:
     """Let our own expiry give way to whoever pays: what it is told from now on is written nowhere."""
     await store.call_off_expiry(tx, sorted(payments))
+
+
+async def renew(tx: Transaction, operation: Operation) -> bool:
+    """Lengthen the lease of an operation that is being carried out; false when it was lost, or is over."""
+    return await store.renew(tx, operation, lease_seconds)
 
 
 async def unresolved(tx: Transaction) -> list[UUID]:

@@ -116,7 +116,7 @@ async def take_over_ending(tx: Transaction, payment: UUID, lease_seconds: int) -
         SET lease_token = $2, tries = tries + 1, doubts = doubts + (lease_token IS NOT NULL)::int,
             lease_until = clock_timestamp() + $3 * interval '1 second',
             due_at = clock_timestamp() + $3 * interval '1 second'
-        WHERE payment_id = $1 AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked'
+        WHERE payment_id = $1 AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked' AND reference IS NULL
           AND (lease_until IS NULL OR lease_until <= clock_timestamp())
         RETURNING *
         """,
@@ -164,7 +164,8 @@ async def unfinished_ending(tx: Transaction, payment: UUID) -> bool:
         await tx.fetchval(
             """
             SELECT EXISTS (SELECT FROM operation WHERE payment_id = $1
-                           AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked')
+                           AND kind IN ('capture', 'cancel', 'expire') AND state = 'asked'
+                           AND reference IS NULL)
             """,
             payment,
         )
@@ -207,7 +208,7 @@ async def unresolved(tx: Transaction) -> list[UUID]:
     """List the subjects of calls without a known answer: still being tried, or given up."""
     rows = await tx.fetch(
         "SELECT DISTINCT coalesce(response_id, refund_id, payment_id) AS subject FROM operation "
-        "WHERE kind IN ('create', 'refund', 'evidence', 'accept') AND (state = 'asked' OR state = 'given_up')"
+        "WHERE kind NOT IN ('expire', 'fee') AND (state = 'asked' OR state = 'given_up')"
     )  # each state has an index of its own, and `IN` would use neither
     return [row["subject"] for row in rows]
 
@@ -259,6 +260,23 @@ async def finish(tx: Transaction, operation: Operation, state: str, error: str |
             operation.token,
             state,
             error,
+        )
+    )
+
+
+async def renew(tx: Transaction, operation: Operation, lease_seconds: int) -> bool:
+    """Lengthen a lease; false when it was lost, or the operation is over."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE operation
+            SET lease_until = clock_timestamp() + $3 * interval '1 second',
+                due_at = clock_timestamp() + $3 * interval '1 second'
+            WHERE id = $1 AND lease_token = $2 AND state = 'asked'
+            """,
+            operation.id,
+            operation.token,
+            lease_seconds,
         )
     )
 

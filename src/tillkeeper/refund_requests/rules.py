@@ -19,25 +19,8 @@ def decide(
     forbidden = _forbidden(policy, facts, amount, override=override, now=now)
     if forbidden:
         return Refused(reason=forbidden)
-    total, unit = facts.given_back + amount, facts.currency
-    alone = policy.one_person_max(unit)
-    if alone is not None and total > alone:
-        reason = (
-            f"{_shown(total, unit)} goes back of this payment in all; above {_shown(alone, unit)} two people agree."
-        )
-        return NeedsApproval(people=2, reason=reason)
-    if override:
-        return NeedsApproval(people=1, reason="The policy is overridden; a person agrees to that.")
-    most = policy.auto_approve_max(unit)
-    if total > most:
-        reason = f"{_shown(total, unit)} goes back of this payment in all; above {_shown(most, unit)} a person agrees."
-        return NeedsApproval(people=1, reason=reason)
-    if by_buyer and facts.drawn:
-        return NeedsApproval(people=1, reason="Chance chose these goods; a person agrees before somebody draws again.")
-    if by_buyer and total < facts.captured:
-        reason = "A buyer asks for a part, and goods go back in whole pieces; a person looks at what would stay."
-        return NeedsApproval(people=1, reason=reason)
-    return Approved(reason=f"{_shown(total, unit)} is not above {_shown(most, unit)}; nobody needs to be asked.")
+    people, reason = _people(policy, facts, facts.given_back + amount, override=override, by_buyer=by_buyer)
+    return NeedsApproval(people=people, reason=reason) if people else Approved(reason=reason)
 
 
 def needs_second_person(policy: Policy, *, currency: str, total: int) -> int | None:
@@ -52,6 +35,23 @@ def loosens(before: Policy, after: Policy) -> bool:
     limits = [(before.one_person_max(currency), after.one_person_max(currency)) for currency in named]
     limits.append((before.second_person_units, after.second_person_units))  # of every currency that is not named
     return any(old is not None and (new is None or new > old) for old, new in limits)
+
+
+def _people(policy: Policy, facts: Facts, total: int, *, override: bool, by_buyer: bool) -> tuple[int, str]:
+    """Tell how many people must agree that so much goes back of a payment in all, and why."""
+    unit, shown = facts.currency, _shown(total, facts.currency)
+    alone, most = policy.one_person_max(unit), policy.auto_approve_max(unit)
+    if alone is not None and total > alone:
+        return 2, f"{shown} goes back of this payment in all; above {_shown(alone, unit)} two people agree."
+    if override:
+        return 1, "The policy is overridden; a person agrees to that."
+    if total > most:
+        return 1, f"{shown} goes back of this payment in all; above {_shown(most, unit)} a person agrees."
+    if by_buyer and facts.drawn:
+        return 1, "Chance chose these goods; a person agrees before somebody draws again."
+    if by_buyer and total < facts.captured:
+        return 1, "A buyer asks for a part, and goods go back in whole pieces; a person looks at what would stay."
+    return 0, f"{shown} is not above {_shown(most, unit)}; nobody needs to be asked."
 
 
 def _forbidden(policy: Policy, facts: Facts, amount: int, *, override: bool, now: datetime) -> str | None:

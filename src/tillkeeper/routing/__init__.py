@@ -15,6 +15,7 @@ __all__ = [
     "admit",
     "configure",
     "fee",
+    "lock",
     "maintenance",
     "note",
     "order",
@@ -31,6 +32,12 @@ pause_seconds = 30
 async def states(tx: Transaction, gateways: Sequence[str]) -> dict[str, GatewayState]:
     """Read how gateways are used and how they do; one of which nothing is known is on and well."""
     return {name: GatewayState(gateway=name) for name in gateways} | await store.states(tx, gateways)
+
+
+async def lock(tx: Transaction, gateway: str) -> GatewayState:
+    """Read how one gateway is used and does, and keep everybody else from changing it meanwhile."""
+    await store.lock(tx, gateway)
+    return (await states(tx, [gateway]))[gateway]
 
 
 async def admit(tx: Transaction, gateway: str) -> bool:

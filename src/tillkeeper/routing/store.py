@@ -12,6 +12,12 @@ async def states(tx: Transaction, gateways: Sequence[str]) -> dict[str, GatewayS
     return {row["gateway"]: _state(row) for row in rows}
 
 
+async def lock(tx: Transaction, gateway: str) -> None:
+    """Lock what is known about a gateway, however little that is."""
+    await tx.execute("INSERT INTO gateway_state (gateway) VALUES ($1) ON CONFLICT DO NOTHING", gateway)
+    await tx.execute("SELECT FROM gateway_state WHERE gateway = $1 FOR UPDATE", gateway)
+
+
 async def admit(tx: Transaction, gateway: str, patience_seconds: int) -> bool:
     """Take the one call that an open breaker lets through once its pause is over; false while it lasts."""
     row = await tx.fetchrow("SELECT breaker FROM gateway_state WHERE gateway = $1", gateway)

@@ -35,8 +35,8 @@ child_connections_max = 4
 turn_ms_max = 10_000
 """A job that still finds work after this gives its process to others, and is nudged to go on."""
 visibility_seconds = task_seconds_max + 30
-nudge_seconds_min = 10
-"""So long a nudge counts at least: the clocks of two machines need not agree to the second."""
+clocks_apart_seconds_max = 300
+"""So much longer than its pause a nudge counts: Celery asks the clock of whoever takes it when its time is over."""
 nudge_pause_ms = 50
 """Notifications that come within this are one nudge: whoever looks sees all that there is."""
 
@@ -170,7 +170,7 @@ def _define(job: Job) -> None:
         if child.work(job.name):
             _nudge_at_best(job.name)
 
-    expires = max(job.every_seconds, nudge_seconds_min)
+    expires = job.every_seconds + clocks_apart_seconds_max
     longest = job.seconds_max or task_seconds_max
     app.task(look, name=f"till.{job.name}", expires=expires, time_limit=longest, lazy=False, shared=False)
 

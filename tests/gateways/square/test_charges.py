@@ -20,7 +20,7 @@ from tillkeeper.flows.operate import operate
 from tillkeeper.flows.receive import receive
 from tillkeeper.flows.sync import sync
 from tillkeeper.gateway import Unknown
-from tillkeeper.gateways.square import cards
+from tillkeeper.gateways.square import cards, lookup
 from tillkeeper.kernel.errors import InvalidFieldError, InvalidStateError
 from tillkeeper.operations import Kind
 
@@ -314,3 +314,21 @@ async def test_what_a_browser_made_up_says_nothing_about_square(shop: SquareShop
     assert await shop.count("gateway_state", "breaker <> 'closed' AND failures = 5") == 1
     assert (await shop.confirm(payment, DECLINED))["last_error"]["code"] == "GENERIC_DECLINE"
     assert await shop.count("gateway_state", "breaker = 'closed'") == 1
+
+
+async def test_a_card_in_doubt_is_looked_for_among_the_payments_of_its_time_however_much_is_sold_later(
+    shop: SquareShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await shop.opened(checkout="embedded")
+    shop.lose_replies("POST")
+    await shop.confirm(payment, DECLINED)
+    shop.house.control("PUT", "faults", {"lost_reply_percent": 0})
+    assert (await shop.show(payment))["status"] == "outcome_unknown"
+    monkeypatch.setattr(lookup, "pages_max", 1)
+    for _ in range(101):
+        shop.house.charge()
+    await shop.owner.execute(
+        "UPDATE payment SET created_at = created_at - interval '3 hours', expires_at = created_at - interval '2 hours'"
+    )
+    await shop.operate()
+    assert (await shop.show(payment))["status"] == "requires_action"

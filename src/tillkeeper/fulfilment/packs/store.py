@@ -119,14 +119,14 @@ async def used(tx: Transaction, payment: UUID) -> tuple[int, int]:
     """Count the cards of a payment, and its first ones up to the last that was used and is still there."""
     row = await tx.fetchrow(
         """
-        SELECT count(*) AS granted,
-               coalesce(max(ordinal) FILTER (WHERE used_at IS NOT NULL AND status IN ('owned', 'suspended')), -1) AS last
+        SELECT count(*) AS granted, max(ordinal) FILTER (
+            WHERE used_at IS NOT NULL AND status IN ('owned', 'suspended')) AS last
         FROM card WHERE payment_id = $1
         """,
         payment,
     )
     assert row, "a count is always there"
-    return row["granted"], row["last"] + 1
+    return row["granted"], 0 if row["last"] is None else row["last"] + 1
 
 
 async def use(tx: Transaction, user: UUID, card: UUID, at: datetime) -> bool:

@@ -17,6 +17,8 @@ NONCE = re.compile(r"[bcw]non:[A-Za-z0-9_-]{1,200}")
 """What Square's script gives a browser; cash, an external payment or a card on file is not a browser's to name."""
 TOKEN = re.compile(r"[!-~]{1,500}")
 clock_skew_seconds = 60
+sent_late_seconds_max = 1800
+"""So long after its end a payment may still be charged by a call that was under way, by whatever clock."""
 fresh_seconds = 2
 """A payment that is older than its charge by more than this was answered from Square's memory; asking does no harm."""
 cards_max = 10
@@ -75,7 +77,8 @@ class Cards:
         """
         ours = ids.text("payment", order.payment)
         since = order.created_at - timedelta(seconds=clock_skew_seconds)
-        query = {"begin_time": since.isoformat(), "location_id": self.location}
+        until = order.expires_at + timedelta(seconds=sent_late_seconds_max)  # what was sold later is not looked through
+        query = {"begin_time": since.isoformat(), "end_time": until.isoformat(), "location_id": self.location}
         found = await lookup.find(
             self.wire, "payments", "payments", lambda payment: payment.get("reference_id") == ours, query=query
         )
