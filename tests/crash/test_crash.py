@@ -62,7 +62,7 @@ async def test_kill_9_in_the_middle_of_payments_delivers_each_exactly_once(
         bought_ms = elapsed_ms()
         converged_ms = await converge(stage, client)
         tell(
-            f"{payments_in_all} payments bought in {bought_ms / 1000:.0f} s, killed {dict(killed)}; "
+            f"seed {seed}: {payments_in_all} payments bought in {bought_ms / 1000:.0f} s, killed {dict(killed)}; "
             f"converged {converged_ms / 1000:.1f} s after the gateway's last webhook"
         )
         say(str(crowd.statuses))
