@@ -123,6 +123,7 @@ async def die_at(place: str, day: str, database_url: str) -> int:
     return await running.wait()
 
 
+@pytest.mark.timeout(600)  # it starts a process for each place
 async def test_a_comparison_that_is_killed_half_way_resumes_to_the_same_answer(
     plot: planting.Plot, till: Till, database: str, databases: Databases
 ) -> None:
